@@ -1,0 +1,14 @@
+//! What `dict.seg`, `adj.seg` and `.vdata` share: header, checksummed sections, section table, limits, errors.
+//!
+//! `SPEC.md` in this folder is the authority; [`layout`] holds its constants and nothing else.
+
+mod decode;
+mod encode;
+pub mod error;
+pub mod finding;
+pub mod layout;
+pub mod varint;
+
+pub use decode::{Container, Section};
+pub use encode::{SectionSpec, Writer, encode};
+pub use finding::{Finding, Severity};
