@@ -121,7 +121,8 @@ impl Container {
         }
         let file_len = field(OFF_FILE_LEN);
         if file_len != bytes.len() as u64 {
-            let what = if file_len > bytes.len() as u64 { "file is truncated" } else { "bytes follow the end of the file" };
+            let what =
+                if file_len > bytes.len() as u64 { "file is truncated" } else { "bytes follow the end of the file" };
             return Err(Error::corrupt(what)
                 .offset(file_len.min(bytes.len() as u64))
                 .expected(format!("{file_len} bytes"))
@@ -161,12 +162,18 @@ impl Container {
         let page = at / PAGE_LEN;
         let start = section.range.start.saturating_add(page * PAGE_LEN);
         let end = (start + PAGE_LEN).min(section.range.end);
-        let data = bytes.get(start..end).ok_or_else(|| Error::corrupt("page lies outside the file").offset(start as u64))?;
+        let data =
+            bytes.get(start..end).ok_or_else(|| Error::corrupt("page lies outside the file").offset(start as u64))?;
         let want = self.page_sum(bytes, section, page);
         let have = crc32c::crc32c(data);
         match want {
             Some(want) if want == have => Ok(()),
-            want => Err(crc_error(&format!("page checksum does not match in section {}", section.name()), start, want.unwrap_or(0), have)),
+            want => Err(crc_error(
+                &format!("page checksum does not match in section {}", section.name()),
+                start,
+                want.unwrap_or(0),
+                have,
+            )),
         }
     }
 
@@ -275,7 +282,9 @@ fn read_table(bytes: &[u8], header: &[u8]) -> Result<(Vec<Section>, Range<usize>
             return Err(bad("not where the section before it ends").expected(start).got(offset));
         }
         let stop = offset.checked_add(len).filter(|&stop| stop <= bytes.len() as u64);
-        let stop = stop.ok_or_else(|| bad("reaches outside the file").expected(format!("an end within {}", bytes.len())).got(len))?;
+        let stop = stop.ok_or_else(|| {
+            bad("reaches outside the file").expected(format!("an end within {}", bytes.len())).got(len)
+        })?;
         let range = start..usize::try_from(stop).map_err(|_| bad("too large for this machine"))?;
         let section = Section {
             kind: u32_at(entry, ENT_KIND).unwrap_or(0),
@@ -300,7 +309,11 @@ fn read_table(bytes: &[u8], header: &[u8]) -> Result<(Vec<Section>, Range<usize>
     }
     let sums = match sections.last() {
         Some(s) if s.kind == KIND_PAGE_SUMS && s.len() as u64 == pages * 4 => s.range.clone(),
-        _ => return Err(Error::corrupt("the page-sum section is missing or has the wrong length").offset(HEADER_LEN as u64)),
+        _ => {
+            return Err(
+                Error::corrupt("the page-sum section is missing or has the wrong length").offset(HEADER_LEN as u64)
+            );
+        }
     };
     if end != bytes.len() {
         return Err(Error::corrupt("bytes follow the last section").offset(end as u64).expected(end).got(bytes.len()));

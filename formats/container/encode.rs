@@ -71,7 +71,14 @@ impl<W: Write + Seek> Writer<W> {
     ///
     /// # Errors
     /// Those of `out`; `InvalidInput` above [`MAX_SECTIONS`].
-    pub fn new(mut out: W, magic: [u8; 8], major: u16, minor: u16, features_incompat: u64, sections: usize) -> io::Result<Self> {
+    pub fn new(
+        mut out: W,
+        magic: [u8; 8],
+        major: u16,
+        minor: u16,
+        features_incompat: u64,
+        sections: usize,
+    ) -> io::Result<Self> {
         let declared = sections + 1;
         if declared > MAX_SECTIONS {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many sections"));
@@ -168,7 +175,14 @@ impl<W: Write + Seek> Writer<W> {
         self.out.write_all(&[0; SECTION_ALIGN][..(start - self.at) as usize])?;
         self.out.write_all(&self.sums)?;
         let len = self.sums.len() as u64;
-        self.entries.push(Entry { kind: KIND_PAGE_SUMS, flags: 0, offset: start, len, crc: crc32c::crc32c(&self.sums), first_page: 0 });
+        self.entries.push(Entry {
+            kind: KIND_PAGE_SUMS,
+            flags: 0,
+            offset: start,
+            len,
+            crc: crc32c::crc32c(&self.sums),
+            first_page: 0,
+        });
         assert_eq!(self.entries.len(), self.declared, "sections written and declared");
 
         let mut table = Vec::with_capacity(self.declared * SECTION_ENTRY_LEN);

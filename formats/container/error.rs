@@ -103,9 +103,7 @@ impl Error {
 
     /// A count above its limit: `what` names the count, both numbers are reported.
     pub fn limit(what: &str, limit: u64, got: u64) -> Self {
-        Self::new(Kind::Limit, format!("{what} is above the limit"))
-            .expected(format!("at most {limit}"))
-            .got(got)
+        Self::new(Kind::Limit, format!("{what} is above the limit")).expected(format!("at most {limit}")).got(got)
     }
 
     /// An operating-system error while doing `what` (a verb phrase: "open", "write").

@@ -1,0 +1,16 @@
+//! Files as every tool needs them: whole or absent, mapped, locked; and how long work reports and stops.
+//!
+//! - [`publish`]: a file appears whole or not at all.
+//! - [`Map`]: a file's bytes, mapped where the file allows it.
+//! - [`Lock`]: one writer across processes.
+//! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
+
+mod job;
+mod lock;
+mod map;
+mod publish;
+
+pub use job::{Cancel, Job, Progress, Silent};
+pub use lock::Lock;
+pub use map::Map;
+pub use publish::{Publish, publish, sync_dir, write_atomic};

@@ -1,0 +1,72 @@
+//! Tables for people: box-drawn on a terminal, plain aligned columns elsewhere.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Inner, presets};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    Left,
+    /// For numbers.
+    Right,
+}
+
+/// Rows of text under named columns.
+#[derive(Debug, Clone)]
+pub struct Table {
+    header: Vec<(String, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Columns by name; a name that starts with `>` is right-aligned (numbers).
+    pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
+        let header = columns.into_iter().map(|c| match c.strip_prefix('>') {
+            Some(name) => (name.to_owned(), Align::Right),
+            None => (c.to_owned(), Align::Left),
+        });
+        Table { header: header.collect(), rows: Vec::new() }
+    }
+
+    /// Two columns, for the fields of one thing.
+    pub fn fields() -> Self {
+        Self::new(["field", "value"])
+    }
+
+    pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) -> &mut Self {
+        // Control characters in data must not reach a terminal as commands.
+        let clean = |s: String| {
+            if s.chars().any(char::is_control) {
+                s.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+            } else {
+                s
+            }
+        };
+        self.rows.push(cells.into_iter().map(|c| clean(c.into())).collect());
+        self
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn render(&self, terminal: bool, color: bool) -> String {
+        let mut t = Inner::new();
+        t.load_preset(if terminal { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });
+        t.set_content_arrangement(if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
+        let bold = |name: &str| if color { format!("\u{1b}[1m{name}\u{1b}[0m") } else { name.to_owned() };
+        t.set_header(self.header.iter().map(|(name, _)| Cell::new(bold(name))));
+        for row in &self.rows {
+            t.add_row(row.iter().map(Cell::new));
+        }
+        for (i, (_, align)) in self.header.iter().enumerate() {
+            if let (Align::Right, Some(column)) = (align, t.column_mut(i)) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let mut text = String::new();
+        for line in t.to_string().lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}

@@ -1,0 +1,62 @@
+//! Advisory locks between processes, on a file that is never renamed or removed.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use qx_formats::{Error, Kind, Result};
+
+/// An exclusive lock, held until dropped or until the process ends in whatever way.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Takes the lock on `path` (created if missing), waiting up to `wait` for its holder. The file's text names the
+    /// holder for people to read; only the kernel's lock counts.
+    ///
+    /// # Errors
+    /// `Locked` when another process still holds it, with the holder's own words; `Io` otherwise.
+    pub fn acquire(path: &Path, wait: Duration) -> Result<Lock> {
+        let io = |e| Error::io("lock", e).path(path);
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let deadline = Instant::now() + wait;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(io(e)),
+                Err(TryLockError::WouldBlock) => {
+                    let now = Instant::now();
+                    if now >= deadline {
+                        let mut holder = String::new();
+                        // A holder that did not write its name leaves an empty text.
+                        let _ = file.read_to_string(&mut holder);
+                        return Err(Error::new(Kind::Locked, "locked by another process")
+                            .path(path)
+                            .got(holder.trim())
+                            .hint("wait for it with --wait 30s, or try again later"));
+                    }
+                    std::thread::sleep(pause.min(deadline - now));
+                    pause = (pause * 2).min(Duration::from_millis(50));
+                }
+            }
+        }
+        let program = std::env::args_os().next().unwrap_or_default();
+        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut name = || {
+            file.set_len(0)?;
+            file.seek(SeekFrom::Start(0))?;
+            writeln!(file, "held by {program}, process {}", std::process::id())
+        };
+        name().map_err(io)?;
+        Ok(Lock(file))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing releases the lock; the name goes first so that nobody reads a stale one.
+        let _ = self.0.set_len(0);
+    }
+}

@@ -1,0 +1,1 @@
+//! Logs as folders of segments: writer, reader, recovery.
