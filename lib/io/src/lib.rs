@@ -2,14 +2,17 @@
 //!
 //! - [`publish`]: a file appears whole or not at all.
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
+//! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`Lock`]: one writer across processes.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
+mod generations;
 mod job;
 mod lock;
 mod map;
 mod publish;
 
+pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::Lock;
 pub use map::Map;
