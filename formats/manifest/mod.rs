@@ -7,6 +7,8 @@ pub mod layout;
 mod segment;
 mod stats;
 mod strict;
+#[cfg(test)]
+mod tests;
 
 pub use document::{Manifest, open, seal, verify};
 pub use segment::{Segment, Status};
