@@ -1,0 +1,60 @@
+# The recipes that people use; `.ci/run` is what decides.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# All six tools, dev profile
+build:
+    cargo build
+
+# The four tools that do without the query engine: about a minute from nothing
+light:
+    cargo build --no-default-features
+
+# All six tools as they are handed out
+release:
+    cargo build --release
+
+# The tests; arguments go to cargo (`just test -p qx-formats`)
+test *ARGS:
+    cargo test {{ ARGS }}
+
+# Format, then what CI says about style
+lint:
+    cargo fmt --all
+    cargo clippy --all-targets -- -D warnings
+
+# The crates' documentation, as CI builds it
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# Write generated files anew: fixtures, goldens, man pages, completions, outputs quoted in documents
+bless *ARGS:
+    QX_BLESS=1 cargo test {{ ARGS }}
+
+# Write the man pages and completions anew
+man:
+    QX_BLESS=1 cargo test --test generated
+
+# Licences, advisories, duplicates and sources of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Measure every claim beside its reference and peers (`just bench --quick`, `just bench --filter get`)
+bench *ARGS:
+    cargo bench -p qx-benches -- {{ ARGS }}
+
+# Measure and keep the ratios in benches/baseline.json
+bench-save *ARGS:
+    cargo bench -p qx-benches -- --save {{ ARGS }}
+
+# Measure and fail where a ratio is more than 5% worse than the baseline
+bench-compare *ARGS:
+    cargo bench -p qx-benches --no-fail-fast -- --compare {{ ARGS }}
+
+# Everything that CI does
+ci:
+    .ci/run
