@@ -7,6 +7,10 @@ mod encode;
 pub mod error;
 pub mod finding;
 pub mod layout;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod varint;
 
 pub use decode::{Container, Section};

@@ -1,1 +1,31 @@
-//! See SPEC.md.
+//! `dict.seg` v1: (label, key) <-> u64, immutable, searched in place.
+//!
+//! `SPEC.md` in this folder is the authority; [`layout`] holds its constants and nothing else. [`DictBuilder`] writes
+//! a segment, [`DictSeg`] reads one, [`verify`] proves one.
+
+mod block;
+mod build;
+mod decode;
+mod encode;
+mod iter;
+mod labels;
+pub mod layout;
+mod meta;
+mod table;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use build::{DictBuilder, Summary};
+pub use decode::{DictSeg, SectionInfo};
+pub use iter::{Cursor, EntryRef, Iter};
+pub use verify::verify;
+
+/// One pair of a dictionary.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    pub label: Vec<u8>,
+    pub key: Vec<u8>,
+    pub id: u64,
+}

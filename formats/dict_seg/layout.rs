@@ -1,0 +1,77 @@
+//! Constants of `dict_seg/SPEC.md`. Nothing but constants: reader and writer share them, a test compares them with
+//! the document.
+
+/// First eight bytes of a segment.
+pub const MAGIC: [u8; 8] = *b"QXDICT\x1A\n";
+pub const MAJOR: u16 = 1;
+pub const MINOR: u16 = 0;
+
+/// Section kinds: four ASCII characters, little-endian.
+pub const KIND_KEYS: u32 = u32::from_le_bytes(*b"KEYS");
+pub const KIND_BLOCKS: u32 = u32::from_le_bytes(*b"BLKS");
+pub const KIND_LABELS: u32 = u32::from_le_bytes(*b"LABL");
+pub const KIND_HASH: u32 = u32::from_le_bytes(*b"HASH");
+/// Only in a segment with more than one label.
+pub const KIND_ANY: u32 = u32::from_le_bytes(*b"ANYH");
+/// Ids to entries, dense form. A segment has this one or [`KIND_IDS_HASHED`].
+pub const KIND_IDS_DENSE: u32 = u32::from_le_bytes(*b"RIDS");
+/// Ids to entries, hashed form.
+pub const KIND_IDS_HASHED: u32 = u32::from_le_bytes(*b"RIDH");
+pub const KIND_META: u32 = u32::from_le_bytes(*b"META");
+
+/// Entries of a key block; only the last block may hold fewer.
+pub const BLOCK_ENTRIES: usize = 16;
+/// Longest key, in bytes.
+pub const MAX_KEY_LEN: usize = 65_536;
+/// Longest label, in bytes.
+pub const MAX_LABEL_LEN: usize = 65_536;
+/// Largest id. One less than a u64 holds, so that a next id always exists.
+pub const MAX_ID: u64 = u64::MAX - 1;
+/// Id that the first pair without one receives.
+pub const FIRST_ID: u64 = 1;
+/// Most entries of a segment: references take at most [`MAX_REF_BYTES`].
+pub const MAX_ENTRIES: u64 = (1 << 40) - 1;
+pub const MAX_REF_BYTES: usize = 5;
+/// Most buckets that a lookup visits.
+pub const MAX_PROBE: u64 = 4096;
+/// Bytes of one bucket of a hash section: a cache line.
+pub const BUCKET_LEN: usize = 64;
+/// A hash section has this many home buckets: entries * 8 / (slots of a bucket * 7), rounded up.
+pub const LOAD_NUM: u64 = 7;
+pub const LOAD_DEN: u64 = 8;
+/// The dense form of the id index is used when ids span at most this many times the entries.
+pub const DENSE_SPAN: u64 = 2;
+
+/// META, as byte offsets.
+pub const META_LEN: usize = 128;
+pub const META_ENTRIES: usize = 0;
+pub const META_LABELS: usize = 8;
+pub const META_NEXT_ID: usize = 16;
+pub const META_ID_MIN: usize = 24;
+pub const META_ID_MAX: usize = 32;
+pub const META_DISTINCT_KEYS: usize = 40;
+pub const META_KEY_BYTES: usize = 48;
+pub const META_HASH_SEED: usize = 56;
+pub const META_HASH_HOME: usize = 64;
+pub const META_ANY_HOME: usize = 72;
+pub const META_IDS_HOME: usize = 80;
+pub const META_HASH_PROBE: usize = 88;
+pub const META_ANY_PROBE: usize = 92;
+pub const META_IDS_PROBE: usize = 96;
+pub const META_LONGEST_KEY: usize = 100;
+pub const META_REF_BYTES: usize = 104;
+pub const META_OFFSET_BYTES: usize = 105;
+pub const META_BLOCK_ENTRIES: usize = 106;
+pub const META_RESERVED: usize = 107;
+
+/// One row of the label table: first rank, text offset.
+pub const LABEL_ROW_LEN: usize = 16;
+
+/// Form byte of a key block: bit 0, lengths take four bytes and not one.
+pub const FORM_WIDE: u8 = 1;
+/// Form byte: bits 1 to 3, bytes of an id less one.
+pub const FORM_ID_SHIFT: u32 = 1;
+/// Form byte: bits 4 to 6, bytes of the block's lowest id less one.
+pub const FORM_BASE_SHIFT: u32 = 4;
+/// Form byte: bit 7 is zero.
+pub const FORM_RESERVED: u8 = 0x80;
