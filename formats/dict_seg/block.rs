@@ -34,6 +34,7 @@ fn common(a: &[u8], b: &[u8]) -> usize {
 pub(super) struct Block<'a> {
     count: usize,
     base: u64,
+    base_width: usize,
     id_width: usize,
     /// Bytes of one length.
     width: usize,
@@ -61,7 +62,7 @@ impl<'a> Block<'a> {
         let (ids, rest) = rest.split_at_checked(id_width * count)?;
         let head_len = usize::try_from(uint(lens, 0, width)?).ok()?;
         let (head, tails) = rest.split_at_checked(head_len)?;
-        Some(Block { count, base, id_width, width, lens, ids, head, tails })
+        Some(Block { count, base, base_width, id_width, width, lens, ids, head, tails })
     }
 
     pub fn count(&self) -> usize {
@@ -135,7 +136,7 @@ impl<'a> Block<'a> {
             low = low.min(self.id(i)?);
             high = high.max(self.id(i)?);
         }
-        let widths = self.width == if long > 0xFF { 4 } else { 1 } && self.id_width == width_of(high - low);
-        Some(widths && low == self.base)
+        let widths = (self.width, self.id_width, self.base_width);
+        Some(low == self.base && widths == (if long > 0xFF { 4 } else { 1 }, width_of(high - low), width_of(low)))
     }
 }

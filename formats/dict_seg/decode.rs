@@ -110,6 +110,16 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                 Ids::Dense(sized(c.section(KIND_IDS_DENSE, "RIDS")?, span, meta.ref_bytes)?)
             }
         };
+        let absent = [
+            (any.is_none(), meta.any_home, meta.any_probe, META_ANY_HOME),
+            (matches!(ids, Ids::Dense(_)), meta.ids_home, meta.ids_probe, META_IDS_HOME),
+        ];
+        for (absent, home, probe, at) in absent {
+            if absent && (home, probe) != (0, 0) {
+                let at = (section.range.start + at) as u64;
+                return Err(Error::corrupt("META describes a hash section that is not there").offset(at));
+            }
+        }
         Ok(DictSeg { container: c, meta, keys, blocks, labels, hash, any, ids, checked: false, bytes })
     }
 
