@@ -76,6 +76,11 @@ impl DurableStore {
         Ok(DurableStore { inner: Arc::new(LocalFileSystem::new_with_prefix(root)?) })
     }
 
+    /// The whole file system: Delta tables are addressed by their full path inside it.
+    pub fn filesystem() -> Self {
+        DurableStore { inner: Arc::new(LocalFileSystem::new()) }
+    }
+
     fn fs_path(&self, location: &Path) -> Result<PathBuf> {
         self.inner.path_to_filesystem(location)
     }

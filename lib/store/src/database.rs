@@ -1,0 +1,333 @@
+//! The database folder: opened for reading without a lock, or for writing by one process at a time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use qx_formats::delta_log::{Op, layout};
+use qx_formats::{Error, Kind, Result, manifest};
+use qx_graph::Graph;
+use qx_io::{Lock, Map, Publish};
+use qx_log::{Log, Options, Reader};
+use qx_vector::Index;
+use qx_vector::definition::Definition;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::catalog::{Catalog, Define, FILE};
+use crate::names::{DEFAULT_DATABASE, Layout, ObjectName, check_name};
+
+/// Format name of the marker `qx.json`.
+const MARKER_FORMAT: &str = "qx.database";
+const MARKER: &str = "qx.json";
+
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    format: String,
+    version: u64,
+    generation: u64,
+    uuid: Uuid,
+    /// The database that names without one mean.
+    database: String,
+}
+
+/// A database folder, open for reading. Takes no lock and writes nothing, so it works on read-only media.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    database: String,
+    layout: Layout,
+}
+
+impl Store {
+    /// Makes `root` a database folder with one empty database. A folder that already is one is left as it is.
+    ///
+    /// # Errors
+    /// `Exists` when the folder holds something else; `Io`.
+    pub fn init(root: &Path) -> Result<(Store, bool)> {
+        if root.join(MARKER).exists() {
+            return Ok((Store::open(root)?, false));
+        }
+        if let Ok(mut entries) = fs::read_dir(root)
+            && entries.any(|e| e.is_ok_and(|e| e.file_name() != "LOCK" && !is_temporary(&e.file_name())))
+        {
+            return Err(Error::new(Kind::Exists, "the folder holds something that is not a database")
+                .path(root)
+                .hint("name an empty folder or one that is not there yet"));
+        }
+        let layout = Layout::new(root, DEFAULT_DATABASE);
+        for dir in [root.to_path_buf(), root.join("runs"), layout.home.clone()] {
+            make_dir(&dir)?;
+        }
+        let marker = Marker {
+            format: MARKER_FORMAT.to_owned(),
+            version: 1,
+            generation: 1,
+            uuid: Uuid::now_v7(),
+            database: DEFAULT_DATABASE.to_owned(),
+        };
+        // The marker comes last: a folder without it is not a database, and init starts over.
+        qx_io::write_atomic(&root.join(MARKER), Publish::Replace, &manifest::seal(&marker)?)?;
+        tracing::info!(target: "qx::store", path = %root.display(), "database created");
+        Ok((Store::open(root)?, true))
+    }
+
+    /// # Errors
+    /// `Io` when the folder is missing; `Invalid` when it is not a database folder; `Corrupt` for a damaged marker.
+    pub fn open(root: &Path) -> Result<Store> {
+        let path = root.join(MARKER);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && root.is_dir() => {
+                return Err(Error::invalid("not a database folder: it has no qx.json")
+                    .path(root)
+                    .hint("`qx init DIR` makes one, and so does `qx run`"));
+            }
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                return Err(Error::io("open the database folder", e).path(root).hint("`qx init DIR` makes one"));
+            }
+            Err(e) => return Err(Error::io("read", e).path(path)),
+        };
+        let value = manifest::open(&bytes, MARKER_FORMAT).map_err(|e| e.path(&path))?;
+        let marker: Marker = serde_json::from_value(value)
+            .map_err(|e| Error::invalid(format!("not a database marker: {e}")).path(&path))?;
+        check_name("database", &marker.database).map_err(|e| Error::invalid(e.message()).path(&path))?;
+        let layout = Layout::new(root, &marker.database);
+        Ok(Store { root: root.to_path_buf(), database: marker.database, layout })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database that names without one mean.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What is defined: the published catalog, and the definitions that the log holds above it.
+    ///
+    /// # Errors
+    /// `Corrupt` with the path of what is damaged.
+    pub fn catalog(&self) -> Result<Catalog> {
+        let home = &self.layout.home;
+        let mut catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
+        self.replay(catalog.lsn, |lsn, op| {
+            if let Op::Define { json } = op {
+                catalog.apply(decode_define(&json, lsn)?, lsn);
+            }
+            Ok(())
+        })?;
+        Ok(catalog)
+    }
+
+    /// Calls `f` on each committed operation above `after`, in order; the number is that of the commit.
+    fn replay(&self, after: u64, mut f: impl FnMut(u64, Op) -> Result<()>) -> Result<u64> {
+        let wal = self.layout.wal();
+        let mut last = after;
+        if !wal.is_dir() {
+            return Ok(last);
+        }
+        for transaction in Reader::open(&wal)?.transactions(after + 1) {
+            let transaction = transaction?;
+            if transaction.commit_lsn <= after {
+                continue;
+            }
+            last = transaction.commit_lsn;
+            for (_, _, op) in transaction.ops {
+                f(last, op)?;
+            }
+        }
+        Ok(last)
+    }
+
+    /// The bytes of a JSON document, `None` when there is no such key.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such store; `Unsupported` when the value is not a document.
+    pub fn document(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        let catalog = self.catalog()?;
+        if !catalog.stores.contains_key(store) {
+            let names: Vec<&str> = catalog.stores.keys().map(String::as_str).collect();
+            return Err(Error::new(Kind::NotFound, format!("there is no store {}.store.{store}", self.database))
+                .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") }));
+        }
+        let now = qx_log::now_us();
+        let mut found: Option<(u8, Vec<u8>)> = None;
+        self.replay(0, |_, op| {
+            match op {
+                Op::KvPut { store: s, key: k, kind, value, expires_at_us } if s == store && k == key => {
+                    found = expires_at_us.is_none_or(|at| at > now).then_some((kind, value));
+                }
+                Op::KvDelete { store: s, key: k } if s == store && k == key => found = None,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        match found {
+            Some((layout::VALUE_JSON, value)) => Ok(Some(value)),
+            Some((kind, _)) => Err(Error::unsupported(format!("{store}.{key} is not a JSON document"))
+                .expected(format!("value kind {}", layout::VALUE_JSON))
+                .got(kind)),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens a graph.
+    ///
+    /// # Errors
+    /// Those of [`Graph::open`].
+    pub fn graph(&self, name: &ObjectName) -> Result<Graph> {
+        Graph::open(&self.layout.graph(name))
+    }
+
+    /// Opens a vector index: its definition, and the segment that the definition names.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`, with the path.
+    pub fn vector_index(&self, name: &ObjectName) -> Result<Index<Map>> {
+        let path = self.layout.index_definition(name);
+        let bytes = Map::open(&path)?;
+        let definition = Definition::decode(&bytes).map_err(|e| e.path(&path))?;
+        let [segment] = definition.segments.as_slice() else {
+            return Err(Error::unsupported("the index does not have exactly one segment")
+                .path(&path)
+                .got(definition.segments.len()));
+        };
+        let file = path.with_file_name(&segment.path);
+        let map = Map::open(&file)?;
+        map.advise_random();
+        Index::open(map).map_err(|e| e.path(&file))
+    }
+
+    /// Becomes the one writer of the database, waiting up to `wait` for another one to end.
+    ///
+    /// # Errors
+    /// `Locked`; what recovery of the log says.
+    pub fn writer(&self, wait: Duration) -> Result<Writer> {
+        let lock = Lock::acquire(&self.root.join("LOCK"), wait)?;
+        make_dir(&self.layout.wal())?;
+        let (log, report) = Log::open(&self.layout.wal(), Options::default())?;
+        if report.dropped_bytes > 0 {
+            tracing::warn!(
+                target: "qx::store", path = %self.layout.wal().display(), bytes = report.dropped_bytes,
+                records = report.dropped_records, "the log ended in what was never acknowledged; it was cut"
+            );
+        }
+        let mut writer = Writer { store: Arc::new(self.clone()), log, catalog: self.catalog()?, _lock: lock };
+        writer.publish_catalog()?;
+        Ok(writer)
+    }
+}
+
+fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.windows(5).any(|w| w == b".tmp-")
+}
+
+fn decode_define(json: &[u8], lsn: u64) -> Result<Define> {
+    serde_json::from_slice(json).map_err(|e| {
+        Error::unsupported(format!("the log holds a definition that this build does not read: {e}")).got(format!("lsn {lsn}"))
+    })
+}
+
+/// Creates a folder and makes its name durable.
+pub(crate) fn make_dir(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
+    match dir.parent().filter(|p| !p.as_os_str().is_empty()) {
+        Some(parent) => qx_io::sync_dir(parent),
+        None => Ok(()),
+    }
+}
+
+/// The one writer of a database. Holds its lock until dropped.
+pub struct Writer {
+    store: Arc<Store>,
+    log: Log,
+    catalog: Catalog,
+    _lock: Lock,
+}
+
+impl Writer {
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Commits definitions: durable in the log, then published in the catalog. Returns the commit's number.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn define(&mut self, defines: Vec<Define>) -> Result<u64> {
+        let encode = |d: &Define| serde_json::to_vec(d).map(|json| Op::Define { json });
+        let ops: Vec<Op> = defines.iter().map(encode).collect::<Result<_, _>>()
+            .map_err(|e| Error::usage(format!("a definition that cannot be written: {e}")))?;
+        let ack = self.log.commit(&ops)?;
+        for define in defines {
+            self.catalog.apply(define, ack.lsn);
+        }
+        self.publish_catalog()?;
+        Ok(ack.lsn)
+    }
+
+    /// Writes one JSON document, and defines its store if need be, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn put_document(&mut self, store: &str, key: &str, value: Vec<u8>) -> Result<u64> {
+        check_name("store", store)?;
+        let mut ops = Vec::new();
+        let mut defines = Vec::new();
+        if !self.catalog.stores.contains_key(store) {
+            let def = crate::catalog::StoreDef { uuid: Uuid::now_v7() };
+            let define = Define::Store { name: store.to_owned(), def };
+            let json = serde_json::to_vec(&define).map_err(|e| Error::usage(e.to_string()))?;
+            ops.push(Op::Define { json });
+            defines.push(define);
+        }
+        let (store, key) = (store.to_owned(), key.to_owned());
+        ops.push(Op::KvPut { store, key, kind: layout::VALUE_JSON, value, expires_at_us: None });
+        let ack = self.log.commit(&ops)?;
+        if !defines.is_empty() {
+            defines.into_iter().for_each(|d| self.catalog.apply(d, ack.lsn));
+            self.publish_catalog()?;
+        }
+        Ok(ack.lsn)
+    }
+
+    /// Publishes the catalog if it holds more than the published one.
+    fn publish_catalog(&mut self) -> Result<()> {
+        let home = &self.store.layout.home;
+        let published = qx_io::read_generation(home, FILE, Catalog::decode)?;
+        let same = |old: &Catalog| {
+            let strip = |c: &Catalog| Catalog { generation: 0, lsn: 0, ..c.clone() };
+            strip(old) == strip(&self.catalog)
+        };
+        if published.as_ref().is_some_and(same) {
+            return Ok(());
+        }
+        self.catalog.generation = published.map_or(0, |c| c.generation) + 1;
+        self.catalog.lsn = self.log.durable_lsn();
+        let bytes = self.catalog.encode()?;
+        qx_io::publish_generation(home, FILE, &bytes, |old| Catalog::decode(old).map(drop))
+    }
+
+    /// Closes the log, which records how far it is durable.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn close(self) -> Result<()> {
+        self.log.close()
+    }
+}

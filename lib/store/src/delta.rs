@@ -1,0 +1,189 @@
+//! The cold tier of a table: a Delta Lake table in `cold/`, written through [`DurableStore`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use deltalake::datafusion::common::Column;
+use deltalake::kernel::Transaction;
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::operations::write::{SchemaMode, WriteBuilder};
+use deltalake::protocol::SaveMode;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use qx_formats::{Error, Kind, Result};
+use url::Url;
+use uuid::Uuid;
+
+use crate::durable::DurableStore;
+
+/// What one commit of a table came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Delta version.
+    pub version: u64,
+    pub files: u64,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+fn engine(path: &Path, what: &str, e: DeltaTableError) -> Error {
+    Error::new(Kind::Engine, format!("{what}: {e}")).path(path)
+}
+
+fn builder(dir: &Path) -> Result<DeltaTableBuilder> {
+    let absolute = std::path::absolute(dir).map_err(|e| Error::io("resolve", e).path(dir))?;
+    let url = Url::from_directory_path(&absolute)
+        .map_err(|()| Error::usage("this path cannot be written as a URL, which Delta needs").path(&absolute))?;
+    let store = DurableStore::filesystem();
+    let table = DeltaTableBuilder::from_url(url.clone()).map_err(|e| engine(dir, "cannot address the table", e))?;
+    Ok(table.with_storage_backend(Arc::new(store), url))
+}
+
+/// The table's newest version; `None` while nothing was committed.
+///
+/// # Errors
+/// `Engine` when the Delta log cannot be read.
+pub async fn load(dir: &Path) -> Result<Option<DeltaTable>> {
+    if !dir.join("_delta_log").is_dir() {
+        return Ok(None);
+    }
+    match builder(dir)?.load().await {
+        Ok(table) => Ok(Some(table)),
+        // A folder that was made and never committed to.
+        Err(DeltaTableError::NotATable(_)) if !has_commit(dir) => Ok(None),
+        Err(e) => Err(engine(dir, "cannot read the Delta log", e)),
+    }
+}
+
+fn has_commit(dir: &Path) -> bool {
+    let entries = std::fs::read_dir(dir.join("_delta_log"));
+    entries.into_iter().flatten().flatten().any(|e| e.file_name().as_encoded_bytes().ends_with(b".json"))
+}
+
+/// The application transaction that the table's newest version carries for `app`.
+///
+/// # Errors
+/// `Engine`.
+pub async fn transaction(table: &DeltaTable, dir: &Path, app: Uuid) -> Result<Option<u64>> {
+    let read = async { table.snapshot()?.transaction_version(table.log_store().as_ref(), app).await };
+    let version = read.await.map_err(|e| engine(dir, "cannot read the application transaction", e))?;
+    Ok(version.and_then(|v| u64::try_from(v).ok()))
+}
+
+/// Replaces the content of the table by the rows of `plan`, in one commit that carries the transaction (`app`, `lsn`).
+/// A table that already carries it is left as it is: the commit happened before a crash.
+///
+/// # Errors
+/// `Engine`: the query failed, or the commit did.
+pub async fn replace(
+    dir: &Path,
+    session: Arc<dyn Session>,
+    plan: LogicalPlan,
+    app: Uuid,
+    lsn: u64,
+) -> Result<(DeltaTable, Snapshot)> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
+    let existing = load(dir).await?;
+    if let Some(table) = &existing
+        && transaction(table, dir, app).await? == Some(lsn)
+    {
+        let snapshot = describe(table, dir)?;
+        return Ok((table.clone(), snapshot));
+    }
+    let version = i64::try_from(lsn).map_err(|_| Error::limit("log sequence number", i64::MAX as u64, lsn))?;
+    let state = match &existing {
+        Some(table) => Some(table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?.snapshot().clone()),
+        None => None,
+    };
+    let log_store = match existing {
+        Some(table) => table.log_store(),
+        None => builder(dir)?.build_storage().map_err(|e| engine(dir, "cannot address the table", e))?,
+    };
+    let mut write = WriteBuilder::new(log_store, state.clone())
+        .with_save_mode(SaveMode::Overwrite)
+        .with_input_plan(storable(plan)?)
+        .with_session_state(session)
+        .with_commit_properties(
+            CommitProperties::default().with_application_transaction(Transaction::new(app, version)),
+        );
+    if state.is_some() {
+        write = write.with_schema_mode(SchemaMode::Overwrite);
+    }
+    let table = write.await.map_err(|e| engine(dir, "cannot write the table", e))?;
+    let snapshot = describe(&table, dir)?;
+    tracing::info!(target: "qx::store", path = %dir.display(), version = snapshot.version, rows = snapshot.rows, "table written");
+    Ok((table, snapshot))
+}
+
+/// Counts of the version that `table` holds, from the Delta log alone.
+///
+/// # Errors
+/// `Engine`.
+pub fn describe(table: &DeltaTable, dir: &Path) -> Result<Snapshot> {
+    let state = table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?;
+    let mut snapshot = Snapshot { version: state.version(), files: 0, rows: 0, bytes: 0 };
+    for file in state.log_data().iter() {
+        snapshot.files += 1;
+        snapshot.rows += file.num_records().unwrap_or(0) as u64;
+        snapshot.bytes += u64::try_from(file.size()).unwrap_or(0);
+    }
+    Ok(snapshot)
+}
+
+/// The table for DataFusion, fixed at the version that was loaded.
+///
+/// # Errors
+/// `Engine`.
+pub async fn provider(table: &DeltaTable, dir: &Path, session: &dyn Session) -> Result<Arc<dyn TableProvider>> {
+    table.update_datafusion_session(session).map_err(|e| engine(dir, "cannot open the table", e))?;
+    let built = table.table_provider().await;
+    built.map_err(|e| Error::new(Kind::Engine, format!("cannot open the table: {e}")).path(dir))
+}
+
+/// The nearest type that Delta Lake has: it knows no unsigned integers, half floats, fixed-size lists or dictionaries.
+/// Every value keeps its meaning.
+pub fn delta_type(t: &DataType) -> DataType {
+    let field = |f: &Arc<Field>| Arc::new(Field::new(f.name(), delta_type(f.data_type()), true));
+    match t {
+        DataType::Null | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        DataType::Float16 => DataType::Float32,
+        DataType::Date64 => DataType::Date32,
+        DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) | DataType::Interval(_) => DataType::Utf8,
+        DataType::Decimal256(..) => DataType::Utf8,
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into())),
+        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) | DataType::ListView(f) => {
+            DataType::List(field(f))
+        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Dictionary(_, value) => delta_type(value),
+        other => other.clone(),
+    }
+}
+
+/// Casts every column of `plan` that Delta Lake cannot store as it is, and gives it the table's plain column names.
+fn storable(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let columns: Vec<Expr> = plan
+        .schema()
+        .iter()
+        .map(|(qualifier, field)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            let target = delta_type(field.data_type());
+            let value = match field.data_type() {
+                DataType::Null => Expr::Literal(ScalarValue::Utf8(None), None),
+                t if *t == target => column,
+                _ => cast(column, target),
+            };
+            value.alias(field.name())
+        })
+        .collect();
+    let plan = LogicalPlanBuilder::from(plan).project(columns).and_then(LogicalPlanBuilder::build);
+    plan.map_err(|e| Error::new(Kind::Engine, format!("cannot plan the write: {e}")))
+}
