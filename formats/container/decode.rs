@@ -66,6 +66,13 @@ pub(crate) fn u64_at(b: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(b.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
+/// Whether the header's checksum holds. A verifier asks this of a file whose version or features are unknown: with it
+/// the file is for a newer release to judge, without it the file is damaged.
+pub fn header_holds(bytes: &[u8]) -> bool {
+    let header = bytes.get(..OFF_HEADER_CRC);
+    header.is_some_and(|h| u32_at(bytes, OFF_HEADER_CRC) == Some(crc32c::crc32c(h)))
+}
+
 fn short(len: usize, need: usize) -> Error {
     let what = if len == 0 { "file is empty" } else { "file is too short for its header" };
     Error::corrupt(what).offset(len as u64).expected(format!("at least {need} bytes")).got(format!("{len} bytes"))
@@ -95,13 +102,18 @@ impl Container {
         let header = header.ok_or_else(|| short(bytes.len(), HEADER_LEN))?;
         let field = |at| u64_at(header, at).unwrap_or(0);
         let file_major = u16_at(header, OFF_MAJOR).unwrap_or(0);
-        // The version is looked at before the checksum: a newer layout may keep its checksum elsewhere.
+        // The version is looked at before the checksum, so that a newer file is refused by name whatever else is new.
         if file_major > major {
+            let hint = if header_holds(bytes) {
+                "use a newer release of the tool"
+            } else {
+                "the header checksum does not hold: the version itself may be the damage"
+            };
             return Err(Error::unsupported(format!("{what} version {file_major} is newer than this build reads"))
                 .offset(OFF_MAJOR as u64)
                 .expected(format!("version {major} or older"))
                 .got(format!("version {file_major}"))
-                .hint("use a newer release of the tool"));
+                .hint(hint));
         }
         let want = u32_at(header, OFF_HEADER_CRC).unwrap_or(0);
         let have = crc32c::crc32c(&header[..OFF_HEADER_CRC]);

@@ -13,6 +13,6 @@ pub(crate) mod testing;
 mod tests;
 pub mod varint;
 
-pub use decode::{Container, Section};
+pub use decode::{Container, Section, header_holds};
 pub use encode::{SectionSpec, Writer, encode};
 pub use finding::{Finding, Severity};

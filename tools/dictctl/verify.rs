@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use qx_cli::{Context, Status, Table};
-use qx_formats::container::{Finding, Severity};
+use qx_formats::container::{Finding, Severity, header_holds};
 use qx_formats::dict_seg::{self, DictSeg};
 use qx_formats::{Kind, Result};
 use serde_json::json;
@@ -37,7 +37,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let map = open::bytes(&args.segment)?;
     // A newer version is not damage: it is for a newer release to judge.
     let entries = match DictSeg::open(&map[..]) {
-        Err(e) if e.kind() == Kind::Unsupported => return Err(e.path(&args.segment)),
+        Err(e) if e.kind() == Kind::Unsupported && header_holds(&map) => return Err(e.path(&args.segment)),
         opened => opened.ok().map(|seg| seg.len()),
     };
     let found = dict_seg::verify(&map, !args.quick);

@@ -93,7 +93,10 @@ impl ObjectStore for DurableStore {
             PutMode::Overwrite => Publish::Replace,
             PutMode::Create => Publish::New,
             PutMode::Update(_) => {
-                return Err(Error::NotImplemented { operation: "put if unchanged".into(), implementer: self.to_string() });
+                return Err(Error::NotImplemented {
+                    operation: "put if unchanged".into(),
+                    implementer: self.to_string(),
+                });
             }
         };
         let path = self.fs_path(location)?;
