@@ -1,5 +1,6 @@
 //! A session: one engine context over one database folder.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, RecordBatch};
@@ -8,6 +9,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
+use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql, Value};
 use qx_formats::{Error, Result};
 use qx_store::Store;
@@ -64,6 +66,19 @@ impl Session {
     /// `Usage` with the place for what does not parse.
     pub fn parse(text: &str) -> Result<Vec<Statement>> {
         statement::parse(text).map(Vec::from)
+    }
+
+    /// The relations that the statements of a text name, without their qualifiers, sorted.
+    ///
+    /// # Errors
+    /// `Usage` for what does not parse.
+    pub fn references(text: &str) -> Result<Vec<String>> {
+        let mut names = BTreeSet::new();
+        for statement in statement::parse(text)? {
+            let (tables, _) = resolve_table_references(&statement, true).map_err(engine_error)?;
+            names.extend(tables.iter().map(|t| t.table().to_owned()));
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// Plans one statement, without optimizing it.

@@ -78,7 +78,8 @@ pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTab
 fn statistics(stats: Option<&str>, columns: &[Column]) -> BTreeMap<u32, ColumnStats> {
     let Some(stats) = stats.and_then(|s| serde_json::from_str::<Value>(s).ok()) else { return BTreeMap::new() };
     let value = |part: &str, column: &Column| match stats.get(part)?.get(&column.name)? {
-        Value::Number(n) => n.as_i64().map(StatValue::Int64),
+        Value::Number(n) if column.data_type.starts_with("Int") => n.as_i64().map(StatValue::Int64),
+        Value::Number(n) if column.data_type.starts_with("Float") => n.as_f64().map(StatValue::Float64),
         Value::String(s) if column.data_type == "Utf8" => Some(StatValue::Utf8(s.clone())),
         Value::Bool(b) => Some(StatValue::Bool(*b)),
         _ => None,
