@@ -1,1 +1,24 @@
-//! See SPEC.md.
+//! `.vdata` v2: vectors, row ids, 8-bit codes and the search graph in one immutable file. See SPEC.md.
+
+mod decode;
+mod encode;
+mod kinds;
+pub mod layout;
+mod meta;
+mod verify;
+
+pub use decode::View;
+pub use encode::{Parts, write};
+pub use kinds::{Element, Engine, Flavour, Metric};
+pub use meta::Meta;
+pub use verify::verify;
+
+#[inline]
+fn u32_at(b: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*b.get(at..)?.first_chunk()?))
+}
+
+#[inline]
+fn u64_at(b: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*b.get(at..)?.first_chunk()?))
+}

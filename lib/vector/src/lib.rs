@@ -1,1 +1,47 @@
+//! Vector indexes: metrics, deterministic parallel build, graph and exact search, verification.
+//!
+//! - [`metric`]: `l2`, `ip`, `cosine` on vectors in memory.
+//! - [`build`]: vectors and row ids in, a `.vdata` file out, the same bytes on any machine.
+//! - [`Index`]: a file that is searched where it lies.
+//! - [`verify`]: every checksum, the graph, the codes against the vectors.
+//! - [`npy`], [`input`]: matrices in the files of other programs.
+//! - [`definition`]: the `.vindex` document beside the file.
 
+mod build;
+pub mod definition;
+mod index;
+pub mod input;
+mod kernel;
+pub mod metric;
+pub mod npy;
+mod pool;
+mod quant;
+mod search;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod walk;
+
+pub use build::{
+    BuildOptions, BuildReport, DEFAULT_EF_BUILD, DEFAULT_EF_SEARCH, DEFAULT_M, DimPolicy, Flat, RowIds, VectorSource,
+    build,
+};
+pub use index::{Hit, Index, SearchOptions, SearchStats};
+pub use metric::Metric;
+pub use qx_formats::vdata::{Element, Engine, Flavour};
+pub use verify::verify;
+
+/// A row id as people write it: signed keys with their sign, all others unsigned.
+pub fn show_row_id(flavour: Flavour, id: u64) -> String {
+    if flavour == Flavour::SignedKey { (id as i64).to_string() } else { id.to_string() }
+}
+
+/// The row id of a key that is not an integer: xxh3-64 of its bytes.
+pub fn hash_key(key: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(key)
+}
+
+/// The name of the instruction set that searches use on this machine: "scalar", "avx2", "avx512", "avx512vnni".
+pub fn instruction_set() -> &'static str {
+    kernel::Kernels::best().name
+}

@@ -1,0 +1,95 @@
+//! Coding all rows: their mean, then eight bits a component.
+
+use qx_formats::Result;
+use qx_formats::vdata::Metric;
+use qx_formats::vdata::layout::CODE_ALIGN;
+use qx_io::Job;
+use rayon::prelude::*;
+
+use super::ingest::Ingested;
+use crate::quant::{Quantizer, SAFE, to_unit};
+
+/// Rows of one partial sum: fixed, so that the mean does not depend on the number of threads.
+const BLOCK: usize = 4096;
+
+/// Codes of all rows.
+#[derive(Debug)]
+pub(super) struct Coded {
+    pub metric: Metric,
+    pub mean: Vec<f32>,
+    /// `each` bytes a row.
+    pub codes: Vec<u8>,
+    pub each: usize,
+    /// Scale and bias.
+    pub params: Vec<[f32; 2]>,
+}
+
+impl Coded {
+    /// `None` when the magnitudes in the data are too large or too small for f32 sums of squares.
+    pub(super) fn new(data: &Ingested, metric: Metric, job: &Job) -> Result<Option<Coded>> {
+        let rows = data.rows();
+        let each = (data.dim as usize).next_multiple_of(CODE_ALIGN);
+        let mean = mean(data, metric);
+        job.progress.phase("coding vectors", Some(rows as u64), "rows");
+        let quantizer = Quantizer::new(metric, &mean);
+        let mut codes = vec![0; rows * each];
+        let mut params = vec![[0f32; 2]; rows];
+        if each == 0 {
+            return Ok(Some(Coded { metric, mean, codes, each, params }));
+        }
+        let largest = codes
+            .par_chunks_mut(each * BLOCK)
+            .zip(params.par_chunks_mut(BLOCK))
+            .enumerate()
+            .map(|(block, (codes, params))| {
+                let mut v = Vec::new();
+                let mut largest = 0f32;
+                for (i, (codes, params)) in codes.chunks_mut(each).zip(params.iter_mut()).enumerate() {
+                    data.vector(block * BLOCK + i, &mut v);
+                    *params = quantizer.row(&mut v, codes);
+                    // A scale that is NaN or infinite must not pass for a small one.
+                    let size = if params.iter().all(|p| p.is_finite()) { params[0] * 127.0 } else { f32::INFINITY };
+                    largest = largest.max(size);
+                }
+                job.progress.advance(params.len() as u64);
+                largest
+            })
+            .reduce(|| 0.0, f32::max);
+        job.cancel.check()?;
+        let fits = largest == 0.0 && all_equal(data) || SAFE.contains(&largest);
+        Ok(fits.then_some(Coded { metric, mean, codes, each, params }))
+    }
+}
+
+/// All rows equal: codes of zero are right then, unless the differences were lost because they are tiny.
+fn all_equal(data: &Ingested) -> bool {
+    let each = data.dim as usize * data.element.len();
+    let first = data.vectors.get(..each);
+    data.vectors.chunks_exact(each.max(1)).all(|v| Some(v) == first)
+}
+
+fn mean(data: &Ingested, metric: Metric) -> Vec<f32> {
+    let dim = data.dim as usize;
+    let rows = data.rows();
+    let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
+    let partial: Vec<Vec<f64>> = starts
+        .par_iter()
+        .map(|&start| {
+            let mut sum = vec![0f64; dim];
+            let mut v = Vec::new();
+            for row in start..(start + BLOCK).min(rows) {
+                data.vector(row, &mut v);
+                if metric == Metric::Cosine {
+                    to_unit(&mut v);
+                }
+                sum.iter_mut().zip(&v).for_each(|(s, &x)| *s += f64::from(x));
+            }
+            sum
+        })
+        .collect();
+    let mut sum = vec![0f64; dim];
+    for part in partial {
+        sum.iter_mut().zip(part).for_each(|(s, x)| *s += x);
+    }
+    sum.into_iter().map(|s| (s / rows.max(1) as f64) as f32).collect()
+}

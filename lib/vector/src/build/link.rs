@@ -1,0 +1,206 @@
+//! Linking rows into a graph, in batches that search only what earlier batches linked.
+//!
+//! Every step is a function of what stood before it: a batch's rows look for neighbours in a graph that does not
+//! change meanwhile, and the links back are made a target at a time, in order. So threads decide nothing.
+
+use qx_formats::Result;
+use qx_formats::vdata::layout::{CODE_PARAMS_LEN, NO_NEIGHBOUR};
+use qx_io::Job;
+use rayon::prelude::*;
+
+use super::BuildOptions;
+use super::code::Coded;
+use super::prune::{Choice, Space};
+use super::repair;
+use crate::kernel::{self, Kernels};
+use crate::pool::Pool;
+use crate::quant::{Codes, Query};
+use crate::walk::{Adjacency, Scratch};
+
+/// Rows at which walks start.
+const ENTRY_POINTS: usize = 64;
+/// A batch is at most this fraction of the rows before it: its rows do not see each other.
+const BATCH_PART: usize = 32;
+const BATCH_MAX: usize = 8192;
+
+/// A finished graph.
+#[derive(Debug)]
+pub(super) struct Linked {
+    pub degree: u32,
+    /// `degree` slots a row.
+    pub graph: Vec<u32>,
+    pub entries: Vec<u32>,
+    pub edges: u64,
+    pub repaired: u64,
+}
+
+/// Adjacency lists in the making, with some room above the final degree so that most links back need no choice.
+pub(super) struct Lists {
+    room: usize,
+    lens: Vec<u16>,
+    slots: Vec<u32>,
+}
+
+impl Lists {
+    pub(super) fn new(rows: usize, room: usize) -> Self {
+        Lists { room, lens: vec![0; rows], slots: vec![NO_NEIGHBOUR; rows * room] }
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, row: u32) -> &[u32] {
+        let start = row as usize * self.room;
+        let len = self.lens.get(row as usize).copied().unwrap_or(0);
+        self.slots.get(start..start + usize::from(len)).unwrap_or(&[])
+    }
+
+    pub(super) fn set(&mut self, row: u32, list: &[u32]) {
+        let start = row as usize * self.room;
+        self.slots[start..start + list.len()].copy_from_slice(list);
+        self.lens[row as usize] = list.len() as u16;
+    }
+}
+
+impl Adjacency for Lists {
+    #[inline(always)]
+    fn neighbours(&self, row: u32, each: impl FnMut(u32)) {
+        self.get(row).iter().copied().for_each(each);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, row: u32) {
+        kernel::prefetch(bytemuck::cast_slice(self.get(row)));
+    }
+}
+
+/// Slots of a list for `m` chosen neighbours.
+pub(super) fn degree(m: u32) -> u32 {
+    m + m / 2
+}
+
+pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions, job: &Job) -> Result<Linked> {
+    let rows = coded.params.len() as u32;
+    let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
+    debug_assert_eq!(params.len(), rows as usize * CODE_PARAMS_LEN);
+    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params };
+    let degree = degree(opts.m) as usize;
+    let mut linker = Linker {
+        space: Space::new(codes, coded.metric, rows),
+        lists: Lists::new(rows as usize, degree + degree / 4),
+        order: order(rows, opts.seed),
+        degree,
+        m: opts.m as usize,
+        ef: opts.ef_build as usize,
+        scratch: Pool::default(),
+    };
+    job.progress.phase("linking rows", Some(rows.into()), "rows");
+    let mut done = rows.min(1) as usize;
+    while done < rows as usize {
+        let size = (done / BATCH_PART).clamp(1, BATCH_MAX).min(rows as usize - done);
+        linker.batch(done..done + size);
+        done += size;
+        job.step(size as u64)?;
+    }
+    linker.trim();
+    let mut entries: Vec<u32> = linker.order.iter().copied().take(ENTRY_POINTS).collect();
+    entries.sort_unstable();
+    let Linker { space, mut lists, scratch, .. } = linker;
+    let repaired = repair::repair(&space, &mut lists, &entries, rows, degree, opts.ef_build as usize, scratch.take());
+    let mut graph = vec![NO_NEIGHBOUR; rows as usize * degree];
+    let mut edges = 0;
+    for (row, slots) in graph.chunks_exact_mut(degree).enumerate() {
+        let list = lists.get(row as u32);
+        slots[..list.len()].copy_from_slice(list);
+        edges += list.len() as u64;
+    }
+    Ok(Linked { degree: degree as u32, graph, entries, edges, repaired })
+}
+
+/// Rows in an order that has nothing to do with their data, so that early links span all of it.
+fn order(rows: u32, seed: u64) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = (0..rows).map(|r| (mix(seed ^ mix(u64::from(r))), r)).collect();
+    keyed.par_sort_unstable();
+    keyed.into_iter().map(|(_, r)| r).collect()
+}
+
+/// The finalizer of splitmix64: every bit of the input moves every bit of the output.
+fn mix(v: u64) -> u64 {
+    let v = v.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let v = (v ^ (v >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let v = (v ^ (v >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    v ^ (v >> 31)
+}
+
+struct Linker<'a> {
+    space: Space<'a>,
+    lists: Lists,
+    order: Vec<u32>,
+    degree: usize,
+    m: usize,
+    ef: usize,
+    scratch: Pool<(Scratch, Choice)>,
+}
+
+impl Linker<'_> {
+    /// Links the rows at these places of the order; every earlier place is linked.
+    fn batch(&mut self, places: std::ops::Range<usize>) {
+        let rows = self.lists.lens.len() as u32;
+        let entries = &self.order[..places.start.min(ENTRY_POINTS)];
+        let (space, lists, scratch) = (&self.space, &self.lists, &self.scratch);
+        let chosen: Vec<(u32, Vec<u32>)> = self.order[places]
+            .par_iter()
+            .map(|&row| {
+                scratch.with(|(walk, choice)| {
+                    space.query(row, &mut walk.query);
+                    walk.walk(&space.codes, lists, entries, rows, self.ef);
+                    space.choose(row, &walk.query, walk.nearest(), self.m, choice);
+                    (row, choice.kept.clone())
+                })
+            })
+            .collect();
+        let mut back: Vec<(u32, u32)> =
+            chosen.iter().flat_map(|(row, list)| list.iter().map(|&target| (target, *row))).collect();
+        back.par_sort_unstable();
+        let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
+        let linked: Vec<(u32, Vec<u32>)> = groups
+            .par_iter()
+            .filter_map(|group| group.first().map(|&(target, _)| (target, self.link_back(target, group))))
+            .collect();
+        for (row, list) in chosen.iter().chain(&linked) {
+            self.lists.set(*row, list);
+        }
+    }
+
+    /// The list of `target` once these rows have chosen it.
+    fn link_back(&self, target: u32, chosen_by: &[(u32, u32)]) -> Vec<u32> {
+        let mut list = self.lists.get(target).to_vec();
+        list.extend(chosen_by.iter().map(|&(_, source)| source));
+        if list.len() > self.lists.room {
+            self.shorten(target, &mut list);
+        }
+        list
+    }
+
+    fn shorten(&self, row: u32, list: &mut Vec<u32>) {
+        self.scratch.with(|(_, choice)| {
+            let mut query = Query::default();
+            self.space.query(row, &mut query);
+            self.space.choose(row, &query, list.iter().copied(), self.degree, choice);
+            list.clone_from(&choice.kept);
+        });
+    }
+
+    /// Brings every list down to the final degree.
+    fn trim(&mut self) {
+        let long: Vec<u32> =
+            (0..self.lists.lens.len() as u32).filter(|&r| self.lists.get(r).len() > self.degree).collect();
+        let short: Vec<(u32, Vec<u32>)> = long
+            .par_iter()
+            .map(|&row| {
+                let mut list = self.lists.get(row).to_vec();
+                self.shorten(row, &mut list);
+                (row, list)
+            })
+            .collect();
+        short.iter().for_each(|(row, list)| self.lists.set(*row, list));
+    }
+}

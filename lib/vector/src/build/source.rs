@@ -1,0 +1,99 @@
+//! Where vectors and row ids come from.
+
+use qx_formats::vdata::Flavour;
+use qx_formats::{Error, Result};
+
+/// Vectors that can be read in any order, from several threads.
+pub trait VectorSource: Sync {
+    fn rows(&self) -> usize;
+
+    /// Replaces `out` with the vector of row `row`; leaves it empty when that row has none.
+    ///
+    /// # Errors
+    /// What the source says; it ends the build.
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()>;
+}
+
+/// Vectors one after the other in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Flat<'a> {
+    pub data: &'a [f32],
+    pub dim: usize,
+}
+
+impl VectorSource for Flat<'_> {
+    fn rows(&self) -> usize {
+        self.data.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        out.extend(self.data.get(row * self.dim..(row + 1) * self.dim).unwrap_or(&[]));
+        Ok(())
+    }
+}
+
+/// Vectors of any length, each by itself; an empty one is a row without a vector.
+impl VectorSource for [Vec<f32>] {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        out.extend(self.get(row).map_or(&[][..], Vec::as_slice));
+        Ok(())
+    }
+}
+
+impl VectorSource for Vec<Vec<f32>> {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        self.as_slice().read(row, out)
+    }
+}
+
+/// The id of every source row, and what it is.
+#[derive(Debug, Clone)]
+pub enum RowIds {
+    /// A signed integral primary key, bit for bit (`key as u64`).
+    PrimaryKey(Vec<u64>),
+    /// An unsigned integral primary key.
+    UnsignedKey(Vec<u64>),
+    /// xxh3-64 of another or composite key; see [`hash_key`](crate::hash_key).
+    Hashed(Vec<u64>),
+    /// The position in the source.
+    Ordinal,
+}
+
+impl RowIds {
+    pub fn flavour(&self) -> Flavour {
+        match self {
+            RowIds::PrimaryKey(_) => Flavour::SignedKey,
+            RowIds::UnsignedKey(_) => Flavour::UnsignedKey,
+            RowIds::Hashed(_) => Flavour::HashedKey,
+            RowIds::Ordinal => Flavour::Ordinal,
+        }
+    }
+
+    pub(super) fn check(&self, rows: usize) -> Result<()> {
+        match self {
+            RowIds::PrimaryKey(ids) | RowIds::UnsignedKey(ids) | RowIds::Hashed(ids) if ids.len() != rows => {
+                Err(Error::usage("row ids and vectors differ in number").expected(rows).got(ids.len()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn get(&self, row: usize) -> u64 {
+        match self {
+            RowIds::PrimaryKey(ids) | RowIds::UnsignedKey(ids) | RowIds::Hashed(ids) => {
+                ids.get(row).copied().unwrap_or_default()
+            }
+            RowIds::Ordinal => row as u64,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Matrices in the binary files of nearest-neighbour benchmarks: `.fvecs` and `.fbin`.
+
+use qx_formats::vdata::Element;
+use qx_formats::{Error, Result};
+
+use crate::build::VectorSource;
+
+/// Vectors of 32-bit floats at even distances in a file.
+#[derive(Debug, Clone)]
+pub struct Rows<B> {
+    bytes: B,
+    rows: usize,
+    dim: usize,
+    /// Where the first vector begins, and how far the next is.
+    first: usize,
+    stride: usize,
+}
+
+fn int(b: &[u8], at: usize) -> Option<usize> {
+    Some(i32::from_le_bytes(*b.get(at..)?.first_chunk()?)).and_then(|v| usize::try_from(v).ok())
+}
+
+/// `.fvecs`: before each vector its dimension, an i32; all the same.
+///
+/// # Errors
+/// `Invalid` for a dimension that changes or is not positive, `Corrupt` for a file that ends inside a vector.
+pub fn fvecs<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
+    let b = bytes.as_ref();
+    if b.is_empty() {
+        return Err(Error::invalid("file is empty").offset(0));
+    }
+    let dim =
+        int(b, 0).filter(|&d| d > 0).ok_or_else(|| Error::invalid("fvecs dimension is not positive").offset(0))?;
+    let stride = dim.checked_mul(4).and_then(|n| n.checked_add(4)).filter(|&s| s <= b.len());
+    let stride = stride.ok_or_else(|| truncated(b).expected(format!("a vector of dimension {dim}")))?;
+    for (row, v) in b.chunks(stride).enumerate() {
+        let at = (row * stride) as u64;
+        if int(v, 0) != Some(dim) {
+            return Err(Error::invalid(format!("fvecs vector {row} has another dimension"))
+                .offset(at)
+                .expected(dim)
+                .got(int(v, 0).map_or("no dimension".to_owned(), |d| d.to_string())));
+        }
+        if v.len() != stride {
+            return Err(truncated(b).expected(format!("{stride} bytes")).got(format!("{} bytes", v.len())));
+        }
+    }
+    Ok(Rows { rows: b.len() / stride, dim, first: 4, stride, bytes })
+}
+
+/// `.fbin`: number of vectors and dimension, a u32 each, then the vectors.
+///
+/// # Errors
+/// `Corrupt` when the length of the file is another than these say.
+pub fn fbin<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
+    let b = bytes.as_ref();
+    let header = int(b, 0).zip(int(b, 4));
+    let (rows, dim) = header.ok_or_else(|| Error::invalid("not an fbin file: no header").offset(0))?;
+    let want = rows.checked_mul(dim).and_then(|n| n.checked_mul(4)).and_then(|n| n.checked_add(8));
+    if want != Some(b.len()) || dim == 0 {
+        return Err(Error::corrupt("fbin file has another length than its header says")
+            .offset(b.len() as u64)
+            .expected(want.map_or("a possible length".to_owned(), |w| format!("{w} bytes")))
+            .got(format!("{} bytes", b.len())));
+    }
+    Ok(Rows { rows, dim, first: 8, stride: dim * 4, bytes })
+}
+
+fn truncated(b: &[u8]) -> Error {
+    Error::corrupt("fvecs file ends inside a vector").offset(b.len() as u64)
+}
+
+impl<B> Rows<B> {
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+}
+
+impl<B: AsRef<[u8]> + Sync> VectorSource for Rows<B> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        let start = row.checked_mul(self.stride).and_then(|at| at.checked_add(self.first));
+        let bytes = start.and_then(|s| self.bytes.as_ref().get(s..s.checked_add(self.dim * 4)?));
+        Element::F32.read(bytes.unwrap_or(&[]), out);
+        Ok(())
+    }
+}

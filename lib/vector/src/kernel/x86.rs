@@ -1,0 +1,246 @@
+//! AVX2 and AVX-512 twins of the scalar kernels, chosen at run time.
+//!
+//! Every function here is `unsafe` for one reason only: it must not run on a processor without the features that it
+//! names. The tables at the end are handed out after those features were detected, and nothing else calls them.
+//! Loads are unaligned and stay within slices that were just cut to length; what is left at the end of a vector is
+//! copied to zeros first, and zeros add nothing to a sum.
+
+use std::arch::x86_64::*;
+
+use super::{Kernels, LANES, fold};
+
+/// Lines of 64 bytes: what one prefetch brings.
+#[inline(always)]
+pub(super) fn prefetch(bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        // SAFETY: SSE is part of x86-64, and a prefetch never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
+/// Components of a query and the bytes of a row, in whole blocks of [`LANES`], and what is left, padded with zeros.
+#[inline(always)]
+fn blocks<'a, const N: usize>(
+    query: &'a [f32],
+    row: &'a [u8],
+) -> (impl Iterator<Item = (&'a [f32; LANES], &'a [[u8; N]; LANES])>, Option<([f32; LANES], [[u8; N]; LANES])>) {
+    let row = row.as_chunks::<N>().0;
+    let n = query.len().min(row.len());
+    let (query, query_rest) = query[..n].as_chunks::<LANES>();
+    let (row, row_rest) = row[..n].as_chunks::<LANES>();
+    let rest = (!query_rest.is_empty()).then(|| {
+        let (mut q, mut r) = ([0.0; LANES], [[0; N]; LANES]);
+        q[..query_rest.len()].copy_from_slice(query_rest);
+        r[..row_rest.len()].copy_from_slice(row_rest);
+        (q, r)
+    });
+    (query.iter().zip(row), rest)
+}
+
+/// Eight stored components at `p` as f32.
+macro_rules! load8 {
+    (f32, $p:expr) => {
+        _mm256_loadu_ps($p.cast())
+    };
+    (f16, $p:expr) => {
+        _mm256_cvtph_ps(_mm_loadu_si128($p.cast()))
+    };
+    (bf16, $p:expr) => {
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128($p.cast()))))
+    };
+}
+
+/// Sixteen stored components at `p` as f32.
+macro_rules! load16 {
+    (f32, $p:expr) => {
+        _mm512_loadu_ps($p.cast())
+    };
+    (f16, $p:expr) => {
+        _mm512_cvtph_ps(_mm256_loadu_si256($p.cast()))
+    };
+    (bf16, $p:expr) => {
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256($p.cast()))))
+    };
+}
+
+macro_rules! term {
+    (ip, $mul:ident, $sub:ident, $q:expr, $r:expr) => {
+        $mul($q, $r)
+    };
+    (l2, $mul:ident, $sub:ident, $q:expr, $r:expr) => {{
+        let d = $sub($q, $r);
+        $mul(d, d)
+    }};
+}
+
+macro_rules! avx2_sum {
+    ($name:ident, $op:ident, $element:ident, $n:literal) => {
+        fn $name(query: &[f32], row: &[u8]) -> f32 {
+            #[target_feature(enable = "avx2,f16c")]
+            fn run(query: &[f32], row: &[u8]) -> f32 {
+                let mut acc = [_mm256_setzero_ps(); 4];
+                let mut step = |q: &[f32; LANES], r: &[[u8; $n]; LANES]| {
+                    for (i, a) in acc.iter_mut().enumerate() {
+                        // SAFETY: 8 components at 8 * i, i < 4, are within the LANES = 32 of both arrays.
+                        let (q, r) = unsafe {
+                            (_mm256_loadu_ps(q.as_ptr().add(8 * i)), load8!($element, r.as_ptr().add(8 * i)))
+                        };
+                        *a = _mm256_add_ps(*a, term!($op, _mm256_mul_ps, _mm256_sub_ps, q, r));
+                    }
+                };
+                let (whole, rest) = blocks::<$n>(query, row);
+                whole.for_each(|(q, r)| step(q, r));
+                if let Some((q, r)) = rest {
+                    step(&q, &r);
+                }
+                let mut lanes = [0.0; LANES];
+                for (out, a) in lanes.as_chunks_mut::<8>().0.iter_mut().zip(acc) {
+                    // SAFETY: `out` holds 8 floats.
+                    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), a) };
+                }
+                fold(lanes)
+            }
+            // SAFETY: in `AVX2` only, which is handed out after avx2 and f16c were detected.
+            unsafe { run(query, row) }
+        }
+    };
+}
+
+macro_rules! avx512_sum {
+    ($name:ident, $op:ident, $element:ident, $n:literal) => {
+        fn $name(query: &[f32], row: &[u8]) -> f32 {
+            #[target_feature(enable = "avx512f")]
+            fn run(query: &[f32], row: &[u8]) -> f32 {
+                let mut acc = [_mm512_setzero_ps(); 2];
+                let mut step = |q: &[f32; LANES], r: &[[u8; $n]; LANES]| {
+                    for (i, a) in acc.iter_mut().enumerate() {
+                        // SAFETY: 16 components at 16 * i, i < 2, are within the LANES = 32 of both arrays.
+                        let (q, r) = unsafe {
+                            (_mm512_loadu_ps(q.as_ptr().add(16 * i)), load16!($element, r.as_ptr().add(16 * i)))
+                        };
+                        *a = _mm512_add_ps(*a, term!($op, _mm512_mul_ps, _mm512_sub_ps, q, r));
+                    }
+                };
+                let (whole, rest) = blocks::<$n>(query, row);
+                whole.for_each(|(q, r)| step(q, r));
+                if let Some((q, r)) = rest {
+                    step(&q, &r);
+                }
+                let mut lanes = [0.0; LANES];
+                for (out, a) in lanes.as_chunks_mut::<16>().0.iter_mut().zip(acc) {
+                    // SAFETY: `out` holds 16 floats.
+                    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), a) };
+                }
+                fold(lanes)
+            }
+            // SAFETY: in the AVX-512 tables only, which are handed out after avx512f was detected.
+            unsafe { run(query, row) }
+        }
+    };
+}
+
+avx2_sum!(ip_f32_avx2, ip, f32, 4);
+avx2_sum!(ip_f16_avx2, ip, f16, 2);
+avx2_sum!(ip_bf16_avx2, ip, bf16, 2);
+avx2_sum!(l2_f32_avx2, l2, f32, 4);
+avx2_sum!(l2_f16_avx2, l2, f16, 2);
+avx2_sum!(l2_bf16_avx2, l2, bf16, 2);
+avx512_sum!(ip_f32_avx512, ip, f32, 4);
+avx512_sum!(ip_f16_avx512, ip, f16, 2);
+avx512_sum!(ip_bf16_avx512, ip, bf16, 2);
+avx512_sum!(l2_f32_avx512, l2, f32, 4);
+avx512_sum!(l2_f16_avx512, l2, f16, 2);
+avx512_sum!(l2_bf16_avx512, l2, bf16, 2);
+
+/// Without a multiply that takes unsigned by signed bytes exactly, both are widened to 16 bits.
+fn dot_avx2(codes: &[u8], query: &[i8]) -> i32 {
+    #[target_feature(enable = "avx2")]
+    fn run(codes: &[u8], query: &[i8]) -> i32 {
+        let n = codes.len().min(query.len());
+        let (codes, codes_rest) = codes[..n].as_chunks::<32>();
+        let (query, query_rest) = query[..n].as_chunks::<32>();
+        let mut acc = [_mm256_setzero_si256(); 2];
+        for (c, q) in codes.iter().zip(query) {
+            for (i, a) in acc.iter_mut().enumerate() {
+                // SAFETY: 16 bytes at 16 * i, i < 2, are within the 32 of both arrays.
+                let (c, q) = unsafe {
+                    (_mm_loadu_si128(c.as_ptr().add(16 * i).cast()), _mm_loadu_si128(q.as_ptr().add(16 * i).cast()))
+                };
+                *a = _mm256_add_epi32(*a, _mm256_madd_epi16(_mm256_cvtepu8_epi16(c), _mm256_cvtepi8_epi16(q)));
+            }
+        }
+        let mut lanes = [0i32; 8];
+        // SAFETY: `lanes` holds 8 integers of 32 bits.
+        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), _mm256_add_epi32(acc[0], acc[1])) };
+        let rest: i32 = codes_rest.iter().zip(query_rest).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum();
+        lanes.iter().sum::<i32>() + rest
+    }
+    // SAFETY: in tables only that are handed out after avx2 was detected.
+    unsafe { run(codes, query) }
+}
+
+fn dot_vnni(codes: &[u8], query: &[i8]) -> i32 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    fn run(codes: &[u8], query: &[i8]) -> i32 {
+        let n = codes.len().min(query.len());
+        let (codes, codes_rest) = codes[..n].as_chunks::<64>();
+        let (query, query_rest) = query[..n].as_chunks::<64>();
+        let mut acc = [_mm512_setzero_si512(); 2];
+        for (i, (c, q)) in codes.iter().zip(query).enumerate() {
+            // SAFETY: both arrays hold 64 bytes.
+            let (c, q) = unsafe { (_mm512_loadu_si512(c.as_ptr().cast()), _mm512_loadu_si512(q.as_ptr().cast())) };
+            let a = &mut acc[i % 2];
+            *a = _mm512_dpbusd_epi32(*a, c, q);
+        }
+        if !codes_rest.is_empty() {
+            let mask = (1u64 << codes_rest.len()) - 1;
+            // SAFETY: the mask selects the bytes of the two rests, fewer than 64, and no other is read.
+            let (c, q) = unsafe {
+                (
+                    _mm512_maskz_loadu_epi8(mask, codes_rest.as_ptr().cast()),
+                    _mm512_maskz_loadu_epi8(mask, query_rest.as_ptr()),
+                )
+            };
+            acc[0] = _mm512_dpbusd_epi32(acc[0], c, q);
+        }
+        _mm512_reduce_add_epi32(_mm512_add_epi32(acc[0], acc[1]))
+    }
+    // SAFETY: in `VNNI` only, which is handed out after all three features were detected.
+    unsafe { run(codes, query) }
+}
+
+static AVX2: Kernels = Kernels {
+    name: "avx2",
+    dot: dot_avx2,
+    ip: [ip_f32_avx2, ip_f16_avx2, ip_bf16_avx2],
+    l2: [l2_f32_avx2, l2_f16_avx2, l2_bf16_avx2],
+};
+
+static AVX512: Kernels = Kernels {
+    name: "avx512",
+    dot: dot_avx2,
+    ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
+    l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
+};
+
+static VNNI: Kernels = Kernels {
+    name: "avx512vnni",
+    dot: dot_vnni,
+    ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
+    l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
+};
+
+/// The tables that this processor can run, the best last.
+pub(super) fn available() -> Vec<&'static Kernels> {
+    let mut all = Vec::new();
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
+        all.push(&AVX2);
+        if is_x86_feature_detected!("avx512f") {
+            all.push(&AVX512);
+            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
+                all.push(&VNNI);
+            }
+        }
+    }
+    all
+}

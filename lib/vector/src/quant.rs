@@ -1,0 +1,171 @@
+//! 8-bit codes: how vectors become codes, and how near a query is to a coded row.
+//!
+//! A vector (divided by its norm under cosine) less the mean of all of them is `scale * code` in each component, with
+//! codes within ±127. For all metrics the similarity of a query to a row is then one formula,
+//! `query.scale * row.scale * sum(query.code * row.code) + row.bias`: larger is nearer, and terms that are the same
+//! for every row of one query are left out. SPEC.md of the format has the derivation.
+
+use qx_formats::vdata::Metric;
+use qx_formats::vdata::layout::{CODE_ALIGN, CODE_MAX, CODE_PARAMS_LEN, CODE_ZERO};
+
+use crate::kernel::{self, Kernels};
+use crate::metric::{Components, norm};
+
+/// Largest components outside these are not coded: sums of their squares would leave the range of f32.
+pub(crate) const SAFE: std::ops::Range<f32> = 1e-12..1e12;
+
+/// Adding and subtracting this rounds to the nearest integer, ties to even, for any magnitude up to 2^22.
+const ROUND: f32 = 12_582_912.0;
+
+/// A coded query.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query {
+    pub codes: Vec<i8>,
+    pub scale: f32,
+    /// [`CODE_ZERO`] times the sum of the codes: what the unsigned form of the row's codes adds to the sum.
+    offset: i32,
+}
+
+impl Query {
+    fn set_offset(&mut self) {
+        self.offset = self.codes.iter().map(|&c| i32::from(c)).sum::<i32>() * i32::from(CODE_ZERO);
+    }
+
+    /// The codes of a stored row, as a query.
+    pub(crate) fn from_row(&mut self, codes: &[u8], scale: f32) {
+        self.codes.clear();
+        self.codes.extend(codes.iter().map(|&c| (c ^ CODE_ZERO) as i8));
+        self.scale = scale;
+        self.set_offset();
+    }
+}
+
+/// What a vector is coded as: its codes, scale and bias.
+#[derive(Debug)]
+pub(crate) struct Quantizer<'a> {
+    metric: Metric,
+    mean: &'a [f32],
+}
+
+/// Divides by the norm; a zero vector stays as it is.
+pub(crate) fn to_unit(v: &mut [f32]) {
+    let n = norm(v);
+    if n > 0.0 && n.is_finite() {
+        v.iter_mut().for_each(|x| *x /= n);
+    }
+}
+
+impl<'a> Quantizer<'a> {
+    pub(crate) fn new(metric: Metric, mean: &'a [f32]) -> Self {
+        Quantizer { metric, mean }
+    }
+
+    /// Turns `v` into what is left of it to code, and returns the largest magnitude in it.
+    pub(crate) fn centre(&self, v: &mut [f32]) -> f32 {
+        if self.metric == Metric::Cosine {
+            to_unit(v);
+        }
+        let mut largest = 0f32;
+        for (x, m) in v.iter_mut().zip(self.mean) {
+            *x -= m;
+            largest = largest.max(x.abs());
+        }
+        largest
+    }
+
+    /// Codes what [`Quantizer::centre`] left into `codes` (signed, not padded); returns the scale.
+    fn code(centred: &[f32], largest: f32, mut put: impl FnMut(f32)) -> f32 {
+        if largest < SAFE.start {
+            centred.iter().for_each(|_| put(0.0));
+            return 0.0;
+        }
+        let by = CODE_MAX as f32 / largest;
+        centred.iter().for_each(|&x| put((x * by + ROUND) - ROUND));
+        largest / CODE_MAX as f32
+    }
+
+    /// Codes a query. `v` is overwritten.
+    pub(crate) fn query(&self, v: &mut [f32], out: &mut Query) {
+        let largest = self.centre(v);
+        out.codes.clear();
+        out.scale = Self::code(v, largest, |c| out.codes.push(c as i8));
+        out.codes.resize(v.len().next_multiple_of(CODE_ALIGN), 0);
+        out.set_offset();
+    }
+
+    /// Codes a row into exactly its padded length; returns scale and bias. `v` is overwritten.
+    pub(crate) fn row(&self, v: &mut [f32], codes: &mut [u8]) -> [f32; 2] {
+        let largest = self.centre(v);
+        codes.fill(CODE_ZERO);
+        let mut slots = codes.iter_mut();
+        let scale = Self::code(v, largest, |c| {
+            if let Some(slot) = slots.next() {
+                *slot = (c as i32 + i32::from(CODE_ZERO)) as u8;
+            }
+        });
+        let bias = match self.metric {
+            Metric::L2 => -0.5 * square(codes, scale),
+            Metric::Ip | Metric::Cosine => {
+                // `v` becomes the codes as floats, for the one float sum of this crate.
+                v.iter_mut().zip(&*codes).for_each(|(x, &c)| *x = f32::from(c) - f32::from(CODE_ZERO));
+                let sum = Kernels::best().ip(qx_formats::vdata::Element::F32)(self.mean, Components::of(v).as_ref());
+                scale * sum
+            }
+        };
+        [scale, bias]
+    }
+}
+
+/// Squared length of the coded vector.
+pub(crate) fn square(codes: &[u8], scale: f32) -> f32 {
+    let sum: i32 = codes.iter().map(|&c| (i32::from(c) - i32::from(CODE_ZERO)).pow(2)).sum();
+    sum as f32 * scale * scale
+}
+
+/// The coded rows of an index, in a file or in the making.
+#[derive(Clone, Copy)]
+pub(crate) struct Codes<'a> {
+    pub kernels: &'static Kernels,
+    pub codes: &'a [u8],
+    /// Bytes of one row of `codes`.
+    pub each: usize,
+    pub params: &'a [u8],
+}
+
+impl<'a> Codes<'a> {
+    /// Empty beyond the last row.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: u32) -> &'a [u8] {
+        let start = row as usize * self.each;
+        self.codes.get(start..start + self.each).unwrap_or(&[])
+    }
+
+    #[inline(always)]
+    pub(crate) fn params(&self, row: u32) -> [f32; 2] {
+        let start = row as usize * CODE_PARAMS_LEN;
+        let all = self.params.get(start..).and_then(|p| p.first_chunk::<8>()).copied().unwrap_or_default();
+        let [a, b, c, d, e, f, g, h] = all;
+        [f32::from_le_bytes([a, b, c, d]), f32::from_le_bytes([e, f, g, h])]
+    }
+
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, row: u32) {
+        kernel::prefetch(self.row(row));
+        let start = row as usize * CODE_PARAMS_LEN;
+        kernel::prefetch(self.params.get(start..start + CODE_PARAMS_LEN).unwrap_or(&[]));
+    }
+
+    /// Sum of products of the coded vectors.
+    #[inline(always)]
+    pub(crate) fn dot(&self, query: &Query, row: u32, scale: f32) -> f32 {
+        let sum = (self.kernels.dot)(self.row(row), &query.codes).wrapping_sub(query.offset);
+        sum as f32 * (query.scale * scale)
+    }
+
+    /// Larger is nearer.
+    #[inline(always)]
+    pub(crate) fn similarity(&self, query: &Query, row: u32) -> f32 {
+        let [scale, bias] = self.params(row);
+        self.dot(query, row, scale) + bias
+    }
+}
