@@ -1,1 +1,59 @@
-fn main() {}
+//! `qx`: SQL over a database folder, and pipelines that build one. A file per verb; this one parses and dispatches.
+
+mod answers;
+mod init;
+mod run;
+mod runtime;
+mod spec;
+mod sql;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use qx_cli::{Context, Global, Status, Tool};
+use qx_formats::Result;
+
+const EXAMPLES: &str = "\
+Examples:
+  qx run fixtures/debian/pipeline.toml           build the database and answer its questions
+  qx sql --db debian.db -c 'select count(*) from packages'
+  echo 'show tables' | qx sql --db debian.db
+  qx spec check pipeline.toml && qx run pipeline.toml --dry-run";
+
+/// SQL over a database folder of Delta Lake tables, documents, graphs and vector indexes
+#[derive(Parser)]
+#[command(name = "qx", version, before_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Init(init::Args),
+    Run(run::Args),
+    Sql(sql::Args),
+    #[command(subcommand)]
+    Spec(spec::Verb),
+}
+
+impl Tool for Cli {
+    fn global(&self) -> &Global {
+        &self.global
+    }
+
+    fn run(self, cx: &mut Context) -> Result<Status> {
+        match self.verb {
+            Verb::Init(args) => init::run(args, cx),
+            Verb::Run(args) => run::run(args, cx),
+            Verb::Sql(args) => sql::run(args, cx),
+            Verb::Spec(verb) => spec::run(verb, cx),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    qx_cli::main::<Cli>()
+}

@@ -48,6 +48,11 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// As it is printed in a pipe: plain aligned columns.
+    pub fn plain(&self) -> String {
+        self.render(false, false)
+    }
+
     pub(crate) fn render(&self, terminal: bool, color: bool) -> String {
         let mut t = Inner::new();
         t.load_preset(if terminal { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });

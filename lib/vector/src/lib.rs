@@ -12,6 +12,7 @@ pub mod definition;
 mod index;
 pub mod input;
 mod kernel;
+pub mod literal;
 pub mod metric;
 pub mod npy;
 mod pool;

@@ -1,0 +1,37 @@
+//! The engine is asynchronous, the tools are not: one runtime, which also watches for a request to stop.
+
+use std::future::Future;
+use std::time::Duration;
+
+use qx_formats::{Error, Result};
+use qx_io::Cancel;
+
+/// How often a request to stop is looked for while the engine works.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Runs `work` to its end, or until `cancel` is set. Work that is dropped half-way leaves nothing half-published.
+///
+/// # Errors
+/// Those of `work`; `Cancelled`.
+pub fn block_on<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io("start the engine's threads", e))?;
+    let done = runtime.block_on(async {
+        let stop = async {
+            loop {
+                tokio::time::sleep(POLL).await;
+                if let Err(e) = cancel.check() {
+                    return e;
+                }
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            e = stop => Err(e),
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    done
+}
