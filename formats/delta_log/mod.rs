@@ -1,1 +1,28 @@
-//! See SPEC.md.
+//! `delta.log`: an append-only log as a folder of segments.
+//!
+//! `SPEC.md` in this folder is the authority; [`layout`] holds its constants and nothing else.
+
+mod assemble;
+mod batch;
+mod footer;
+mod frame;
+mod header;
+pub mod layout;
+mod op;
+mod payload;
+mod scan;
+mod tally;
+mod verify;
+mod walk;
+
+pub use assemble::{Assembler, Transaction};
+pub use batch::{Batch, Place};
+pub use footer::{Counts, Footer, IndexEntry, Names, Touches, Trailer};
+pub use frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload, put_frame};
+pub use header::{CutPoint, SegmentHeader, segment_seed};
+pub use op::Op;
+pub use payload::{AbortInfo, BeginInfo, CheckpointInfo, CommitInfo, CutInfo};
+pub use scan::{Damage, Scan, Span, describe, scan};
+pub use tally::{Entry, Tally};
+pub use verify::{open_segment, read_footer, verify_segment};
+pub use walk::{Frame, Source, Step, Stop, Walker, find_nonzero};

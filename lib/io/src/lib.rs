@@ -4,14 +4,17 @@
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`Lock`]: one writer across processes.
+//! - [`Disk`]: what a log asks of a disk, so that a modelled one can stand in.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
+mod disk;
 mod generations;
 mod job;
 mod lock;
 mod map;
 mod publish;
 
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::Lock;

@@ -1,0 +1,209 @@
+//! Operations: what a transaction does, and their bytes (bincode 2, standard configuration).
+
+use bincode::{BorrowDecode, Encode};
+use uuid::Uuid;
+
+use super::layout::*;
+use crate::{Error, Result};
+
+/// One change. Properties are the bytes of a JSON object, empty for none; the log does not look inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Sets a node's properties; without an id the dictionary gives it one.
+    NodeUpsert {
+        label: String,
+        key: Vec<u8>,
+        id: Option<u64>,
+        props: Vec<u8>,
+    },
+    NodeDelete {
+        label: String,
+        key: Vec<u8>,
+        id: Option<u64>,
+    },
+    EdgeUpsert {
+        part: u32,
+        src: u64,
+        dst: u64,
+        etype: u32,
+        props: Vec<u8>,
+    },
+    EdgeDelete {
+        part: u32,
+        src: u64,
+        dst: u64,
+        etype: u32,
+    },
+    /// `kind` says what the bytes are: one of `layout::VALUE_*`.
+    KvPut {
+        store: String,
+        key: String,
+        kind: u8,
+        value: Vec<u8>,
+        expires_at_us: Option<u64>,
+    },
+    KvDelete {
+        store: String,
+        key: String,
+    },
+    /// Rows as an Arrow IPC stream.
+    RowUpsert {
+        table: Uuid,
+        ipc: Vec<u8>,
+    },
+    /// Keys of rows as an Arrow IPC stream.
+    RowDelete {
+        table: Uuid,
+        ipc: Vec<u8>,
+    },
+    /// A change of definitions, as JSON.
+    Define {
+        json: Vec<u8>,
+    },
+    /// The node and edge operations after it, to the end of the transaction, belong to this graph. Without it they
+    /// belong to the only graph that the log serves.
+    UseGraph {
+        graph: Uuid,
+    },
+}
+
+/// The stored form. The order of variants and fields is the format.
+#[derive(Encode, BorrowDecode)]
+enum Wire<'a> {
+    NodeUpsert { label: &'a str, key: &'a [u8], id: Option<u64>, props: &'a [u8] },
+    NodeDelete { label: &'a str, key: &'a [u8], id: Option<u64> },
+    EdgeUpsert { part: u32, src: u64, dst: u64, etype: u32, props: &'a [u8] },
+    EdgeDelete { part: u32, src: u64, dst: u64, etype: u32 },
+    KvPut { store: &'a str, key: &'a str, kind: u8, value: &'a [u8], expires_at_us: Option<u64> },
+    KvDelete { store: &'a str, key: &'a str },
+    RowUpsert { table: [u8; 16], ipc: &'a [u8] },
+    RowDelete { table: [u8; 16], ipc: &'a [u8] },
+    Define { json: &'a [u8] },
+    UseGraph { graph: [u8; 16] },
+}
+
+impl<'a> From<&'a Op> for Wire<'a> {
+    fn from(op: &'a Op) -> Self {
+        match op {
+            Op::NodeUpsert { label, key, id, props } => Wire::NodeUpsert { label, key, id: *id, props },
+            Op::NodeDelete { label, key, id } => Wire::NodeDelete { label, key, id: *id },
+            &Op::EdgeUpsert { part, src, dst, etype, ref props } => Wire::EdgeUpsert { part, src, dst, etype, props },
+            &Op::EdgeDelete { part, src, dst, etype } => Wire::EdgeDelete { part, src, dst, etype },
+            Op::KvPut { store, key, kind, value, expires_at_us } => {
+                Wire::KvPut { store, key, kind: *kind, value, expires_at_us: *expires_at_us }
+            }
+            Op::KvDelete { store, key } => Wire::KvDelete { store, key },
+            Op::RowUpsert { table, ipc } => Wire::RowUpsert { table: table.into_bytes(), ipc },
+            Op::RowDelete { table, ipc } => Wire::RowDelete { table: table.into_bytes(), ipc },
+            Op::Define { json } => Wire::Define { json },
+            Op::UseGraph { graph } => Wire::UseGraph { graph: graph.into_bytes() },
+        }
+    }
+}
+
+impl From<Wire<'_>> for Op {
+    fn from(w: Wire<'_>) -> Self {
+        match w {
+            Wire::NodeUpsert { label, key, id, props } => {
+                Op::NodeUpsert { label: label.to_owned(), key: key.to_vec(), id, props: props.to_vec() }
+            }
+            Wire::NodeDelete { label, key, id } => Op::NodeDelete { label: label.to_owned(), key: key.to_vec(), id },
+            Wire::EdgeUpsert { part, src, dst, etype, props } => {
+                Op::EdgeUpsert { part, src, dst, etype, props: props.to_vec() }
+            }
+            Wire::EdgeDelete { part, src, dst, etype } => Op::EdgeDelete { part, src, dst, etype },
+            Wire::KvPut { store, key, kind, value, expires_at_us } => {
+                Op::KvPut { store: store.to_owned(), key: key.to_owned(), kind, value: value.to_vec(), expires_at_us }
+            }
+            Wire::KvDelete { store, key } => Op::KvDelete { store: store.to_owned(), key: key.to_owned() },
+            Wire::RowUpsert { table, ipc } => Op::RowUpsert { table: Uuid::from_bytes(table), ipc: ipc.to_vec() },
+            Wire::RowDelete { table, ipc } => Op::RowDelete { table: Uuid::from_bytes(table), ipc: ipc.to_vec() },
+            Wire::Define { json } => Op::Define { json: json.to_vec() },
+            Wire::UseGraph { graph } => Op::UseGraph { graph: Uuid::from_bytes(graph) },
+        }
+    }
+}
+
+/// An encode into memory fails for no value that these types can hold.
+pub(super) fn put<T: Encode>(out: &mut Vec<u8>, value: T) {
+    if let Err(e) = bincode::encode_into_std_write(value, out, bincode::config::standard()) {
+        unreachable!("encoding to memory: {e}");
+    }
+}
+
+/// Decodes one value from the front of `bytes` and moves past it. Borrowed fields keep hostile lengths from allocating.
+pub(super) fn take<'a, T: BorrowDecode<'a, ()>>(bytes: &mut &'a [u8]) -> Result<T> {
+    let (value, used) = bincode::borrow_decode_from_slice(bytes, bincode::config::standard())
+        .map_err(|e| Error::corrupt(format!("payload cannot be decoded: {e}")))?;
+    *bytes = bytes.get(used..).unwrap_or(&[]);
+    Ok(value)
+}
+
+impl Op {
+    /// Stable name, as NDJSON operation forms and reports use it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::NodeUpsert { .. } => "node",
+            Op::NodeDelete { .. } => "del_node",
+            Op::EdgeUpsert { .. } => "edge",
+            Op::EdgeDelete { .. } => "del_edge",
+            Op::KvPut { .. } => "put",
+            Op::KvDelete { .. } => "del",
+            Op::RowUpsert { .. } => "row",
+            Op::RowDelete { .. } => "del_row",
+            Op::Define { .. } => "define",
+            Op::UseGraph { .. } => "graph",
+        }
+    }
+
+    /// Checks the limits of names and payloads.
+    ///
+    /// # Errors
+    /// `Limit`; `Invalid` for an unknown kind of value.
+    pub fn check(&self) -> Result<()> {
+        let (names, body): (&[(&str, usize)], usize) = match self {
+            Op::NodeUpsert { label, key, props, .. } => {
+                (&[("label length", label.len()), ("key length", key.len())], props.len())
+            }
+            Op::NodeDelete { label, key, .. } => (&[("label length", label.len()), ("key length", key.len())], 0),
+            Op::EdgeUpsert { props, .. } => (&[], props.len()),
+            Op::KvPut { store, key, value, kind, .. } => {
+                if *kind > VALUE_FRAME {
+                    return Err(Error::invalid("unknown kind of value").got(kind));
+                }
+                (&[("store name length", store.len()), ("key length", key.len())], value.len())
+            }
+            Op::KvDelete { store, key } => (&[("store name length", store.len()), ("key length", key.len())], 0),
+            Op::RowUpsert { ipc, .. } | Op::RowDelete { ipc, .. } => (&[], ipc.len()),
+            Op::Define { json } => (&[], json.len()),
+            Op::EdgeDelete { .. } | Op::UseGraph { .. } => (&[], 0),
+        };
+        for &(what, len) in names {
+            if len > MAX_NAME_LEN {
+                return Err(Error::limit(what, MAX_NAME_LEN as u64, len as u64));
+            }
+        }
+        // Room for the fixed fields, the names and the commit record beside the body.
+        let most = MAX_PAYLOAD_LEN - 2 * MAX_NAME_LEN - 1024;
+        if body > most {
+            return Err(Error::limit("operation length", most as u64, body as u64));
+        }
+        Ok(())
+    }
+
+    /// Appends a record: the operation's index in its transaction, then the operation.
+    pub fn encode(&self, op_index: u32, out: &mut Vec<u8>) {
+        put(out, (op_index, Wire::from(self)));
+    }
+
+    /// Decodes one record from the front of `bytes` and moves past it.
+    ///
+    /// # Errors
+    /// `Corrupt`; `Invalid` or `Limit` when a rule of the operation is broken.
+    pub fn decode(bytes: &mut &[u8]) -> Result<(u32, Op)> {
+        let (index, wire): (u32, Wire<'_>) = take(bytes)?;
+        let op = Op::from(wire);
+        op.check()?;
+        Ok((index, op))
+    }
+}

@@ -1,0 +1,72 @@
+//! Payloads of the frames that are not operations.
+
+use bincode::{BorrowDecode, Encode};
+
+use super::op::{put, take};
+use crate::Result;
+
+/// Ends a transaction. In a frame that is a whole transaction it follows the operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct CommitInfo {
+    /// UTC, microseconds since 1970.
+    pub time_us: u64,
+    /// Highest LSN that was known to be durable when this was written.
+    pub watermark: u64,
+    /// Operations of the transaction in this log.
+    pub ops: u32,
+}
+
+/// Starts a transaction of several frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct BeginInfo {
+    /// Operations to come.
+    pub ops: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct AbortInfo {
+    /// One of `layout::ABORT_*`.
+    pub reason: u8,
+}
+
+/// What a recovery left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct CutInfo {
+    pub segment: u64,
+    pub offset: u64,
+    pub bytes: u64,
+    pub records: u64,
+}
+
+/// A durable watermark without a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct CheckpointInfo {
+    /// One of `layout::CHECKPOINT_*`.
+    pub reason: u8,
+    pub time_us: u64,
+    pub watermark: u64,
+    /// The next LSN: higher than the frame's own where LSNs were cut and are not used again.
+    pub next_lsn: u64,
+    pub next_txn: u64,
+    pub cut: Option<CutInfo>,
+}
+
+macro_rules! payload {
+    ($($t:ty),*) => {$(
+        impl $t {
+            pub fn encode(&self, out: &mut Vec<u8>) {
+                put(out, self);
+            }
+
+            /// Decodes from the front of `bytes` and moves past it.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn decode(bytes: &mut &[u8]) -> Result<Self> {
+                take(bytes)
+            }
+        }
+    )*};
+}
+
+payload!(CommitInfo, BeginInfo, AbortInfo, CheckpointInfo);

@@ -1,0 +1,228 @@
+//! Reading every byte of a segment: what is whole, what is damaged, and what lies behind the damage.
+
+use super::assemble::{Assembler, Transaction};
+use super::footer::{Footer, Touches};
+use super::frame::{FrameKind, Reason};
+use super::header::SegmentHeader;
+use super::payload::CheckpointInfo;
+use super::tally::{Entry, Tally};
+use super::walk::{Frame, Source, Step, Stop, Walker};
+use crate::Result;
+
+/// A place where frames do not follow one another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    pub offset: u64,
+    /// Where the next whole frame stands, or the file ends.
+    pub end: u64,
+    pub reason: Reason,
+    /// The LSN that was due at `offset`.
+    pub lsn: u64,
+    /// LSN of the next whole frame, when there is one.
+    pub resumed_lsn: Option<u64>,
+    pub message: String,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Of every whole transaction.
+    pub tally: Tally,
+    /// Of the whole transactions before the first damage.
+    pub clean: Tally,
+    /// Offset behind the last whole transaction or marker before the first damage.
+    pub clean_end: u64,
+    pub damage: Vec<Damage>,
+    /// Highest durable watermark in any whole frame.
+    pub watermark: u64,
+    /// Frames whose checksums hold behind `clean_end`.
+    pub later_frames: u64,
+    /// Offset and id of a transaction without its end, at the end of the segment.
+    pub unfinished: Option<(u64, u64)>,
+    /// Ids of transactions of which only a part is there.
+    pub partial: Vec<u64>,
+    pub stop: Stop,
+    /// Offset where frames stop.
+    pub end: u64,
+    /// The footer frame: its offset, its length, and what it says.
+    pub footer: Option<(u64, u64, Footer)>,
+}
+
+/// Where a whole transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub offset: u64,
+    pub end: u64,
+    pub frames: u64,
+    /// It stands before any damage.
+    pub clean: bool,
+}
+
+struct Scanner<'a, F> {
+    out: Scan,
+    asm: Assembler,
+    /// Offset and frames of the transaction that is being put together.
+    begin: u64,
+    frames: u64,
+    each: &'a mut F,
+}
+
+/// Scans the frames of a segment up to `limit` (its end, when that is known) and hands each whole transaction to `each`.
+///
+/// # Errors
+/// `Io` from the source; what `each` says. Damage is not an error here.
+pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
+    src: &mut S,
+    header: &SegmentHeader,
+    limit: Option<u64>,
+    mut each: F,
+) -> Result<Scan> {
+    let mut walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
+    let tally = Tally::new(header.base_lsn, header.base_txn);
+    let mut s = Scanner {
+        out: Scan {
+            clean: tally.clone(),
+            tally,
+            clean_end: walker.at(),
+            damage: Vec::new(),
+            watermark: header.watermark,
+            later_frames: 0,
+            unfinished: None,
+            partial: Vec::new(),
+            stop: Stop::ZeroFill,
+            end: walker.at(),
+            footer: None,
+        },
+        asm: Assembler::new(header.given),
+        begin: 0,
+        frames: 0,
+        each: &mut each,
+    };
+    loop {
+        let (from, due) = (walker.at(), walker.next_lsn());
+        match walker.step(src)? {
+            Step::Frame(frame) => s.frame(&frame, due)?,
+            Step::Stop(Stop::Bad(reason)) => {
+                s.lose_open();
+                let found = walker.resync(src)?;
+                let end = if found { walker.at() } else { src.len() };
+                s.damaged(from, end, reason, due, None);
+                if !found {
+                    s.out.stop = Stop::Bad(reason);
+                    break;
+                }
+            }
+            Step::Stop(stop) => {
+                s.out.stop = stop;
+                break;
+            }
+        }
+    }
+    s.out.end = walker.at();
+    s.out.unfinished = s.asm.open_at().zip(s.asm.open_txn());
+    if s.out.damage.is_empty() {
+        s.out.clean = s.out.tally.clone();
+    }
+    Ok(s.out)
+}
+
+impl<F: FnMut(&Transaction, Span) -> Result<()>> Scanner<'_, F> {
+    fn lose_open(&mut self) {
+        if let Some(txn) = self.asm.open_txn() {
+            self.out.partial.push(txn);
+            self.asm.reset();
+        }
+    }
+
+    fn damaged(&mut self, offset: u64, end: u64, reason: Reason, lsn: u64, message: Option<String>) {
+        if self.out.damage.is_empty() {
+            self.out.clean = self.out.tally.clone();
+        }
+        let message = message.unwrap_or_else(|| describe(reason).to_owned());
+        self.out.damage.push(Damage { offset, end, reason, lsn, resumed_lsn: None, message });
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, due: u64) -> Result<()> {
+        if let Some(last) = self.out.damage.last_mut() {
+            last.resumed_lsn.get_or_insert(frame.head.lsn);
+        }
+        let was_open = self.asm.open_at().is_some();
+        if !was_open {
+            self.begin = frame.offset;
+            self.frames = 0;
+        }
+        self.frames += 1;
+        let end = frame.offset + frame.len;
+        match self.asm.push(frame) {
+            Ok(Some(tx)) => {
+                let clean = self.out.damage.is_empty();
+                let entry = Entry::new(&tx, self.begin, self.frames);
+                let mut touches = Touches::default();
+                tx.ops.iter().for_each(|(_, _, op)| touches.add(op));
+                self.out.tally.transaction(&entry, &touches);
+                self.out.watermark = self.out.watermark.max(tx.watermark);
+                self.settle(clean, end);
+                (self.each)(&tx, Span { offset: self.begin, end, frames: self.frames, clean })
+            }
+            Ok(None) => {
+                self.marker(frame, end, due);
+                Ok(())
+            }
+            Err(e) => {
+                self.lose_open();
+                self.damaged(frame.offset, end, Reason::Content, due, Some(e.to_string()));
+                self.out.later_frames += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// What was counted as loose before belongs to something whole now.
+    fn settle(&mut self, clean: bool, end: u64) {
+        if clean {
+            self.out.clean_end = end;
+            self.out.later_frames = 0;
+        } else {
+            self.out.later_frames += 1;
+        }
+    }
+
+    fn marker(&mut self, frame: &Frame<'_>, end: u64, due: u64) {
+        let clean = self.out.damage.is_empty();
+        let next_lsn = frame.head.next_lsn();
+        match frame.head.kind {
+            FrameKind::Checkpoint => match CheckpointInfo::decode(&mut &*frame.payload) {
+                Ok(info) => {
+                    self.out.watermark = self.out.watermark.max(info.watermark);
+                    self.out.tally.marker(info.next_lsn, info.next_txn);
+                    self.settle(clean, end);
+                }
+                Err(e) => self.damaged(frame.offset, end, Reason::Content, due, Some(e.to_string())),
+            },
+            FrameKind::Abort => {
+                self.out.tally.marker(next_lsn, frame.head.txn.saturating_add(1));
+                self.settle(clean, end);
+            }
+            FrameKind::Footer => match Footer::decode(frame.payload) {
+                Ok(footer) => self.out.footer = Some((frame.offset, frame.len, footer)),
+                Err(e) => self.damaged(frame.offset, end, Reason::Content, due, Some(e.to_string())),
+            },
+            FrameKind::Begin | FrameKind::Data | FrameKind::Commit => self.out.later_frames += 1,
+        }
+    }
+}
+
+/// One sentence for people.
+pub fn describe(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Short => "the file ends inside a frame",
+        Reason::ZeroGap => "zeros stand where a frame should, and data follows",
+        Reason::HeaderChecksum => "frame header checksum does not match",
+        Reason::HeaderField => "a field of the frame header breaks a rule",
+        Reason::PayloadChecksum => "frame payload checksum does not match",
+        Reason::LsnOrder => "the LSN is not the one that follows",
+        Reason::NoZeroFill => "the file ends without its zero fill: it was shortened",
+        Reason::Content => "frame content breaks a rule",
+        Reason::Missing => "frames that were recorded as durable are missing",
+    }
+}

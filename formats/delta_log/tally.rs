@@ -1,0 +1,80 @@
+//! Counting what a segment holds. The writer counts as it appends, the verifier as it reads; the two must agree.
+
+use super::assemble::Transaction;
+use super::footer::{Counts, Footer, IndexEntry, Touches};
+use super::layout::INDEX_STRIDE;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub counts: Counts,
+    pub touches: Touches,
+    pub index: Vec<IndexEntry>,
+}
+
+/// A transaction as the tally sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Offset of its first frame.
+    pub offset: u64,
+    pub frames: u64,
+    pub ops: u64,
+    pub first_lsn: u64,
+    pub commit_lsn: u64,
+    pub txn: u64,
+    pub time_us: u64,
+}
+
+impl Entry {
+    pub fn new(tx: &Transaction, offset: u64, frames: u64) -> Entry {
+        Entry {
+            offset,
+            frames,
+            ops: tx.ops.len() as u64,
+            first_lsn: tx.first_lsn,
+            commit_lsn: tx.commit_lsn,
+            txn: tx.txn,
+            time_us: tx.time_us,
+        }
+    }
+}
+
+impl Tally {
+    /// Of an empty segment.
+    pub fn new(base_lsn: u64, base_txn: u64) -> Tally {
+        let counts = Counts { first_lsn: base_lsn, next_lsn: base_lsn, next_txn: base_txn, ..Counts::default() };
+        Tally { counts, ..Tally::default() }
+    }
+
+    pub fn transaction(&mut self, e: &Entry, touches: &Touches) {
+        let c = &mut self.counts;
+        if c.transactions == 0 {
+            c.first_lsn = e.first_lsn;
+            c.first_time_us = e.time_us;
+        }
+        c.frames += e.frames;
+        c.transactions += 1;
+        c.operations += e.ops;
+        c.next_lsn = e.commit_lsn.saturating_add(1);
+        c.next_txn = c.next_txn.max(e.txn.saturating_add(1));
+        c.last_time_us = e.time_us;
+        self.touches.merge(touches);
+        if self.index.last().is_none_or(|last| e.offset.saturating_sub(last.offset) >= INDEX_STRIDE) {
+            self.index.push(IndexEntry { lsn: e.first_lsn, offset: e.offset, time_us: e.time_us });
+        }
+    }
+
+    /// A frame outside transactions: where it moves the counters to.
+    pub fn marker(&mut self, next_lsn: u64, next_txn: u64) {
+        let c = &mut self.counts;
+        c.frames += 1;
+        c.next_lsn = c.next_lsn.max(next_lsn);
+        c.next_txn = c.next_txn.max(next_txn);
+        if c.transactions == 0 {
+            c.first_lsn = c.next_lsn;
+        }
+    }
+
+    pub fn footer(&self, whole_crc: u32) -> Footer {
+        Footer { counts: Counts { whole_crc, ..self.counts }, touches: self.touches.clone(), index: self.index.clone() }
+    }
+}

@@ -1,0 +1,219 @@
+//! Walking the frames of a segment. Reader, recovery and verifier all come through here.
+
+use super::frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload};
+use super::layout::*;
+use super::payload::CheckpointInfo;
+use crate::Result;
+
+/// The bytes of a segment, however they are held.
+pub trait Source {
+    fn len(&self) -> u64;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Exactly `len` bytes from `at` on.
+    ///
+    /// # Errors
+    /// `Io`, or `Corrupt` when the file ends before.
+    fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]>;
+}
+
+impl Source for &[u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]> {
+        let at = usize::try_from(at).ok();
+        at.and_then(|at| self.get(at..at.checked_add(len)?))
+            .ok_or_else(|| crate::Error::corrupt("the file ends inside a frame").offset(<[u8]>::len(self) as u64))
+    }
+}
+
+/// A frame whose checksums hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub offset: u64,
+    /// With header, padding and checksum.
+    pub len: u64,
+    pub head: FrameHead,
+    pub payload: &'a [u8],
+}
+
+/// Where frames stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing but zeros from here to the end of the file.
+    ZeroFill,
+    /// The limit that the walker was given.
+    Limit,
+    /// The footer frame was the last one.
+    Footer,
+    /// The bytes here are no frame that can stand here.
+    Bad(Reason),
+}
+
+#[derive(Debug)]
+pub enum Step<'a> {
+    Frame(Frame<'a>),
+    Stop(Stop),
+}
+
+/// Steps from frame to frame. Holds a position, not bytes: every call takes the same source.
+#[derive(Debug, Clone)]
+pub struct Walker {
+    seed: u32,
+    given: bool,
+    at: u64,
+    next_lsn: u64,
+    limit: Option<u64>,
+    /// The frame before was lost, so the LSN may have moved on.
+    resynced: bool,
+    footer: bool,
+}
+
+/// Bytes looked at together when searching.
+const CHUNK: u64 = 64 << 10;
+
+impl Walker {
+    /// From the first frame of a segment. `limit` is where its frames end, where that is known.
+    pub fn new(seed: u32, given: bool, base_lsn: u64, limit: Option<u64>) -> Walker {
+        Self::from(seed, given, base_lsn, limit, HEADER_LEN as u64)
+    }
+
+    /// From a frame that starts at `at` (an entry of the sparse index).
+    pub fn from(seed: u32, given: bool, next_lsn: u64, limit: Option<u64>, at: u64) -> Walker {
+        Walker { seed, given, at, next_lsn, limit, resynced: false, footer: false }
+    }
+
+    /// Offset of the next frame.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// LSN that the next operation or commit must have (at least, in a log whose LSNs are given).
+    pub fn next_lsn(&self) -> u64 {
+        self.next_lsn
+    }
+
+    /// The next frame, or where and why there is none. At a bad frame the walker stays; [`Walker::resync`] moves on.
+    ///
+    /// # Errors
+    /// `Io` from the source.
+    pub fn step<'s>(&mut self, src: &'s mut impl Source) -> Result<Step<'s>> {
+        let stop = |s| Ok(Step::Stop(s));
+        if self.footer {
+            return stop(Stop::Footer);
+        }
+        let end = self.limit.unwrap_or(u64::MAX).min(src.len());
+        let left = end.saturating_sub(self.at);
+        if left == 0 && self.limit.is_some_and(|l| l <= src.len()) {
+            return stop(Stop::Limit);
+        }
+        if left < FRAME_HEADER_LEN as u64 {
+            let zero = left > 0 && self.limit.is_none() && src.fetch(self.at, left as usize)?.iter().all(|&b| b == 0);
+            let why = if left == 0 { Reason::NoZeroFill } else { Reason::Short };
+            return stop(if zero { Stop::ZeroFill } else { Stop::Bad(why) });
+        }
+        let header = src.fetch(self.at, FRAME_HEADER_LEN)?;
+        if header.iter().all(|&b| b == 0) {
+            let data = find_nonzero(src, self.at, src.len())?.is_some() || self.limit.is_some();
+            return stop(if data { Stop::Bad(Reason::ZeroGap) } else { Stop::ZeroFill });
+        }
+        let (head, len, crc) = match FrameHead::decode(header, self.seed) {
+            Ok(parts) => parts,
+            Err(reason) => return stop(Stop::Bad(reason)),
+        };
+        let total = frame_len(len) as u64;
+        if total > left {
+            return stop(Stop::Bad(Reason::Short));
+        }
+        let in_order = head.lsn == self.next_lsn || ((self.given || self.resynced) && head.lsn > self.next_lsn);
+        if !in_order {
+            return stop(Stop::Bad(Reason::LsnOrder));
+        }
+        let payload = match frame_payload(src.fetch(self.at, total as usize)?, len, crc) {
+            Ok(payload) => payload,
+            Err(reason) => return stop(Stop::Bad(reason)),
+        };
+        let mut next_lsn = head.next_lsn();
+        if head.kind == FrameKind::Checkpoint {
+            match CheckpointInfo::decode(&mut &*payload) {
+                Ok(info) if info.next_lsn >= next_lsn => next_lsn = info.next_lsn,
+                _ => return stop(Stop::Bad(Reason::Content)),
+            }
+        }
+        let frame = Frame { offset: self.at, len: total, head, payload };
+        self.at += total;
+        self.next_lsn = next_lsn;
+        self.resynced = false;
+        self.footer = head.kind == FrameKind::Footer;
+        Ok(Step::Frame(frame))
+    }
+
+    /// Moves to the next place behind a bad frame where a frame stands whose checksums hold and whose LSN is not
+    /// lower than the one due. False when there is none; the walker then stays where it was.
+    ///
+    /// # Errors
+    /// `Io` from the source.
+    pub fn resync(&mut self, src: &mut impl Source) -> Result<bool> {
+        let end = self.limit.unwrap_or(u64::MAX).min(src.len());
+        // A hostile file may hold many headers that claim long payloads: what is spent on checking them is bounded.
+        let mut budget = src.len().saturating_mul(4).saturating_add(1 << 20);
+        let mut pos = (self.at + 1).next_multiple_of(FRAME_ALIGN as u64);
+        while let Some((offset, head, len, crc)) = self.find_header(src, pos, end)? {
+            let total = frame_len(len) as u64;
+            if offset + total <= end && budget >= total {
+                budget -= total;
+                if frame_payload(src.fetch(offset, total as usize)?, len, crc).is_ok() && head.lsn >= self.next_lsn {
+                    self.at = offset;
+                    self.resynced = true;
+                    return Ok(true);
+                }
+            }
+            pos = offset + FRAME_ALIGN as u64;
+        }
+        Ok(false)
+    }
+
+    /// The next aligned place whose bytes are a frame header.
+    fn find_header(
+        &self,
+        src: &mut impl Source,
+        mut pos: u64,
+        end: u64,
+    ) -> Result<Option<(u64, FrameHead, usize, u32)>> {
+        while pos.saturating_add(FRAME_HEADER_LEN as u64) <= end {
+            let len = (end - pos).min(CHUNK + FRAME_HEADER_LEN as u64) as usize;
+            let bytes = src.fetch(pos, len)?;
+            for off in (0..len.saturating_sub(FRAME_HEADER_LEN - 1)).step_by(FRAME_ALIGN) {
+                let Some(h) = bytes.get(off..off + FRAME_HEADER_LEN) else { break };
+                if FrameKind::from_byte(h[FRAME_OFF_KIND]).is_some()
+                    && let Ok((head, len, crc)) = FrameHead::decode(h, self.seed)
+                {
+                    return Ok(Some((pos + off as u64, head, len, crc)));
+                }
+            }
+            pos += CHUNK;
+        }
+        Ok(None)
+    }
+}
+
+/// Offset of the first byte in `from..to` that is not zero.
+///
+/// # Errors
+/// `Io` from the source.
+pub fn find_nonzero(src: &mut impl Source, from: u64, to: u64) -> Result<Option<u64>> {
+    let mut pos = from;
+    while pos < to {
+        let bytes = src.fetch(pos, (to - pos).min(CHUNK) as usize)?;
+        if let Some(i) = bytes.iter().position(|&b| b != 0) {
+            return Ok(Some(pos + i as u64));
+        }
+        pos += bytes.len() as u64;
+    }
+    Ok(None)
+}

@@ -1,0 +1,166 @@
+//! The few things that a log asks of a disk, so that a modelled one can stand in for the real one.
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use qx_formats::Result;
+
+use crate::Lock;
+
+/// A folder tree. What was written is live at once and durable after a sync; a name is durable after a sync of its folder.
+pub trait Disk: Send + Sync + Debug {
+    /// # Errors
+    /// As the operating system says.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// Names in a folder, in no order.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file for reading and writing.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Makes a new file for reading and writing.
+    ///
+    /// # Errors
+    /// As the operating system says; `AlreadyExists`.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// # Errors
+    /// As the operating system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// # Errors
+    /// As the operating system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Takes the lock on `path`; it is held until the guard is dropped.
+    ///
+    /// # Errors
+    /// `Locked` when another holds it for longer than `wait`; `Io`.
+    fn lock(&self, path: &Path, wait: Duration) -> Result<Box<dyn Debug + Send + Sync>>;
+}
+
+/// An open file. Reads and writes name their place, so threads share it without a lock.
+pub trait DiskFile: Send + Sync + Debug {
+    /// Reads at least one byte unless the file ends at `at`.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Writes all of `bytes`, or fails having written some of them.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
+    /// # Errors
+    /// As the operating system says.
+    fn len(&self) -> io::Result<u64>;
+    /// # Errors
+    /// As the operating system says.
+    fn is_empty(&self) -> io::Result<bool> {
+        self.len().map(|n| n == 0)
+    }
+    /// Makes the bytes, and the length, durable.
+    ///
+    /// # Errors
+    /// As the operating system says. What was written before a failure may never become durable, whatever a later
+    /// sync says.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+/// The operating system's files.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = match dir.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p,
+            _ => Path::new("."),
+        };
+        self.create_dir_all(parent)?;
+        match fs::create_dir(dir) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !dir.is_dir() => return Err(e),
+            _ => {}
+        }
+        // The new name has to last as long as what is put under it.
+        self.sync_dir(parent)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(dir)?.map(|e| e.map(|e| e.file_name())).collect()
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(File::open(path)?)))
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(true).open(path)?)))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(true).create_new(true).open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path, wait: Duration) -> Result<Box<dyn Debug + Send + Sync>> {
+        Ok(Box::new(Lock::acquire(path, wait)?))
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        loop {
+            match self.0.read_at(buf, at) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, at)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.metadata().map(|m| m.len())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

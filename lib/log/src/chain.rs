@@ -1,0 +1,221 @@
+//! The segments of a log, in order, and which of their bytes count.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use qx_formats::delta_log::layout::HEADER_LEN;
+use qx_formats::delta_log::{Footer, SegmentHeader, Trailer, open_segment, read_footer};
+use qx_formats::{Error, Result};
+use qx_io::Disk;
+use uuid::Uuid;
+
+use crate::files::{FileSource, list, no_log, segment_name};
+
+/// A segment whose bytes count, up to `limit` where a later segment cut it.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub path: PathBuf,
+    pub number: u64,
+    pub len: u64,
+    pub header: SegmentHeader,
+    pub trailer: Option<Trailer>,
+    pub limit: Option<u64>,
+    /// The header was lost and is made up from its neighbours and its name.
+    pub guessed: bool,
+}
+
+impl Segment {
+    /// Complete and unchanged since: what it holds is durable, and its footer says where it ends.
+    pub fn sealed(&self) -> Option<&Trailer> {
+        if self.limit.is_some() { None } else { self.trailer.as_ref() }
+    }
+
+    pub fn source(&self, disk: &dyn Disk) -> Result<FileSource> {
+        FileSource::open(disk, &self.path)
+    }
+
+    pub fn footer(&self, disk: &dyn Disk, trailer: &Trailer) -> Result<Footer> {
+        read_footer(&mut self.source(disk)?, &self.header, trailer).map_err(|e| e.path(&self.path))
+    }
+}
+
+/// Something wrong between segments, or with a header.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub segment: u64,
+    /// LSNs that are missing for it, where that can be told.
+    pub lost: Option<(u64, u64)>,
+    pub error: Error,
+}
+
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub disk: Arc<dyn Disk>,
+    pub uuid: Uuid,
+    pub given: bool,
+    /// Those whose bytes count.
+    pub live: Vec<Segment>,
+    /// Those that a later segment superseded wholly.
+    pub dead: Vec<Segment>,
+    pub problems: Vec<Problem>,
+    /// Highest number of any segment file.
+    pub last_number: u64,
+    /// Highest watermark in any header or trailer.
+    pub watermark: u64,
+}
+
+impl Chain {
+    /// Reads headers and trailers. Damage goes to `problems`.
+    ///
+    /// # Errors
+    /// `Io`; `NotFound` when the folder holds no segment; `Unsupported` for a newer version.
+    pub fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Chain> {
+        let listing = list(disk.as_ref(), dir)?;
+        let last_number = *listing.segments.last().ok_or_else(|| no_log(dir))?;
+        let mut read = Vec::with_capacity(listing.segments.len());
+        for &number in &listing.segments {
+            let path = dir.join(segment_name(number));
+            let mut src = FileSource::open(disk.as_ref(), &path)?;
+            let opened = open_segment(&mut src).map_err(|e| e.path(&path));
+            let len = qx_formats::delta_log::Source::len(&src);
+            match opened {
+                Err(e) if !matches!(e.kind(), qx_formats::Kind::Corrupt) => return Err(e),
+                opened => read.push((number, path, len, opened)),
+            }
+        }
+        let first = read.iter().find_map(|r| r.3.as_ref().ok());
+        let Some((uuid, given)) = first.map(|(h, _)| (h.uuid, h.given)) else {
+            // Nothing tells what log this is: the first header's own error says most.
+            let e = read.into_iter().find_map(|r| r.3.err());
+            return Err(e.unwrap_or_else(|| no_log(dir)));
+        };
+        let mut chain = Chain {
+            disk: Arc::clone(disk),
+            uuid,
+            given,
+            live: Vec::new(),
+            dead: Vec::new(),
+            problems: Vec::new(),
+            last_number,
+            watermark: 0,
+        };
+        for (number, path, len, opened) in read {
+            chain.add(number, path, len, opened);
+        }
+        Ok(chain)
+    }
+
+    fn problem(&mut self, segment: u64, lost: Option<(u64, u64)>, error: Error) {
+        self.problems.push(Problem { segment, lost, error });
+    }
+
+    fn add(&mut self, number: u64, path: PathBuf, len: u64, opened: Result<(SegmentHeader, Option<Trailer>)>) {
+        let due = self.live.last().map_or(1, |s| s.trailer.map_or(s.header.base_lsn, |t| t.next_lsn));
+        let (header, trailer, guessed) = match opened {
+            Ok((h, _)) if h.uuid != self.uuid || h.given != self.given => {
+                let e = Error::corrupt("segment belongs to another log").expected(self.uuid).got(h.uuid);
+                return self.problem(number, None, e.path(path));
+            }
+            Ok((h, _)) if h.segment != number => {
+                let e = Error::corrupt("segment has the name of another one").expected(number).got(h.segment);
+                return self.problem(number, None, e.path(path));
+            }
+            Ok((h, t)) => (h, t, false),
+            Err(e) => {
+                self.problem(number, None, e);
+                let header = SegmentHeader {
+                    uuid: self.uuid,
+                    segment: number,
+                    given: self.given,
+                    base_lsn: due,
+                    base_txn: 0,
+                    created_us: 0,
+                    watermark: 0,
+                    cut: None,
+                };
+                (header, None, true)
+            }
+        };
+        self.watermark = self.watermark.max(header.watermark);
+        if let Some(t) = &trailer {
+            self.watermark = self.watermark.max(t.next_lsn - 1);
+        }
+        self.follow(number, &header, guessed);
+        self.live.push(Segment { path, number, len, header, trailer, limit: None, guessed });
+    }
+
+    /// Checks that a segment follows the ones before it, and applies its cut to them.
+    fn follow(&mut self, number: u64, header: &SegmentHeader, guessed: bool) {
+        if guessed {
+            return;
+        }
+        let before = self.live.iter().chain(&self.dead).map(|s| s.number).max();
+        if let Some(cut) = header.cut {
+            while let Some(last) = self.live.pop_if(|s| s.number > cut.segment) {
+                self.dead.push(last);
+            }
+            let alone = before.is_none() || self.live.is_empty();
+            match self.live.last_mut().filter(|s| s.number == cut.segment) {
+                Some(s) if cut.offset <= s.limit.unwrap_or(s.len) => {
+                    s.limit = Some(cut.offset);
+                    if cut.offset == HEADER_LEN as u64
+                        && let Some(empty) = self.live.pop()
+                    {
+                        self.dead.push(empty);
+                    }
+                    // What was wrong with superseded bytes was dealt with when they were.
+                    self.problems.retain(|p| p.segment < cut.segment);
+                }
+                Some(s) => {
+                    let e = Error::corrupt("segment file was shortened").path(&s.path).offset(s.len);
+                    let e = e.expected(format!("at least {} bytes, which segment {number} builds on", cut.offset));
+                    let segment = s.number;
+                    self.problem(segment, None, e);
+                }
+                // Pruned away: fine, if everything before is too.
+                None if alone => {}
+                None => {
+                    let e = Error::corrupt(format!("segment {} is missing", cut.segment));
+                    self.problem(cut.segment, None, e);
+                }
+            }
+            return;
+        }
+        let Some(prev) = self.live.last() else { return };
+        let (path, prev_number) = (prev.path.clone(), prev.number);
+        let due = match prev.sealed() {
+            Some(t) => t.next_lsn,
+            None if prev.guessed => return,
+            None => {
+                let e = Error::corrupt("the segment was sealed, and its end is missing or damaged");
+                let lost = None;
+                let (at, base) = (prev.len, header.base_lsn);
+                return self.problem(
+                    prev_number,
+                    lost,
+                    e.path(path).offset(at).expected(format!("LSNs up to {}", base - 1)),
+                );
+            }
+        };
+        let fits = if self.given { header.base_lsn >= due } else { header.base_lsn == due };
+        if !fits || before.is_some_and(|b| b + 1 != number) {
+            let what = if before.is_some_and(|b| b + 1 == number) {
+                "the segment does not begin where the one before it ends".to_owned()
+            } else {
+                format!("segments between {} and {number} are missing", before.unwrap_or(0))
+            };
+            let lost = (header.base_lsn > due).then(|| (due, header.base_lsn - 1));
+            let e =
+                Error::corrupt(what).path(&path).expected(format!("LSN {due}")).got(format!("LSN {}", header.base_lsn));
+            self.problem(number, lost, e);
+        }
+    }
+
+    /// The first problem as an error.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn sound(mut self) -> Result<Chain> {
+        if self.problems.is_empty() { Ok(self) } else { Err(self.problems.swap_remove(0).error) }
+    }
+}

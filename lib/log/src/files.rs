@@ -1,0 +1,134 @@
+//! Segment files: names, and reading them in place.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use qx_formats::delta_log::Source;
+use qx_formats::{Error, Kind, Result};
+use qx_io::{Disk, DiskFile};
+
+/// The lock file of a log. Never renamed or removed.
+pub const LOCK_NAME: &str = "LOCK";
+
+pub fn segment_name(number: u64) -> String {
+    format!("{number:012}.dlog")
+}
+
+pub(crate) fn temp_name(number: u64) -> String {
+    format!(".{number:012}.dlog.tmp")
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".dlog")?;
+    (digits.len() >= 12 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Numbers of segments, in order.
+    pub segments: Vec<u64>,
+    /// Temporary files of a writer that did not finish.
+    pub temps: Vec<PathBuf>,
+    /// Names that are no part of a log.
+    pub alien: usize,
+}
+
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing> {
+    let mut out = Listing::default();
+    for name in disk.list(dir).map_err(|e| Error::io("read the folder", e).path(dir))? {
+        let text = name.to_string_lossy();
+        if let Some(n) = number_of(&text) {
+            out.segments.push(n);
+        } else if text.starts_with('.') && text.ends_with(".dlog.tmp") {
+            out.temps.push(dir.join(&name));
+        } else if text != LOCK_NAME {
+            out.alien += 1;
+        }
+    }
+    out.segments.sort_unstable();
+    Ok(out)
+}
+
+pub(crate) fn no_log(dir: &Path) -> Error {
+    Error::new(Kind::NotFound, "the folder holds no log")
+        .path(dir)
+        .expected("segments named 000000000001.dlog and on")
+        .hint("deltalog append makes a new log in an empty or missing folder")
+}
+
+/// Reads a segment with pread, a window at a time.
+#[derive(Debug)]
+pub(crate) struct FileSource {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    len: u64,
+    window: Vec<u8>,
+    start: u64,
+}
+
+const WINDOW: u64 = 1 << 20;
+
+impl FileSource {
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<FileSource> {
+        let fail = |e: io::Error| Error::io("read", e).path(path);
+        let file = disk.open(path).map_err(fail)?;
+        let len = file.len().map_err(fail)?;
+        Ok(FileSource { file, path: path.to_path_buf(), len, window: Vec::new(), start: 0 })
+    }
+
+    /// Forgets what was read, so that what a writer wrote meanwhile is seen.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.window.clear();
+        self.len = self.file.len().map_err(|e| Error::io("read", e).path(&self.path))?;
+        Ok(())
+    }
+
+    fn fill(&mut self, at: u64, len: u64) -> Result<()> {
+        let want = usize::try_from((self.len - at).min(len.max(WINDOW)))
+            .map_err(|_| Error::limit("frame length", usize::MAX as u64, len).path(&self.path))?;
+        self.start = at;
+        self.window.resize(want, 0);
+        let mut done = 0;
+        while let Some(buf) = self.window.get_mut(done..)
+            && !buf.is_empty()
+        {
+            match self.file.read_at(buf, at + done as u64) {
+                Ok(0) => {
+                    self.window.clear();
+                    return Err(Error::corrupt("the file became shorter while it was read")
+                        .path(&self.path)
+                        .offset(at + done as u64));
+                }
+                Ok(n) => done += n,
+                Err(e) => {
+                    self.window.clear();
+                    return Err(Error::io("read", e).path(&self.path).offset(at + done as u64));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for FileSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]> {
+        let end = at
+            .checked_add(len as u64)
+            .filter(|&end| end <= self.len)
+            .ok_or_else(|| Error::corrupt("the file ends inside a frame").path(&self.path).offset(self.len))?;
+        if at < self.start || end > self.start + self.window.len() as u64 {
+            self.fill(at, len as u64)?;
+        }
+        let from = (at - self.start) as usize;
+        self.window
+            .get(from..from + len)
+            .ok_or_else(|| Error::corrupt("the file ends inside a frame").path(&self.path).offset(at))
+    }
+}

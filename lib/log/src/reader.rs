@@ -1,0 +1,331 @@
+//! Reading what is committed, without a lock and beside a writer.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use qx_formats::delta_log::{
+    Assembler, CheckpointInfo, Footer, FrameKind, Reason, Source, Step, Stop, Transaction, Walker, describe,
+};
+use qx_formats::{Error, Result};
+use qx_io::{Disk, RealDisk};
+
+use crate::chain::{Chain, Problem, Segment};
+use crate::files::FileSource;
+
+/// A log as it was when it was opened: everything up to the last whole commit then.
+#[derive(Debug)]
+pub struct Reader {
+    chain: Chain,
+    problems: Vec<Problem>,
+}
+
+/// A segment, as its header and footer describe it.
+#[derive(Debug, Clone)]
+pub struct SegmentInfo {
+    pub number: u64,
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub base_lsn: u64,
+    pub created_us: u64,
+    pub sealed: bool,
+    /// Bytes from here on are superseded by a later segment.
+    pub cut: Option<u64>,
+    /// All of it is superseded.
+    pub dead: bool,
+    /// Of a sealed segment; absent also when it is damaged.
+    pub footer: Option<Footer>,
+}
+
+impl Reader {
+    /// # Errors
+    /// `NotFound` when the folder holds no log; `Corrupt` when segments are missing or their headers damaged; `Io`;
+    /// `Unsupported`.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Reader> {
+        Self::open_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), dir.as_ref())
+    }
+
+    /// [`Reader::open`] on another disk.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Reader> {
+        Ok(Reader { chain: load(disk, dir)?.sound()?, problems: Vec::new() })
+    }
+
+    /// Opens a log that may be damaged; [`Reader::transactions_lossy`] gives what is whole.
+    ///
+    /// # Errors
+    /// `NotFound`; `Io`; `Unsupported`; `Corrupt` when not one header is whole.
+    pub fn open_lossy(dir: &Path) -> Result<Reader> {
+        let mut chain = load(&(Arc::new(RealDisk) as Arc<dyn Disk>), dir)?;
+        let problems = std::mem::take(&mut chain.problems);
+        Ok(Reader { chain, problems })
+    }
+
+    /// Identity of the log.
+    pub fn uuid(&self) -> uuid::Uuid {
+        self.chain.uuid
+    }
+
+    /// The log takes its numbers from another one.
+    pub fn given(&self) -> bool {
+        self.chain.given
+    }
+
+    /// Every segment file, in order.
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        let info = |seg: &Segment, dead| SegmentInfo {
+            number: seg.number,
+            path: seg.path.clone(),
+            bytes: seg.len,
+            base_lsn: seg.header.base_lsn,
+            created_us: seg.header.created_us,
+            sealed: seg.trailer.is_some(),
+            cut: seg.limit,
+            dead,
+            footer: seg.trailer.and_then(|t| seg.footer(self.chain.disk.as_ref(), &t).ok()),
+        };
+        let live = self.chain.live.iter().map(|s| info(s, false));
+        let mut all: Vec<_> = live.chain(self.chain.dead.iter().map(|s| info(s, true))).collect();
+        all.sort_by_key(|s| s.number);
+        all
+    }
+
+    /// Transactions whose commit has this LSN or a higher one, in order. Ends after the first error.
+    pub fn transactions(&self, from_lsn: u64) -> Transactions<'_> {
+        self.iterate(from_lsn, false)
+    }
+
+    /// [`Reader::transactions`] that goes on behind damage: errors and transactions take turns.
+    pub fn transactions_lossy(&self, from_lsn: u64) -> Transactions<'_> {
+        self.iterate(from_lsn, true)
+    }
+
+    fn iterate(&self, from_lsn: u64, lossy: bool) -> Transactions<'_> {
+        let live = &self.chain.live;
+        // The last segment that starts at or below the LSN; the ones before it end below it.
+        let start = live.iter().rposition(|s| s.header.base_lsn <= from_lsn && !s.guessed).unwrap_or(0);
+        let start = if lossy && !self.problems.is_empty() { 0 } else { start };
+        let problems = self.problems.iter().map(|p| {
+            let e = Error::corrupt(p.error.message());
+            let e = e.path(p.error.get_path().unwrap_or(Path::new("")));
+            match p.lost {
+                Some((a, b)) => e.got(format!("LSNs {a} to {b} are missing")),
+                None => e,
+            }
+        });
+        Transactions {
+            chain: &self.chain,
+            from_lsn,
+            lossy,
+            next: start,
+            at: None,
+            errors: if lossy { problems.collect() } else { Vec::new() },
+            done: false,
+            tail: None,
+            seen: self.chain.watermark,
+        }
+    }
+}
+
+/// A writer may publish a segment between our listing and our reading.
+fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Chain> {
+    let mut tries = 3;
+    loop {
+        let chain = Chain::load(disk, dir);
+        let settled = match &chain {
+            Ok(chain) => chain.problems.is_empty(),
+            Err(e) => e.io_kind() != Some(std::io::ErrorKind::NotFound) || !dir.exists(),
+        };
+        if settled || tries == 0 {
+            return chain;
+        }
+        tries -= 1;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Transactions in commit order.
+#[derive(Debug)]
+pub struct Transactions<'a> {
+    chain: &'a Chain,
+    from_lsn: u64,
+    lossy: bool,
+    next: usize,
+    at: Option<Place<'a>>,
+    errors: Vec<Error>,
+    done: bool,
+    tail: Option<Error>,
+    /// Highest watermark seen.
+    seen: u64,
+}
+
+#[derive(Debug)]
+struct Place<'a> {
+    seg: &'a Segment,
+    last: bool,
+    src: FileSource,
+    walker: Walker,
+    asm: Assembler,
+    retries: u32,
+}
+
+impl Iterator for Transactions<'_> {
+    type Item = Result<Transaction>;
+
+    fn next(&mut self) -> Option<Result<Transaction>> {
+        loop {
+            if let Some(e) = self.errors.pop() {
+                return Some(Err(e));
+            }
+            if self.done {
+                return None;
+            }
+            match self.advance() {
+                Ok(Some(tx)) if tx.commit_lsn >= self.from_lsn => return Some(Ok(tx)),
+                Ok(_) => {}
+                Err(e) => {
+                    self.done |= !self.lossy;
+                    return Some(Err(e));
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Transactions<'a> {
+    /// What stood at the end of the log and is no whole transaction: a torn tail that the next writer cuts, or a write
+    /// that was under way. Known once the iterator has ended.
+    pub fn tail(&self) -> Option<&Error> {
+        self.tail.as_ref()
+    }
+
+    fn enter(&mut self) -> Result<bool> {
+        let Some(seg) = self.chain.live.get(self.next) else { return Ok(false) };
+        self.next += 1;
+        let mut src = seg.source(self.chain.disk.as_ref())?;
+        let header = seg.scan_header();
+        let mut walker = Walker::new(header.seed(), header.given, header.base_lsn, seg.limit);
+        if let Some(trailer) = seg.sealed()
+            && self.from_lsn > header.base_lsn
+            && let Ok(footer) = qx_formats::delta_log::read_footer(&mut src, &header, trailer)
+        {
+            let i = footer.index.partition_point(|e| e.lsn <= self.from_lsn);
+            if let Some(e) = i.checked_sub(1).and_then(|i| footer.index.get(i)) {
+                walker = Walker::from(header.seed(), header.given, e.lsn, seg.limit, e.offset);
+            }
+        }
+        let last = self.next == self.chain.live.len();
+        self.at = Some(Place { seg, last, src, walker, asm: Assembler::new(header.given), retries: 0 });
+        Ok(true)
+    }
+
+    fn advance(&mut self) -> Result<Option<Transaction>> {
+        if self.at.is_none() && !self.enter()? {
+            self.done = true;
+            return Ok(None);
+        }
+        let Some(p) = &mut self.at else { return Ok(None) };
+        let seg = p.seg;
+        match p.walker.step(&mut p.src)? {
+            Step::Frame(frame) => {
+                if frame.head.kind == FrameKind::Checkpoint
+                    && let Ok(info) = CheckpointInfo::decode(&mut &*frame.payload)
+                {
+                    self.seen = self.seen.max(info.watermark);
+                }
+                let pushed = p.asm.push(&frame);
+                if pushed.is_err() {
+                    p.asm.reset();
+                }
+                let tx = pushed.map_err(|e| e.path(&seg.path))?;
+                if let Some(tx) = &tx {
+                    self.seen = self.seen.max(tx.watermark);
+                }
+                Ok(tx)
+            }
+            Step::Stop(Stop::Bad(reason)) => self.damaged(reason),
+            Step::Stop(stop) => {
+                let sealed = seg.sealed().is_some();
+                let open = p.asm.open_at();
+                let (at, last) = (p.walker.at(), p.last && !sealed && seg.limit.is_none());
+                let due = p.walker.next_lsn();
+                self.at = None;
+                let wrong = match (open, stop) {
+                    (Some(_), _) => Some("a transaction has no end"),
+                    (None, Stop::ZeroFill) if sealed || seg.limit.is_some() => Some(describe(Reason::Missing)),
+                    (None, _) if last && self.seen >= due => Some(describe(Reason::Missing)),
+                    _ => None,
+                };
+                let Some(why) = wrong else { return Ok(None) };
+                let e = Error::corrupt(why).path(&seg.path).offset(open.unwrap_or(at));
+                if last && self.seen < due {
+                    self.tail = Some(e);
+                    return Ok(None);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    /// At a frame that does not hold: a writer's unfinished work, a torn tail, or damage.
+    fn damaged(&mut self, reason: Reason) -> Result<Option<Transaction>> {
+        let Some(p) = &mut self.at else { return Ok(None) };
+        let seg = p.seg;
+        let live = p.last && seg.sealed().is_none() && seg.limit.is_none();
+        if live && p.retries < 5 {
+            p.retries += 1;
+            std::thread::sleep(Duration::from_millis(1));
+            p.src.refresh()?;
+            return Ok(None);
+        }
+        let (at, due) = (p.walker.at(), p.walker.next_lsn());
+        p.asm.reset();
+        let mut seen = self.seen;
+        let mut ahead = p.walker.clone();
+        let found = ahead.resync(&mut p.src)?;
+        if live && found {
+            seen = seen.max(watermark_ahead(&mut p.src, ahead.clone())?);
+        }
+        let end = if found { ahead.at() } else { p.src.len() };
+        let mut e = Error::corrupt(describe(reason)).path(&seg.path).offset(at).expected(format!("LSN {due}"));
+        e = e.hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it");
+        if live && seen < due {
+            // The next writer cuts here; what is whole behind it was never acknowledged.
+            self.tail = Some(e.got(format!("{} bytes that are no whole transaction", p.src.len() - at)));
+            self.done = true;
+            return Ok(None);
+        }
+        if found {
+            p.walker = ahead;
+        } else {
+            self.at = None;
+        }
+        Err(e.got(format!("{} damaged bytes", end - at)))
+    }
+}
+
+/// The highest durable watermark in the frames behind a damaged place.
+fn watermark_ahead(src: &mut FileSource, mut walker: Walker) -> Result<u64> {
+    let mut asm = Assembler::new(true);
+    let mut seen = 0;
+    loop {
+        match walker.step(src)? {
+            Step::Frame(frame) => match asm.push(&frame) {
+                Ok(Some(tx)) => seen = seen.max(tx.watermark),
+                Ok(None) => {}
+                Err(_) => {
+                    asm.reset();
+                }
+            },
+            Step::Stop(Stop::Bad(_)) => {
+                asm.reset();
+                if !walker.resync(src)? {
+                    return Ok(seen);
+                }
+            }
+            Step::Stop(_) => return Ok(seen),
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! What an opener does with what it finds. Looking (`plan`) is apart from doing (`crate::rebuild`).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use qx_formats::delta_log::layout::HEADER_LEN;
+use qx_formats::delta_log::{CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, Transaction, describe, scan};
+use qx_formats::{Error, Result};
+use qx_io::Disk;
+
+use crate::chain::{Chain, Segment};
+use crate::report::{Cut, LsnRange, Mode, RecoveryReport};
+
+/// What has to be done before a writer may go on.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Nothing: the last segment is empty and ready.
+    Continue,
+    /// Begin the next segment: the last one is sealed.
+    Begin,
+    /// Write a segment that supersedes everything from `cut` on.
+    Supersede(Supersede),
+}
+
+#[derive(Debug)]
+pub(crate) struct Supersede {
+    pub cut: CutPoint,
+    pub base_lsn: u64,
+    pub base_txn: u64,
+    /// Segment (index in `Chain::live`) and place of each transaction that moves over.
+    pub copy: Vec<(usize, Span)>,
+    pub aborted: Vec<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub chain: Chain,
+    pub action: Action,
+    pub report: RecoveryReport,
+}
+
+/// A place that is damaged, and what it means.
+struct Bad {
+    /// Index in `Chain::live`; none for a place between segments.
+    live: Option<usize>,
+    cut: Cut,
+    /// The damage lies below what was recorded as durable.
+    below: bool,
+}
+
+/// Where a segment can be cut so that whole transactions remain, and the counters there.
+#[derive(Clone, Copy)]
+struct Edge {
+    offset: u64,
+    next_lsn: u64,
+    next_txn: u64,
+}
+
+struct Looked {
+    scan: Scan,
+    spans: Vec<(u64, u64, u64, Span)>,
+}
+
+pub(crate) struct Planner<'a> {
+    chain: &'a Chain,
+    report: RecoveryReport,
+    bad: Vec<Bad>,
+    watermark: u64,
+    /// By index in `Chain::live`; absent where a footer was trusted.
+    looked: Vec<Option<Looked>>,
+}
+
+/// Looks at a log and decides what `mode` asks for. `deep` reads every byte; otherwise sealed segments are trusted
+/// by their footers.
+///
+/// # Errors
+/// `Corrupt` for damage that the mode refuses; `NotFound` when there is no log; `Io`; `Unsupported`.
+pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> Result<Plan> {
+    let mut chain = Chain::load(disk, dir)?;
+    let problems = std::mem::take(&mut chain.problems);
+    let mut p = Planner {
+        report: RecoveryReport { path: dir.to_path_buf(), mode, ..RecoveryReport::default() },
+        bad: Vec::new(),
+        watermark: chain.watermark,
+        looked: Vec::new(),
+        chain: &chain,
+    };
+    let mut first_error = None;
+    for problem in problems {
+        let e = &problem.error;
+        let cut = Cut {
+            segment: problem.segment,
+            offset: e.get_offset().unwrap_or(0),
+            bytes: 0,
+            reason: "segment",
+            message: e.message().to_owned(),
+            lost_lsns: problem.lost.map(|(from, to)| LsnRange { from, to: Some(to) }),
+        };
+        let live = chain.live.iter().position(|s| s.number == problem.segment);
+        p.bad.push(Bad { live, cut, below: true });
+        first_error.get_or_insert(problem.error);
+    }
+    if let Some(e) = first_error
+        && mode != Mode::Salvage
+    {
+        return Err(refuse(e));
+    }
+    p.look(deep || mode == Mode::Salvage)?;
+    p.judge_tail();
+    let (action, report) = p.decide()?;
+    Ok(Plan { action, report, chain })
+}
+
+fn refuse(e: Error) -> Error {
+    e.hint("nothing was changed; `deltalog recover --mode salvage --dry-run` lists what can be kept")
+}
+
+impl Planner<'_> {
+    /// Scans what has to be scanned, and reads the footers of the rest.
+    fn look(&mut self, deep: bool) -> Result<()> {
+        let last = self.chain.live.len().saturating_sub(1);
+        for (i, seg) in self.chain.live.iter().enumerate() {
+            self.report.segments += 1;
+            let quick = if deep { None } else { seg.sealed() };
+            if let Some(trailer) = quick {
+                let footer = seg.footer(self.chain.disk.as_ref(), trailer).map_err(refuse)?;
+                let c = footer.counts;
+                self.kept(c.transactions, c.operations, c.frames, trailer.footer);
+                self.looked.push(None);
+                continue;
+            }
+            let mut spans = Vec::new();
+            let mut src = seg.source(self.chain.disk.as_ref())?;
+            let found = scan(&mut src, &seg.scan_header(), seg.limit, |tx: &Transaction, span| {
+                spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
+                Ok(())
+            })
+            .map_err(|e| e.path(&seg.path))?;
+            self.watermark = self.watermark.max(found.watermark);
+            let c = &found.tally.counts;
+            self.kept(c.transactions, c.operations, c.frames, 0);
+            self.report.kept_bytes += spans.iter().map(|s| s.3.end - s.3.offset).sum::<u64>();
+            self.report.partial_transactions.extend(&found.partial);
+            self.weigh(i, seg, &found, i == last);
+            self.looked.push(Some(Looked { scan: found, spans }));
+        }
+        Ok(())
+    }
+
+    fn kept(&mut self, transactions: u64, operations: u64, records: u64, bytes: u64) {
+        self.report.kept_transactions += transactions;
+        self.report.kept_operations += operations;
+        self.report.kept_records += records;
+        self.report.kept_bytes += bytes;
+    }
+
+    /// Lists the damage of one scanned segment.
+    fn weigh(&mut self, i: usize, seg: &Segment, found: &Scan, last: bool) {
+        let tail = last && seg.sealed().is_none() && seg.limit.is_none();
+        for d in &found.damage {
+            self.push_damage(i, seg, d, !tail);
+        }
+        if tail {
+            return;
+        }
+        // A segment whose end is known holds whole transactions up to there.
+        if let Some((offset, txn)) = found.unfinished {
+            self.report.partial_transactions.push(txn);
+            self.push_bad(i, seg, offset, found.end - offset, Reason::Missing, "a transaction has no end", None);
+        }
+        let due = self.chain.live.get(i + 1).map(|s| s.header.base_lsn).or(seg.sealed().map(|t| t.next_lsn));
+        if let Some(due) = due
+            && found.damage.is_empty()
+            && found.tally.counts.next_lsn < due
+            && !self.chain.given
+            && !seg.guessed
+        {
+            let lost = Some(LsnRange { from: found.tally.counts.next_lsn, to: Some(due - 1) });
+            self.push_bad(i, seg, found.end, 0, Reason::Missing, describe(Reason::Missing), lost);
+        }
+        if seg.sealed().is_some() && found.damage.is_empty() && found.stop != Stop::Footer {
+            self.push_bad(i, seg, found.end, 0, Reason::Missing, "the footer is missing or damaged", None);
+        }
+    }
+
+    fn push_damage(&mut self, i: usize, seg: &Segment, d: &Damage, below: bool) {
+        let next_base = self.chain.live.get(i + 1).map(|s| s.header.base_lsn);
+        let end = d.resumed_lsn.or(seg.sealed().map(|t| t.next_lsn)).or(next_base);
+        let lost = match end {
+            Some(end) if end > d.lsn => Some(LsnRange { from: d.lsn, to: Some(end - 1) }),
+            Some(_) => None,
+            None => Some(LsnRange { from: d.lsn, to: None }),
+        };
+        let cut = Cut {
+            segment: seg.number,
+            offset: d.offset,
+            bytes: d.end - d.offset,
+            reason: d.reason.name(),
+            message: d.message.clone(),
+            lost_lsns: lost,
+        };
+        self.bad.push(Bad { live: Some(i), cut, below });
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn push_bad(
+        &mut self,
+        i: usize,
+        seg: &Segment,
+        offset: u64,
+        bytes: u64,
+        reason: Reason,
+        message: &str,
+        lost_lsns: Option<LsnRange>,
+    ) {
+        let cut =
+            Cut { segment: seg.number, offset, bytes, reason: reason.name(), message: message.to_owned(), lost_lsns };
+        self.bad.push(Bad { live: Some(i), cut, below: true });
+    }
+
+    /// The last segment was not sealed: is what is damaged there below the watermark, or a torn tail?
+    fn judge_tail(&mut self) {
+        let Some(seg) = self.chain.live.last() else { return };
+        let i = self.chain.live.len() - 1;
+        if seg.sealed().is_some() || seg.limit.is_some() {
+            return;
+        }
+        let Some(Some(looked)) = self.looked.last() else { return };
+        let (clean, end) = (looked.scan.clean.counts, looked.scan.end);
+        let unfinished = looked.scan.unfinished;
+        let damaged = !looked.scan.damage.is_empty();
+        // One place decides for all behind it: they are cut together.
+        let below = self.watermark >= clean.next_lsn;
+        for bad in self.bad.iter_mut().filter(|b| b.live == Some(i)) {
+            bad.below |= below;
+        }
+        if let Some((offset, txn)) = unfinished {
+            self.report.partial_transactions.push(txn);
+            if !damaged {
+                let lost = Some(LsnRange { from: clean.next_lsn, to: None });
+                let (from, why) = (offset, "a transaction has no end");
+                self.push_bad(i, seg, from, end - from, Reason::Missing, why, lost);
+                if let Some(bad) = self.bad.last_mut() {
+                    bad.below = below;
+                }
+            }
+        } else if !damaged && below {
+            let lost = Some(LsnRange { from: clean.next_lsn, to: Some(self.watermark) });
+            self.push_bad(i, seg, end, 0, Reason::Missing, describe(Reason::Missing), lost);
+        }
+    }
+
+    fn decide(mut self) -> Result<(Action, RecoveryReport)> {
+        let mode = self.report.mode;
+        let refused = self.bad.iter().find(|b| mode == Mode::Strict || (mode == Mode::Tail && b.below));
+        if let Some(bad) = refused {
+            return Err(self.refusal(bad));
+        }
+        self.report.watermark = self.watermark;
+        let Some(last) = self.chain.live.last() else {
+            return Err(Error::corrupt("no segment of the log counts").path(&self.report.path));
+        };
+        let tally = self.looked.last().and_then(|l| l.as_ref()).map(|l| l.scan.tally.clone());
+        if self.bad.is_empty() {
+            if let Some(t) = last.sealed() {
+                self.report.clean = true;
+                let txn = last.footer(self.chain.disk.as_ref(), t)?.counts.next_txn;
+                (self.report.next_lsn, self.report.next_txn) = (t.next_lsn, txn);
+                return Ok((Action::Begin, self.report));
+            }
+            if let Some(Tally { counts, .. }) = &tally
+                && counts.frames == 0
+                && self.looked.last().and_then(|l| l.as_ref()).is_some_and(|l| l.scan.stop == Stop::ZeroFill)
+            {
+                self.report.clean = true;
+                (self.report.next_lsn, self.report.next_txn) = (counts.next_lsn, counts.next_txn);
+                return Ok((Action::Continue, self.report));
+            }
+        }
+        let action = self.supersede(mode)?;
+        self.report.cuts = self.bad.into_iter().map(|b| b.cut).collect();
+        Ok((action, self.report))
+    }
+
+    fn refusal(&self, bad: &Bad) -> Error {
+        let c = &bad.cut;
+        let why = match (bad.below, self.watermark) {
+            (true, w) => format!("damage below the durable watermark (LSN {w}): {}", c.message),
+            (false, w) => format!("damage above the durable watermark (LSN {w}): {}", c.message),
+        };
+        let mut e = Error::corrupt(why).path(self.segment_path(c.segment)).offset(c.offset);
+        if let Some(lost) = c.lost_lsns {
+            e = e.got(match lost.to {
+                Some(to) => format!("LSNs {} to {to} are damaged or missing", lost.from),
+                None => format!("LSNs from {} on are damaged or missing", lost.from),
+            });
+        }
+        refuse(e)
+    }
+
+    fn segment_path(&self, number: u64) -> std::path::PathBuf {
+        self.report.path.join(crate::files::segment_name(number))
+    }
+
+    /// Everything from the first place on that cannot stay as it is moves to a new segment.
+    fn supersede(&mut self, mode: Mode) -> Result<Action> {
+        let last = self.chain.live.len() - 1;
+        let first_bad = self.bad.iter().map(|b| b.live.unwrap_or(0)).min();
+        let at = match (mode, first_bad) {
+            (Mode::Salvage, Some(i)) => i.min(last),
+            _ => last,
+        };
+        let Some(seg) = self.chain.live.get(at) else {
+            return Err(Error::corrupt("no segment of the log counts").path(&self.report.path));
+        };
+        let edge = self.edge(at, seg);
+        let cut = CutPoint { segment: seg.number, offset: edge.offset };
+        let mut copy = Vec::new();
+        let mut next = edge;
+        for (i, looked) in self.looked.iter().enumerate().skip(at) {
+            for &(first_lsn, commit_lsn, txn, span) in looked.iter().flat_map(|l| &l.spans) {
+                let wanted = (mode == Mode::Salvage || span.clean) && (i > at || span.offset >= edge.offset);
+                // Behind a damaged place a hostile file may repeat LSNs; the log must not.
+                if wanted && first_lsn >= next.next_lsn {
+                    next.next_lsn = commit_lsn + 1;
+                    next.next_txn = next.next_txn.max(txn.saturating_add(1));
+                    copy.push((i, span));
+                }
+            }
+            if let Some(l) = looked {
+                // LSNs that were seen once, or lost, are not given again.
+                next.next_lsn = next.next_lsn.max(l.scan.tally.counts.next_lsn);
+                next.next_txn = next.next_txn.max(l.scan.tally.counts.next_txn);
+            }
+        }
+        next.next_lsn = next.next_lsn.max(self.watermark + 1);
+        self.count_dropped(at, mode, &copy)?;
+        self.report.next_lsn = next.next_lsn;
+        self.report.next_txn = next.next_txn;
+        self.report.copied_transactions = copy.len() as u64;
+        self.report.new_segment = Some(self.chain.last_number + 1);
+        let aborted = self.report.partial_transactions.clone();
+        Ok(Action::Supersede(Supersede { cut, base_lsn: edge.next_lsn, base_txn: edge.next_txn, copy, aborted }))
+    }
+
+    /// The last place in a segment below which everything is durable and whole.
+    fn edge(&self, at: usize, seg: &Segment) -> Edge {
+        // A gap before the segment is closed by the one that supersedes it.
+        let before = at.checked_sub(1).and_then(|i| self.chain.live.get(i).zip(self.looked.get(i)));
+        let next_lsn = match before {
+            Some((_, Some(l))) => l.scan.tally.counts.next_lsn,
+            Some((s, None)) => s.sealed().map_or(seg.header.base_lsn, |t| t.next_lsn),
+            None => seg.header.base_lsn,
+        };
+        let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn: seg.header.base_txn };
+        let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed) else { return edge };
+        for &(first_lsn, commit_lsn, txn, span) in &looked.spans {
+            if !span.clean || commit_lsn > self.watermark || first_lsn < edge.next_lsn {
+                break;
+            }
+            edge = Edge { offset: span.end, next_lsn: commit_lsn + 1, next_txn: edge.next_txn.max(txn + 1) };
+        }
+        edge
+    }
+
+    /// In the tail mode everything behind the last whole transaction is dropped, later valid frames included.
+    fn count_dropped(&mut self, at: usize, mode: Mode, copy: &[(usize, Span)]) -> Result<()> {
+        for (i, seg) in self.chain.live.iter().enumerate().skip(at) {
+            let Some(Some(l)) = self.looked.get(i) else { continue };
+            if mode == Mode::Salvage {
+                self.report.dropped_bytes += l.scan.damage.iter().map(|d| d.end - d.offset).sum::<u64>();
+                self.report.dropped_records += l.scan.damage.len() as u64;
+                let copied = copy.iter().filter(|c| c.0 == i).count() as u64;
+                debug_assert!(copied <= l.spans.len() as u64);
+                continue;
+            }
+            let lost: Vec<_> = l.spans.iter().filter(|s| !s.3.clean).map(|s| s.3).collect();
+            self.report.kept_transactions -= lost.len() as u64;
+            self.report.kept_operations -= l.scan.tally.counts.operations - l.scan.clean.counts.operations;
+            self.report.kept_records -= l.scan.tally.counts.frames - l.scan.clean.counts.frames;
+            self.report.kept_bytes -= lost.iter().map(|s| s.end - s.offset).sum::<u64>();
+            if l.scan.damage.is_empty() && l.scan.unfinished.is_none() {
+                continue;
+            }
+            let unreadable = l.scan.damage.iter().filter(|d| !matches!(d.reason, Reason::NoZeroFill | Reason::Content));
+            self.report.dropped_records += l.scan.later_frames + unreadable.count() as u64;
+            let mut src = seg.source(self.chain.disk.as_ref())?;
+            let end = last_data(&mut src, l.scan.clean_end)?;
+            self.report.dropped_bytes += end - l.scan.clean_end;
+        }
+        Ok(())
+    }
+}
+
+/// Offset behind the last byte that is not zero, at `from` or later.
+fn last_data(src: &mut impl Source, from: u64) -> Result<u64> {
+    const STEP: u64 = 64 << 10;
+    let mut end = src.len();
+    while end > from {
+        let start = from.max(end.saturating_sub(STEP));
+        let bytes = src.fetch(start, (end - start) as usize)?;
+        if let Some(i) = bytes.iter().rposition(|&b| b != 0) {
+            return Ok(start + i as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(from)
+}
+
+impl Segment {
+    /// A header that was made up says nothing of LSNs but a lower bound: gaps are no damage then.
+    pub fn scan_header(&self) -> qx_formats::delta_log::SegmentHeader {
+        let mut h = self.header.clone();
+        h.given |= self.guessed;
+        h
+    }
+}

@@ -1,0 +1,145 @@
+//! The segment that is being written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use qx_formats::delta_log::layout::{HEADER_LEN, KIND_FOOTER, MIN_SEGMENT_LEN, TRAILER_LEN};
+use qx_formats::delta_log::{FrameHead, FrameKind, SegmentHeader, Tally, Trailer, put_frame};
+use qx_formats::{Error, Result};
+use qx_io::{Disk, DiskFile};
+
+use crate::files::{segment_name, temp_name};
+
+/// Zero fill that stays behind the last frame, so that a file that was shortened can be told from a full one.
+const SLACK: u64 = 64;
+const GROW_MIN: u64 = 16 << 10;
+const GROW_MAX: u64 = 1 << 20;
+
+#[derive(Debug)]
+pub(crate) struct SegmentOut {
+    pub file: Arc<dyn DiskFile>,
+    pub path: PathBuf,
+    pub header: SegmentHeader,
+    pub seed: u32,
+    /// Where the next frame is written.
+    pub pos: u64,
+    /// Length of the file: zeros up to here.
+    pub reserved: u64,
+    /// CRC32C of the bytes before `pos`.
+    pub crc: u32,
+    pub tally: Tally,
+    pub opened: Instant,
+}
+
+impl SegmentOut {
+    /// Makes a segment under a temporary name; [`SegmentOut::publish`] gives it its own.
+    pub fn create(disk: &dyn Disk, dir: &Path, header: SegmentHeader) -> Result<SegmentOut> {
+        let path = dir.join(temp_name(header.segment));
+        let fail = |e| Error::io("create", e).path(&path);
+        match disk.remove(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
+            _ => {}
+        }
+        let file = disk.create(&path).map_err(fail)?;
+        let bytes = header.encode();
+        let mut first = vec![0; MIN_SEGMENT_LEN as usize];
+        if let Some(front) = first.get_mut(..HEADER_LEN) {
+            front.copy_from_slice(&bytes);
+        }
+        file.write_all_at(&first, 0).map_err(|e| Error::io("write", e).path(&path))?;
+        Ok(Self::around(file, path, header))
+    }
+
+    /// Goes on in a segment that was published and holds no frame yet.
+    pub fn adopt(disk: &dyn Disk, path: &Path, header: SegmentHeader, len: u64) -> Result<SegmentOut> {
+        let file = disk.open_write(path).map_err(|e| Error::io("open for writing", e).path(path))?;
+        let mut out = Self::around(file, path.to_path_buf(), header);
+        out.reserved = len;
+        Ok(out)
+    }
+
+    fn around(file: Arc<dyn DiskFile>, path: PathBuf, header: SegmentHeader) -> SegmentOut {
+        SegmentOut {
+            file,
+            path,
+            seed: header.seed(),
+            pos: HEADER_LEN as u64,
+            reserved: MIN_SEGMENT_LEN,
+            crc: crc32c::crc32c(&header.encode()),
+            tally: Tally::new(header.base_lsn, header.base_txn),
+            header,
+            opened: Instant::now(),
+        }
+    }
+
+    fn fail(&self, what: &str, e: io::Error) -> Error {
+        Error::io(what, e).path(&self.path)
+    }
+
+    /// Makes everything durable and gives the segment its name.
+    pub fn publish(&mut self, disk: &dyn Disk, dir: &Path) -> Result<()> {
+        self.sync()?;
+        let path = dir.join(segment_name(self.header.segment));
+        disk.rename(&self.path, &path).map_err(|e| Error::io("rename into place", e).path(&path))?;
+        self.path = path;
+        disk.sync_dir(dir).map_err(|e| Error::io("sync folder", e).path(dir))
+    }
+
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|e| self.fail("sync", e))
+    }
+
+    /// Zero-fills ahead, so that `need` bytes more fit. True when the file grew.
+    pub fn reserve(&mut self, need: u64, cap: u64) -> Result<bool> {
+        let end = self.pos.saturating_add(need).saturating_add(SLACK);
+        if end <= self.reserved {
+            return Ok(false);
+        }
+        let ahead = (self.reserved + self.reserved.clamp(GROW_MIN, GROW_MAX)).min(cap);
+        let target = end.max(ahead).next_multiple_of(MIN_SEGMENT_LEN);
+        let zeros = vec![0; (target - self.reserved).min(GROW_MAX) as usize];
+        while self.reserved < target {
+            let n = (target - self.reserved).min(zeros.len() as u64);
+            let part = zeros.get(..n as usize).unwrap_or(&zeros);
+            self.file.write_all_at(part, self.reserved).map_err(|e| self.fail("reserve space in", e))?;
+            self.reserved += n;
+        }
+        Ok(true)
+    }
+
+    /// Writes frames at the end.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all_at(bytes, self.pos).map_err(|e| self.fail("write", e))?;
+        self.pos += bytes.len() as u64;
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        Ok(())
+    }
+
+    /// Writes footer and trailer. Everything before the footer must be written.
+    pub fn seal(&mut self, txn: u64) -> Result<()> {
+        debug_assert_eq!(FrameKind::Footer.byte(), KIND_FOOTER);
+        let footer_at = self.pos;
+        let mut payload = Vec::new();
+        self.tally.footer(self.crc).encode(&mut payload);
+        let next_lsn = self.tally.counts.next_lsn;
+        let head = FrameHead { kind: FrameKind::Footer, whole: false, lsn_count: 0, lsn: next_lsn, txn };
+        let mut bytes = Vec::new();
+        put_frame(&mut bytes, self.seed, &head, &payload, crc32c::crc32c(&payload));
+        self.reserve(bytes.len() as u64 + TRAILER_LEN as u64, 0)?;
+        self.write(&bytes)?;
+        // The trailer vouches for what stands before it, so it comes after it is on disk.
+        self.sync()?;
+        let trailer = Trailer {
+            segment: self.header.segment,
+            footer: footer_at,
+            first_lsn: self.tally.counts.first_lsn,
+            next_lsn,
+            file_len: self.reserved,
+        };
+        let at = self.reserved - TRAILER_LEN as u64;
+        self.file.write_all_at(&trailer.encode(self.seed), at).map_err(|e| self.fail("write", e))?;
+        self.sync()
+    }
+}

@@ -1,0 +1,124 @@
+//! The life of a log on the real disk.
+
+use std::time::Duration;
+
+use qx_log::{Log, Mode, Op, Options, Reader, RecoverOptions, SyncPolicy, recover, verify};
+
+fn put(n: u64) -> Op {
+    Op::KvPut {
+        store: "s".into(),
+        key: format!("k{n}"),
+        kind: 1,
+        value: n.to_string().into_bytes(),
+        expires_at_us: None,
+    }
+}
+
+fn txns(dir: &std::path::Path, from: u64) -> Vec<(u64, u64)> {
+    Reader::open(dir).unwrap().transactions(from).map(|t| t.unwrap()).map(|t| (t.commit_lsn, t.txn)).collect()
+}
+
+#[test]
+fn what_was_committed_is_read_back_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("deep/log");
+    for round in 0..3u64 {
+        let (log, report) = Log::open(&dir, Options::default()).unwrap();
+        assert!(report.clean, "{report:?}");
+        for n in 0..10 {
+            let ack = log.commit(&[put(round * 10 + n), put(n)]).unwrap();
+            assert_eq!(ack.txn, round * 10 + n + 1);
+            assert_eq!(log.durable_lsn(), ack.lsn);
+        }
+        log.close().unwrap();
+    }
+    let all = txns(&dir, 0);
+    assert_eq!(all.len(), 30);
+    assert!(all.windows(2).all(|w| w[0].0 + 3 == w[1].0 && w[0].1 + 1 == w[1].1));
+    assert_eq!(txns(&dir, all[17].0).len(), 13);
+    assert_eq!(verify(&dir).unwrap(), []);
+}
+
+#[test]
+fn a_log_that_was_not_closed_is_recovered_without_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..4u64 {
+        let (log, report) = Log::open(dir.path(), Options::default()).unwrap();
+        assert_eq!(report.clean, round == 0);
+        assert!(report.lossless());
+        for n in 0..10 {
+            log.commit(&[put(n)]).unwrap();
+        }
+        assert_eq!(report.kept_transactions, round * 10, "{report:?}");
+    }
+    assert_eq!(txns(dir.path(), 0).len(), 40);
+    let report = recover(dir.path(), &RecoverOptions { mode: Mode::Strict, ..Default::default() }).unwrap();
+    assert_eq!(report.kept_transactions, 40, "{report:?}");
+    let report = recover(dir.path(), &RecoverOptions::default()).unwrap();
+    assert!(report.clean);
+    assert_eq!(report.kept_transactions, 40, "{report:?}");
+    assert!(verify(dir.path()).unwrap().iter().all(|f| f.severity < qx_formats::container::Severity::Error));
+}
+
+#[test]
+fn threads_share_syncs_and_rotation_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let opts = Options { rotate_size: 32 << 10, ..Options::default() };
+    let (log, _) = Log::open(dir.path(), opts).unwrap();
+    std::thread::scope(|s| {
+        for t in 0..8 {
+            let log = &log;
+            s.spawn(move || (0..200).for_each(|n| assert!(log.commit(&[put(t * 1000 + n), put(n)]).is_ok())));
+        }
+    });
+    let stats = log.stats();
+    assert!(stats.commits == 1600 && stats.rotations >= 2, "{stats:?}");
+    log.close().unwrap();
+    assert_eq!(txns(dir.path(), 0).len(), 1600);
+    assert_eq!(verify(dir.path()).unwrap(), []);
+}
+
+#[test]
+fn every_policy_keeps_everything_at_a_clean_close() {
+    for sync in [SyncPolicy::Interval(Duration::from_millis(5)), SyncPolicy::Bytes(1000), SyncPolicy::None] {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::open(dir.path(), Options { sync, ..Options::default() }).unwrap();
+        let last = (0..100).map(|n| log.commit(&[put(n)]).unwrap()).last().unwrap();
+        if let SyncPolicy::Interval(_) = sync {
+            while log.durable_lsn() < last.lsn {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        log.close().unwrap();
+        log.close().unwrap();
+        assert!(log.commit(&[put(0)]).is_err());
+        assert_eq!(txns(dir.path(), 0).len(), 100);
+    }
+}
+
+#[test]
+fn a_large_transaction_spans_frames_and_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(dir.path(), Options { rotate_size: 1 << 20, ..Options::default() }).unwrap();
+    let ops: Vec<_> = (0..150_000).map(put).collect();
+    log.commit(&[put(1)]).unwrap();
+    let ack = log.commit(&ops).unwrap();
+    log.commit(&[put(2)]).unwrap();
+    drop(log);
+    let (log, report) = Log::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(report.kept_operations, 150_002);
+    log.close().unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let tx = reader.transactions(ack.lsn).next().unwrap().unwrap();
+    assert!(tx.ops.iter().map(|o| &o.2).eq(&ops));
+    assert!(tx.ops.iter().enumerate().all(|(i, o)| o.1 as usize == i && o.0 == tx.first_lsn + i as u64));
+    assert!(verify(dir.path()).unwrap().iter().all(|f| f.severity < qx_formats::container::Severity::Error));
+}
+
+#[test]
+fn a_second_writer_is_kept_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_log, _) = Log::open(dir.path(), Options::default()).unwrap();
+    let e = Log::open(dir.path(), Options::default()).unwrap_err();
+    assert_eq!(e.kind(), qx_formats::Kind::Locked);
+}
