@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Float32Type, Int64Type, UInt32Type, UInt64Type}
 use qx_formats::dict_seg::DictBuilder;
 use qx_formats::manifest::Segment;
 use qx_formats::{Error, Kind, Result};
+use qx_graph::GraphOptions;
 use qx_io::{Job, Map, Publish};
 use qx_sql::Session;
 use qx_store::catalog::{Column, Define, DictionaryDef, GraphDef, IndexDef, Origin, TableDef};
@@ -159,8 +160,9 @@ impl Bench<'_> {
         });
         let dir = self.writer.store().layout().graph(name);
         ensure_folder(&dir)?;
-        let node_rows = node_rows.iter().map(|(l, k, id)| (l.as_bytes(), k.as_bytes(), Some(*id)));
-        let report = qx_graph::build(&dir, node_rows, edge_rows, partitions, self.job)?;
+        let node_rows = node_rows.iter().map(|(l, k, id)| Ok((l.as_bytes(), k.as_bytes(), Some(*id))));
+        let options = GraphOptions { partitions, ..GraphOptions::default() };
+        let report = qx_graph::build(&dir, node_rows, edge_rows.map(Ok), &options, self.job)?;
         let uuid = self.writer.catalog().graph(name).map_or_else(Uuid::now_v7, |g| g.uuid);
         let def = GraphDef { uuid, partitions, etypes, origin: Some(self.origin.clone()) };
         self.writer.define(vec![Define::Graph { name: name.key(), def }])?;

@@ -9,7 +9,7 @@ use datafusion::catalog::{MemTable, TableFunctionArgs, TableFunctionImpl, TableP
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use qx_formats::{Error, Kind, Result};
-use qx_graph::{Direction, Graph};
+use qx_graph::{Direction, Graph, Walk};
 use qx_store::names::ObjectName;
 
 use super::literal::Arguments;
@@ -100,8 +100,8 @@ impl Function {
     fn neighbors(&self, args: &Arguments) -> Result<RecordBatch> {
         let graph = self.graph(args)?;
         let start = self.node(&graph, args, "start")?;
-        let hops = args.optional_count("max_hops")?.unwrap_or(1);
-        let found = graph.neighbors(&[start], direction(self.signature, args)?, self.etype(args)?, hops_limit(hops))?;
+        let max_hops = hops_limit(args.optional_count("max_hops")?.unwrap_or(1));
+        let found = graph.neighbors(&[start], &Walk { max_hops, ..self.walk(args)? })?;
         numbers(&[
             ("node_id", found.iter().map(|n| n.node_id).collect()),
             ("prev_id", found.iter().map(|n| n.prev_id).collect()),
@@ -111,20 +111,29 @@ impl Function {
 
     fn reach(&self, args: &Arguments) -> Result<RecordBatch> {
         let graph = self.graph(args)?;
-        let hops = args.optional_count("max_hops")?.map(hops_limit);
-        let counts = graph.reach_counts(direction(self.signature, args)?, self.etype(args)?, hops)?;
+        let walk = self.walk(args)?;
+        let counts: Vec<(u64, u64)> = match args.optional_count("max_hops")?.map(hops_limit) {
+            None => graph.reach_counts(&walk)?,
+            Some(max_hops) => {
+                let walk = Walk { max_hops, ..walk.clone() };
+                let count = |id| Ok((id, graph.reach_count(id, &walk)?));
+                graph.ids().into_iter().map(count).collect::<Result<_>>()?
+            }
+        };
+        let direct = counts.iter().map(|(id, _)| graph.reach_count(*id, &walk)).collect::<Result<_>>()?;
         numbers(&[
-            ("node_id", counts.iter().map(|c| c.node_id).collect()),
-            ("direct", counts.iter().map(|c| c.direct).collect()),
-            ("reachable", counts.iter().map(|c| c.reachable).collect()),
+            ("node_id", counts.iter().map(|(id, _)| *id).collect()),
+            ("direct", direct),
+            ("reachable", counts.iter().map(|(_, n)| *n).collect()),
         ])
     }
 
     fn paths(&self, args: &Arguments) -> Result<RecordBatch> {
         let graph = self.graph(args)?;
         let (src, dst) = (self.node(&graph, args, "src")?, self.node(&graph, args, "dst")?);
-        let hops = hops_limit(args.optional_count("max_hops")?.unwrap_or(DEFAULT_PATH_HOPS));
-        let path = graph.shortest_path(src, dst, hops, self.etype(args)?)?.unwrap_or_default();
+        let max_hops = hops_limit(args.optional_count("max_hops")?.unwrap_or(DEFAULT_PATH_HOPS));
+        let walk = Walk { etype: self.etype(args)?, max_hops, ..Walk::default() };
+        let path = graph.shortest_path(src, dst, &walk)?.unwrap_or_default();
         let count = path.len() as u64;
         numbers(&[
             ("path_id", vec![1; path.len()]),
@@ -134,14 +143,19 @@ impl Function {
         ])
     }
 
+    /// One hop, in the direction and along the edges that the arguments name.
+    fn walk(&self, args: &Arguments) -> Result<Walk> {
+        Ok(Walk { direction: direction(self.signature, args)?, etype: self.etype(args)?, ..Walk::default() })
+    }
+
     fn nodes(&self, args: &Arguments) -> Result<RecordBatch> {
         let graph = self.graph(args)?;
         let (mut ids, mut labels, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        for node in graph.nodes() {
-            let node = node?;
-            ids.push(node.id);
-            labels.push(String::from_utf8_lossy(&node.label).into_owned());
-            keys.push(String::from_utf8_lossy(&node.key).into_owned());
+        for id in graph.ids() {
+            let Some(name) = graph.node(id)? else { continue };
+            ids.push(id);
+            labels.push(String::from_utf8_lossy(&name.label).into_owned());
+            keys.push(String::from_utf8_lossy(&name.key).into_owned());
         }
         let schema = Schema::new(vec![
             Field::new("node_id", DataType::UInt64, false),
