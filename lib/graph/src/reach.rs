@@ -1,0 +1,209 @@
+//! How many nodes a node reaches or is reached from: for one node by search, for all of them in one pass.
+
+use qx_formats::Result;
+
+use crate::graph::Graph;
+use crate::walk::{Direction, Walk};
+
+/// Words of the bit sets that are pushed through the graph at once; 8 are one cache line.
+const WORDS: usize = 8;
+/// Components in one such block.
+const BLOCK: usize = WORDS * 64;
+
+impl Graph {
+    /// Edges that arrive at a node, parallel ones counted each.
+    ///
+    /// # Errors
+    /// `Corrupt` where a segment is damaged.
+    pub fn in_degree(&self, node: u64, etype: Option<u32>) -> Result<u64> {
+        self.degree(node, Direction::In, etype)
+    }
+
+    /// Edges of a node in one direction, or in both.
+    ///
+    /// # Errors
+    /// `Corrupt` where a segment is damaged.
+    pub fn degree(&self, node: u64, direction: Direction, etype: Option<u32>) -> Result<u64> {
+        let mut n = 0;
+        self.visit(node, direction, etype, |_| n += 1)?;
+        Ok(n)
+    }
+
+    /// How many other nodes `node` reaches (or is reached from) within `walk.max_hops`.
+    ///
+    /// # Errors
+    /// As [`Graph::neighbors`].
+    pub fn reach_count(&self, node: u64, walk: &Walk) -> Result<u64> {
+        Ok(self.neighbors(&[node], walk)?.len() as u64)
+    }
+
+    /// [`Graph::reach_count`] of every node with an edge, without a bound on the hops (`walk.max_hops` has no part
+    /// in it), by node id. One pass over the graph for each 512 of its strongly connected components, whatever the
+    /// length of the paths.
+    ///
+    /// # Errors
+    /// `Corrupt` where a segment is damaged; `Cancelled`.
+    pub fn reach_counts(&self, walk: &Walk) -> Result<Vec<(u64, u64)>> {
+        let ids: Vec<u64> = self.all_ids().into_iter().filter(|&id| !self.is_gone(id)).collect();
+        let rows = Rows::new(self, &ids, walk)?;
+        let component = components(&rows);
+        let quotient = Quotient::new(&rows, &component);
+        let reached = quotient.reached(walk)?;
+        let count = |(&id, &c): (&u64, &u32)| (id, reached.get(c as usize).copied().unwrap_or(1) - 1);
+        Ok(ids.iter().zip(&component).map(count).collect())
+    }
+}
+
+/// The graph as rows of ordinals (positions in a list of ids), in the direction of a walk.
+struct Rows {
+    starts: Vec<usize>,
+    targets: Vec<u32>,
+}
+
+impl Rows {
+    fn new(graph: &Graph, ids: &[u64], walk: &Walk) -> Result<Rows> {
+        let first = ids.first().copied().unwrap_or(0);
+        let span = ids.last().map_or(0, |last| last - first);
+        let mut table = Vec::new();
+        // A table where ids are dense, a binary search where it would be mostly empty.
+        if span / 4 <= ids.len() as u64 {
+            table = vec![u32::MAX; if ids.is_empty() { 0 } else { span as usize + 1 }];
+            for (i, id) in ids.iter().enumerate() {
+                table[(id - first) as usize] = i as u32;
+            }
+        }
+        let ordinal = |id: u64| match table.is_empty() {
+            false => id.checked_sub(first).and_then(|o| table.get(o as usize)).copied().filter(|&o| o != u32::MAX),
+            true => ids.binary_search(&id).ok().map(|o| o as u32),
+        };
+        let mut rows = Rows { starts: Vec::with_capacity(ids.len() + 1), targets: Vec::new() };
+        rows.starts.push(0);
+        for (i, &id) in ids.iter().enumerate() {
+            if i % 4096 == 0 {
+                walk.cancel.check()?;
+            }
+            graph.visit(id, walk.direction, walk.etype, |e| rows.targets.extend(ordinal(e.node)))?;
+            rows.starts.push(rows.targets.len());
+        }
+        Ok(rows)
+    }
+
+    fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    fn row(&self, i: usize) -> &[u32] {
+        &self.targets[self.starts[i]..self.starts[i + 1]]
+    }
+}
+
+/// Tarjan's strongly connected components, without recursion: the component of each node. An edge between two
+/// components leads to the one with the lower number.
+fn components(rows: &Rows) -> Vec<u32> {
+    const NONE: u32 = u32::MAX;
+    let n = rows.len();
+    let (mut index, mut low, mut component) = (vec![NONE; n], vec![0u32; n], vec![NONE; n]);
+    let (mut stack, mut calls) = (Vec::new(), Vec::new());
+    let (mut next_index, mut next_component) = (0u32, 0u32);
+    for root in 0..n {
+        if index[root] != NONE {
+            continue;
+        }
+        calls.push((root, 0));
+        while let Some(&mut (v, ref mut at)) = calls.last_mut() {
+            if *at == 0 {
+                index[v] = next_index;
+                low[v] = next_index;
+                next_index += 1;
+                stack.push(v);
+            }
+            if let Some(&w) = rows.row(v).get(*at) {
+                *at += 1;
+                let w = w as usize;
+                if index[w] == NONE {
+                    calls.push((w, 0));
+                } else if component[w] == NONE {
+                    low[v] = low[v].min(index[w]);
+                }
+                continue;
+            }
+            calls.pop();
+            if let Some(&(parent, _)) = calls.last() {
+                low[parent] = low[parent].min(low[v]);
+            }
+            if low[v] == index[v] {
+                while let Some(w) = stack.pop() {
+                    component[w] = next_component;
+                    if w == v {
+                        break;
+                    }
+                }
+                next_component += 1;
+            }
+        }
+    }
+    component
+}
+
+/// The graph between the components: no cycles, every edge leads to a lower number.
+struct Quotient {
+    starts: Vec<usize>,
+    targets: Vec<u32>,
+    sizes: Vec<u64>,
+}
+
+impl Quotient {
+    fn new(rows: &Rows, component: &[u32]) -> Quotient {
+        let count = component.iter().max().map_or(0, |&c| c as usize + 1);
+        let mut edges = Vec::new();
+        let mut sizes = vec![0u64; count];
+        for (v, &c) in component.iter().enumerate() {
+            sizes[c as usize] += 1;
+            edges.extend(rows.row(v).iter().map(|&w| (c, component[w as usize])).filter(|(a, b)| a != b));
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let mut starts = vec![0; count + 1];
+        for &(c, _) in &edges {
+            starts[c as usize + 1] += 1;
+        }
+        for c in 0..count {
+            starts[c + 1] += starts[c];
+        }
+        Quotient { starts, targets: edges.into_iter().map(|(_, d)| d).collect(), sizes }
+    }
+
+    /// How many nodes each component reaches, its own included. Block by block of target components, a bit each.
+    fn reached(&self, walk: &Walk) -> Result<Vec<u64>> {
+        let count = self.sizes.len();
+        let mut reached = vec![0u64; count];
+        let mut bits = vec![[0u64; WORDS]; count];
+        for block in (0..count).step_by(BLOCK) {
+            walk.cancel.check()?;
+            let sizes = &self.sizes[block..count.min(block + BLOCK)];
+            // Components of one node are counted by population; the few larger ones one by one.
+            let large: Vec<(usize, u64)> = sizes.iter().copied().enumerate().filter(|&(_, s)| s > 1).collect();
+            // A component reaches none above it, so what lies below the block has no bits in it.
+            for c in block..count {
+                let mut own = [0u64; WORDS];
+                if c < block + BLOCK {
+                    own[(c - block) / 64] |= 1 << ((c - block) % 64);
+                }
+                for &d in &self.targets[self.starts[c]..self.starts[c + 1]] {
+                    if (d as usize) < block {
+                        continue;
+                    }
+                    for (o, w) in own.iter_mut().zip(&bits[d as usize]) {
+                        *o |= w;
+                    }
+                }
+                bits[c] = own;
+                reached[c] += own.iter().map(|w| u64::from(w.count_ones())).sum::<u64>();
+                for &(i, size) in &large {
+                    reached[c] += (own[i / 64] >> (i % 64) & 1) * (size - 1);
+                }
+            }
+        }
+        Ok(reached)
+    }
+}
