@@ -1,1 +1,36 @@
+//! JSON to typed Arrow, with nothing lost silently.
+//!
+//! [`read`] takes NDJSON, concatenated values, arrays, one object or scalars from files, bytes or stdin (gzip and zstd
+//! by content) and gives record batches; [`infer`] gives the schema and what it was drawn from; [`value_to_frame`]
+//! makes a table of one document. Memory is bounded by a batch and the largest record, never by the input.
+//!
+//! Types come from a sample; a value that does not fit follows [`Drift`], and every value that was not kept in the
+//! form it came in is counted in the [`Report`] with the place of the first.
+//!
+//! - An array at the top gives a row per element; an object gives a row; anything else goes to the column `value`;
+//!   null gives a row of nulls. Null and a missing key are the same in the output.
+//! - Integers are int64, uint64 or decimal by their size; with fractions among them float64, if every one of them is
+//!   exactly a float64. What has no type in common stays JSON text, marked as such in the schema. A bool is never a
+//!   number.
 
+mod column;
+pub mod json;
+mod number;
+mod options;
+mod read;
+mod records;
+mod report;
+mod shape;
+mod source;
+mod stats;
+mod time;
+mod types;
+mod value;
+pub mod write;
+
+pub use options::{Drift, Limits, Options, Source};
+pub use read::{Sink, infer, read, read_all, read_into};
+pub use report::{Coercion, FieldStats, Inferred, Place, Reject, Report};
+pub use shape::Seen;
+pub use types::{Type, parse_type, sql_name};
+pub use value::value_to_frame;

@@ -1,0 +1,214 @@
+//! Numbers keep their text until a type is known to hold them exactly.
+
+use arrow::datatypes::i256;
+
+/// The smallest integer type that holds a JSON integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Int {
+    I64(i64),
+    U64(u64),
+    /// Wider: how many digits.
+    Wide(usize),
+    /// `-0`, which no integer type can hold.
+    MinusZero,
+}
+
+fn text(raw: &[u8]) -> &str {
+    std::str::from_utf8(raw).unwrap_or_default()
+}
+
+pub(crate) fn int(raw: &[u8]) -> Int {
+    let (negative, digits) = match raw.split_first() {
+        Some((b'-', digits)) => (true, digits),
+        _ => (false, raw),
+    };
+    if digits.len() <= 18 {
+        let value = digits.iter().fold(0i64, |v, b| v * 10 + i64::from(b.wrapping_sub(b'0')));
+        return match (negative, value) {
+            (true, 0) => Int::MinusZero,
+            (true, v) => Int::I64(-v),
+            (false, v) => Int::I64(v),
+        };
+    }
+    if let Ok(v) = text(raw).parse() {
+        return Int::I64(v);
+    }
+    match text(raw).parse() {
+        Ok(v) => Int::U64(v),
+        Err(_) => Int::Wide(digits.len()),
+    }
+}
+
+/// The float64 that is exactly this integer, if there is one.
+pub(crate) fn int_as_f64(raw: &[u8]) -> Option<f64> {
+    match int(raw) {
+        Int::MinusZero => Some(-0.0),
+        // 2^53: every integer up to it is a float64.
+        Int::I64(v) if v.unsigned_abs() <= 1 << 53 => Some(v as f64),
+        _ => {
+            let value: f64 = text(raw).parse().ok()?;
+            (value.is_finite() && format!("{value:.0}") == text(raw)).then_some(value)
+        }
+    }
+}
+
+/// The float64 of a number with fraction or exponent, if it keeps every digit that the text gives: writing it with as
+/// many digits gives the same digits again. `0.1` and `0.30000000000000004` do; `9007199254740993.0`, twenty digits of
+/// pi, `1e400` and `1e-400` do not.
+pub(crate) fn float(raw: &[u8]) -> Option<f64> {
+    let value: f64 = text(raw).parse().ok()?;
+    if !value.is_finite() {
+        return None;
+    }
+    let mantissa = raw.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or_default();
+    let mut significant = mantissa.iter().filter(|b| b.is_ascii_digit()).skip_while(|b| **b == b'0');
+    let first = significant.next();
+    if first.is_none() {
+        // All digits are zero, so is the value.
+        return Some(value);
+    }
+    if value == 0.0 {
+        return None;
+    }
+    let count = 1 + significant.count();
+    // 15 digits survive the way into a normal float64 and back, always.
+    if count <= 15 && value.is_normal() {
+        return Some(value);
+    }
+    let digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').collect();
+    let digits = trim_zeros(&digits);
+    // A float64 has at most 767 significant digits; a longer text that is exact ends in zeros, trimmed above.
+    if digits.len() > 800 {
+        return None;
+    }
+    let written = format!("{:.*e}", digits.len().saturating_sub(1), value.abs());
+    let again: Vec<u8> = written.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).collect();
+    (trim_zeros(&again) == digits).then_some(value)
+}
+
+fn trim_zeros(digits: &[u8]) -> &[u8] {
+    let end = digits.iter().rposition(|b| *b != b'0').map_or(0, |i| i + 1);
+    digits.get(..end).unwrap_or_default()
+}
+
+/// The digits of `number * 10^scale` where that is a whole number of at most `precision` digits: what a decimal
+/// column stores.
+fn scaled(raw: &[u8], precision: u8, scale: i8) -> Option<String> {
+    let (mantissa, exponent) = match raw.iter().position(|b| matches!(b, b'e' | b'E')) {
+        Some(i) => (raw.get(..i)?, text(raw.get(i + 1..)?).parse::<i32>().ok()?),
+        None => (raw, 0),
+    };
+    let (whole, fraction) = match mantissa.iter().position(|b| *b == b'.') {
+        Some(i) => (mantissa.get(..i)?, mantissa.get(i + 1..)?),
+        None => (mantissa, &b""[..]),
+    };
+    let negative = whole.first() == Some(&b'-');
+    let mut digits = String::with_capacity(whole.len() + fraction.len());
+    digits.push_str(text(whole).trim_start_matches('-'));
+    digits.push_str(text(fraction));
+    let shift = i64::from(exponent) + i64::from(scale) - i64::try_from(fraction.len()).ok()?;
+    let significant = digits.trim_start_matches('0').len();
+    if significant == 0 {
+        // Minus zero is not zero, and a decimal cannot hold it.
+        return (!negative).then(|| "0".to_owned());
+    }
+    if shift >= 0 {
+        if i64::try_from(significant).ok()? + shift > i64::from(precision) {
+            return None;
+        }
+        digits.extend(std::iter::repeat_n('0', usize::try_from(shift).ok()?));
+    } else {
+        let cut = digits.len().checked_sub(usize::try_from(-shift).ok()?)?;
+        if !digits.get(cut..)?.bytes().all(|b| b == b'0') {
+            return None;
+        }
+        digits.truncate(cut);
+    }
+    let trimmed = digits.trim_start_matches('0');
+    if trimmed.is_empty() || trimmed.len() > usize::from(precision) {
+        return None;
+    }
+    Some(if negative { format!("-{trimmed}") } else { trimmed.to_owned() })
+}
+
+pub(crate) fn decimal128(raw: &[u8], precision: u8, scale: i8) -> Option<i128> {
+    scaled(raw, precision, scale)?.parse().ok()
+}
+
+pub(crate) fn decimal256(raw: &[u8], precision: u8, scale: i8) -> Option<i256> {
+    i256::from_string(&scaled(raw, precision, scale)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn integers_take_the_smallest_type() {
+        assert_eq!(int(b"9223372036854775807"), Int::I64(i64::MAX));
+        assert_eq!(int(b"-9223372036854775808"), Int::I64(i64::MIN));
+        assert_eq!(int(b"9223372036854775808"), Int::U64(1 << 63));
+        assert_eq!(int(b"18446744073709551616"), Int::Wide(20));
+        assert_eq!(int(b"-9223372036854775809"), Int::Wide(19));
+        assert_eq!((int(b"-0"), int(b"0")), (Int::MinusZero, Int::I64(0)));
+    }
+
+    #[test]
+    fn a_float_is_taken_only_when_no_digit_is_lost() {
+        for good in ["0.1", "-2.5e3", "0.30000000000000004", "1e308", "0.0", "-0.0", "0e999", "5e-324", "1.50", "1e23"]
+        {
+            assert!(float(good.as_bytes()).is_some(), "{good}");
+        }
+        for bad in ["9007199254740993.0", "3.14159265358979323846", "1e400", "1e-400", "0.10000000000000001e-310"] {
+            assert_eq!(float(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_integer_becomes_a_float_only_when_exact() {
+        assert_eq!(int_as_f64(b"9007199254740992"), Some(9_007_199_254_740_992.0));
+        assert_eq!(int_as_f64(b"9007199254740993"), None);
+        assert_eq!(int_as_f64(b"100000000000000000000"), Some(1e20));
+        assert_eq!(int_as_f64(b"100000000000000000000000"), None);
+    }
+
+    #[test]
+    fn decimals_are_exact_or_refused() {
+        assert_eq!(
+            decimal128(b"12345678901234567890123456789012345678", 38, 0),
+            Some(12345678901234567890123456789012345678)
+        );
+        assert_eq!(decimal128(b"1.50", 10, 2), Some(150));
+        assert_eq!(decimal128(b"1.5e2", 10, 1), Some(1500));
+        assert_eq!(decimal128(b"1.505", 10, 2), None);
+        assert_eq!(decimal128(b"1e10", 10, 0), None);
+        assert_eq!(
+            (decimal128(b"0", 38, 0), decimal128(b"-0", 38, 0), decimal128(b"0.00", 4, 1)),
+            (Some(0), None, Some(0))
+        );
+        assert_eq!(decimal256(b"-123", 76, 0), Some(i256::from_i128(-123)));
+    }
+
+    proptest! {
+        #[test]
+        fn every_float_in_its_shortest_form_is_taken(v in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
+            let text = format!("{v:?}");
+            prop_assert_eq!(float(text.as_bytes()).map(f64::to_bits), Some(v.to_bits()));
+            let text = format!("{v:.17e}");
+            prop_assert_eq!(float(text.as_bytes()).map(f64::to_bits), Some(v.to_bits()));
+        }
+
+        #[test]
+        fn integers_agree_with_the_standard_parser(v in any::<i128>()) {
+            let text = v.to_string();
+            let want = match (i64::try_from(v), u64::try_from(v)) {
+                (Ok(v), _) => Int::I64(v),
+                (_, Ok(v)) => Int::U64(v),
+                _ => Int::Wide(text.trim_start_matches('-').len()),
+            };
+            prop_assert_eq!(int(text.as_bytes()), want);
+            prop_assert_eq!(decimal128(text.as_bytes(), 38, 0), (text.trim_start_matches('-').len() <= 38).then_some(v));
+        }
+    }
+}

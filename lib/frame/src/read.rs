@@ -1,0 +1,463 @@
+//! The read itself: a look at a sample, types, then rows in batches; and what happens when the sample was wrong.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use qx_formats::{Error, Kind as ErrorKind, Result};
+use qx_io::Job;
+
+use crate::column::{Misfit, Policy, Record, Rescued, Row};
+use crate::json::{Kind, Tape};
+use crate::options::{Drift, Options};
+use crate::records::{Next, Records};
+use crate::report::{Became, Coercion, Place, Reject, Report, Spot};
+use crate::shape::{Rows, VALUE};
+use crate::source::rereadable;
+use crate::types::Type;
+use crate::{Inferred, Source};
+
+/// Takes what a read gives.
+pub trait Sink {
+    /// The schema, before the first batch; called also when there are no rows. A second call means that everything
+    /// received so far, rejects included, is void and all of it comes again: only a sink that is [`Sink::restartable`]
+    /// sees one.
+    ///
+    /// # Errors
+    /// Whatever stops the read.
+    fn begin(&mut self, schema: &SchemaRef) -> Result<()>;
+
+    /// The next rows.
+    ///
+    /// # Errors
+    /// Whatever stops the read.
+    fn batch(&mut self, batch: RecordBatch) -> Result<()>;
+
+    /// A record that is not JSON, under [`Options::rejects`].
+    ///
+    /// # Errors
+    /// Whatever stops the read.
+    fn reject(&mut self, _: &Reject) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether what was received can be forgotten. A sink that cannot makes widening read the whole input for its
+    /// types before the first batch.
+    fn restartable(&self) -> bool {
+        false
+    }
+}
+
+/// Reads JSON into batches. The schema is settled before the first batch and does not change: under
+/// [`Drift::Widen`] the input is read for its types first, unless the sample covers it.
+///
+/// # Errors
+/// `Invalid` for what is not JSON or has no rows, with its place; `Io`; `Limit`; what `sink` says.
+pub fn read(
+    sources: &[Source],
+    opts: &Options,
+    job: &Job,
+    sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<Report> {
+    struct Plain<'a>(&'a mut dyn FnMut(RecordBatch) -> Result<()>);
+    impl Sink for Plain<'_> {
+        fn begin(&mut self, _: &SchemaRef) -> Result<()> {
+            Ok(())
+        }
+        fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+            (self.0)(batch)
+        }
+    }
+    read_into(sources, opts, job, &mut Plain(sink))
+}
+
+/// [`read`] with everything in memory.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all(sources: &[Source], opts: &Options, job: &Job) -> Result<(SchemaRef, Vec<RecordBatch>, Report)> {
+    #[derive(Default)]
+    struct All(Vec<RecordBatch>);
+    impl Sink for All {
+        fn begin(&mut self, _: &SchemaRef) -> Result<()> {
+            self.0.clear();
+            Ok(())
+        }
+        fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+            self.0.push(batch);
+            Ok(())
+        }
+        fn restartable(&self) -> bool {
+            true
+        }
+    }
+    let mut all = All::default();
+    let report = read_into(sources, opts, job, &mut all)?;
+    Ok((Arc::clone(&report.schema), all.0, report))
+}
+
+/// [`read`] into a sink that is told the schema, takes rejects, and may be able to start again: then the sample's
+/// types are trusted until a value contradicts them, and only then the whole input is read for its types.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_into(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn Sink) -> Result<Report> {
+    opts.check(sources)?;
+    let names: Vec<Arc<str>> = sources.iter().map(|s| s.name().into()).collect();
+    let read = Read { sources, opts, job, names };
+    job.progress.phase("sample", None, "bytes");
+    let mut sample = read.look(opts.sample, true)?;
+    let policy = match opts.drift {
+        Drift::Widen => Policy::Widen,
+        Drift::Rescue => Policy::Rescue,
+        Drift::Null => Policy::Null,
+        Drift::Error => Policy::Error,
+    };
+    if policy == Policy::Widen && !sample.complete && !sink.restartable() {
+        job.progress.phase("types", None, "bytes");
+        sample = read.look(None, true)?;
+    }
+    let complete = sample.complete;
+    match read.rows(sample, policy, sink)? {
+        Ok(report) => Ok(report),
+        Err(misfit) if policy != Policy::Widen || misfit.hinted || complete => {
+            Err(read.misfit_error(&misfit, policy == Policy::Widen && !misfit.hinted))
+        }
+        Err(misfit) => {
+            tracing::info!(target: "qx::frame", field = misfit.field, from = misfit.from.name(), "widening");
+            job.progress.phase("types", None, "bytes");
+            let settled = read.look(None, true)?;
+            match read.rows(settled, policy, sink)? {
+                Ok(report) => Ok(Report { widened: true, ..report }),
+                Err(misfit) => Err(read.misfit_error(&misfit, !misfit.hinted)),
+            }
+        }
+    }
+}
+
+/// Looks at an input and gives its schema, with counts per field. [`Options::sample`] bounds the look.
+///
+/// # Errors
+/// As [`read`].
+pub fn infer(sources: &[Source], opts: &Options, job: &Job) -> Result<Inferred> {
+    // Each source is read once, so that a pipe serves whatever the policy.
+    let opts = Options { drift: Drift::Rescue, ..opts.clone() };
+    opts.check(sources)?;
+    let names: Vec<Arc<str>> = sources.iter().map(|s| s.name().into()).collect();
+    job.progress.phase("types", None, "bytes");
+    let read = Read { sources, opts: &opts, job, names };
+    let sample = read.look(opts.sample, false)?;
+    let columns = read.columns(&sample)?;
+    Ok(Inferred {
+        schema: Arc::new(Schema::new(columns.iter().map(|(name, t)| t.field(name)).collect::<Vec<_>>())),
+        fields: crate::stats::fields(&sample.rows, &columns),
+        sql: columns.iter().map(|(name, t)| (name.clone(), t.sql())).collect(),
+        rows: sample.rows.rows,
+        bytes: sample.bytes,
+        arrays: sample.arrays,
+        rejected: sample.rejected,
+        complete: sample.complete,
+    })
+}
+
+/// What the first look gave.
+struct Sample {
+    rows: Rows,
+    complete: bool,
+    bytes: u64,
+    arrays: u64,
+    rejected: u64,
+    /// Sources that can be read only once, with what was already read of them.
+    once: Vec<Option<Once>>,
+}
+
+/// A pipe, and what the sample took from it.
+struct Once {
+    records: Records,
+    kept: Vec<Kept>,
+    bytes: Vec<u8>,
+}
+
+enum Kept {
+    Record { start: usize, end: usize, spot: Spot },
+    Bad(Box<Reject>),
+}
+
+struct Read<'a> {
+    sources: &'a [Source],
+    opts: &'a Options,
+    job: &'a Job,
+    names: Vec<Arc<str>>,
+}
+
+impl Read<'_> {
+    /// Looks at the first records of each source. `keep`: what comes from a pipe is kept for the rows.
+    fn look(&self, limit: Option<usize>, keep: bool) -> Result<Sample> {
+        let mut sample =
+            Sample { rows: Rows::default(), complete: true, bytes: 0, arrays: 0, rejected: 0, once: Vec::new() };
+        for (index, source) in self.sources.iter().enumerate() {
+            let mut records = Records::open(source, index, self.opts)?;
+            let pipe = keep && !rereadable(source);
+            let (mut kept, mut bytes) = (Vec::new(), Vec::new());
+            let (mut count, mut length) = (0, 0);
+            let mut tape = Tape::default();
+            loop {
+                if limit.is_some_and(|n| count >= n || length >= self.opts.limits.sample_bytes) {
+                    sample.complete &= records.finished(self.job)?;
+                    break;
+                }
+                match records.next(&mut tape, self.job)? {
+                    Next::Record { raw, spot } => {
+                        count += 1;
+                        length += raw.len();
+                        let observed = sample.rows.observe(&tape, raw, self.opts.limits);
+                        observed.map_err(|e| e.path(&*source.name()).offset(spot.offset))?;
+                        if pipe {
+                            kept.push(Kept::Record { start: bytes.len(), end: bytes.len() + raw.len(), spot });
+                            bytes.extend_from_slice(raw);
+                        }
+                    }
+                    Next::Bad(reject) => {
+                        sample.rejected += 1;
+                        self.too_many(sample.rejected, &reject)?;
+                        if pipe {
+                            kept.push(Kept::Bad(reject));
+                        }
+                    }
+                    Next::End => break,
+                }
+            }
+            sample.bytes += records.bytes();
+            sample.arrays += records.arrays;
+            sample.once.push(pipe.then_some(Once { records, kept, bytes }));
+        }
+        Ok(sample)
+    }
+
+    fn columns(&self, sample: &Sample) -> Result<Vec<(String, Type)>> {
+        // Of several inputs the first stands for all; a path keeps the error from being taken for the output's.
+        let name = self.names.first().cloned().unwrap_or_default();
+        sample.rows.resolve(self.opts).map_err(|e| e.path(&*name))
+    }
+
+    fn too_many(&self, rejected: u64, reject: &Reject) -> Result<()> {
+        match self.opts.rejects_max {
+            Some(max) if rejected > max => Err(Error::limit("the number of bad records", max, rejected)
+                .path(&reject.source)
+                .offset(reject.offset)
+                .hint(format!("the last one: {}", reject.message))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Builds the rows. The inner error is the misfit that ended it.
+    fn rows(&self, sample: Sample, policy: Policy, sink: &mut dyn Sink) -> Result<Result<Report, Box<Misfit>>> {
+        let columns = self.columns(&sample)?;
+        let mut frame = Frame::new(&columns, policy, policy == Policy::Rescue && !sample.complete, self.opts);
+        sink.begin(&frame.schema)?;
+        let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
+        self.job.progress.phase("rows", total, "bytes");
+        let (mut bytes, mut arrays, mut rejected) = (0, 0, 0);
+        let mut tape = Tape::default();
+        for (index, (source, once)) in self.sources.iter().zip(sample.once).enumerate() {
+            let mut records = match once {
+                None => Records::open(source, index, self.opts)?,
+                Some(once) => {
+                    for kept in once.kept {
+                        match kept {
+                            Kept::Bad(reject) => {
+                                rejected += 1;
+                                sink.reject(&reject)?;
+                            }
+                            Kept::Record { start, end, spot } => {
+                                let raw = once.bytes.get(start..end).unwrap_or_default();
+                                // It was parsed before, so it is whole.
+                                let _ = tape.parse(raw, true, self.opts.limits.depth);
+                                if let Err(misfit) = frame.append(&tape, raw, spot) {
+                                    return Ok(Err(misfit));
+                                }
+                                frame.flush_if_full(sink)?;
+                            }
+                        }
+                    }
+                    once.records
+                }
+            };
+            loop {
+                match records.next(&mut tape, self.job)? {
+                    Next::Record { raw, spot } => {
+                        if let Err(misfit) = frame.append(&tape, raw, spot) {
+                            return Ok(Err(misfit));
+                        }
+                        frame.flush_if_full(sink)?;
+                    }
+                    Next::Bad(reject) => {
+                        rejected += 1;
+                        self.too_many(rejected, &reject)?;
+                        sink.reject(&reject)?;
+                    }
+                    Next::End => break,
+                }
+            }
+            bytes += records.bytes();
+            arrays += records.arrays;
+        }
+        frame.flush(sink)?;
+        Ok(Ok(Report { bytes, arrays, rejected, ..frame.report(&self.names) }))
+    }
+
+    fn misfit_error(&self, misfit: &Misfit, changed: bool) -> Error {
+        let name = self.names.get(misfit.spot.source).cloned().unwrap_or_default();
+        let (line, field) = (misfit.spot.line, &misfit.field);
+        let error = match &misfit.to {
+            Some(t) => Error::invalid(format!("line {line}: a value of `{field}` does not fit its column")).expected(t),
+            None => Error::invalid(format!("line {line}: `{field}` has no column")).expected("a known key"),
+        };
+        let error = error.path(&*name).offset(misfit.spot.offset).got(misfit.from.name());
+        if changed {
+            return error.hint("the input changed while it was read");
+        }
+        error.hint(if misfit.hinted {
+            "the column's type was given: choose another, or --drift rescue or null"
+        } else {
+            "--drift widen, rescue or null take it; --sample all looks at everything first"
+        })
+    }
+}
+
+/// The size of a source whose bytes are the JSON itself, as far as its name tells.
+fn plain_size(source: &Source) -> Option<u64> {
+    match source {
+        Source::Path(path) => {
+            let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
+            std::fs::metadata(path).ok().filter(|m| m.is_file() && !packed).map(|m| m.len())
+        }
+        Source::Bytes { bytes, .. } => Some(bytes.len() as u64),
+        Source::Stdin => None,
+    }
+}
+
+pub(crate) fn arrow_error(e: ArrowError) -> Error {
+    match e {
+        ArrowError::IoError(_, e) => Error::io("write", e),
+        e => Error::new(ErrorKind::Engine, e.to_string()).source(e),
+    }
+}
+
+/// Rows under construction.
+struct Frame {
+    schema: SchemaRef,
+    root: Record,
+    rescued: Option<Rescued>,
+    policy: Policy,
+    rows: u64,
+    nulled: u64,
+    rescued_values: Vec<usize>,
+    batch_rows: usize,
+    batch_bytes: usize,
+    in_batch: (usize, usize),
+}
+
+impl Frame {
+    fn new(columns: &[(String, Type)], policy: Policy, rescue: bool, opts: &Options) -> Frame {
+        let mut fields: Vec<Field> = columns.iter().map(|(name, t)| t.field(name)).collect();
+        if rescue {
+            let mut name = "_rescued".to_owned();
+            while fields.iter().any(|f| *f.name() == name) {
+                name.push('_');
+            }
+            fields.push(Type::Json.field(&name));
+        }
+        let hinted = |path: &str| opts.hints.iter().any(|(p, _)| p == path) || opts.as_json.iter().any(|p| p == path);
+        Frame {
+            schema: Arc::new(Schema::new(fields)),
+            root: Record::new("", columns, &hinted),
+            rescued: rescue.then(Rescued::default),
+            policy,
+            rows: 0,
+            nulled: 0,
+            rescued_values: Vec::new(),
+            batch_rows: opts.batch_rows,
+            batch_bytes: opts.batch_bytes,
+            in_batch: (0, 0),
+        }
+    }
+
+    fn append(&mut self, tape: &Tape, raw: &[u8], spot: Spot) -> Result<(), Box<Misfit>> {
+        let mut set_aside = std::mem::take(&mut self.rescued_values);
+        set_aside.clear();
+        let mut row = Row { tape, raw, spot, policy: self.policy, rescued: set_aside, nulled: 0 };
+        match tape.node(0).kind {
+            Kind::Object => self.root.append(&mut row, 0)?,
+            Kind::Null => self.root.append_null(),
+            _ => self.root.append_value(&mut row, VALUE)?,
+        }
+        if let Some(rescued) = &mut self.rescued {
+            rescued.append(&row);
+        }
+        self.nulled += row.nulled;
+        self.rescued_values = row.rescued;
+        self.rows += 1;
+        self.in_batch.0 += 1;
+        self.in_batch.1 += raw.len();
+        Ok(())
+    }
+
+    fn flush_if_full(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        if self.in_batch.0 >= self.batch_rows || self.in_batch.1 >= self.batch_bytes {
+            self.flush(sink)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let (rows, _) = std::mem::take(&mut self.in_batch);
+        if rows == 0 {
+            return Ok(());
+        }
+        let mut arrays: Vec<ArrayRef> = self.root.finish().map_err(arrow_error)?;
+        if let Some(rescued) = &mut self.rescued {
+            arrays.push(rescued.finish().map_err(arrow_error)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch =
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options).map_err(arrow_error)?;
+        sink.batch(batch)
+    }
+
+    fn report(&self, names: &[Arc<str>]) -> Report {
+        let mut coercions = Vec::new();
+        self.root.visit(&mut |field, kind, tally| {
+            let to = match (tally.became, kind) {
+                (Became::Rescued, _) => self.schema.fields().last().map_or("", |f| f.name()).to_owned(),
+                (Became::Null, _) | (Became::Type, None) => "null".to_owned(),
+                (Became::Type, Some(t)) => t.to_string(),
+            };
+            let source = names.get(tally.first.source).map(|n| n.to_string()).unwrap_or_default();
+            let first = Place { source, line: tally.first.line, offset: tally.first.offset };
+            coercions.push(Coercion {
+                field: field.to_owned(),
+                from: tally.from.name(),
+                to,
+                count: tally.count,
+                first,
+            });
+        });
+        let mut undecided = Vec::new();
+        self.root.columns.iter().for_each(|c| c.undecided(&mut undecided));
+        Report {
+            schema: Arc::clone(&self.schema),
+            rows: self.rows,
+            bytes: 0,
+            arrays: 0,
+            coercions,
+            rescued: self.rescued.as_ref().map_or(0, |r| r.count),
+            nulled: self.nulled,
+            rejected: 0,
+            undecided,
+            widened: false,
+        }
+    }
+}

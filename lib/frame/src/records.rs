@@ -1,0 +1,388 @@
+//! Splits a stream into records: top-level values, and the elements of top-level arrays. Only what is not yet handed
+//! out is in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use qx_formats::{Error, Result};
+use qx_io::Job;
+
+use crate::Source;
+use crate::json::{Code, Fault, Tape, shown};
+use crate::options::Options;
+use crate::report::{Reject, Spot};
+use crate::source::Input;
+
+/// How much is asked for at a time.
+const CHUNK: usize = 256 << 10;
+/// Bytes of a bad record that are kept for its report.
+const RAW_MAX: usize = 64 << 10;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between top-level values.
+    Root,
+    /// After `[`: an element or `]`.
+    First,
+    /// After `,`: an element.
+    Element,
+    /// After an element: `,` or `]`.
+    Comma,
+}
+
+/// What comes next in a source.
+pub(crate) enum Next<'a> {
+    Record { raw: &'a [u8], spot: Spot },
+    Bad(Box<Reject>),
+    End,
+}
+
+/// The records of one source, in order.
+pub(crate) struct Records {
+    input: Input,
+    name: Arc<str>,
+    source: usize,
+    buf: Vec<u8>,
+    /// The bytes not yet consumed are `buf[start..end]`.
+    start: usize,
+    end: usize,
+    eof: bool,
+    /// Offset in the source and line of `buf[start]`.
+    offset: u64,
+    line: u64,
+    state: State,
+    /// Length of the record that was handed out last, consumed by the next call.
+    pending: usize,
+    roots: u64,
+    only_null: bool,
+    count: u64,
+    pub(crate) arrays: u64,
+    rejects: bool,
+    record_max: usize,
+    depth_max: usize,
+}
+
+impl Records {
+    pub(crate) fn open(source: &Source, index: usize, opts: &Options) -> Result<Records> {
+        let mut records = Records {
+            input: Input::open(source)?,
+            name: source.name().into(),
+            source: index,
+            buf: Vec::new(),
+            start: 0,
+            end: 0,
+            eof: false,
+            offset: 0,
+            line: 1,
+            state: State::Root,
+            pending: 0,
+            roots: 0,
+            only_null: false,
+            count: 0,
+            arrays: 0,
+            rejects: opts.rejects,
+            record_max: opts.limits.record_bytes.min(i32::MAX as usize / 2),
+            depth_max: opts.limits.depth,
+        };
+        records.start_of_text()?;
+        Ok(records)
+    }
+
+    /// Bytes consumed so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.offset + self.pending as u64
+    }
+
+    /// A byte-order mark is dropped when it says UTF-8, and refused when it says UTF-16.
+    fn start_of_text(&mut self) -> Result<()> {
+        while self.end - self.start < 3 && self.fill(1, &Job::default())? {}
+        let head = self.rest();
+        if head.starts_with(&[0xEF, 0xBB, 0xBF]) {
+            self.consume(3);
+        } else if head.starts_with(&[0xFE, 0xFF]) || head.starts_with(&[0xFF, 0xFE]) {
+            return Err(Error::invalid("the text is UTF-16")
+                .path(PathBuf::from(&*self.name))
+                .offset(0)
+                .expected("UTF-8")
+                .hint("convert it first: iconv -f UTF-16 -t UTF-8"));
+        }
+        Ok(())
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn consume(&mut self, n: usize) {
+        let lines = self.rest().get(..n).map_or(0, |b| memchr::memchr_iter(b'\n', b).count());
+        self.start += n;
+        self.offset += n as u64;
+        self.line += lines as u64;
+    }
+
+    /// Reads until `more` further bytes are there. False at the end of the source.
+    fn fill(&mut self, more: usize, job: &Job) -> Result<bool> {
+        if self.eof {
+            return Ok(false);
+        }
+        self.buf.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let want = self.end + more;
+        if self.buf.len() < want.max(CHUNK) {
+            self.buf.resize(want.max(CHUNK), 0);
+        }
+        while self.end < want {
+            let n = self.input.read(self.buf.get_mut(self.end..).unwrap_or_default())?;
+            job.step(n as u64)?;
+            if n == 0 {
+                self.eof = true;
+                break;
+            }
+            self.end += n;
+        }
+        Ok(true)
+    }
+
+    /// The next byte that is not space.
+    fn peek(&mut self, job: &Job) -> Result<Option<u8>> {
+        loop {
+            let rest = self.rest();
+            let space = rest.iter().position(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
+            let found = space.and_then(|i| rest.get(i).copied());
+            self.consume(space.unwrap_or(self.end - self.start));
+            if found.is_some() || !self.fill(1, job)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Whether nothing but the end is left.
+    pub(crate) fn finished(&mut self, job: &Job) -> Result<bool> {
+        self.settle();
+        Ok(self.state == State::Root && self.peek(job)?.is_none())
+    }
+
+    fn settle(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.consume(pending);
+    }
+
+    /// Hands out the next record, its nodes in `tape`.
+    pub(crate) fn next(&mut self, tape: &mut Tape, job: &Job) -> Result<Next<'_>> {
+        self.settle();
+        loop {
+            let byte = self.peek(job)?;
+            let Some(byte) = byte else {
+                self.at_end()?;
+                return Ok(Next::End);
+            };
+            match (self.state, byte) {
+                (State::Root, b'[') => {
+                    self.roots += 1;
+                    self.arrays += 1;
+                    self.state = State::First;
+                    self.consume(1);
+                }
+                (State::First | State::Comma, b']') => {
+                    self.state = State::Root;
+                    self.consume(1);
+                }
+                (State::Comma, b',') => {
+                    self.state = State::Element;
+                    self.consume(1);
+                }
+                (State::Comma, _) => {
+                    return Err(self.error(&Fault::new(Code::Syntax, 0, "`,` or `]`"), "", &[byte]));
+                }
+                _ => return self.value(tape, job),
+            }
+        }
+    }
+
+    fn at_end(&self) -> Result<()> {
+        let path = PathBuf::from(&*self.name);
+        if self.state != State::Root {
+            let fault = Fault::new(Code::Truncated, 0, "`,` or `]`");
+            return Err(self.error(&fault, "", &[]));
+        }
+        if self.roots == 0 {
+            return Err(Error::invalid("there is no JSON value in it")
+                .path(path)
+                .offset(self.offset)
+                .expected("a value"));
+        }
+        if self.roots == 1 && self.only_null {
+            return Err(Error::invalid("its only value is null, which has no rows")
+                .path(path)
+                .expected("objects, arrays or scalars")
+                .got("null"));
+        }
+        Ok(())
+    }
+
+    /// Parses one value, reading on as long as it is cut off. What is read doubles each time, so that a value is
+    /// looked at a bounded number of times per byte.
+    fn value(&mut self, tape: &mut Tape, job: &Job) -> Result<Next<'_>> {
+        self.count += 1;
+        loop {
+            let have = self.end - self.start;
+            match tape.parse(self.rest(), self.eof, self.depth_max) {
+                Ok(length) if length <= self.record_max => {
+                    if let Some(fault) = self.unseparated(tape, length) {
+                        return self.bad(tape, &fault, job);
+                    }
+                    self.accept(tape, length);
+                    let spot = Spot { source: self.source, line: self.line, offset: self.offset };
+                    let raw = self.buf.get(self.start..self.start + length).unwrap_or_default();
+                    return Ok(Next::Record { raw, spot });
+                }
+                Err(fault) if fault.is_truncated() && !self.eof && have <= self.record_max => {
+                    self.fill(have.clamp(CHUNK / 4, self.record_max), job)?;
+                }
+                Err(fault) if fault.is_truncated() && !self.eof => {
+                    return Err(self.too_long(have));
+                }
+                Err(Fault { code: Code::Size, .. }) => return Err(self.too_long(have)),
+                Ok(length) => return Err(self.too_long(length)),
+                Err(fault) => return self.bad(tape, &fault, job),
+            }
+        }
+    }
+
+    fn too_long(&self, have: usize) -> Error {
+        Error::limit("the length of one record in bytes", self.record_max as u64, have as u64)
+            .path(PathBuf::from(&*self.name))
+            .offset(self.offset)
+            .hint("a document that holds many records should be an array of them, or NDJSON")
+    }
+
+    /// Numbers and words at the root need space after them, or two of them would read as one.
+    fn unseparated(&self, tape: &Tape, length: usize) -> Option<Fault> {
+        let scalar = !matches!(tape.node(0).kind, crate::json::Kind::Object | crate::json::Kind::Array);
+        let next = self.rest().get(length)?;
+        let open = self.state == State::Root && scalar && !matches!(next, b' ' | b'\n' | b'\r' | b'\t');
+        open.then(|| Fault::new(Code::Syntax, length, "space after a value"))
+    }
+
+    fn accept(&mut self, tape: &Tape, length: usize) {
+        self.pending = length;
+        if self.state == State::Root {
+            self.roots += 1;
+            self.only_null = tape.node(0).kind == crate::json::Kind::Null;
+        } else {
+            self.state = State::Comma;
+        }
+    }
+
+    /// A bad record is an error, or it is set aside and reading goes on after its line. Inside an array there are no
+    /// lines to go by: there, only a record whose end is known can be set aside.
+    fn bad(&mut self, tape: &mut Tape, fault: &Fault, job: &Job) -> Result<Next<'_>> {
+        let at = self.rest().get(fault.at).copied();
+        let got: &[u8] = at.as_slice();
+        let path = tape.fault_pointer(self.rest());
+        let in_array = self.state != State::Root;
+        if !self.rejects || (in_array && fault.code != Code::DuplicateKey) {
+            return Err(self.error(fault, &path, got));
+        }
+        let place = Spot { source: self.source, line: self.line, offset: self.offset };
+        let mut reject = Reject {
+            source: self.name.to_string(),
+            record: self.count,
+            line: place.line,
+            offset: place.offset + fault.at as u64,
+            path,
+            code: fault.code.name(),
+            message: describe(fault, got),
+            raw: String::new(),
+            raw_bytes: None,
+        };
+        self.roots += u64::from(!in_array);
+        // Where the record ends is known when only its keys are wrong; but what follows may be no JSON at all.
+        let skipped = if fault.code == Code::DuplicateKey { self.skip_element(job)? } else { None };
+        let (raw, length) = match skipped {
+            Some(skipped) => skipped,
+            None => self.skip_line(job)?,
+        };
+        reject.raw = String::from_utf8_lossy(&raw).into_owned();
+        reject.raw_bytes = (length > raw.len() as u64).then_some(length);
+        Ok(Next::Bad(Box::new(reject)))
+    }
+
+    /// Consumes up to the end of the line. Gives what was on it, or its beginning, and its length.
+    fn skip_line(&mut self, job: &Job) -> Result<(Vec<u8>, u64)> {
+        let (mut raw, mut length) = (Vec::new(), 0);
+        loop {
+            let rest = self.rest();
+            let found = memchr::memchr(b'\n', rest);
+            let line = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+            let room = RAW_MAX - raw.len();
+            raw.extend_from_slice(line.get(..room).unwrap_or(line));
+            let taken = line.len();
+            length += taken as u64;
+            self.consume(taken);
+            if found.is_some() || !self.fill(1, job)? {
+                return Ok((raw, length));
+            }
+        }
+    }
+
+    /// Consumes a value that is well formed but for its keys. All of it is in the buffer only once it was parsed to
+    /// its end, which a tape that does not look at keys can do.
+    fn skip_element(&mut self, job: &Job) -> Result<Option<(Vec<u8>, u64)>> {
+        loop {
+            let have = self.end - self.start;
+            let mut pull = crate::json::Pull::new(self.rest(), self.eof, self.depth_max);
+            let end = loop {
+                match pull.next() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break Ok(pull.position()),
+                    Err(fault) => break Err(fault),
+                }
+            };
+            match end {
+                Ok(length) => {
+                    let raw = self.rest().get(..length.min(RAW_MAX)).unwrap_or_default().to_vec();
+                    self.consume(length);
+                    if self.state != State::Root {
+                        self.state = State::Comma;
+                    }
+                    return Ok(Some((raw, length as u64)));
+                }
+                Err(fault) if fault.is_truncated() && !self.eof && have <= self.record_max => {
+                    self.fill(have.clamp(CHUNK / 4, self.record_max), job)?;
+                }
+                Err(fault) if fault.is_truncated() && !self.eof => return Err(self.too_long(have)),
+                Err(_) if self.state == State::Root => return Ok(None),
+                Err(fault) => {
+                    let at = self.rest().get(fault.at).copied();
+                    return Err(self.error(&fault, "", at.as_slice()));
+                }
+            }
+        }
+    }
+
+    fn error(&self, fault: &Fault, path: &str, got: &[u8]) -> Error {
+        let spot = Spot { source: self.source, line: self.line, offset: self.offset }.inside(self.rest(), fault.at);
+        fault_error(fault, &self.name, spot, path, got)
+    }
+}
+
+fn describe(fault: &Fault, got: &[u8]) -> String {
+    let found = if fault.code == Code::Truncated { "the end".to_owned() } else { shown(got, 0) };
+    format!("{}: expected {}, got {found}", fault.code.message(), fault.expected)
+}
+
+/// A fault as an error: file, line, byte, JSON pointer.
+pub(crate) fn fault_error(fault: &Fault, name: &str, spot: Spot, path: &str, got: &[u8]) -> Error {
+    let inside = if path.is_empty() { String::new() } else { format!(" in {path}") };
+    let error = Error::invalid(format!("line {}: {}{inside}", spot.line, fault.code.message()))
+        .path(PathBuf::from(name))
+        .offset(spot.offset)
+        .expected(fault.expected);
+    match fault.code {
+        Code::Truncated => error.got("the end"),
+        Code::DuplicateKey => error,
+        _ => error.got(shown(got, 0)),
+    }
+}

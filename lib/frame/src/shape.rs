@@ -1,0 +1,386 @@
+//! What values a field was seen to hold, and the type that follows from it.
+//!
+//! A shape only grows, and the type of a grown shape holds every value that the type before it held: looking at more
+//! records can widen a column, never narrow it.
+
+use std::collections::HashMap;
+
+use qx_formats::{Error, Kind as ErrorKind, Result};
+
+use crate::json::{Kind, Tape};
+use crate::number::{self, Int};
+use crate::options::{Limits, Options};
+use crate::time;
+use crate::types::{Type, push_name};
+
+/// What a single JSON value is, finer than JSON says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Seen {
+    Null,
+    Bool,
+    /// An integer that int64 holds.
+    Int64,
+    /// A larger one that uint64 holds.
+    UInt64,
+    /// A still larger one.
+    Integer,
+    /// A number that float64 holds to the last digit.
+    Float64,
+    /// One that it does not.
+    Number,
+    Date,
+    Timestamp,
+    String,
+    Object,
+    Array,
+}
+
+pub(crate) const SEEN: [Seen; 12] = [
+    Seen::Null,
+    Seen::Bool,
+    Seen::Int64,
+    Seen::UInt64,
+    Seen::Integer,
+    Seen::Float64,
+    Seen::Number,
+    Seen::Date,
+    Seen::Timestamp,
+    Seen::String,
+    Seen::Object,
+    Seen::Array,
+];
+
+impl Seen {
+    pub fn name(self) -> &'static str {
+        match self {
+            Seen::Null => "null",
+            Seen::Bool => "bool",
+            Seen::Int64 => "int64",
+            Seen::UInt64 => "uint64",
+            Seen::Integer => "integer",
+            Seen::Float64 => "float64",
+            Seen::Number => "number",
+            Seen::Date => "date",
+            Seen::Timestamp => "timestamp",
+            Seen::String => "string",
+            Seen::Object => "object",
+            Seen::Array => "array",
+        }
+    }
+
+    pub(crate) fn of(tape: &Tape, raw: &[u8], index: usize) -> Seen {
+        let node = tape.node(index);
+        match node.kind {
+            Kind::Null | Kind::Key => Seen::Null,
+            Kind::True | Kind::False => Seen::Bool,
+            Kind::Int => match number::int(tape.raw(raw, node)) {
+                Int::I64(_) => Seen::Int64,
+                Int::U64(_) => Seen::UInt64,
+                Int::Wide(_) => Seen::Integer,
+                Int::MinusZero => Seen::Float64,
+            },
+            Kind::Float if number::float(tape.raw(raw, node)).is_some() => Seen::Float64,
+            Kind::Float => Seen::Number,
+            Kind::String => {
+                let text = tape.text(raw, node);
+                if time::date(&text).is_some() {
+                    Seen::Date
+                } else if time::timestamp(&text).is_some() {
+                    Seen::Timestamp
+                } else {
+                    Seen::String
+                }
+            }
+            Kind::Object => Seen::Object,
+            Kind::Array => Seen::Array,
+        }
+    }
+}
+
+/// Fields of all objects together, a bound on what hostile keys can make of memory.
+const FIELDS_MAX: usize = 200_000;
+
+/// What an observer carries along.
+pub(crate) struct Observer<'a> {
+    pub(crate) tape: &'a Tape,
+    pub(crate) raw: &'a [u8],
+    pub(crate) limits: Limits,
+    pub(crate) fields: &'a mut usize,
+}
+
+/// What was seen in one place.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    counts: [u64; SEEN.len()],
+    negative: bool,
+    /// An integer that no float64 is equal to.
+    inexact: bool,
+    digits: usize,
+    /// Too many keys or levels for columns.
+    text_only: bool,
+    pub(crate) fields: Fields,
+    pub(crate) item: Option<Box<Shape>>,
+}
+
+/// The keys of an object, in the order in which they were first seen.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) list: Vec<(Box<[u8]>, Shape)>,
+    index: HashMap<Box<[u8]>, usize>,
+}
+
+impl Fields {
+    /// The field of that name; `guess` is where it most likely is.
+    fn position(&self, name: &[u8], guess: usize) -> Option<usize> {
+        match self.list.get(guess) {
+            Some((n, _)) if **n == *name => Some(guess),
+            _ => self.index.get(name).copied(),
+        }
+    }
+
+    fn add(&mut self, name: &[u8]) -> usize {
+        let at = self.list.len();
+        self.list.push((name.into(), Shape::default()));
+        self.index.insert(name.into(), at);
+        at
+    }
+
+    fn shape(&mut self, at: usize) -> Option<&mut Shape> {
+        self.list.get_mut(at).map(|(_, shape)| shape)
+    }
+}
+
+impl Shape {
+    pub(crate) fn count(&self, seen: Seen) -> u64 {
+        self.counts.get(seen as usize).copied().unwrap_or(0)
+    }
+
+    /// How often there was a value, null included.
+    pub(crate) fn present(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    pub(crate) fn observe(&mut self, o: &mut Observer<'_>, index: usize, depth: usize) {
+        let seen = Seen::of(o.tape, o.raw, index);
+        if let Some(count) = self.counts.get_mut(seen as usize) {
+            *count += 1;
+        }
+        match seen {
+            Seen::Int64 | Seen::UInt64 | Seen::Integer => {
+                let text = o.tape.raw(o.raw, o.tape.node(index));
+                let negative = text.first() == Some(&b'-');
+                self.negative |= negative;
+                self.digits = self.digits.max(text.len() - usize::from(negative));
+                self.inexact = self.inexact || number::int_as_f64(text).is_none();
+            }
+            Seen::Object | Seen::Array if depth >= o.limits.columns_depth => self.text_only = true,
+            Seen::Object => self.observe_object(o, index, depth),
+            Seen::Array => {
+                let item = self.item.get_or_insert_default();
+                let end = o.tape.node(index).next as usize;
+                let mut at = index + 1;
+                while at < end {
+                    item.observe(o, at, depth + 1);
+                    at = o.tape.node(at).next as usize;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_object(&mut self, o: &mut Observer<'_>, index: usize, depth: usize) {
+        let end = o.tape.node(index).next as usize;
+        let (mut at, mut guess) = (index + 1, 0);
+        while at < end && !self.text_only {
+            let name = o.tape.text(o.raw, o.tape.node(at));
+            let field = match self.fields.position(&name, guess) {
+                Some(field) => field,
+                None if self.fields.list.len() >= o.limits.columns || *o.fields >= FIELDS_MAX => {
+                    self.text_only = true;
+                    self.fields = Fields::default();
+                    return;
+                }
+                None => {
+                    *o.fields += 1;
+                    self.fields.add(&name)
+                }
+            };
+            if let Some(shape) = self.fields.shape(field) {
+                shape.observe(o, at + 1, depth + 1);
+            }
+            guess = field + 1;
+            at = o.tape.node(at + 1).next as usize;
+        }
+    }
+
+    /// The smallest type that holds all that was seen, hints aside.
+    fn scalar_type(&self) -> Option<Type> {
+        let has = |seen| self.count(seen) > 0;
+        let integers = has(Seen::Int64) || has(Seen::UInt64) || has(Seen::Integer);
+        let floats = has(Seen::Float64) || has(Seen::Number);
+        let strings = has(Seen::Date) || has(Seen::Timestamp) || has(Seen::String);
+        let groups = [has(Seen::Bool), integers || floats, strings, has(Seen::Object), has(Seen::Array)].map(u32::from);
+        match groups.iter().sum::<u32>() {
+            0 => return Some(Type::Undecided),
+            1 => {}
+            _ => return Some(Type::Json),
+        }
+        if has(Seen::Bool) {
+            Some(Type::Bool)
+        } else if floats {
+            let exact = !has(Seen::Number) && !self.inexact;
+            Some(if exact { Type::Float64 } else { Type::Json })
+        } else if integers {
+            Some(self.integer_type())
+        } else if strings {
+            Some(match (has(Seen::Date), has(Seen::Timestamp), has(Seen::String)) {
+                (true, false, false) => Type::Date,
+                (false, true, false) => Type::Timestamp,
+                _ => Type::Utf8,
+            })
+        } else {
+            None
+        }
+    }
+
+    fn integer_type(&self) -> Type {
+        match (self.count(Seen::UInt64) > 0, self.count(Seen::Integer) > 0) {
+            (false, false) => Type::Int64,
+            (true, false) if !self.negative => Type::UInt64,
+            _ => Type::decimal_for(self.digits).unwrap_or(Type::Json),
+        }
+    }
+
+    fn resolve(&self, path: &mut String, hints: &mut Hints<'_>) -> Type {
+        if let Some(hint) = hints.take(path) {
+            return hint;
+        }
+        if let Some(t) = self.scalar_type() {
+            return t;
+        }
+        if self.text_only {
+            return Type::Json;
+        }
+        let length = path.len();
+        if self.count(Seen::Object) > 0 {
+            if self.fields.list.is_empty() {
+                return Type::EmptyObject;
+            }
+            return Type::Struct(resolve_fields(&self.fields, path, hints));
+        }
+        path.push_str("[]");
+        let item = self.item.as_ref().map_or(Type::Undecided, |item| item.resolve(path, hints));
+        path.truncate(length);
+        Type::List(Box::new(item))
+    }
+}
+
+fn resolve_fields(fields: &Fields, path: &mut String, hints: &mut Hints<'_>) -> Vec<(String, Type)> {
+    let length = path.len();
+    let resolve = |(name, shape): &(Box<[u8]>, Shape)| {
+        let name = String::from_utf8_lossy(name).into_owned();
+        push_name(path, &name);
+        let t = shape.resolve(path, hints);
+        path.truncate(length);
+        (name, t)
+    };
+    fields.list.iter().map(resolve).collect()
+}
+
+/// Types that were given, and which of them found their field.
+struct Hints<'a> {
+    types: HashMap<&'a str, Type>,
+    used: Vec<String>,
+}
+
+impl<'a> Hints<'a> {
+    fn new(opts: &'a Options) -> Result<Self> {
+        let mut types = HashMap::new();
+        for (path, t) in &opts.hints {
+            types.insert(path.as_str(), Type::from_arrow(t)?);
+        }
+        types.extend(opts.as_json.iter().map(|path| (path.as_str(), Type::Json)));
+        Ok(Hints { types, used: Vec::new() })
+    }
+
+    fn take(&mut self, path: &str) -> Option<Type> {
+        let t = self.types.get(path)?.clone();
+        self.used.push(path.to_owned());
+        Some(t)
+    }
+}
+
+/// The column for what is no object.
+pub(crate) const VALUE: &str = "value";
+
+/// What was seen in all records: objects give columns, everything else goes to the column `value`.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) rows: u64,
+    pub(crate) objects: u64,
+    pub(crate) fields: Fields,
+    total: usize,
+}
+
+impl Rows {
+    pub(crate) fn observe(&mut self, tape: &Tape, raw: &[u8], limits: Limits) -> Result<()> {
+        self.rows += 1;
+        let mut o = Observer { tape, raw, limits, fields: &mut self.total };
+        match tape.node(0).kind {
+            Kind::Null => {}
+            Kind::Object => {
+                self.objects += 1;
+                let mut root = Shape { fields: std::mem::take(&mut self.fields), ..Shape::default() };
+                root.observe_object(&mut o, 0, 0);
+                if root.text_only {
+                    return Err(Error::limit(
+                        "the number of columns",
+                        limits.columns as u64,
+                        limits.columns as u64 + 1,
+                    )
+                    .hint("keys look like data: put the objects under one key, or into an array"));
+                }
+                self.fields = root.fields;
+            }
+            _ => {
+                let at = match self.fields.position(VALUE.as_bytes(), 0) {
+                    Some(at) => at,
+                    None => self.fields.add(VALUE.as_bytes()),
+                };
+                if let Some(shape) = self.fields.shape(at) {
+                    shape.observe(&mut o, 0, 1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns that hold everything that was seen. Hinted columns that were not seen stand at the end.
+    pub(crate) fn resolve(&self, opts: &Options) -> Result<Vec<(String, Type)>> {
+        let mut hints = Hints::new(opts)?;
+        let mut columns = resolve_fields(&self.fields, &mut String::new(), &mut hints);
+        let given = opts.hints.iter().map(|(path, _)| path).chain(&opts.as_json);
+        for path in given {
+            if hints.used.contains(path) {
+                continue;
+            }
+            let mut plain = String::new();
+            push_name(&mut plain, path);
+            match hints.types.get(path.as_str()) {
+                Some(t) if plain == *path => columns.push((path.clone(), t.clone())),
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::NotFound,
+                        format!("a type is given for `{path}`, which is no field"),
+                    )
+                    .hint("fields are written as `jsonframe schema` prints them: a.b, a[].b, \"odd.key\""));
+                }
+            }
+        }
+        if columns.is_empty() && self.rows > 0 {
+            // Rows without a single key still are rows; a column of nulls keeps their number.
+            columns.push((VALUE.to_owned(), Type::Undecided));
+        }
+        Ok(columns)
+    }
+}

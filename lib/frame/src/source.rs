@@ -1,0 +1,132 @@
+//! Opens a source: file, bytes or stdin; gzip and zstd by content; a byte-order mark dropped.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use qx_formats::{Error, Result};
+
+use crate::Source;
+
+/// Whether a source can be opened again from its start.
+pub(crate) fn rereadable(source: &Source) -> bool {
+    match source {
+        Source::Path(path) => std::fs::metadata(path).is_ok_and(|m| m.is_file()) || !path.exists(),
+        Source::Bytes { .. } => true,
+        Source::Stdin => stdin_file().is_some(),
+    }
+}
+
+/// stdin as a file of its own, when it is a regular one (`tool < file`).
+fn stdin_file() -> Option<File> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+        file.metadata().ok()?.is_file().then_some(file)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Remembers whether the operating system failed a read, so that a decoder's own complaint can be told from it.
+struct Raw {
+    inner: Box<dyn Read + Send>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Read for Raw {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let result = self.inner.read(buf);
+        if matches!(&result, Err(e) if e.kind() != io::ErrorKind::Interrupted) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// The decompressed bytes of a source.
+pub(crate) struct Input {
+    read: Box<dyn Read + Send>,
+    failed: Arc<AtomicBool>,
+    codec: &'static str,
+    name: PathBuf,
+}
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+impl Input {
+    pub(crate) fn open(source: &Source) -> Result<Input> {
+        let name = PathBuf::from(source.name());
+        let io = |e| Error::io("read", e).path(&name);
+        let inner: Box<dyn Read + Send> = match source {
+            Source::Path(path) => Box::new(File::open(path).map_err(io)?),
+            Source::Bytes { bytes, .. } => Box::new(Cursor::new(bytes.clone())),
+            Source::Stdin => match stdin_file() {
+                Some(mut file) => {
+                    // It may have been handed over with its beginning already read.
+                    static START: OnceLock<u64> = OnceLock::new();
+                    let start = *START.get_or_init(|| file.stream_position().unwrap_or(0));
+                    file.seek(SeekFrom::Start(start)).map_err(io)?;
+                    Box::new(file)
+                }
+                None => Box::new(io::stdin()),
+            },
+        };
+        let failed = Arc::new(AtomicBool::new(false));
+        let mut raw = BufReader::with_capacity(256 << 10, Raw { inner, failed: Arc::clone(&failed) });
+        let head = fill_head(&mut raw, 4).map_err(io)?;
+        let (read, codec): (Box<dyn Read + Send>, _) = if head.starts_with(GZIP) {
+            (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), "gzip")
+        } else if head.starts_with(ZSTD) {
+            (Box::new(zstd::stream::read::Decoder::with_buffer(raw).map_err(io)?), "zstd")
+        } else {
+            (Box::new(raw), "")
+        };
+        Ok(Input { read, failed, codec, name })
+    }
+
+    /// Reads once. 0 is the end.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.read.read(buf) {
+                Ok(n) => return Ok(n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if self.codec.is_empty() || self.failed.load(Ordering::Relaxed) => {
+                    return Err(Error::io("read", e).path(&self.name));
+                }
+                Err(e) => {
+                    let message = format!("the {} stream is damaged or cut short: {e}", self.codec);
+                    return Err(Error::corrupt(message).path(&self.name));
+                }
+            }
+        }
+    }
+}
+
+/// The first `want` bytes without consuming them, fewer only where the input is shorter. A pipe may hand out single
+/// bytes, so one fill is not enough; what was read is chained in front again.
+fn fill_head(raw: &mut BufReader<Raw>, want: usize) -> io::Result<Vec<u8>> {
+    let first = raw.fill_buf()?;
+    if first.len() >= want || first.is_empty() {
+        return Ok(first.get(..want.min(first.len())).unwrap_or_default().to_vec());
+    }
+    let mut head = vec![0; want];
+    let mut have = 0;
+    while let Some(rest) = head.get_mut(have..).filter(|r| !r.is_empty()) {
+        match raw.read(rest) {
+            Ok(0) => break,
+            Ok(n) => have += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    head.truncate(have);
+    let raw = raw.get_mut();
+    let rest = std::mem::replace(&mut raw.inner, Box::new(io::empty()));
+    raw.inner = Box::new(Cursor::new(head.clone()).chain(rest));
+    Ok(head)
+}

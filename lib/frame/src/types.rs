@@ -1,0 +1,264 @@
+//! The types a column can have, their names, and what they are in Arrow and in SQL.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use qx_formats::{Error, Result};
+
+/// A column's type as JSON gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Type {
+    /// Nothing but null was seen: utf8 until a later value says otherwise.
+    Undecided,
+    /// Nothing but `{}` was seen: JSON text until a later value says otherwise.
+    EmptyObject,
+    Bool,
+    Int64,
+    UInt64,
+    Float64,
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
+    Utf8,
+    /// JSON text, on one line: where the values of a column have no type in common.
+    Json,
+    /// Days.
+    Date,
+    /// Microseconds, UTC.
+    Timestamp,
+    Struct(Vec<(String, Type)>),
+    List(Box<Type>),
+}
+
+/// Marks a text column as JSON (the canonical Arrow extension type), so that it is written back as what it was.
+const EXTENSION_KEY: &str = "ARROW:extension:name";
+const EXTENSION_JSON: &str = "arrow.json";
+
+/// Whether a field holds JSON text.
+pub(crate) fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION_KEY).is_some_and(|v| v == EXTENSION_JSON)
+}
+
+impl Type {
+    pub(crate) fn decimal_for(digits: usize) -> Option<Type> {
+        match digits {
+            0..=38 => Some(Type::Decimal { precision: 38, scale: 0 }),
+            39..=76 => Some(Type::Decimal { precision: 76, scale: 0 }),
+            _ => None,
+        }
+    }
+
+    /// The type's name without what is inside it.
+    pub(crate) fn short(&self) -> &'static str {
+        match self {
+            Type::Undecided => "undecided",
+            Type::EmptyObject | Type::Json => "json",
+            Type::Bool => "bool",
+            Type::Int64 => "int64",
+            Type::UInt64 => "uint64",
+            Type::Float64 => "float64",
+            Type::Decimal { .. } => "decimal",
+            Type::Utf8 => "utf8",
+            Type::Date => "date",
+            Type::Timestamp => "timestamp",
+            Type::Struct(_) => "struct",
+            Type::List(_) => "list",
+        }
+    }
+
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Type::Undecided | Type::EmptyObject | Type::Json | Type::Utf8 => DataType::Utf8,
+            Type::Bool => DataType::Boolean,
+            Type::Int64 => DataType::Int64,
+            Type::UInt64 => DataType::UInt64,
+            Type::Float64 => DataType::Float64,
+            Type::Decimal { precision, scale } if *precision <= 38 => DataType::Decimal128(*precision, *scale),
+            Type::Decimal { precision, scale } => DataType::Decimal256(*precision, *scale),
+            Type::Date => DataType::Date32,
+            Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Type::Struct(fields) => DataType::Struct(fields.iter().map(|(name, t)| t.field(name)).collect::<Fields>()),
+            Type::List(item) => DataType::List(Arc::new(item.field("item"))),
+        }
+    }
+
+    /// A nullable field of this type; JSON text is marked as such.
+    pub fn field(&self, name: &str) -> Field {
+        let field = Field::new(name, self.data_type(), true);
+        match self {
+            Type::Json | Type::EmptyObject => {
+                field.with_metadata(HashMap::from([(EXTENSION_KEY.to_owned(), EXTENSION_JSON.to_owned())]))
+            }
+            _ => field,
+        }
+    }
+
+    /// The type for a given Arrow type, as a hint names it.
+    ///
+    /// # Errors
+    /// `Unsupported` for an Arrow type that JSON values are not read into.
+    pub fn from_arrow(data_type: &DataType) -> Result<Type> {
+        Ok(match data_type {
+            DataType::Boolean => Type::Bool,
+            DataType::Int64 => Type::Int64,
+            DataType::UInt64 => Type::UInt64,
+            DataType::Float64 => Type::Float64,
+            DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+                Type::Decimal { precision: *precision, scale: *scale }
+            }
+            DataType::Utf8 => Type::Utf8,
+            DataType::Date32 => Type::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if matches!(&**zone, "UTC" | "+00:00" | "Z") => {
+                Type::Timestamp
+            }
+            DataType::Struct(fields) => {
+                let fields = fields.iter().map(|f| Ok((f.name().clone(), Type::from_field(f)?)));
+                Type::Struct(fields.collect::<Result<_>>()?)
+            }
+            DataType::List(item) => Type::List(Box::new(Type::from_field(item)?)),
+            other => {
+                return Err(Error::unsupported(format!("JSON is not read into {other}")).hint(
+                    "use bool, int64, uint64, float64, decimal, utf8, date, timestamp in microseconds UTC, struct or list",
+                ));
+            }
+        })
+    }
+
+    fn from_field(field: &Field) -> Result<Type> {
+        if is_json(field) { Ok(Type::Json) } else { Type::from_arrow(field.data_type()) }
+    }
+
+    /// The type in a SQL column list.
+    pub fn sql(&self) -> String {
+        match self {
+            Type::Undecided | Type::EmptyObject | Type::Json | Type::Utf8 => "VARCHAR".to_owned(),
+            Type::Bool => "BOOLEAN".to_owned(),
+            Type::Int64 => "BIGINT".to_owned(),
+            Type::UInt64 => "BIGINT UNSIGNED".to_owned(),
+            Type::Float64 => "DOUBLE".to_owned(),
+            Type::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
+            Type::Date => "DATE".to_owned(),
+            Type::Timestamp => "TIMESTAMP WITH TIME ZONE".to_owned(),
+            Type::Struct(fields) => {
+                let fields: Vec<_> = fields.iter().map(|(n, t)| format!("{} {}", sql_name(n), t.sql())).collect();
+                format!("STRUCT<{}>", fields.join(", "))
+            }
+            Type::List(item) => format!("ARRAY<{}>", item.sql()),
+        }
+    }
+}
+
+/// A name quoted for SQL.
+pub fn sql_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            Type::Struct(fields) => {
+                f.write_str("struct<")?;
+                for (i, (name, t)) in fields.iter().enumerate() {
+                    let mut step = String::new();
+                    push_name(&mut step, name);
+                    write!(f, "{}{step}: {t}", if i > 0 { ", " } else { "" })?;
+                }
+                f.write_str(">")
+            }
+            Type::List(item) => write!(f, "list<{item}>"),
+            other => f.write_str(other.short()),
+        }
+    }
+}
+
+/// Reads a type's name as hints give it: `bool`, `int64`, `uint64`, `float64`, `decimal(P,S)`, `utf8`, `date`,
+/// `timestamp`, `json`, and `list<...>` of one of them.
+///
+/// # Errors
+/// A sentence for the usage message.
+pub fn parse_type(text: &str) -> Result<Type, String> {
+    let text = text.trim();
+    if let Some(inner) = text.strip_prefix("list<").and_then(|t| t.strip_suffix('>')) {
+        return Ok(Type::List(Box::new(parse_type(inner)?)));
+    }
+    if let Some(inner) = text.strip_prefix("decimal(").and_then(|t| t.strip_suffix(')')) {
+        let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
+        return match (precision.trim().parse::<u8>(), scale.trim().parse::<i8>()) {
+            (Ok(precision @ 1..=76), Ok(scale)) if scale >= 0 && i16::from(scale) <= i16::from(precision) => {
+                Ok(Type::Decimal { precision, scale })
+            }
+            _ => Err(format!("`{text}` needs a precision of 1 to 76 and a scale of 0 up to it")),
+        };
+    }
+    Ok(match text {
+        "bool" => Type::Bool,
+        "int64" => Type::Int64,
+        "uint64" => Type::UInt64,
+        "float64" => Type::Float64,
+        "decimal" => Type::Decimal { precision: 38, scale: 0 },
+        "utf8" => Type::Utf8,
+        "json" => Type::Json,
+        "date" => Type::Date,
+        "timestamp" => Type::Timestamp,
+        _ => {
+            return Err(format!(
+                "`{text}` is no type: use bool, int64, uint64, float64, decimal(P,S), utf8, date, timestamp, json or list<...>"
+            ));
+        }
+    })
+}
+
+/// Adds a key to a path: `a.b`, with quotes where the key itself could be taken for a path.
+pub(crate) fn push_name(path: &mut String, name: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    let odd = |c: char| matches!(c, '.' | '[' | ']' | '"' | '=') || c.is_whitespace() || c.is_control();
+    if name.is_empty() || name.contains(odd) {
+        let mut quoted = Vec::new();
+        crate::json::write_string(name, &mut quoted);
+        path.push_str(&String::from_utf8_lossy(&quoted));
+    } else {
+        path.push_str(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_types_agree() {
+        for name in [
+            "bool",
+            "int64",
+            "uint64",
+            "float64",
+            "decimal(10,2)",
+            "utf8",
+            "json",
+            "date",
+            "timestamp",
+            "list<list<utf8>>",
+        ] {
+            let t = parse_type(name).unwrap();
+            assert_eq!(t.to_string(), name);
+            assert_eq!(Type::from_field(&t.field("x")).unwrap(), t);
+        }
+        assert!(
+            parse_type("decimal(77,0)").is_err() && parse_type("text").is_err() && parse_type("decimal(3,4)").is_err()
+        );
+    }
+
+    #[test]
+    fn odd_keys_are_quoted_in_paths() {
+        let mut path = String::from("a");
+        push_name(&mut path, "b.c");
+        push_name(&mut path, "d");
+        assert_eq!(path, r#"a."b.c".d"#);
+    }
+}

@@ -1,0 +1,109 @@
+//! `jsonframe schema`.
+
+use clap::{Args, ValueEnum};
+use qx_cli::{Context, Status, Table};
+use qx_formats::{Error, Kind, Result};
+use qx_frame::{Inferred, sql_name};
+use serde_json::json;
+
+use crate::args::{Input, Sample, sample};
+
+const EXAMPLES: &str = "\
+Examples:
+  jsonframe schema events.ndjson
+  jsonframe schema events.ndjson --sample 1000
+  jsonframe schema events.ndjson --format sql --name events
+  jsonframe schema *.ndjson.zst --json";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    Table,
+    Json,
+    /// A CREATE TABLE statement
+    Sql,
+}
+
+/// Print the schema of JSON, with counts per field
+///
+/// On a terminal a table, in a pipe one JSON document. For each field: its type, how often it was there (null
+/// included), how often it was null, how often its parent was there without it, and what kinds of values it held.
+#[derive(Debug, Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Schema {
+    #[command(flatten)]
+    input: Input,
+
+    /// How many records of each input to look at, or `all`
+    #[arg(long, value_name = "N|all", default_value = "all", value_parser = sample)]
+    sample: Sample,
+
+    /// Print it in this form
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<SchemaFormat>,
+
+    /// The table's name in SQL (default: the first input's)
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Schema {
+    pub fn run(self, cx: &mut Context) -> Result<Status> {
+        let opts = self.input.options(self.sample.0);
+        let job = cx.job();
+        let inferred = qx_frame::infer(&self.input.sources(), &opts, &job)?;
+        drop(job);
+        let format = match self.format {
+            Some(format) => format,
+            None if cx.for_people() => SchemaFormat::Table,
+            None => SchemaFormat::Json,
+        };
+        match format {
+            SchemaFormat::Table => table(&inferred, cx)?,
+            SchemaFormat::Json => cx.out.record(&document(&inferred))?,
+            SchemaFormat::Sql => {
+                let name = self.name.unwrap_or_else(|| self.input.table_name());
+                cx.out.line(sql(&inferred, &name)?)?;
+            }
+        }
+        Ok(Status::Yes)
+    }
+}
+
+fn document(inferred: &Inferred) -> serde_json::Value {
+    json!({
+        "v": 1, "rows": inferred.rows, "bytes": inferred.bytes, "arrays": inferred.arrays,
+        "complete": inferred.complete, "fields": inferred.fields,
+    })
+}
+
+fn table(inferred: &Inferred, cx: &mut Context) -> Result<()> {
+    let mut table = Table::new(["field", "type", ">present", ">null", ">missing", "values"]);
+    for f in &inferred.fields {
+        let values: Vec<_> = f.types.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        // What is inside a struct stands in the rows after it.
+        let outer = f.type_name.split("struct<").next().unwrap_or_default();
+        let name = if outer.len() < f.type_name.len() {
+            format!("{outer}struct{}", ">".repeat(outer.matches('<').count()))
+        } else {
+            f.type_name.clone()
+        };
+        let counts = [f.present, f.null, f.missing].map(|n| n.to_string());
+        let [present, null, missing] = counts;
+        table.row([f.path.clone(), name, present, null, missing, values.join(", ")]);
+    }
+    if !table.is_empty() {
+        cx.out.table(&table)?;
+    }
+    cx.out.flush()?;
+    let looked = if inferred.complete { "all" } else { "a sample of" };
+    cx.say(format!("{looked} {} rows, {} bytes of JSON", inferred.rows, inferred.bytes));
+    Ok(())
+}
+
+fn sql(inferred: &Inferred, name: &str) -> Result<String> {
+    if inferred.sql.is_empty() {
+        return Err(Error::new(Kind::Unsupported, "a SQL table needs a column, and there is none"));
+    }
+    let columns: Vec<_> = inferred.sql.iter().map(|(name, t)| format!("  {} {t}", sql_name(name))).collect();
+    Ok(format!("CREATE TABLE {} (\n{}\n);", sql_name(name), columns.join(",\n")))
+}

@@ -1,0 +1,88 @@
+//! What a conversion says about itself, for people and as JSON.
+
+use std::io::Write as _;
+
+use qx_cli::Context;
+use qx_formats::Result;
+use qx_frame::Report;
+use serde_json::json;
+
+/// What a conversion did.
+pub struct Summary<'a> {
+    pub report: &'a Report,
+    pub format: &'static str,
+    /// The target, `-` for stdout.
+    pub output: &'a str,
+    pub output_bytes: u64,
+    pub dry_run: bool,
+    /// Data went to stdout, so this may not.
+    pub data_on_stdout: bool,
+}
+
+impl Summary<'_> {
+    fn document(&self) -> serde_json::Value {
+        let r = self.report;
+        let columns: Vec<_> = r.schema.fields().iter().map(|f| f.name()).collect();
+        json!({"summary": {
+            "v": 1, "output": self.output, "format": self.format, "output_bytes": self.output_bytes,
+            "dry_run": self.dry_run, "rows": r.rows, "columns": columns, "bytes": r.bytes, "arrays": r.arrays,
+            "coercions": r.coercions, "rescued": r.rescued, "nulled": r.nulled, "rejected": r.rejected,
+            "undecided": r.undecided, "widened": r.widened,
+        }})
+    }
+
+    pub fn print(&self, cx: &mut Context) -> Result<()> {
+        let r = self.report;
+        if cx.json() {
+            let document = self.document();
+            if !self.data_on_stdout {
+                return cx.out.record(&document);
+            }
+            if !cx.global.quiet {
+                // Nobody can be told that stderr is gone.
+                let _ = writeln!(std::io::stderr(), "{document}");
+            }
+            return Ok(());
+        }
+        let would = if self.dry_run { "would write " } else { "" };
+        cx.say(format!(
+            "{would}{} ({}): {} from {} of JSON, {}",
+            if self.output == "-" { "stdout" } else { self.output },
+            self.format,
+            count(r.rows, "row"),
+            count(r.bytes, "byte"),
+            count(r.schema.fields().len() as u64, "column"),
+        ));
+        if r.rows == 0 {
+            cx.say("no rows: the input holds no records");
+        }
+        if r.widened {
+            cx.say("the sample's types did not hold: the whole input was read for its types");
+        }
+        if !r.undecided.is_empty() {
+            cx.say(format!("only null: {}", r.undecided.join(", ")));
+        }
+        for c in r.coercions.iter().filter(|c| !c.is_loss()) {
+            cx.say(format!("coerced: {}", describe(c)));
+        }
+        for c in r.coercions.iter().filter(|c| c.is_loss()) {
+            cx.warn(format!("lost: {}", describe(c)));
+        }
+        if r.rejected > 0 {
+            cx.warn(format!("rejected: {}", count(r.rejected, "bad record")));
+        }
+        Ok(())
+    }
+}
+
+fn describe(c: &qx_frame::Coercion) -> String {
+    let first = &c.first;
+    format!(
+        "{}: {} {} to {}, first in {} line {} byte {}",
+        c.field, c.count, c.from, c.to, first.source, first.line, first.offset
+    )
+}
+
+fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
