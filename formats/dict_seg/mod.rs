@@ -15,6 +15,8 @@ mod table;
 mod verify;
 
 #[cfg(test)]
+mod spec_tests;
+#[cfg(test)]
 mod tests;
 
 pub use build::{DictBuilder, Summary};

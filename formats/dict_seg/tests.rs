@@ -27,7 +27,7 @@ fn finish(b: DictBuilder) -> (Vec<u8>, Summary) {
 }
 
 /// Three labels, shared prefixes, one key under two labels, one long key, ids with a gap.
-fn small() -> Vec<u8> {
+pub(super) fn small() -> Vec<u8> {
     let long = vec![b'x'; 300];
     let mut pairs: Vec<(Vec<u8>, Vec<u8>, u64)> = (0..20u64)
         .map(|i| (b"Tool".to_vec(), format!("http://example.org/tool/{i:03}").into_bytes(), i * 2 + 1))
@@ -39,13 +39,13 @@ fn small() -> Vec<u8> {
     build(&refs).0
 }
 
-fn dense() -> Vec<u8> {
+pub(super) fn dense() -> Vec<u8> {
     let keys: Vec<_> = (0..40).map(|i| format!("k{i}")).collect();
     build(&keys.iter().map(|k| (&b""[..], k.as_bytes(), None)).collect::<Vec<_>>()).0
 }
 
 /// Every call there is; the answers do not matter, only that there are some.
-fn exercise(bytes: &[u8], keys: &[Entry]) {
+pub(super) fn exercise(bytes: &[u8], keys: &[Entry]) {
     let Ok(seg) = DictSeg::open(bytes) else { return };
     for seg in [DictSeg::open(bytes).unwrap(), seg.checked(true)] {
         for e in keys {
@@ -57,7 +57,7 @@ fn exercise(bytes: &[u8], keys: &[Entry]) {
     }
 }
 
-fn entries(bytes: &[u8]) -> Vec<Entry> {
+pub(super) fn entries(bytes: &[u8]) -> Vec<Entry> {
     DictSeg::open(bytes).unwrap().iter().collect::<Result<_, _>>().unwrap()
 }
 
