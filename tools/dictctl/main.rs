@@ -6,6 +6,8 @@ mod dump;
 mod get;
 mod id;
 mod input;
+#[cfg(test)]
+mod input_tests;
 mod lines;
 mod open;
 mod record;

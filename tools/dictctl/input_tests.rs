@@ -1,0 +1,145 @@
+//! Every input form: what is read, and where an error says that it is.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use qx_formats::dict_seg::{DictBuilder, DictSeg, Entry};
+use qx_formats::{Error, Kind};
+use qx_io::Cancel;
+
+use crate::input::{Form, Reader, detect};
+use crate::record::Record;
+
+fn read(text: &[u8], form: Option<Form>) -> Result<Vec<(String, String, u64)>, Error> {
+    let mut builder = DictBuilder::new();
+    let mut reader = Reader::new(&mut builder, b"", Cancel::default());
+    reader.read(text, form.or(detect(text)).expect("a form"))?;
+    let mut out = Cursor::new(Vec::new());
+    builder.finish(&mut out)?;
+    let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
+    DictSeg::open(out.into_inner())?.iter().map(|e| e.map(|e| (text(e.label), text(e.key), e.id))).collect()
+}
+
+fn pairs(of: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
+    of.iter().map(|(l, k, id)| ((*l).to_owned(), (*k).to_owned(), *id)).collect()
+}
+
+/// The offset and the message of the error that reading gives.
+fn error(text: &[u8]) -> (Option<u64>, String) {
+    let e = read(text, None).expect_err("an error");
+    assert_eq!(e.kind(), Kind::Invalid, "{e}");
+    (e.get_offset(), e.message().to_owned())
+}
+
+#[test]
+fn the_form_is_told_by_content() {
+    let cases: [(&[u8], Option<Form>); 12] = [
+        (b"", Some(Form::Lines)),
+        (b"one\ntwo\n", Some(Form::Lines)),
+        (b"one\t1\n", Some(Form::Tsv)),
+        (b"one\ntwo\t2\n", Some(Form::Lines)),
+        (b" \n{\"key\":\"a\"}", Some(Form::Ndjson)),
+        (b"{ \"entries\" : []}", Some(Form::Json)),
+        (b"{\"next_id\":3,\"entries\":[]}", Some(Form::Json)),
+        (b"\xEF\xBB\xBF{\"key\":\"a\"}", Some(Form::Ndjson)),
+        (b"QXDICT\x1A\nrest", Some(Form::Seg)),
+        (b"a\0b", None),
+        (b"\xFF\xFE", None),
+        ("ä".as_bytes(), Some(Form::Lines)),
+    ];
+    for (bytes, form) in cases {
+        assert_eq!(detect(bytes), form, "{}", bytes.escape_ascii());
+    }
+    // A character that the look cuts in two is no reason to call a text binary.
+    assert_eq!(detect("xä".repeat(50_000).as_bytes()), Some(Form::Lines));
+}
+
+#[test]
+fn each_form_is_read() {
+    let want = pairs(&[("", "a", 1), ("L", "b", 7), ("L", "c", 8)]);
+    let texts: [&[u8]; 6] = [
+        b"{\"key\":\"a\"}\n\n{\"label\":\"L\",\"key\":\"b\",\"id\":7}\r\n{\"key\":\"c\",\"label\":\"L\",\"id\":null}",
+        b"{\"entries\":[{\"key\":\"a\"},\n{\"label\":\"L\",\"key\":\"b\",\"id\":7},{\"label\":\"L\",\"key\":\"c\"}]}\n",
+        b"\xEF\xBB\xBF{\"key\":\"a\"}\n{\"label\":\"L\",\"key\":\"b\",\"id\":7}\n{\"key\":\"c\",\"label\":\"L\"}",
+        b"\ta\t\nL\tb\t7\nL\tc\t\n",
+        b"{\"key_b64\":\"YQ==\"}\n{\"label_b64\":\"TA==\",\"key\":\"b\",\"id\":7}\n{\"label\":\"L\",\"key_b64\":\"Yw==\"}",
+        b"{\"summary\":{\"v\":1,\"next_id\":1}}\n{\"key\":\"a\"}\n{\"label\":\"L\",\"key\":\"b\",\"id\":7}\n{\"key\":\"c\",\"label\":\"L\"}",
+    ];
+    for text in texts {
+        assert_eq!(read(text, None).unwrap(), want, "{}", text.escape_ascii());
+    }
+    assert_eq!(read(b"a\t5\nb\t\n", None).unwrap(), pairs(&[("", "a", 5), ("", "b", 6)]));
+    assert_eq!(read(b"b\na\nb", None).unwrap(), pairs(&[("", "a", 2), ("", "b", 1)]));
+    assert_eq!(read(b"a\tb\n", Some(Form::Lines)).unwrap(), pairs(&[("", "a\tb", 1)]));
+}
+
+#[test]
+fn errors_name_line_and_byte() {
+    let cases: [(&[u8], u64, &str); 14] = [
+        (b"{\"key\":\"a\"}\n{\"key\":\"b\",\"ID\":3}\n", 26, "line 2: unknown field `ID`"),
+        (b"{\"key\":\"a\"}\n{\"key\":\"b\"", 21, "line 2: EOF"),
+        (b"{\"label\":\"a\"}\n", 0, "line 1: missing field `key`"),
+        (b"{\"key\":\"a\",\"key_b64\":\"YQ==\"}", 0, "line 1: both `key` and `key_b64`"),
+        (b"{\"key_b64\":\"Y\"}", 0, "line 1: `key_b64` is not base64"),
+        (b"{\"key\":\"a\",\"id\":-1}", 17, "line 1: invalid value: integer `-1`"),
+        (b"{\"key\":\"a\",\"key\":\"b\"}", 15, "line 1: duplicate field `key`"),
+        (b"{\"summary\":{},\"key\":\"b\"}", 0, "line 1: both a summary and a pair"),
+        (b"{\"entries\":[\n{\"key\":1}]}", 20, "line 2: invalid type"),
+        (b"{\"entries\":[\n{\"id\":1}]}", 21, "line 2: missing field `key`"),
+        (b"{\"entries\":[],\"more\":1}", 19, "line 1: unknown field `more`"),
+        (b"{\"entries\":[]} {}", 15, "line 1: trailing characters"),
+        (b"a\t1\nb\tx\n", 4, "line 2: not an id"),
+        (b"a\t1\n\nb\tc\t1\n", 5, "line 3: wrong number of columns"),
+    ];
+    for (text, offset, message) in cases {
+        let (at, said) = error(text);
+        assert!(said.starts_with(message), "{}: {said}", text.escape_ascii());
+        assert_eq!(at, Some(offset), "{}: {said}", text.escape_ascii());
+    }
+    let e = read(b"{\"entries\":[{\"key\":\"a\",\"id\":18446744073709551615}]}", None).unwrap_err();
+    assert_eq!((e.kind(), e.get_offset().is_some()), (Kind::Limit, true), "{e}");
+    let e = read(&[b"x\n", &[b'y'; 70_000][..]].concat(), None).unwrap_err();
+    assert_eq!((e.kind(), e.get_offset()), (Kind::Limit, Some(2)), "{e}");
+}
+
+#[test]
+fn a_cancelled_read_stops() {
+    let mut builder = DictBuilder::new();
+    let cancel = Cancel::default();
+    cancel.set();
+    for (text, form) in [(&b"a\n"[..], Form::Lines), (b"{\"entries\":[{\"key\":\"a\"}]}", Form::Json)] {
+        let mut reader = Reader::new(&mut builder, b"", cancel.clone());
+        assert_eq!(reader.read(text, form).unwrap_err().kind(), Kind::Cancelled);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_as_json_is_read_back(all in proptest::collection::btree_map(
+        (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(any::<u8>(), 0..12)), any::<u32>(), 0..20)) {
+        let mut ids = std::collections::HashSet::new();
+        let entries: Vec<Entry> = all.into_iter().filter(|(_, id)| ids.insert(*id))
+            .map(|((label, key), id)| Entry { label, key, id: id.into() }).collect();
+        let records: Vec<String> = entries.iter()
+            .map(|e| serde_json::to_string(&Record::new(Some(&e.label), Some(&e.key), Some(e.id))).unwrap()).collect();
+        let ndjson = records.join("\n");
+        let json = format!("{{\"entries\":[{}]}}", records.join(","));
+        for (text, form) in [(ndjson, Form::Ndjson), (json, Form::Json)] {
+            let mut builder = DictBuilder::new();
+            Reader::new(&mut builder, b"no", Cancel::default()).read(text.as_bytes(), form).unwrap();
+            let mut out = Cursor::new(Vec::new());
+            builder.finish(&mut out).unwrap();
+            let read: Vec<Entry> = DictSeg::open(out.into_inner()).unwrap().iter().collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(&read, &entries);
+        }
+    }
+
+    #[test]
+    fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80), json in "[{}\\[\\]\":,a-z0-9\\\\ \n]{0,60}") {
+        for form in [Form::Ndjson, Form::Json, Form::Tsv, Form::Lines, Form::Seg] {
+            for text in [&bytes[..], json.as_bytes()] {
+                let _ = read(text, Some(form));
+            }
+        }
+    }
+}
