@@ -179,6 +179,11 @@ impl NodeDelta {
         self.by_id.values().flatten().count() as u64
     }
 
+    /// Ids that came or changed their name, in no order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.by_id.iter().filter(|(_, name)| name.is_some()).map(|(id, _)| *id)
+    }
+
     /// Ids that have no name any more.
     pub fn forgotten(&self) -> u64 {
         self.by_id.values().filter(|name| name.is_none()).count() as u64

@@ -299,6 +299,22 @@ impl Graph {
         Ok(found)
     }
 
+    /// The id of every node that is there, with or without edges, ascending.
+    ///
+    /// # Errors
+    /// `Corrupt` where the dictionary is damaged.
+    pub fn ids(&self) -> Result<Vec<u64>> {
+        let mut ids = self.all_ids();
+        for entry in self.dict.iter() {
+            ids.push(entry?.id);
+        }
+        ids.extend(self.nodes.ids());
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|&id| !self.is_gone(id));
+        Ok(ids)
+    }
+
     /// Every id that has or had an edge, ascending.
     pub(crate) fn all_ids(&self) -> Vec<u64> {
         let mut ids: Vec<u64> = self.parts.iter().flat_map(|p| p.seg.nodes().chain(p.delta.nodes())).collect();

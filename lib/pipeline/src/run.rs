@@ -243,8 +243,8 @@ async fn workbench(
 }
 
 /// A name as it stands, whatever its case.
-fn bare(name: &str) -> datafusion::sql::TableReference {
-    datafusion::sql::TableReference::bare(name)
+fn bare(name: &str) -> datafusion::common::TableReference {
+    datafusion::common::TableReference::bare(name)
 }
 
 async fn build(

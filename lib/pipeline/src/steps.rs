@@ -203,7 +203,7 @@ impl Bench<'_> {
         let Some(dim) = dim.filter(|d| *d > 0) else {
             return Err(Error::invalid(format!("{from}: column {column} holds no vector")));
         };
-        let rows = Flat::new(&values, dim)?;
+        let rows = Flat { data: &values, dim };
         let path = self.writer.store().layout().index_definition(name);
         ensure_folder(&path)?;
         let building = path.with_extension("vdata.building");
@@ -250,8 +250,7 @@ impl Bench<'_> {
         let relative = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut definition = Definition::new(&name.key(), from, column, options.metric);
         definition.generation = old.as_ref().map_or(0, |d| d.generation) + 1;
-        definition.dim = Some(report.dim);
-        definition.describe(options, report);
+        definition.built(options, report);
         definition.segments = vec![Segment::new(short, relative.clone(), "vdata", report.rows, report.bytes, crc)];
         qx_io::write_atomic(path, Publish::Replace, &definition.encode()?)?;
         for segment in old.iter().flat_map(|d| &d.segments).filter(|s| s.path != relative) {

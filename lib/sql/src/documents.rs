@@ -74,7 +74,7 @@ impl SchemaProvider for Documents {
         let Some(value) = value else {
             return Err(to_engine(Error::new(Kind::NotFound, format!("there is no document {full}"))));
         };
-        let (schema, batches, _) = qx_frame::value_to_frame(&value, &qx_frame::Options::default())
+        let (schema, batches) = qx_frame::value_to_frame(&value, &qx_frame::Options::default())
             .map_err(|e| to_engine(Error::new(e.kind(), format!("document {full}: {e}"))))?;
         Ok(Some(Arc::new(MemTable::try_new(schema, vec![batches])?)))
     }

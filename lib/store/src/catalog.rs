@@ -145,6 +145,12 @@ impl Catalog {
         }
     }
 
+    /// Whether the two define the same, whatever their generations.
+    pub fn same_definitions(&self, other: &Catalog) -> bool {
+        let strip = |c: &Catalog| Catalog { generation: 0, lsn: 0, ..c.clone() };
+        strip(self) == strip(other)
+    }
+
     pub fn table(&self, name: &ObjectName) -> Option<&TableDef> {
         self.tables.get(&name.key())
     }

@@ -310,11 +310,7 @@ impl Writer {
     fn publish_catalog(&mut self) -> Result<()> {
         let home = &self.store.layout.home;
         let published = qx_io::read_generation(home, FILE, Catalog::decode)?;
-        let same = |old: &Catalog| {
-            let strip = |c: &Catalog| Catalog { generation: 0, lsn: 0, ..c.clone() };
-            strip(old) == strip(&self.catalog)
-        };
-        if published.as_ref().is_some_and(same) {
+        if published.as_ref().is_some_and(|old| old.same_definitions(&self.catalog)) {
             return Ok(());
         }
         self.catalog.generation = published.map_or(0, |c| c.generation) + 1;

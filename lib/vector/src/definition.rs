@@ -132,6 +132,30 @@ impl Definition {
         }
     }
 
+    /// Takes over what a build was given and what it found.
+    pub fn built(&mut self, options: &crate::BuildOptions, report: &crate::BuildReport) {
+        self.dim = Some(report.dim);
+        self.parameters = Parameters {
+            engine: report.engine.to_string(),
+            m: options.m,
+            ef_build: options.ef_build,
+            ef_search: options.ef_search,
+            element: options.element.to_string(),
+            dim_policy: options.dim_policy.to_string(),
+            seed: options.seed,
+        };
+        self.status = Status {
+            state: State::Ready,
+            rows_indexed: report.rows,
+            bytes: report.bytes,
+            skipped: report.skipped,
+            zero_vectors: report.zero_vectors,
+            build_time_ms: report.build_ms,
+            built_at: None,
+            error: None,
+        };
+    }
+
     /// The options that a build of this index takes.
     ///
     /// # Errors

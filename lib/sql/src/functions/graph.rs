@@ -117,7 +117,7 @@ impl Function {
             Some(max_hops) => {
                 let walk = Walk { max_hops, ..walk.clone() };
                 let count = |id| Ok((id, graph.reach_count(id, &walk)?));
-                graph.ids().into_iter().map(count).collect::<Result<_>>()?
+                graph.ids()?.into_iter().map(count).collect::<Result<_>>()?
             }
         };
         let direct = counts.iter().map(|(id, _)| graph.reach_count(*id, &walk)).collect::<Result<_>>()?;
@@ -151,7 +151,7 @@ impl Function {
     fn nodes(&self, args: &Arguments) -> Result<RecordBatch> {
         let graph = self.graph(args)?;
         let (mut ids, mut labels, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        for id in graph.ids() {
+        for id in graph.ids()? {
             let Some(name) = graph.node(id)? else { continue };
             ids.push(id);
             labels.push(String::from_utf8_lossy(&name.label).into_owned());
