@@ -116,6 +116,15 @@ impl PartitionDeltaIndex {
         change.is_some_and(|c| c.edge.is_some())
     }
 
+    /// Both ends of every added edge.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = u64> {
+        let standing = |(&src, row)| {
+            let row: &BTreeMap<(u32, u64), Change> = row;
+            row.iter().filter(|(_, c)| c.edge.is_some()).flat_map(move |(&(_, dst), _)| [src, dst])
+        };
+        self.by_src.iter().flat_map(standing)
+    }
+
     /// Every node that an operation named.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = u64> {
         self.by_src.keys().chain(self.by_dst.keys()).copied()
@@ -174,14 +183,20 @@ impl NodeDelta {
         self.by_id.insert(id, None);
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.by_id.iter().filter(|(_, name)| name.is_some()).map(|(&id, _)| id)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, (&[u8], &[u8]))> {
+        self.by_id.iter().filter_map(|(&id, name)| {
+            let (label, key) = name.as_ref()?;
+            Some((id, (&label[..], &key[..])))
+        })
+    }
+
     /// Nodes that came or got another name or id.
     pub fn named(&self) -> u64 {
         self.by_id.values().flatten().count() as u64
-    }
-
-    /// Ids that came or changed their name, in no order.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
-        self.by_id.iter().filter(|(_, name)| name.is_some()).map(|(id, _)| *id)
     }
 
     /// Ids that have no name any more.

@@ -7,6 +7,7 @@ use qx_formats::dict_seg::DictSeg;
 use qx_formats::manifest::Segment;
 use qx_formats::{Error, Kind, Result};
 use qx_io::Map;
+use qx_log::Op;
 
 use crate::delta::{NodeDelta, PartitionDeltaIndex};
 use crate::folder::{GraphManifest, MANIFEST, partition_of};
@@ -34,14 +35,26 @@ pub struct Graph {
     dict: DictSeg<Map>,
     pub(crate) parts: Vec<Part>,
     nodes: NodeDelta,
+    /// Of the last operation on a node that was applied.
+    node_lsn: Option<u64>,
 }
 
 impl Graph {
-    /// Maps the segments of the newest generation.
+    /// Maps the segments of the newest generation and reads the delta logs above its watermark.
     ///
     /// # Errors
-    /// `NotFound` where no graph is; `Corrupt` and its kin for a damaged manifest or segment front; `Io`.
+    /// `NotFound` where no graph is; `Corrupt` and its kin for a damaged manifest, segment front or log; `Io`.
     pub fn open(dir: &Path) -> Result<Graph> {
+        let mut graph = Self::open_segments(dir)?;
+        crate::tail::load(&mut graph)?;
+        Ok(graph)
+    }
+
+    /// [`Graph::open`] without the delta logs: the graph as it was built.
+    ///
+    /// # Errors
+    /// As [`Graph::open`], logs aside.
+    pub fn open_segments(dir: &Path) -> Result<Graph> {
         let mut last = None;
         // A writer may publish and prune between our reading of the manifest and our opening of what it names.
         for _ in 0..3 {
@@ -62,7 +75,7 @@ impl Graph {
             let seg = open_segment(dir, segment, AdjSeg::open, |a| a.uuid())?;
             parts.push(Part { seg, delta: PartitionDeltaIndex::default() });
         }
-        Ok(Graph { dir: dir.to_path_buf(), manifest, dict, parts, nodes: NodeDelta::default() })
+        Ok(Graph { dir: dir.to_path_buf(), manifest, dict, parts, nodes: NodeDelta::default(), node_lsn: None })
     }
 
     pub fn dir(&self) -> &Path {
@@ -159,7 +172,68 @@ impl Graph {
         Ok(self.dict.entry_of(id)?.map(|e| NodeName { label: e.label, key: e.key }))
     }
 
+    /// The id of every node, ascending: those without an edge, too.
+    ///
+    /// # Errors
+    /// `Corrupt` where the dictionary is damaged.
+    pub fn ids(&self) -> Result<Vec<u64>> {
+        let mut ids: Vec<u64> = self.nodes.ids().collect();
+        let mut cursor = self.dict.cursor();
+        while let Some(entry) = cursor.next_entry()? {
+            if self.nodes.name_of(entry.id).is_none() {
+                ids.push(entry.id);
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// Every node, by id.
+    ///
+    /// # Errors
+    /// `Corrupt` where the dictionary is damaged.
+    pub fn nodes(&self) -> Result<Vec<(u64, NodeName)>> {
+        let name = |(label, key): (&[u8], &[u8])| NodeName { label: label.to_vec(), key: key.to_vec() };
+        let mut nodes: Vec<_> = self.nodes.entries().map(|(id, n)| (id, name(n))).collect();
+        let mut cursor = self.dict.cursor();
+        while let Some(entry) = cursor.next_entry()? {
+            if self.nodes.name_of(entry.id).is_none() {
+                nodes.push((entry.id, name((entry.label, entry.key))));
+            }
+        }
+        nodes.sort_unstable_by_key(|&(id, _)| id);
+        Ok(nodes)
+    }
+
     // ---- changes ----
+
+    /// Applies an operation of a log; those that are not of a graph change nothing. Operations on nodes come in the
+    /// order of their LSNs, and each counts once: one at or below the last is passed over, so that the frames of the
+    /// WAL can follow delta logs that already have some of them.
+    ///
+    /// # Errors
+    /// `Corrupt` where the dictionary is damaged; `Limit` when ids have run out.
+    pub fn apply(&mut self, lsn: u64, op: &Op) -> Result<()> {
+        match op {
+            Op::NodeUpsert { .. } | Op::NodeDelete { .. } if self.node_lsn.is_some_and(|last| lsn <= last) => {}
+            Op::NodeUpsert { label, key, id, .. } => {
+                self.upsert_node(label.as_bytes(), key, *id)?;
+                self.node_lsn = Some(lsn);
+            }
+            Op::NodeDelete { label, key, id } => {
+                // A delete that names an id means that node, and not one that came to the name since.
+                let current = self.id_of(label.as_bytes(), key)?;
+                if id.is_none() || *id == current {
+                    self.delete_node(label.as_bytes(), key)?;
+                }
+                self.node_lsn = Some(lsn);
+            }
+            Op::EdgeUpsert { src, dst, etype, props, .. } => self.upsert_edge(lsn, *src, *dst, *etype, props),
+            Op::EdgeDelete { src, dst, etype, .. } => self.delete_edge(lsn, *src, *dst, *etype),
+            _ => {}
+        }
+        Ok(())
+    }
 
     /// A node has this name from now on; returns its id. Operations come in the order of their LSNs.
     ///
@@ -299,28 +373,16 @@ impl Graph {
         Ok(found)
     }
 
-    /// The id of every node that is there, with or without edges, ascending.
-    ///
-    /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
-    pub fn ids(&self) -> Result<Vec<u64>> {
-        let mut ids = self.all_ids();
-        for entry in self.dict.iter() {
-            ids.push(entry?.id);
-        }
-        ids.extend(self.nodes.ids());
+    /// Every id that is a node or the end of an edge, ascending.
+    pub(crate) fn all_ids(&self) -> Result<Vec<u64>> {
+        let mut ids = self.ids()?;
+        // An edge may have come before the node that it leads to.
+        ids.extend(
+            self.parts.iter().flat_map(|p| p.seg.nodes().chain(p.delta.nodes())).filter(|&id| !self.is_gone(id)),
+        );
         ids.sort_unstable();
         ids.dedup();
-        ids.retain(|&id| !self.is_gone(id));
         Ok(ids)
-    }
-
-    /// Every id that has or had an edge, ascending.
-    pub(crate) fn all_ids(&self) -> Vec<u64> {
-        let mut ids: Vec<u64> = self.parts.iter().flat_map(|p| p.seg.nodes().chain(p.delta.nodes())).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
     }
 
     /// An empty set of node ids, sized for this graph.

@@ -17,6 +17,7 @@ mod graph;
 mod paths;
 mod reach;
 mod seen;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -26,6 +27,8 @@ mod write;
 pub use delta::{NodeDelta, PartitionDeltaIndex};
 pub use folder::{FORMAT, GraphManifest, MANIFEST, MAX_PARTITIONS};
 pub use graph::{Graph, NodeName};
+pub use reach::Reach;
+pub use tail::delta_dir;
 pub use verify::verify;
 pub use walk::{Direction, Hop, Walk};
 pub use write::{GraphOptions, GraphWriter, Report, build};

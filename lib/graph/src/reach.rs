@@ -1,6 +1,6 @@
 //! How many nodes a node reaches or is reached from: for one node by search, for all of them in one pass.
 
-use qx_formats::Result;
+use qx_formats::{Error, Result};
 
 use crate::graph::Graph;
 use crate::walk::{Direction, Walk};
@@ -37,21 +37,39 @@ impl Graph {
         Ok(self.neighbors(&[node], walk)?.len() as u64)
     }
 
-    /// [`Graph::reach_count`] of every node with an edge, without a bound on the hops (`walk.max_hops` has no part
-    /// in it), by node id. One pass over the graph for each 512 of its strongly connected components, whatever the
-    /// length of the paths.
+    /// How many other nodes every node reaches (or is reached from), by node id.
+    ///
+    /// Without a bound (`walk.max_hops` of `u32::MAX`) this is one pass over the graph for each 512 of its strongly
+    /// connected components, whatever the length of the paths; with one, a search from each node.
     ///
     /// # Errors
     /// `Corrupt` where a segment is damaged; `Cancelled`.
-    pub fn reach_counts(&self, walk: &Walk) -> Result<Vec<(u64, u64)>> {
-        let ids: Vec<u64> = self.all_ids().into_iter().filter(|&id| !self.is_gone(id)).collect();
+    pub fn reach(&self, walk: &Walk) -> Result<Vec<Reach>> {
+        let ids = self.all_ids()?;
         let rows = Rows::new(self, &ids, walk)?;
-        let component = components(&rows);
-        let quotient = Quotient::new(&rows, &component);
-        let reached = quotient.reached(walk)?;
-        let count = |(&id, &c): (&u64, &u32)| (id, reached.get(c as usize).copied().unwrap_or(1) - 1);
-        Ok(ids.iter().zip(&component).map(count).collect())
+        let reachable = if walk.max_hops == u32::MAX { rows.reachable(walk)? } else { rows.reachable_within(walk)? };
+        let one = |(i, (&node_id, reachable))| Reach { node_id, direct: rows.direct(i), reachable };
+        Ok(ids.iter().zip(reachable).enumerate().map(one).collect())
     }
+
+    /// The unbounded counts of [`Graph::reach`] alone, whatever `walk.max_hops`.
+    ///
+    /// # Errors
+    /// As [`Graph::reach`].
+    pub fn reach_counts(&self, walk: &Walk) -> Result<Vec<(u64, u64)>> {
+        let all = self.reach(&Walk { max_hops: u32::MAX, ..walk.clone() })?;
+        Ok(all.into_iter().map(|r| (r.node_id, r.reachable)).collect())
+    }
+}
+
+/// How far one node reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    pub node_id: u64,
+    /// Other nodes one hop away.
+    pub direct: u64,
+    /// Other nodes within the hops of the walk.
+    pub reachable: u64,
 }
 
 /// The graph as rows of ordinals (positions in a list of ids), in the direction of a walk.
@@ -62,6 +80,14 @@ struct Rows {
 
 impl Rows {
     fn new(graph: &Graph, ids: &[u64], walk: &Walk) -> Result<Rows> {
+        // One below the mark that stands for none.
+        if ids.len() as u64 >= u64::from(u32::MAX) {
+            return Err(Error::limit(
+                "nodes of a graph whose reach is counted",
+                u64::from(u32::MAX) - 1,
+                ids.len() as u64,
+            ));
+        }
         let first = ids.first().copied().unwrap_or(0);
         let span = ids.last().map_or(0, |last| last - first);
         let mut table = Vec::new();
@@ -78,11 +104,16 @@ impl Rows {
         };
         let mut rows = Rows { starts: Vec::with_capacity(ids.len() + 1), targets: Vec::new() };
         rows.starts.push(0);
+        let mut row: Vec<u32> = Vec::new();
         for (i, &id) in ids.iter().enumerate() {
             if i % 4096 == 0 {
                 walk.cancel.check()?;
             }
-            graph.visit(id, walk.direction, walk.etype, |e| rows.targets.extend(ordinal(e.node)))?;
+            row.clear();
+            graph.visit(id, walk.direction, walk.etype, |e| row.extend(ordinal(e.node)))?;
+            row.sort_unstable();
+            row.dedup();
+            rows.targets.extend(row.iter().filter(|&&o| o as usize != i));
             rows.starts.push(rows.targets.len());
         }
         Ok(rows)
@@ -94,6 +125,50 @@ impl Rows {
 
     fn row(&self, i: usize) -> &[u32] {
         &self.targets[self.starts[i]..self.starts[i + 1]]
+    }
+
+    /// Rows hold each target once, and never the node itself.
+    fn direct(&self, i: usize) -> u64 {
+        self.row(i).len() as u64
+    }
+
+    fn reachable(&self, walk: &Walk) -> Result<Vec<u64>> {
+        let component = components(self);
+        let reached = Quotient::new(self, &component).reached(walk)?;
+        Ok(component.iter().map(|&c| reached[c as usize] - 1).collect())
+    }
+
+    fn reachable_within(&self, walk: &Walk) -> Result<Vec<u64>> {
+        // The number of the search that last met a node: nothing to clear between two searches.
+        let mut met = vec![u32::MAX; self.len()];
+        let mut queue: Vec<u32> = Vec::new();
+        let mut counts = Vec::with_capacity(self.len());
+        for start in 0..self.len() as u32 {
+            if start.is_multiple_of(256) {
+                walk.cancel.check()?;
+            }
+            queue.clear();
+            queue.push(start);
+            met[start as usize] = start;
+            let mut level = 0;
+            for _ in 0..walk.max_hops {
+                let end = queue.len();
+                for i in level..end {
+                    for &next in self.row(queue[i] as usize) {
+                        if met[next as usize] != start {
+                            met[next as usize] = start;
+                            queue.push(next);
+                        }
+                    }
+                }
+                if queue.len() == end {
+                    break;
+                }
+                level = end;
+            }
+            counts.push(queue.len() as u64 - 1);
+        }
+        Ok(counts)
     }
 }
 

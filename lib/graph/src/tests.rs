@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use qx_formats::Kind;
 use qx_formats::container::Severity;
 use qx_io::Job;
+use qx_log::{Log, Numbering, Op as LogOp, Options, Transaction};
 
 use super::*;
 
@@ -150,9 +151,19 @@ proptest! {
         let bounded = Walk { max_hops: walk.max_hops.min(NODES as u32), ..walk.clone() };
         prop_assert_eq!(graph.shortest_path(src, dst, &walk).unwrap(), slow_path(&model, src, dst, &bounded));
         let all = Walk { max_hops: u32::MAX, ..walk.clone() };
-        for (id, count) in graph.reach_counts(&walk).unwrap() {
-            prop_assert_eq!(count, slow_neighbors(&model, &[id], &all).len() as u64);
-            prop_assert_eq!(graph.reach_count(id, &all).unwrap(), count);
+        let one = Walk { max_hops: 1, ..walk.clone() };
+        for (bound, found) in [(&walk, graph.reach(&walk).unwrap()), (&all, graph.reach(&all).unwrap())] {
+            prop_assert_eq!(found.iter().map(|r| r.node_id).collect::<Vec<_>>(), graph.ids().unwrap());
+            for r in found {
+                prop_assert_eq!(r.reachable, slow_neighbors(&model, &[r.node_id], bound).len() as u64);
+                prop_assert_eq!(r.direct, slow_neighbors(&model, &[r.node_id], &one).len() as u64);
+                prop_assert_eq!(graph.reach_count(r.node_id, bound).unwrap(), r.reachable);
+            }
+        }
+        let nodes = graph.nodes().unwrap();
+        prop_assert!(nodes.iter().map(|n| n.0).eq(graph.ids().unwrap()));
+        for (id, name) in nodes {
+            prop_assert_eq!(graph.node(id).unwrap(), Some(name));
         }
         for id in 0..NODES {
             let names: BTreeSet<u64> = graph.edges_of(id, walk.direction, walk.etype).unwrap().iter().map(|e| e.node).collect();
@@ -403,4 +414,59 @@ fn a_hub_of_the_size_of_a_package_index_is_counted_in_one_pass() {
     for (id, count) in counts.iter().step_by(997) {
         assert_eq!(g.reach_count(*id, &inward).unwrap(), *count);
     }
+}
+
+fn node_op(key: &str, id: Option<u64>) -> LogOp {
+    LogOp::NodeUpsert { label: "N".into(), key: key.into(), id, props: vec![] }
+}
+
+fn edge_op(src: u64, dst: u64) -> LogOp {
+    LogOp::EdgeUpsert { part: 0, src, dst, etype: 1, props: vec![] }
+}
+
+/// Writes the operations of one transaction behind a WAL that numbered them.
+fn append(dir: &Path, partition: u32, txn: u64, ops: Vec<(u64, LogOp)>) {
+    let options = Options { numbering: Numbering::Given, ..Options::default() };
+    let (log, _) = Log::open(delta_dir(dir, partition), options).unwrap();
+    let (first_lsn, commit_lsn) = (ops[0].0, ops.last().unwrap().0 + 1);
+    let ops = ops.into_iter().enumerate().map(|(i, (lsn, op))| (lsn, i as u32, op)).collect();
+    log.append(&Transaction { first_lsn, commit_lsn, txn, time_us: 1, watermark: 0, ops }).unwrap();
+    log.close().unwrap();
+}
+
+#[test]
+fn the_delta_logs_above_the_watermark_are_part_of_the_graph() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let mut w = GraphWriter::create(dir, &GraphOptions { partitions: 2, lsn: 10 }).unwrap();
+    for id in 0..4 {
+        w.add_node(b"N", format!("n{id}").as_bytes(), Some(id)).unwrap();
+    }
+    w.add_edge(0, 1, 1);
+    w.finish(&Job::default()).unwrap();
+    fs::create_dir_all(delta_dir(dir, 7)).unwrap();
+
+    // Below the watermark: in the segments already, whatever the log says.
+    append(dir, 0, 1, vec![(9, edge_op(0, 3)), (10, node_op("old", None))]);
+    append(dir, 0, 2, vec![(20, node_op("x", None)), (21, edge_op(0, 4))]);
+    append(dir, 1, 3, vec![(30, edge_op(1, 2)), (31, LogOp::EdgeDelete { part: 1, src: 0, dst: 1, etype: 1 })]);
+    append(dir, 0, 4, vec![(40, LogOp::NodeDelete { label: "N".into(), key: "n2".into(), id: Some(77) })]);
+
+    let mut g = Graph::open(dir).unwrap();
+    assert_eq!(g.resolve("x").unwrap(), Some(4));
+    assert_eq!(g.resolve("old").unwrap(), None);
+    let ids = |g: &Graph, id| g.edges_of(id, Direction::Out, None).unwrap().iter().map(|e| e.node).collect::<Vec<_>>();
+    assert_eq!((ids(&g, 0), ids(&g, 1)), (vec![4], vec![2]));
+    assert_eq!(g.delta_counts(), (2, 1));
+    assert!(verify(dir, &Job::default()).unwrap().is_empty());
+    assert!(Graph::open_segments(dir).unwrap().edges_of(0, Direction::Out, None).unwrap().len() == 1);
+
+    // The WAL repeats what the delta logs have, and goes on.
+    for (lsn, op) in [(20, node_op("x", None)), (21, edge_op(0, 4)), (41, node_op("y", None)), (42, edge_op(1, 5))] {
+        g.apply(lsn, &op).unwrap();
+    }
+    assert_eq!((g.resolve("x").unwrap(), g.resolve("y").unwrap(), ids(&g, 1)), (Some(4), Some(5), vec![2, 5]));
+
+    append(dir, 1, 5, vec![(50, edge_op(1, 99))]);
+    assert_eq!(verify(dir, &Job::default()).unwrap().iter().map(|f| f.id).collect::<Vec<_>>(), ["graph.endpoint"]);
 }

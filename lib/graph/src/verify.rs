@@ -12,6 +12,8 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::{Job, Map};
 
 use crate::folder::*;
+use crate::graph::Graph;
+use crate::tail::delta_dirs;
 
 /// Checks everything in a graph folder. Each finding names the file that it is about.
 ///
@@ -37,6 +39,7 @@ pub fn verify(dir: &Path, job: &Job) -> Result<Vec<Finding>> {
         job.step(1)?;
     }
     check_strangers(dir, &current, &mut findings)?;
+    check_delta(dir, &mut findings)?;
     Ok(findings)
 }
 
@@ -142,6 +145,46 @@ fn check_adjacency(
             let f = Finding::error(id, format!("{} {what}; the first is {first}", ids.len()));
             findings.push(f.section(&segment.path));
         }
+    }
+    Ok(())
+}
+
+/// The delta logs on their own, then what they say against the segments.
+fn check_delta(dir: &Path, findings: &mut Vec<Finding>) -> Result<()> {
+    for log in delta_dirs(dir)? {
+        let name = format!("delta/{}", log.file_name().unwrap_or_default().to_string_lossy());
+        match qx_log::verify(&log) {
+            Ok(found) => findings.extend(found.into_iter().map(|f| named(f, &name))),
+            // The folder is made before its first segment.
+            Err(e) if e.kind() == Kind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        return Ok(());
+    }
+    let graph = match Graph::open(dir) {
+        Ok(graph) => graph,
+        Err(e) if e.kind() == Kind::Io => return Err(e),
+        Err(e) => {
+            findings.push(Finding::from_error("graph.delta", &e).section("delta"));
+            return Ok(());
+        }
+    };
+    let mut nameless = BTreeSet::new();
+    for part in &graph.parts {
+        for id in part.delta.ends() {
+            if !graph.is_gone(id) && graph.node(id)?.is_none() {
+                nameless.insert(id);
+            }
+        }
+    }
+    if let Some(first) = nameless.first() {
+        let what = format!(
+            "{} ids at the ends of edges have no entry in the dictionary; the first is {first}",
+            nameless.len()
+        );
+        findings.push(Finding::error("graph.endpoint", what).section("delta"));
     }
     Ok(())
 }

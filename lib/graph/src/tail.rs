@@ -1,0 +1,59 @@
+//! The delta logs of a graph: what was committed since the segments were built.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use qx_formats::{Error, Kind, Result};
+use qx_log::{Op, Reader};
+
+use crate::graph::Graph;
+
+/// The folder of a partition's delta log.
+pub fn delta_dir(dir: &Path, partition: u32) -> PathBuf {
+    dir.join("delta").join(format!("P{partition:03}"))
+}
+
+/// The delta logs that are there, in order. A graph that was built anew with fewer partitions may still have more.
+pub(crate) fn delta_dirs(dir: &Path) -> Result<Vec<PathBuf>> {
+    let delta = dir.join("delta");
+    let entries = match fs::read_dir(&delta) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("list", e).path(delta)),
+    };
+    let mut dirs = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("list", e).path(&delta))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let number = name.strip_prefix('P').unwrap_or_default();
+        if number.len() >= 3 && number.bytes().all(|b| b.is_ascii_digit()) && path.is_dir() {
+            dirs.push(path);
+        }
+    }
+    dirs.sort();
+    Ok(dirs)
+}
+
+/// Applies what stands above the watermark of the manifest, over all partitions in the order of the LSNs.
+pub(crate) fn load(graph: &mut Graph) -> Result<()> {
+    let watermark = graph.manifest().lsn;
+    let mut tail: Vec<(u64, Op)> = Vec::new();
+    for dir in delta_dirs(graph.dir())? {
+        let reader = match Reader::open(&dir) {
+            Ok(reader) => reader,
+            // The folder is made before its first segment.
+            Err(e) if e.kind() == Kind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        for transaction in reader.transactions(watermark.saturating_add(1)) {
+            let ops = transaction?.ops.into_iter();
+            tail.extend(ops.filter(|&(lsn, _, _)| lsn > watermark).map(|(lsn, _, op)| (lsn, op)));
+        }
+    }
+    tail.sort_by_key(|&(lsn, _)| lsn);
+    for (lsn, op) in &tail {
+        graph.apply(*lsn, op)?;
+    }
+    tracing::debug!(target: "qx::graph", dir = %graph.dir().display(), operations = tail.len(), "delta logs read");
+    Ok(())
+}
