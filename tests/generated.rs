@@ -73,3 +73,25 @@ fn nothing_else_stands_among_the_generated_files() {
     let alien: Vec<_> = found.difference(&known).collect();
     assert!(alien.is_empty(), "below man/, but of no tool: {alien:?}");
 }
+
+/// The verbs under `Commands:` in a tool's help.
+fn verbs(tool: &Path) -> BTreeSet<String> {
+    let done = Command::new(tool).arg("--help").output().unwrap();
+    let help = String::from_utf8(done.stdout).unwrap();
+    let commands = help.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
+    let names =
+        commands.filter(|l| l.starts_with("  ") && !l.starts_with("   ")).filter_map(|l| l.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_lists_every_verb_and_no_other() {
+    let readme = fs::read_to_string(bins::root().join("README.md")).unwrap();
+    for (name, tool) in bins::tools() {
+        let row = readme.lines().find(|l| l.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("README.md has no row for {name}"));
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let listed: BTreeSet<String> = cell.split_whitespace().map(|verb| verb.trim_matches('`').to_owned()).collect();
+        assert_eq!(listed, verbs(tool), "{name}: README.md on the left, --help on the right");
+    }
+}

@@ -3,7 +3,8 @@
 //! A `console` block holds commands after `$ ` (continued on lines that start with `> `), each followed by what it
 //! prints. Commands run one after another in one empty folder, beside a link to `fixtures/`, with the built tools
 //! first in PATH. Each must exit with 0; a command that shows another status says `; echo "exit $?"`.
-//! In an expected line `...` stands for any text; a line of `...` alone stands for any number of lines.
+//! Blanks at the end of a line do not count. In an expected line `...` stands for any text; a line of `...` alone
+//! stands for any number of lines.
 //! A block after `<!-- engine -->` needs the query engine and is skipped where it is not built.
 //!
 //! `QX_BLESS=1 cargo test --test getting_started` writes the outputs anew; lines whose `...` still fit stay.

@@ -72,8 +72,13 @@ pub(crate) fn notable(movements: &[Movement]) -> Vec<Movement> {
     movements.iter().filter(|m| m.verdict != Verdict::Same).cloned().collect()
 }
 
+/// Three digits that count, however small the ratio.
 fn ratio(v: f64) -> String {
-    format!("{v:.3}")
+    match v {
+        v if v < 0.01 => format!("{v:.5}"),
+        v if v < 0.1 => format!("{v:.4}"),
+        v => format!("{v:.3}"),
+    }
 }
 
 fn percent(v: f64) -> String {
@@ -111,6 +116,7 @@ mod tests {
     #[test]
     fn units_fit_the_size() {
         assert_eq!((time(0.5), time(1500.0), time(2.5e9)), ("0.50 ns".into(), "1.50 us".into(), "2.50 s".into()));
+        assert_eq!((ratio(0.00412), ratio(0.0412), ratio(4.12)), ("0.00412".into(), "0.0412".into(), "4.120".into()));
         assert_eq!((count(12.0), count(2.5e6), count(1e9)), ("12.0".into(), "2.5 M".into(), "1.0 G".into()));
     }
 }
