@@ -20,7 +20,7 @@ release:
 
 # The tests; arguments go to cargo (`just test -p qx-formats`)
 test *ARGS:
-    cargo test {{ ARGS }}
+    cargo test --workspace --exclude qx-benches {{ ARGS }}
 
 # Format, then what CI says about style
 lint:
@@ -33,7 +33,7 @@ doc:
 
 # Write generated files anew: fixtures, goldens, man pages, completions, outputs quoted in documents
 bless *ARGS:
-    QX_BLESS=1 cargo test {{ ARGS }}
+    QX_BLESS=1 cargo test --workspace --exclude qx-benches {{ ARGS }}
 
 # Write the man pages and completions anew
 man:
