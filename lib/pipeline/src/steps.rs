@@ -86,8 +86,7 @@ impl Bench<'_> {
         let key = name.key();
         let lsn = self.writer.define(vec![Define::Table { name: key.clone(), def: def.clone() }])?;
         let dir = self.writer.store().layout().table(&name);
-        let state = Arc::new(self.session.context().state());
-        let (table, snapshot) = delta::replace(&dir.join("cold"), state, plan, uuid, lsn).await?;
+        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, uuid, lsn).await?;
         qx_store::publish_manifest(&dir, &key, &def, &table, lsn)?;
         def.origin = Some(self.origin.clone());
         self.writer.define(vec![Define::Table { name: key, def }])?;

@@ -29,8 +29,16 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
+/// The engine prints whole plans into some of its errors; the first part says what went wrong.
+const MAX_MESSAGE_LEN: usize = 400;
+
 fn engine(path: &Path, what: &str, e: DeltaTableError) -> Error {
-    Error::new(Kind::Engine, format!("{what}: {e}")).path(path)
+    let mut text = e.to_string();
+    if let Some((at, _)) = text.char_indices().nth(MAX_MESSAGE_LEN) {
+        text.truncate(at);
+        text.push_str(" ...");
+    }
+    Error::new(Kind::Engine, format!("{what}: {text}")).path(path)
 }
 
 fn builder(dir: &Path) -> Result<DeltaTableBuilder> {
@@ -80,7 +88,6 @@ pub async fn transaction(table: &DeltaTable, dir: &Path, app: Uuid) -> Result<Op
 /// `Engine`: the query failed, or the commit did.
 pub async fn replace(
     dir: &Path,
-    session: Arc<dyn Session>,
     plan: LogicalPlan,
     app: Uuid,
     lsn: u64,
@@ -105,7 +112,6 @@ pub async fn replace(
     let mut write = WriteBuilder::new(log_store, state.clone())
         .with_save_mode(SaveMode::Overwrite)
         .with_input_plan(storable(plan)?)
-        .with_session_state(session)
         .with_commit_properties(
             CommitProperties::default().with_application_transaction(Transaction::new(app, version)),
         );

@@ -56,7 +56,7 @@ pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTab
         let id = path.filename().unwrap_or_default().to_owned();
         let mut segment = Segment::new(id, format!("cold/{path}"), "parquet", rows, bytes.len() as u64, crc);
         segment.schema_version = schema_version;
-        segment.max_seq = Some(lsn);
+        (segment.min_seq, segment.max_seq) = (Some(lsn), Some(lsn));
         segment.column_stats = statistics(file.stats().as_deref(), &def.columns);
         manifest.segments.push(segment);
     }
