@@ -170,8 +170,7 @@ impl Convert {
             return sink.finish().map(|bytes| (report, bytes));
         }
         let Some(target) = target else {
-            let done = self.to_stdout(sources, opts, format, &job, &mut cx.out);
-            return done.map_err(|e| closed_pipe(e, cx));
+            return self.to_stdout(sources, opts, format, &job, &mut cx.out);
         };
         qx_io::publish(target, self.write.mode(), |file| {
             let regular = file.get_ref().metadata().is_ok_and(|m| m.is_file());
@@ -253,11 +252,6 @@ fn emptied(file: &File, regular: bool) -> Result<BufWriter<File>> {
         Ok(BufWriter::with_capacity(256 << 10, file))
     };
     again().map_err(|e| Error::io("write", e))
-}
-
-/// A reader of stdout that has gone is no failure.
-fn closed_pipe(e: Error, cx: &mut Context) -> Error {
-    if e.io_kind() == Some(std::io::ErrorKind::BrokenPipe) { cx.out.flush().err().unwrap_or(e) } else { e }
 }
 
 /// Counts what goes through.

@@ -53,8 +53,8 @@ impl Summary<'_> {
             count(r.bytes, "byte"),
             count(r.schema.fields().len() as u64, "column"),
         ));
-        if r.rows == 0 {
-            cx.say("no rows: the input holds no records");
+        if r.rows == 0 && r.rejected == 0 {
+            cx.say("the frame is empty: the input is an empty array");
         }
         if r.widened {
             cx.say("the sample's types did not hold: the whole input was read for its types");

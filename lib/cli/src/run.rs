@@ -112,6 +112,10 @@ fn fail(e: &Error, json: bool) -> ExitCode {
         }
         signals::die_by_signal();
     }
+    // Writers that know stdout only as `impl Write` report a reader that has gone in the system's words.
+    if e.io_kind() == Some(io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
     let mut err = io::stderr();
     // Nobody can be told that stderr is gone.
     let _ = if json {

@@ -16,10 +16,11 @@ use arrow::error::ArrowError;
 
 use crate::json::{self, Kind, Tape};
 use crate::number::{self, Int};
+use crate::path::push_name;
 use crate::report::{Became, Spot, Tally, tally};
 use crate::shape::Seen;
 use crate::time;
-use crate::types::{Type, push_name};
+use crate::types::Type;
 
 /// What a misfit leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

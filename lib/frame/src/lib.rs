@@ -14,9 +14,11 @@
 //!   number.
 
 mod column;
+mod frame;
 pub mod json;
 mod number;
 mod options;
+mod path;
 mod read;
 mod records;
 mod report;

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use qx_formats::{Error, Kind as ErrorKind, Result};
 use qx_io::Job;
 
-use crate::column::{Misfit, Policy, Record, Rescued, Row};
-use crate::json::{Kind, Tape};
+use crate::column::{Misfit, Policy};
+use crate::frame::Frame;
+use crate::json::Tape;
 use crate::options::{Drift, Options};
 use crate::records::{Next, Records};
-use crate::report::{Became, Coercion, Place, Reject, Report, Spot};
-use crate::shape::{Rows, VALUE};
+use crate::report::{Reject, Report, Spot};
+use crate::shape::Rows;
 use crate::source::rereadable;
 use crate::types::Type;
 use crate::{Inferred, Source};
@@ -342,122 +343,5 @@ pub(crate) fn arrow_error(e: ArrowError) -> Error {
     match e {
         ArrowError::IoError(_, e) => Error::io("write", e),
         e => Error::new(ErrorKind::Engine, e.to_string()).source(e),
-    }
-}
-
-/// Rows under construction.
-struct Frame {
-    schema: SchemaRef,
-    root: Record,
-    rescued: Option<Rescued>,
-    policy: Policy,
-    rows: u64,
-    nulled: u64,
-    rescued_values: Vec<usize>,
-    batch_rows: usize,
-    batch_bytes: usize,
-    in_batch: (usize, usize),
-}
-
-impl Frame {
-    fn new(columns: &[(String, Type)], policy: Policy, rescue: bool, opts: &Options) -> Frame {
-        let mut fields: Vec<Field> = columns.iter().map(|(name, t)| t.field(name)).collect();
-        if rescue {
-            let mut name = "_rescued".to_owned();
-            while fields.iter().any(|f| *f.name() == name) {
-                name.push('_');
-            }
-            fields.push(Type::Json.field(&name));
-        }
-        let hinted = |path: &str| opts.hints.iter().any(|(p, _)| p == path) || opts.as_json.iter().any(|p| p == path);
-        Frame {
-            schema: Arc::new(Schema::new(fields)),
-            root: Record::new("", columns, &hinted),
-            rescued: rescue.then(Rescued::default),
-            policy,
-            rows: 0,
-            nulled: 0,
-            rescued_values: Vec::new(),
-            batch_rows: opts.batch_rows,
-            batch_bytes: opts.batch_bytes,
-            in_batch: (0, 0),
-        }
-    }
-
-    fn append(&mut self, tape: &Tape, raw: &[u8], spot: Spot) -> Result<(), Box<Misfit>> {
-        let mut set_aside = std::mem::take(&mut self.rescued_values);
-        set_aside.clear();
-        let mut row = Row { tape, raw, spot, policy: self.policy, rescued: set_aside, nulled: 0 };
-        match tape.node(0).kind {
-            Kind::Object => self.root.append(&mut row, 0)?,
-            Kind::Null => self.root.append_null(),
-            _ => self.root.append_value(&mut row, VALUE)?,
-        }
-        if let Some(rescued) = &mut self.rescued {
-            rescued.append(&row);
-        }
-        self.nulled += row.nulled;
-        self.rescued_values = row.rescued;
-        self.rows += 1;
-        self.in_batch.0 += 1;
-        self.in_batch.1 += raw.len();
-        Ok(())
-    }
-
-    fn flush_if_full(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        if self.in_batch.0 >= self.batch_rows || self.in_batch.1 >= self.batch_bytes {
-            self.flush(sink)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        let (rows, _) = std::mem::take(&mut self.in_batch);
-        if rows == 0 {
-            return Ok(());
-        }
-        let mut arrays: Vec<ArrayRef> = self.root.finish().map_err(arrow_error)?;
-        if let Some(rescued) = &mut self.rescued {
-            arrays.push(rescued.finish().map_err(arrow_error)?);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch =
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options).map_err(arrow_error)?;
-        sink.batch(batch)
-    }
-
-    fn report(&self, names: &[Arc<str>]) -> Report {
-        let mut coercions = Vec::new();
-        self.root.visit(&mut |field, kind, tally| {
-            let to = match (tally.became, kind) {
-                (Became::Rescued, _) => self.schema.fields().last().map_or("", |f| f.name()).to_owned(),
-                (Became::Null, _) | (Became::Type, None) => "null".to_owned(),
-                (Became::Type, Some(t)) => t.to_string(),
-            };
-            let source = names.get(tally.first.source).map(|n| n.to_string()).unwrap_or_default();
-            let first = Place { source, line: tally.first.line, offset: tally.first.offset };
-            coercions.push(Coercion {
-                field: field.to_owned(),
-                from: tally.from.name(),
-                to,
-                count: tally.count,
-                first,
-            });
-        });
-        let mut undecided = Vec::new();
-        self.root.columns.iter().for_each(|c| c.undecided(&mut undecided));
-        Report {
-            schema: Arc::clone(&self.schema),
-            rows: self.rows,
-            bytes: 0,
-            arrays: 0,
-            coercions,
-            rescued: self.rescued.as_ref().map_or(0, |r| r.count),
-            nulled: self.nulled,
-            rejected: 0,
-            undecided,
-            widened: false,
-        }
     }
 }

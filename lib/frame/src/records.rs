@@ -64,10 +64,14 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn open(source: &Source, index: usize, opts: &Options) -> Result<Records> {
+        Records::new(Input::open(source)?, source.name().into(), index, opts)
+    }
+
+    fn new(input: Input, name: Arc<str>, source: usize, opts: &Options) -> Result<Records> {
         let mut records = Records {
-            input: Input::open(source)?,
-            name: source.name().into(),
-            source: index,
+            input,
+            name,
+            source,
             buf: Vec::new(),
             start: 0,
             end: 0,
@@ -285,12 +289,13 @@ impl Records {
         if !self.rejects || (in_array && fault.code != Code::DuplicateKey) {
             return Err(self.error(fault, &path, got));
         }
-        let place = Spot { source: self.source, line: self.line, offset: self.offset };
+        let here = Spot { source: self.source, line: self.line, offset: self.offset };
+        let place = here.inside(self.rest(), fault.at);
         let mut reject = Reject {
             source: self.name.to_string(),
             record: self.count,
             line: place.line,
-            offset: place.offset + fault.at as u64,
+            offset: place.offset,
             path,
             code: fault.code.name(),
             message: describe(fault, got),
@@ -369,6 +374,9 @@ impl Records {
 }
 
 fn describe(fault: &Fault, got: &[u8]) -> String {
+    if fault.code == Code::DuplicateKey {
+        return fault.code.message().to_owned();
+    }
     let found = if fault.code == Code::Truncated { "the end".to_owned() } else { shown(got, 0) };
     format!("{}: expected {}, got {found}", fault.code.message(), fault.expected)
 }
@@ -384,5 +392,90 @@ pub(crate) fn fault_error(fault: &Fault, name: &str, spot: Spot, path: &str, got
         Code::Truncated => error.got("the end"),
         Code::DuplicateKey => error,
         _ => error.got(shown(got, 0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives its bytes in pieces of given sizes, over and over.
+    struct Pieces {
+        bytes: Vec<u8>,
+        at: usize,
+        sizes: Vec<usize>,
+        turn: usize,
+    }
+
+    impl std::io::Read for Pieces {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let size = self.sizes[self.turn % self.sizes.len()];
+            self.turn += 1;
+            let n = size.min(buf.len()).min(self.bytes.len() - self.at);
+            buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
+            self.at += n;
+            Ok(n)
+        }
+    }
+
+    fn all(bytes: &[u8], sizes: Vec<usize>) -> Result<Vec<(Vec<u8>, u64, u64)>> {
+        let pieces = Pieces { bytes: bytes.to_vec(), at: 0, sizes, turn: 0 };
+        let mut records = Records::new(Input::from_reader(pieces), "test".into(), 0, &Options::default())?;
+        let (mut tape, mut out) = (Tape::default(), Vec::new());
+        while let Next::Record { raw, spot } = records.next(&mut tape, &Job::default())? {
+            out.push((raw.to_vec(), spot.line, spot.offset));
+        }
+        Ok(out)
+    }
+
+    #[test]
+    fn a_record_longer_than_many_reads_comes_whole() {
+        let long = format!("[\n{{\"a\":\"{}\"}},\n 12345678901234567890 \n]", "x".repeat(3 * CHUNK + 17));
+        let records = all(long.as_bytes(), vec![CHUNK / 3]).unwrap();
+        assert_eq!(records.len(), 2);
+        assert_eq!((records[0].1, records[0].2, records[0].0.len()), (2, 2, 3 * CHUNK + 17 + 8));
+        assert_eq!((records[1].0.as_slice(), records[1].1), (&b"12345678901234567890"[..], 3));
+    }
+
+    #[test]
+    fn what_separates_records_is_checked() {
+        for (text, want) in [
+            ("{}{}[1]2 \"a\" {}", Ok(6)),
+            ("1 2", Ok(2)),
+            ("\"a\"\"b\"", Err(3)),
+            ("1,2", Err(1)),
+            ("[1,]", Err(3)),
+            ("[,1]", Err(1)),
+            ("[1 2]", Err(3)),
+            ("[1", Err(2)),
+            ("[", Err(1)),
+            ("]", Err(0)),
+            ("[1]]", Err(3)),
+            ("{},", Err(2)),
+            ("{\"a\":[1}", Err(7)),
+        ] {
+            let got = all(text.as_bytes(), vec![100]).map(|r| r.len()).map_err(|e| e.get_offset().unwrap());
+            assert_eq!(got, want, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn records_do_not_depend_on_how_bytes_arrive(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "1 ", "{\"a\":[1,2.5e1,\"x\\n\\ud83d\\ude00\"]}", "\n", "[{},null,\"é\"]", "true\n", "\"😀\" ", " ", "-0.5\n", "[]",
+            ]), 0..12),
+            sizes in prop::collection::vec(1usize..7, 1..5),
+        ) {
+            let text = parts.concat();
+            let whole = all(text.as_bytes(), vec![1 << 20]);
+            let pieces = all(text.as_bytes(), sizes);
+            match (whole, pieces) {
+                (Ok(a), Ok(b)) => prop_assert_eq!(a, b),
+                (Err(a), Err(b)) => prop_assert_eq!(a.to_string(), b.to_string()),
+                (a, b) => prop_assert!(false, "{:?} {:?}", a.is_ok(), b.is_ok()),
+            }
+        }
     }
 }

@@ -41,9 +41,8 @@ pub struct Reject {
     pub source: String,
     /// From 1, bad ones counted.
     pub record: u64,
-    /// Of the record's start.
-    pub line: u64,
     /// Of the byte that is wrong.
+    pub line: u64,
     pub offset: u64,
     /// JSON pointer to the innermost place known.
     pub path: String,

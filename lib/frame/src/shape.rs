@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 
-use qx_formats::{Error, Kind as ErrorKind, Result};
+use qx_formats::{Error, Result};
 
 use crate::json::{Kind, Tape};
 use crate::number::{self, Int};
 use crate::options::{Limits, Options};
+use crate::path::{self, push_name};
 use crate::time;
-use crate::types::{Type, push_name};
+use crate::types::Type;
 
 /// What a single JSON value is, finer than JSON says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -360,21 +361,20 @@ impl Rows {
         let mut hints = Hints::new(opts)?;
         let mut columns = resolve_fields(&self.fields, &mut String::new(), &mut hints);
         let given = opts.hints.iter().map(|(path, _)| path).chain(&opts.as_json);
-        for path in given {
-            if hints.used.contains(path) {
-                continue;
+        for path in given.filter(|path| !hints.used.contains(path)) {
+            let steps = path::parse(path).ok_or_else(|| {
+                Error::usage(format!("`{path}` is no path"))
+                    .hint("fields are written as `jsonframe schema` prints them: a.b, a[].b, \"odd.key\"")
+            })?;
+            let mut root = Type::Struct(std::mem::take(&mut columns));
+            if let Some(t) = hints.types.get(path.as_str()) {
+                path::insert(&mut root, &steps, t).map_err(|other| {
+                    Error::usage(format!("a type is given for `{path}`, and what leads there is of another kind"))
+                        .got(other)
+                })?;
             }
-            let mut plain = String::new();
-            push_name(&mut plain, path);
-            match hints.types.get(path.as_str()) {
-                Some(t) if plain == *path => columns.push((path.clone(), t.clone())),
-                _ => {
-                    return Err(Error::new(
-                        ErrorKind::NotFound,
-                        format!("a type is given for `{path}`, which is no field"),
-                    )
-                    .hint("fields are written as `jsonframe schema` prints them: a.b, a[].b, \"odd.key\""));
-                }
+            if let Type::Struct(fields) = root {
+                columns = fields;
             }
         }
         if columns.is_empty() && self.rows > 0 {

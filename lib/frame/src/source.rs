@@ -89,6 +89,11 @@ impl Input {
         Ok(Input { read, failed, codec, name })
     }
 
+    #[cfg(test)]
+    pub(crate) fn from_reader(read: impl Read + Send + 'static) -> Input {
+        Input { read: Box::new(read), failed: Arc::default(), codec: "", name: "test".into() }
+    }
+
     /// Reads once. 0 is the end.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         loop {

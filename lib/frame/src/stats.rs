@@ -2,15 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use crate::path::push_name;
 use crate::report::FieldStats;
 use crate::shape::{Fields, Rows, SEEN, Seen, Shape};
-use crate::types::{Type, push_name};
+use crate::types::Type;
 
 /// Every field in order, each followed by what is inside it.
 pub(crate) fn fields(rows: &Rows, columns: &[(String, Type)]) -> Vec<FieldStats> {
     let mut out = Vec::new();
     let mut path = String::new();
     walk(&rows.fields, columns, rows.rows, &mut path, &mut out);
+    // Among scalars alone, a null is one of them; among objects it is an object that lacks every key.
+    if rows.objects == 0
+        && let [value] = out.get_mut(..1).unwrap_or_default()
+    {
+        let nulls = rows.rows.saturating_sub(value.present);
+        value.present += nulls;
+        value.null += nulls;
+        value.missing = 0;
+    }
     out
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use qx_formats::{Error, Result};
 
+use crate::path::push_name;
+
 /// A column's type as JSON gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Type {
@@ -212,21 +214,6 @@ pub fn parse_type(text: &str) -> Result<Type, String> {
     })
 }
 
-/// Adds a key to a path: `a.b`, with quotes where the key itself could be taken for a path.
-pub(crate) fn push_name(path: &mut String, name: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    let odd = |c: char| matches!(c, '.' | '[' | ']' | '"' | '=') || c.is_whitespace() || c.is_control();
-    if name.is_empty() || name.contains(odd) {
-        let mut quoted = Vec::new();
-        crate::json::write_string(name, &mut quoted);
-        path.push_str(&String::from_utf8_lossy(&quoted));
-    } else {
-        path.push_str(name);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,13 +239,5 @@ mod tests {
         assert!(
             parse_type("decimal(77,0)").is_err() && parse_type("text").is_err() && parse_type("decimal(3,4)").is_err()
         );
-    }
-
-    #[test]
-    fn odd_keys_are_quoted_in_paths() {
-        let mut path = String::from("a");
-        push_name(&mut path, "b.c");
-        push_name(&mut path, "d");
-        assert_eq!(path, r#"a."b.c".d"#);
     }
 }

@@ -100,8 +100,13 @@ impl Tape {
         if let Some(node) = self.nodes.get_mut(index as usize) {
             node.end = end as u32;
             node.next = next;
-            if node.kind == Kind::Object {
-                self.keys.check(&self.nodes, index as usize, bytes)?;
+            if node.kind == Kind::Object
+                && let Some(twice) = self.keys.twice(&self.nodes, index as usize, bytes)
+            {
+                // What is left then ends in that key, so that the fault's pointer names it.
+                self.nodes.truncate(twice + 1);
+                self.open.push(index);
+                return Err(Fault::new(Code::DuplicateKey, self.node(twice).start as usize, "each key once"));
             }
         }
         Ok(())
@@ -213,7 +218,8 @@ struct Keys {
 const PAIRWISE_MAX: usize = 16;
 
 impl Keys {
-    fn check(&mut self, nodes: &[Node], object: usize, bytes: &[u8]) -> Result<(), Fault> {
+    /// The later of two equal keys of an object.
+    fn twice(&mut self, nodes: &[Node], object: usize, bytes: &[u8]) -> Option<usize> {
         self.list.clear();
         let mut any_escaped = false;
         let mut at = object + 1;
@@ -239,10 +245,7 @@ impl Keys {
         } else {
             self.twice_hashed(name)
         };
-        match twice.and_then(|i| nodes.get(i as usize)) {
-            None => Ok(()),
-            Some(node) => Err(Fault::new(Code::DuplicateKey, node.start as usize, "each key once")),
-        }
+        twice.map(|i| i as usize)
     }
 
     fn twice_decoded(&self, nodes: &[Node], bytes: &[u8]) -> Option<u32> {

@@ -1,0 +1,178 @@
+//! `jsonframe` as its users meet it: exit status, stdout and stderr together.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run_with(dir: &Path, args: &str, stdin: &str) -> Done {
+    let output = Command::new(assert_cmd::cargo::cargo_bin!("jsonframe"))
+        .current_dir(dir)
+        .args(args.split_whitespace())
+        .write_stdin(stdin)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn run(dir: &Path, args: &str) -> Done {
+    run_with(dir, args, "")
+}
+
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.ndjson"), "{\"a\":1}\n{\"a\":2.5,\"b\":\"x\"}\n").unwrap();
+    fs::write(dir.path().join("empty"), "").unwrap();
+    fs::write(dir.path().join("null"), "null").unwrap();
+    fs::write(dir.path().join("cut.json"), "[{\"a\":1},{\"a\":").unwrap();
+    fs::write(dir.path().join("random"), [0x9du8, 0, 0xff, 3, 0x7b]).unwrap();
+    fs::write(dir.path().join("cut.gz"), [0x1fu8, 0x8b, 8, 0, 0]).unwrap();
+    dir
+}
+
+#[test]
+fn each_trouble_has_its_exit_status_and_one_message() {
+    let dir = folder();
+    for (args, code, says) in [
+        ("convert missing -o x.csv", 2, "No such file"),
+        ("convert . -o x.csv", 2, "Is a directory"),
+        ("convert empty -o x.csv", 65, "no JSON value"),
+        ("convert null -o x.csv", 65, "null"),
+        ("convert cut.json -o x.csv", 65, "ends inside a value"),
+        ("convert cut.gz -o x.csv", 65, "gzip stream is damaged"),
+        ("convert random -o x.csv", 65, "not JSON"),
+        ("convert a.ndjson -o x.exe", 2, "extension"),
+        ("convert a.ndjson -o x.csv --format table", 2, "terminal"),
+        ("convert a.ndjson -o /dev/full --format parquet", 2, "No space left"),
+        ("convert a.ndjson -o missing/x.csv", 2, "No such file"),
+        ("convert - - -o x.csv", 2, "stdin is given twice"),
+        ("convert - -o x.csv --drift widen", 2, "pipe"),
+        ("convert a.ndjson -o x.csv --sample 1 --drift error", 65, "line 2"),
+        ("convert a.ndjson -o x.csv --type a=int64", 65, "given"),
+        ("convert a.ndjson -o x.csv --type a=float", 2, "is no type"),
+        ("convert a.ndjson -o x.csv --max-rejects 3", 2, "--rejects"),
+        ("schema empty", 65, "no JSON value"),
+        ("schema missing", 2, "No such file"),
+        ("convert", 2, "required"),
+    ] {
+        let done = run_with(dir.path(), args, "{}");
+        assert_eq!(done.code, code, "{args}: {}", done.err);
+        assert!(done.err.contains(says), "{args}: {}", done.err);
+        assert!(done.out.is_empty(), "{args}: {}", done.out);
+        assert!(!dir.path().join("x.csv").exists(), "{args}");
+        let json = run_with(dir.path(), &format!("{args} --json"), "{}");
+        assert_eq!(json.code, code, "{args}");
+        let error: Value = serde_json::from_str(&json.err).unwrap();
+        assert!(error["kind"].is_string() && error["message"].is_string(), "{args}: {error}");
+    }
+}
+
+#[test]
+fn a_conversion_reports_what_it_did() {
+    let dir = folder();
+    let done = run(dir.path(), "convert a.ndjson -o a.csv");
+    assert_eq!((done.code, done.out.as_str()), (0, ""));
+    assert_eq!(
+        done.err,
+        "a.csv (csv): 2 rows from 27 bytes of JSON, 2 columns\n\
+         coerced: a: 1 int64 to float64, first in a.ndjson line 1 byte 5\n"
+    );
+    assert_eq!(fs::read_to_string(dir.path().join("a.csv")).unwrap(), "a,b\n1.0,\n2.5,x\n");
+    let again = run(dir.path(), "convert a.ndjson -o a.csv");
+    assert_eq!(again.code, 2);
+    assert!(again.err.contains("--force"), "{}", again.err);
+    let dry = run(dir.path(), "convert a.ndjson -o a.csv --dry-run");
+    assert_eq!((dry.code, dry.out.as_str()), (2, ""));
+    let dry = run(dir.path(), "convert a.ndjson -o b.parquet --dry-run --json");
+    let summary: Value = serde_json::from_str(&dry.out).unwrap();
+    assert_eq!(summary["summary"]["rows"], 2);
+    assert_eq!(summary["summary"]["dry_run"], true);
+    assert!(!dir.path().join("b.parquet").exists());
+    let done = run(dir.path(), "convert a.ndjson -o a.csv --force --json --sample 1");
+    let summary: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+    let summary = &summary["summary"];
+    assert_eq!(summary["v"], 1);
+    assert_eq!(summary["widened"], true);
+    assert_eq!(summary["coercions"][0]["first"]["offset"], 5);
+    assert_eq!(summary["output_bytes"], fs::metadata(dir.path().join("a.csv")).unwrap().len());
+    assert_eq!(run(dir.path(), "convert a.ndjson -q").err, "");
+}
+
+#[test]
+fn a_pipe_rescues_and_a_redirected_file_widens() {
+    let dir = folder();
+    let text = fs::read_to_string(dir.path().join("a.ndjson")).unwrap();
+    let done = run_with(dir.path(), "convert - --sample 1", &text);
+    assert_eq!(done.out, "{\"a\":1}\n{\"_rescued\":{\"/a\":2.5,\"/b\":\"x\"}}\n");
+    assert!(done.err.contains("coerced: a: 1 float64 to _rescued, first in stdin line 2 byte 13"), "{}", done.err);
+    let file = fs::File::open(dir.path().join("a.ndjson")).unwrap();
+    let output = std::process::Command::new(assert_cmd::cargo::cargo_bin!("jsonframe"))
+        .args(["convert", "-", "--sample", "1", "--json"])
+        .stdin(file)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "{\"a\":1.0}\n{\"a\":2.5,\"b\":\"x\"}\n");
+    let summary: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(summary["summary"]["output"], "-");
+}
+
+#[test]
+fn bad_records_go_to_a_file_and_are_counted() {
+    let dir = folder();
+    fs::write(dir.path().join("bad.ndjson"), "{\"a\":1}\n{\"a\":2,}\n{\"a\":3}\n").unwrap();
+    let done = run(dir.path(), "convert bad.ndjson -o good.ndjson --rejects r.ndjson");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.err.contains("warning: rejected: 1 bad record"), "{}", done.err);
+    assert_eq!(fs::read_to_string(dir.path().join("good.ndjson")).unwrap(), "{\"a\":1}\n{\"a\":3}\n");
+    let reject: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("r.ndjson")).unwrap()).unwrap();
+    assert_eq!(reject["line"], 2);
+    assert_eq!(reject["offset"], 15);
+    assert_eq!(reject["code"], "syntax");
+    assert_eq!(reject["raw"], "{\"a\":2,}");
+    let done = run(dir.path(), "convert bad.ndjson -o other.ndjson --rejects other-r.ndjson --max-rejects 0");
+    assert_eq!(done.code, 65);
+    assert!(!dir.path().join("other.ndjson").exists() && !dir.path().join("other-r.ndjson").exists());
+}
+
+#[test]
+fn a_schema_is_one_document_a_table_or_sql() {
+    let dir = folder();
+    let done = run(dir.path(), "schema a.ndjson");
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(document["v"], 1);
+    assert_eq!(document["complete"], true);
+    let b = &document["fields"][1];
+    assert_eq!((&b["path"], &b["present"], &b["missing"]), (&"b".into(), &1.into(), &1.into()));
+    assert_eq!(document["fields"][0]["types"]["int64"], 1);
+    let done = run(dir.path(), "schema a.ndjson --format sql --name t");
+    assert_eq!(done.out, "CREATE TABLE \"t\" (\n  \"a\" DOUBLE,\n  \"b\" VARCHAR\n);\n");
+    let done = run(dir.path(), "schema a.ndjson --format table");
+    assert!(done.out.lines().nth(1).unwrap().trim_start().starts_with("a  "), "{}", done.out);
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.ndjson"), "{\"a\":\"some text in each of many rows\"}\n".repeat(100_000)).unwrap();
+    for format in ["ndjson", "csv", "parquet", "arrows"] {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("jsonframe"))
+            .current_dir(dir.path())
+            .args(["convert", "a.ndjson", "--format", format])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{format}");
+    }
+}
