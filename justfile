@@ -2,6 +2,9 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
+# Everything but the benchmarks, which link peers.
+house := "--workspace --exclude qx-benches"
+
 # List the recipes
 default:
     @just --list --unsorted
@@ -18,22 +21,26 @@ light:
 release:
     cargo build --release
 
-# The tests; arguments go to cargo (`just test -p qx-formats`)
+# The tests; arguments go to cargo (`just test --lib`)
 test *ARGS:
-    cargo test --workspace --exclude qx-benches {{ ARGS }}
+    cargo test {{ house }} {{ ARGS }}
+
+# The tests of one crate (`just test-in qx-formats`)
+test-in CRATE *ARGS:
+    cargo test -p {{ CRATE }} {{ ARGS }}
 
 # Format, then what CI says about style
 lint:
     cargo fmt --all
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy {{ house }} --all-targets -- -D warnings
 
 # The crates' documentation, as CI builds it
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc {{ house }} --no-deps
 
 # Write generated files anew: fixtures, goldens, man pages, completions, outputs quoted in documents
 bless *ARGS:
-    QX_BLESS=1 cargo test --workspace --exclude qx-benches {{ ARGS }}
+    QX_BLESS=1 cargo test {{ house }} {{ ARGS }}
 
 # Write the man pages and completions anew
 man:
