@@ -15,8 +15,7 @@ use rust_source::{Source, Token, arguments, tokens};
 const DOCUMENT: &str = "docs/diagnostics.md";
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// Of file names, which look like ids but are none.
-const EXTENSIONS: [&str; 11] =
-    ["json", "seg", "log", "vdata", "vindex", "db", "toml", "ndjson", "npy", "parquet", "manifest"];
+const EXTENSIONS: [&str; 10] = ["json", "seg", "log", "vdata", "vindex", "db", "toml", "ndjson", "npy", "parquet"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
