@@ -119,6 +119,7 @@ fn frozen() -> Vec<Frozen> {
     seal_header(&mut count);
     let corrupt = Some(Kind::Corrupt);
     let long = |v: u64| v.to_le_bytes();
+    let many_ids = forged(&dense(), KIND_META, META_NEXT_ID, &long(u64::MAX));
     let fresh = table::check(table::hash_pair(b"", b"planner", 0));
     let hash = section(&good, KIND_HASH);
     let slot = good[hash.range].iter().position(|&b| b == fresh).unwrap();
@@ -136,7 +137,7 @@ fn frozen() -> Vec<Frozen> {
         ("hostile-sections.seg", count, Some(Kind::Limit), &["dict.open"]),
         ("hostile-entries.seg", forged(&good, KIND_META, META_ENTRIES, &long(MAX_ENTRIES)), corrupt, &["dict.open"]),
         ("hostile-labels.seg", forged(&good, KIND_META, META_LABELS, &long(20)), corrupt, &["dict.open"]),
-        ("hostile-ids.seg", forged(&dense(), KIND_META, META_ID_MAX, &long(MAX_ID)), corrupt, &["dict.open"]),
+        ("hostile-ids.seg", forged(&many_ids, KIND_META, META_ID_MAX, &long(MAX_ID)), corrupt, &["dict.open"]),
         ("hostile-home.seg", forged(&good, KIND_META, META_HASH_HOME, &long(1 << 60)), corrupt, &["dict.open"]),
         ("hostile-block-offset.seg", forged(&good, KIND_BLOCKS, 2, &[0xFF; 2]), None, &["dict.block"]),
         ("hostile-key-length.seg", forged(&good, KIND_KEYS, 3, &[0xFF]), None, &["dict.block"]),

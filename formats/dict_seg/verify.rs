@@ -126,9 +126,15 @@ impl<'a> Verifier<'a> {
         let len = super::labels::rows_len(seg.meta.labels).unwrap_or(0) + text;
         let closing =
             seg.slice(&seg.labels, len - text - LABEL_ROW_LEN, LABEL_ROW_LEN).ok().and_then(super::labels::row);
-        if rank != seg.meta.entries || len != seg.labels.len() || closing != Some((rank, text as u64)) {
-            let f = Finding::error("dict.labels", "the labels do not cover the entries and the section");
-            self.report(f.section("LABL").offset(start).expected(seg.meta.entries).got(rank));
+        let ends = [
+            ("labels cover another number of entries than there are", seg.meta.entries, rank),
+            ("rows and texts fill another length than the section has", seg.labels.len() as u64, len as u64),
+            ("the closing row has another number of entries", seg.meta.entries, closing.map_or(u64::MAX, |c| c.0)),
+            ("the closing row has another length of texts", text as u64, closing.map_or(u64::MAX, |c| c.1)),
+        ];
+        for (what, want, got) in ends.into_iter().filter(|(_, want, got)| want != got) {
+            let f = Finding::error("dict.labels", format!("{what}")).section("LABL").offset(start);
+            self.report(f.expected(want).got(got));
         }
     }
 
