@@ -133,7 +133,7 @@ impl<'a> Verifier<'a> {
             ("the closing row has another length of texts", text as u64, closing.map_or(u64::MAX, |c| c.1)),
         ];
         for (what, want, got) in ends.into_iter().filter(|(_, want, got)| want != got) {
-            let f = Finding::error("dict.labels", format!("{what}")).section("LABL").offset(start);
+            let f = Finding::error("dict.labels", what).section("LABL").offset(start);
             self.report(f.expected(want).got(got));
         }
     }
