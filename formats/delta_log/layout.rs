@@ -77,9 +77,8 @@ pub const VALUE_INT: u8 = 3;
 pub const VALUE_FRAME: u8 = 4;
 
 /// Why a Checkpoint was written.
-pub const CHECKPOINT_SYNC: u8 = 1;
-pub const CHECKPOINT_CLOSE: u8 = 2;
-pub const CHECKPOINT_RECOVERY: u8 = 3;
+pub const CHECKPOINT_CLOSE: u8 = 1;
+pub const CHECKPOINT_RECOVERY: u8 = 2;
 
 /// Why an Abort was written.
 pub const ABORT_CUT: u8 = 1;

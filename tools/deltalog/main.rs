@@ -1,1 +1,64 @@
-fn main() {}
+//! `deltalog`: append-only logs of transactions. A file per verb; this one parses and dispatches.
+
+mod append;
+#[path = "../dictctl/base64.rs"]
+mod base64;
+mod dump;
+mod input;
+mod ops;
+mod recover;
+mod show;
+mod stat;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use qx_cli::{Context, Global, Status, Tool};
+use qx_formats::Result;
+
+const EXAMPLES: &str = r#"Examples:
+  echo '{"op":"put","store":"s","key":"k","value":{"n":1}}' | deltalog append LOG
+  deltalog append LOG --ack < ops.ndjson      {"lsn":2,"txn":1} once that is on disk
+  deltalog dump LOG | jq -c 'select(.op == "node")'
+  deltalog verify LOG && deltalog stat LOG
+  deltalog recover LOG --dry-run              what the next writer would do"#;
+
+/// Append to, read, verify and recover logs of transactions.
+#[derive(Parser)]
+#[command(name = "deltalog", version, before_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Append(append::Args),
+    Dump(dump::Args),
+    Verify(verify::Args),
+    Stat(stat::Args),
+    Recover(recover::Args),
+}
+
+impl Tool for Cli {
+    fn global(&self) -> &Global {
+        &self.global
+    }
+
+    fn run(self, cx: &mut Context) -> Result<Status> {
+        match self.verb {
+            Verb::Append(args) => append::run(args, cx),
+            Verb::Dump(args) => dump::run(args, cx),
+            Verb::Verify(args) => verify::run(args, cx),
+            Verb::Stat(args) => stat::run(args, cx),
+            Verb::Recover(args) => recover::run(args, cx),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    qx_cli::main::<Cli>()
+}

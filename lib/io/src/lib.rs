@@ -4,7 +4,7 @@
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`Lock`]: one writer across processes.
-//! - [`Disk`]: what a log asks of a disk, so that a modelled one can stand in.
+//! - [`Disk`]: what a log asks of a disk, so that a modelled one ([`model`]) can stand in.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
 mod disk;
@@ -12,6 +12,7 @@ mod generations;
 mod job;
 mod lock;
 mod map;
+pub mod model;
 mod publish;
 
 pub use disk::{Disk, DiskFile, RealDisk};

@@ -9,6 +9,7 @@
 mod chain;
 mod files;
 mod log;
+mod merge;
 mod open;
 mod options;
 mod reader;
@@ -16,13 +17,19 @@ mod rebuild;
 mod recovery;
 mod report;
 mod segment_out;
+mod stat;
+mod time;
 mod verify;
 
 pub use files::{LOCK_NAME, segment_name};
 pub use log::{Ack, Log, Stats};
+pub use merge::{Merge, MergeCounts, merge};
 pub use open::{RecoverOptions, recover, recover_on};
 pub use options::{Numbering, Options, SyncPolicy, now_us};
 pub use qx_formats::delta_log::{Op, Transaction};
 pub use reader::{Reader, SegmentInfo, Transactions};
 pub use report::{Cut, LsnRange, Mode, RecoveryReport};
+pub use stat::{LogStat, SegmentStat, stat};
+pub use time::{format_time_us, parse_time_us};
+pub use uuid::Uuid;
 pub use verify::{verify, verify_on};

@@ -518,21 +518,16 @@ impl Shared {
             cut: None,
             ..st.last_header.clone()
         };
-        let begun = SegmentOut::create(self.disk.as_ref(), &self.dir, header.clone()).and_then(|mut out| {
-            out.publish(self.disk.as_ref(), &self.dir)?;
-            Ok(out)
-        });
-        match begun {
-            Ok(out) => {
-                st.out = Some(out);
-                st.last_header = header;
-                Ok(())
-            }
-            Err(e) => {
-                self.fail(&e);
-                Err(e)
-            }
+        // A disk that is full now may have room at the next commit; one that cannot sync is not to be trusted again.
+        let mut out =
+            SegmentOut::create(self.disk.as_ref(), &self.dir, header.clone()).inspect_err(|e| self.fail(e))?;
+        if let Err(e) = out.publish(self.disk.as_ref(), &self.dir) {
+            self.poison(st, &e);
+            return Err(e);
         }
+        st.out = Some(out);
+        st.last_header = header;
+        Ok(())
     }
 
     fn seal(&self, st: &mut State, out: &mut SegmentOut, close: bool) -> Result<()> {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qx_formats::delta_log::SegmentHeader;
-use qx_formats::delta_log::layout::HEADER_LEN;
+use qx_formats::delta_log::layout::{HEADER_LEN, TRAILER_LEN};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
 
+use crate::chain::Segment;
 use crate::files::{LOCK_NAME, list, no_log};
 use crate::log::Log;
 use crate::options::{Numbering, Options};
@@ -121,9 +122,12 @@ fn start(disk: &Arc<dyn Disk>, dir: &Path, opts: Options, guard: Guard, plan: Pl
     let mut src = last.source(disk.as_ref())?;
     let header = qx_formats::delta_log::Source::fetch(&mut src, 0, HEADER_LEN)?;
     SegmentHeader::check_writable(header).map_err(|e| e.path(&last.path))?;
+    // The names that a stopped writer left may not be on disk yet, and what is acknowledged now will depend on them.
+    disk.sync_dir(dir).map_err(|e| Error::io("sync folder", e).path(dir))?;
     let out = match &action {
         Action::Continue => SegmentOut::adopt(disk.as_ref(), &last.path, last.header.clone(), last.len)?,
         Action::Begin => {
+            renew_trailer(disk.as_ref(), last)?;
             let header = SegmentHeader {
                 segment: chain.last_number + 1,
                 base_lsn: report.next_lsn,
@@ -138,12 +142,30 @@ fn start(disk: &Arc<dyn Disk>, dir: &Path, opts: Options, guard: Guard, plan: Pl
             out
         }
         Action::Supersede(todo) => {
-            tracing::warn!(target: "qx::log", path = %dir.display(), segment = todo.cut.segment,
-                offset = todo.cut.offset, copied = todo.copy.len(), dropped_bytes = report.dropped_bytes,
-                dropped_records = report.dropped_records, "log was not closed cleanly");
+            if report.lossless() {
+                tracing::info!(target: "qx::log", path = %dir.display(), copied = todo.copy.len(),
+                    "log was not closed cleanly, nothing was lost");
+            } else {
+                tracing::warn!(target: "qx::log", path = %dir.display(), segment = todo.cut.segment,
+                    offset = todo.cut.offset, copied = todo.copy.len(), dropped_bytes = report.dropped_bytes,
+                    dropped_records = report.dropped_records, "log was not closed cleanly, its end was cut");
+            }
             rebuild(&chain, dir, todo, &report, (opts.clock)())?
         }
     };
     let (lsn, txn) = (report.next_lsn, report.next_txn);
     Ok((Log::start(Arc::clone(disk), dir, opts, guard, out, lsn, txn)?, report))
+}
+
+/// The last segment is sealed and nothing follows it, so its writer may have stopped before the trailer was on disk -
+/// or because its sync failed, after which the page cache shows a trailer that the disk never got. Writing it again makes
+/// it durable; what it vouches for was synced before it was first written.
+fn renew_trailer(disk: &dyn Disk, last: &Segment) -> Result<()> {
+    let Some(trailer) = last.sealed() else { return Ok(()) };
+    let write = || {
+        let file = disk.open_write(&last.path)?;
+        file.write_all_at(&trailer.encode(last.header.seed()), trailer.file_len - TRAILER_LEN as u64)?;
+        file.sync_data()
+    };
+    write().map_err(|e| Error::io("sync", e).path(&last.path))
 }

@@ -129,6 +129,8 @@ impl SegmentOut {
         put_frame(&mut bytes, self.seed, &head, &payload, crc32c::crc32c(&payload));
         self.reserve(bytes.len() as u64 + TRAILER_LEN as u64, 0)?;
         self.write(&bytes)?;
+        // A zero fill that failed half way left the file longer than it was counted; the trailer is its last bytes.
+        self.reserved = self.reserved.max(self.file.len().map_err(|e| self.fail("read the length of", e))?);
         // The trailer vouches for what stands before it, so it comes after it is on disk.
         self.sync()?;
         let trailer = Trailer {

@@ -1,0 +1,176 @@
+//! `deltalog recover`: mend what a crash left, and say how.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use qx_cli::{Context, Status, WaitArg};
+use qx_formats::Result;
+use qx_log::{Cut, Mode, Op, Reader, RecoverOptions, RecoveryReport};
+use serde_json::{Map, Value, json};
+
+use crate::show;
+
+const EXAMPLES: &str = "\
+Examples:
+  deltalog recover LOG --dry-run           what would be kept, what cut, and why
+  deltalog recover LOG                     cut a torn tail, keep everything acknowledged
+  deltalog recover LOG --mode salvage      keep every whole transaction around damage
+  deltalog recover DELTA --wal WAL         then: both logs as one, each operation once";
+
+/// Recover a log that was not closed cleanly, and report what was kept and cut
+///
+/// Bytes that are there are never changed. What counts of a torn or damaged part is copied to a new segment that
+/// supersedes it, synced before anything else happens; the old bytes stay for whoever wants to look. A log that was
+/// closed cleanly is left alone. Damage below the durable watermark is corruption: `tail` and `strict` refuse it with
+/// exit status 65.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Folder of the log
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+
+    /// How to meet damage
+    #[arg(long, value_enum, default_value_t)]
+    mode: ModeArg,
+
+    /// The log that DIR is written behind: read both by LSN, each (transaction, operation) once, and sum up
+    #[arg(long, value_name = "DIR")]
+    wal: Option<PathBuf>,
+
+    /// Look and report, change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    wait: WaitArg,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ModeArg {
+    /// Cut a torn tail above the durable watermark; refuse damage below it
+    #[default]
+    Tail,
+    /// Refuse any damage
+    Strict,
+    /// Keep every whole transaction, list every gap
+    Salvage,
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    let mode = match args.mode {
+        ModeArg::Tail => Mode::Tail,
+        ModeArg::Strict => Mode::Strict,
+        ModeArg::Salvage => Mode::Salvage,
+    };
+    let options = RecoverOptions { mode, dry_run: args.dry_run, wait: args.wait.wait.unwrap_or_default() };
+    let report = qx_log::recover(&args.dir, &options)?;
+    let merged = args.wal.as_ref().map(|wal| merge(&args, wal, cx)).transpose()?;
+    if cx.json() {
+        let mut document = Map::from_iter([("v".to_owned(), json!(1))]);
+        if let Ok(Value::Object(fields)) = serde_json::to_value(&report) {
+            document.extend(fields);
+        }
+        document.insert("path".to_owned(), report.path.to_string_lossy().into());
+        if let Some(merged) = merged {
+            document.insert("merged".to_owned(), merged.into());
+        }
+        cx.out.record(&document)?;
+        return Ok(Status::Yes);
+    }
+    show::fields(cx, summary(&report))?;
+    if !report.cuts.is_empty() {
+        let rows = report.cuts.iter().map(cells).collect();
+        show::rows(cx, &[">segment", ">offset", ">bytes", "reason", "lost LSNs", "message"], rows)?;
+    }
+    if let Some(merged) = merged {
+        show::fields(cx, merged)?;
+    }
+    Ok(Status::Yes)
+}
+
+fn summary(r: &RecoveryReport) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    put("path", r.path.to_string_lossy().into());
+    put("mode", json!(r.mode));
+    put("clean", r.clean.into());
+    put("dry_run", r.dry_run.into());
+    put("segments", r.segments.into());
+    put("kept_transactions", r.kept_transactions.into());
+    put("kept_operations", r.kept_operations.into());
+    put("kept_records", r.kept_records.into());
+    put("kept_bytes", r.kept_bytes.into());
+    put("dropped_records", r.dropped_records.into());
+    put("dropped_bytes", r.dropped_bytes.into());
+    put("cuts", r.cuts.len().into());
+    put("partial_transactions", json!(r.partial_transactions));
+    put("durable_lsn", r.watermark.into());
+    put("next_lsn", r.next_lsn.into());
+    put("next_txn", r.next_txn.into());
+    put("new_segment", r.new_segment.into());
+    put("copied_transactions", r.copied_transactions.into());
+    fields
+}
+
+fn cells(c: &Cut) -> Vec<String> {
+    let lost = match c.lost_lsns {
+        None => String::new(),
+        Some(r) => match r.to {
+            Some(to) => format!("{}-{to}", r.from),
+            None => format!("{}-", r.from),
+        },
+    };
+    let numbers = [c.segment, c.offset, c.bytes].map(|n| n.to_string());
+    numbers.into_iter().chain([c.reason.to_owned(), lost, c.message.clone()]).collect()
+}
+
+/// What stands in a partition once both logs are applied.
+#[derive(Default)]
+struct Partition {
+    /// True for an edge that is there, false for one that was deleted.
+    edges: BTreeMap<(u64, u64, u32), bool>,
+}
+
+/// Reads both logs as one and sums up.
+fn merge(args: &Args, wal: &std::path::Path, cx: &Context) -> Result<Map<String, Value>> {
+    let (log, wal) = (Reader::open(&args.dir)?, Reader::open(wal)?);
+    let mut merged = qx_log::merge(&log, &wal);
+    let mut parts: BTreeMap<u32, Partition> = BTreeMap::new();
+    let mut by_kind: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for tx in merged.by_ref() {
+        cx.cancel.check()?;
+        for (_, _, op) in tx?.ops {
+            *by_kind.entry(op.name()).or_default() += 1;
+            match op {
+                Op::EdgeUpsert { part, src, dst, etype, .. } => {
+                    parts.entry(part).or_default().edges.insert((src, dst, etype), true);
+                }
+                Op::EdgeDelete { part, src, dst, etype } => {
+                    parts.entry(part).or_default().edges.insert((src, dst, etype), false);
+                }
+                _ => {}
+            }
+        }
+    }
+    let c = merged.counts;
+    if c.conflicts > 0 {
+        cx.warn(format!("{} operations differ between the logs; those of the WAL were taken", c.conflicts));
+    }
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(format!("merged_{name}"), value);
+    put("transactions", c.transactions.into());
+    put("operations", c.operations.into());
+    put("in_both", c.in_both.into());
+    put("only_log", c.only_log.into());
+    put("only_wal", c.only_wal.into());
+    put("conflicts", c.conflicts.into());
+    put("operations_by_kind", json!(by_kind));
+    let list = parts.iter().map(|(part, p)| {
+        let adds = p.edges.values().filter(|there| **there).count();
+        json!({"part": part, "adds": adds, "tombstones": p.edges.len() - adds})
+    });
+    put("partitions", list.collect());
+    Ok(fields)
+}
