@@ -1,7 +1,8 @@
 //! Constants of `vdata/SPEC.md`. Nothing but constants: reader and writer share them, a test compares them with the
 //! document.
 
-pub const MAGIC: [u8; 8] = *b"QXVDATA\0";
+/// First eight bytes of a file.
+pub const MAGIC: [u8; 8] = *b"QXVDAT\x1A\n";
 /// Version 1 and an older version 2 were other layouts, read by `legacy/`.
 pub const MAJOR: u16 = 2;
 pub const MINOR: u16 = 0;

@@ -195,6 +195,22 @@ impl<B: AsRef<[u8]>> Index<B> {
         Ok(self.search_counted(query, k, opts)?.0)
     }
 
+    /// One answer for each query, on all cores; `ef` and `exact` as in [`SearchOptions`].
+    ///
+    /// # Errors
+    /// As [`Index::search`], for the first query that is refused.
+    pub fn search_many(
+        &self,
+        queries: &[Vec<f32>],
+        k: usize,
+        ef: Option<usize>,
+        exact: bool,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let open = Open { bytes: self.bytes(), parsed: &self.parsed };
+        queries.iter().try_for_each(|q| open.check_query(q))?;
+        Ok(crate::search::search_many(open, queries, k, ef, exact))
+    }
+
     /// As [`Index::search`], and how the answer was found.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! - [`build`]: vectors and row ids in, a `.vdata` file out, the same bytes on any machine.
 //! - [`Index`]: a file that is searched where it lies.
 //! - [`verify`]: every checksum, the graph, the codes against the vectors.
-//! - [`npy`], [`input`]: matrices in the files of other programs.
+//! - [`npy`], [`input`], [`ndjson`], [`literal`]: vectors as other programs and people write them.
 //! - [`definition`]: the `.vindex` document beside the file.
 
 mod build;
@@ -14,6 +14,7 @@ pub mod input;
 mod kernel;
 pub mod literal;
 pub mod metric;
+pub mod ndjson;
 pub mod npy;
 mod pool;
 mod quant;

@@ -1,48 +1,72 @@
-//! Vectors as people and queries write them: `[1,2]`, `(1 2)`, `1,2`, `1 2`.
+//! Vectors as people write them: `[1,2]`, `(1 2)`, `1,2`, `1 2`.
 
-use qx_formats::vdata::layout::MAX_DIM;
 use qx_formats::{Error, Result};
 
-/// Reads one vector. Doubles are narrowed; what does not fit a float is refused.
+/// Reads one vector. Components are separated by commas or white space; brackets are optional. Each is read as a
+/// 64-bit number and narrowed. Components may be `NaN` or infinite; policies downstream decide about those.
 ///
 /// # Errors
-/// `Usage` with the place and text of what is not a number; `Limit` above the largest dimension.
+/// `Invalid` with the offset of what is not a number.
 pub fn parse(text: &str) -> Result<Vec<f32>> {
-    let wrong = |got: &str| Error::usage("not a vector").expected("numbers, as in [0.1, 0.2]").got(format!("`{got}`"));
-    let body = text.trim();
-    let body = match (body.chars().next(), body.chars().last()) {
-        (Some('['), Some(']')) | (Some('('), Some(')')) => &body[1..body.len() - 1],
-        (Some('[' | '('), _) | (_, Some(']' | ')')) => return Err(wrong(body)),
-        _ => body,
+    let trimmed = text.trim();
+    let start = text.len() - text.trim_start().len();
+    let wrong = |at: usize, expected: &str| {
+        let got: String = text.get(at..).unwrap_or("").chars().take(20).collect();
+        Error::invalid("not a vector").offset(at as u64).expected(expected).got(format!("{got:?}"))
     };
-    let commas = body.contains(',');
-    let parts: Vec<&str> =
-        if commas { body.split(',').map(str::trim).collect() } else { body.split_whitespace().collect() };
-    if parts.len() > MAX_DIM as usize {
-        return Err(Error::limit("dimension", u64::from(MAX_DIM), parts.len() as u64));
-    }
-    if parts.is_empty() {
-        return Err(wrong(text));
-    }
-    let number = |part: &str| {
-        let value: f64 = part.parse().map_err(|_| wrong(part))?;
-        let narrow = value as f32;
-        if narrow.is_finite() { Ok(narrow) } else { Err(wrong(part)) }
+    let close = match trimmed.chars().next() {
+        Some('[') => Some(']'),
+        Some('(') => Some(')'),
+        _ => None,
     };
-    parts.into_iter().map(number).collect()
+    let (inside, at) = match close {
+        Some(close) => {
+            let inside = trimmed.get(1..).and_then(|t| t.strip_suffix(close));
+            (inside.ok_or_else(|| wrong(text.len(), &format!("a closing {close}")))?, start + 1)
+        }
+        None => (trimmed, start),
+    };
+    let mut out = Vec::new();
+    let mut rest = inside;
+    while !rest.trim_start().is_empty() {
+        let here = |rest: &str| at + inside.len() - rest.len();
+        rest = rest.trim_start();
+        let len = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(len);
+        let value: f64 = number.parse().map_err(|_| wrong(here(rest), "a number"))?;
+        out.push(value as f32);
+        let after = after.trim_start();
+        rest = match after.strip_prefix(',') {
+            Some(after) if after.trim_start().is_empty() => return Err(wrong(here(after), "a number")),
+            Some(after) => after,
+            None => after,
+        };
+    }
+    if out.is_empty() {
+        return Err(wrong(at, "at least one number"));
+    }
+    Ok(out)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
-    fn four_ways_to_write_a_vector() {
-        for text in ["[1,2.5]", "(1 2.5)", "1,2.5", " 1 2.5 ", "[1, 2.5]", "(1,2.5)"] {
+    fn every_way_of_writing_is_read() {
+        for text in ["[1,2.5]", "(1 2.5)", "1,2.5", "1 2.5", " [ 1 , 2.5 ] ", "1\t,\n2.5", "[1 2.5]", "1e0,25e-1"] {
             assert_eq!(parse(text).unwrap(), [1.0, 2.5], "{text}");
         }
-        for text in ["", "[]", "[1", "1]", "a", "1,,2", "[1,nan]", "1e39", "[1,2)", "inf"] {
-            assert!(parse(text).is_err(), "{text}");
+        assert_eq!(parse("7").unwrap(), [7.0]);
+    }
+
+    #[test]
+    fn what_is_no_vector_is_refused_with_its_place() {
+        for (text, at) in
+            [("", 0), ("[]", 1), ("[1,2", 4), ("(1]", 3), ("1,,2", 2), ("1,", 2), ("1 x", 2), (" a", 1), ("[1]2", 4), ("é", 0)]
+        {
+            let e = parse(text).unwrap_err();
+            assert_eq!(e.get_offset(), Some(at), "{text}: {e}");
         }
     }
 }

@@ -32,7 +32,7 @@ impl Query {
     }
 
     /// The codes of a stored row, as a query.
-    pub(crate) fn from_row(&mut self, codes: &[u8], scale: f32) {
+    pub(crate) fn set_row(&mut self, codes: &[u8], scale: f32) {
         self.codes.clear();
         self.codes.extend(codes.iter().map(|&c| (c ^ CODE_ZERO) as i8));
         self.scale = scale;

@@ -7,6 +7,7 @@ use crate::metric::{Metric, Scorer, norm};
 use crate::quant::Quantizer;
 use crate::walk::ordered;
 use qx_formats::vdata::Engine;
+use rayon::prelude::*;
 
 /// A walk of `ef` scores about this many times `ef` rows; an index with no more rows is scanned at that price.
 const SCAN_BELOW: usize = 8;
@@ -96,6 +97,17 @@ pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOpti
     let (hits, distances) = scored.finish();
     stats.vector_distances = distances;
     (hits, stats)
+}
+
+/// All queries fit the index.
+pub(crate) fn search_many(
+    index: Open<'_>,
+    queries: &[Vec<f32>],
+    k: usize,
+    ef: Option<usize>,
+    exact: bool,
+) -> Vec<Vec<Hit>> {
+    queries.par_iter().map(|q| search(index, q, k, &SearchOptions { ef, exact, allow: None }).0).collect()
 }
 
 fn scan_all(rows: u32, opts: &SearchOptions<'_>, scored: &mut Scored<'_>) {

@@ -32,7 +32,7 @@ impl<'a> Space<'a> {
     }
 
     pub(super) fn query(&self, row: u32, out: &mut Query) {
-        out.from_row(self.codes.row(row), self.codes.params(row)[0]);
+        out.set_row(self.codes.row(row), self.codes.params(row)[0]);
     }
 
     /// Squared distance of coded rows; under `ip` the negated inner product less what all rows share.

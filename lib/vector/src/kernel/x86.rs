@@ -18,23 +18,21 @@ pub(super) fn prefetch(bytes: &[u8]) {
     }
 }
 
-/// Components of a query and the bytes of a row, in whole blocks of [`LANES`], and what is left, padded with zeros.
+/// Calls `step` with the components of a query and of a row (as bytes) in blocks of [`LANES`], the last one padded
+/// with zeros.
 #[inline(always)]
-fn blocks<'a, const N: usize>(
-    query: &'a [f32],
-    row: &'a [u8],
-) -> (impl Iterator<Item = (&'a [f32; LANES], &'a [[u8; N]; LANES])>, Option<([f32; LANES], [[u8; N]; LANES])>) {
+fn blocks<const N: usize>(query: &[f32], row: &[u8], mut step: impl FnMut(&[f32; LANES], &[[u8; N]; LANES])) {
     let row = row.as_chunks::<N>().0;
     let n = query.len().min(row.len());
     let (query, query_rest) = query[..n].as_chunks::<LANES>();
     let (row, row_rest) = row[..n].as_chunks::<LANES>();
-    let rest = (!query_rest.is_empty()).then(|| {
+    query.iter().zip(row).for_each(|(q, r)| step(q, r));
+    if !query_rest.is_empty() {
         let (mut q, mut r) = ([0.0; LANES], [[0; N]; LANES]);
         q[..query_rest.len()].copy_from_slice(query_rest);
         r[..row_rest.len()].copy_from_slice(row_rest);
-        (q, r)
-    });
-    (query.iter().zip(row), rest)
+        step(&q, &r);
+    }
 }
 
 /// Eight stored components at `p` as f32.
@@ -79,7 +77,7 @@ macro_rules! avx2_sum {
             #[target_feature(enable = "avx2,f16c")]
             fn run(query: &[f32], row: &[u8]) -> f32 {
                 let mut acc = [_mm256_setzero_ps(); 4];
-                let mut step = |q: &[f32; LANES], r: &[[u8; $n]; LANES]| {
+                blocks::<$n>(query, row, |q, r| {
                     for (i, a) in acc.iter_mut().enumerate() {
                         // SAFETY: 8 components at 8 * i, i < 4, are within the LANES = 32 of both arrays.
                         let (q, r) = unsafe {
@@ -87,12 +85,7 @@ macro_rules! avx2_sum {
                         };
                         *a = _mm256_add_ps(*a, term!($op, _mm256_mul_ps, _mm256_sub_ps, q, r));
                     }
-                };
-                let (whole, rest) = blocks::<$n>(query, row);
-                whole.for_each(|(q, r)| step(q, r));
-                if let Some((q, r)) = rest {
-                    step(&q, &r);
-                }
+                });
                 let mut lanes = [0.0; LANES];
                 for (out, a) in lanes.as_chunks_mut::<8>().0.iter_mut().zip(acc) {
                     // SAFETY: `out` holds 8 floats.
@@ -112,7 +105,7 @@ macro_rules! avx512_sum {
             #[target_feature(enable = "avx512f")]
             fn run(query: &[f32], row: &[u8]) -> f32 {
                 let mut acc = [_mm512_setzero_ps(); 2];
-                let mut step = |q: &[f32; LANES], r: &[[u8; $n]; LANES]| {
+                blocks::<$n>(query, row, |q, r| {
                     for (i, a) in acc.iter_mut().enumerate() {
                         // SAFETY: 16 components at 16 * i, i < 2, are within the LANES = 32 of both arrays.
                         let (q, r) = unsafe {
@@ -120,12 +113,7 @@ macro_rules! avx512_sum {
                         };
                         *a = _mm512_add_ps(*a, term!($op, _mm512_mul_ps, _mm512_sub_ps, q, r));
                     }
-                };
-                let (whole, rest) = blocks::<$n>(query, row);
-                whole.for_each(|(q, r)| step(q, r));
-                if let Some((q, r)) = rest {
-                    step(&q, &r);
-                }
+                });
                 let mut lanes = [0.0; LANES];
                 for (out, a) in lanes.as_chunks_mut::<16>().0.iter_mut().zip(acc) {
                     // SAFETY: `out` holds 16 floats.

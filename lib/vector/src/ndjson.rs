@@ -1,0 +1,355 @@
+//! Vectors as NDJSON: an array a line, or an object a line with the vector in one field and the row id in another.
+
+use std::fmt;
+
+use qx_formats::{Error, Result};
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::build::{RowIds, VectorSource};
+use crate::literal;
+
+/// Fields of an object that are read. Without `vector`, lines are bare arrays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Columns<'a> {
+    pub vector: Option<&'a str>,
+    pub id: Option<&'a str>,
+}
+
+/// The vectors of a file, and their row ids.
+#[derive(Debug, Clone, Default)]
+pub struct Vectors {
+    data: Vec<f32>,
+    /// Where each vector ends in `data`; a row without a vector ends where it begins.
+    ends: Vec<usize>,
+    ids: Vec<Id>,
+    /// Empty lines, which are passed over.
+    pub blank_lines: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Id {
+    Signed(i64),
+    Unsigned(u64),
+    Text(String),
+}
+
+impl VectorSource for Vectors {
+    fn rows(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        out.extend_from_slice(self.get(row));
+        Ok(())
+    }
+}
+
+impl Vectors {
+    /// Empty for a row without a vector.
+    pub fn get(&self, row: usize) -> &[f32] {
+        let start = row.checked_sub(1).and_then(|r| self.ends.get(r)).copied().unwrap_or(0);
+        self.ends.get(row).and_then(|&end| self.data.get(start..end)).unwrap_or(&[])
+    }
+
+    /// Row ids as they were read: integers as primary keys, signed where they can be; when any is text, all hashed by
+    /// their text; the position where no column of ids was named.
+    ///
+    /// # Errors
+    /// `Invalid` when no 64-bit type holds all integers.
+    pub fn row_ids(&self) -> Result<RowIds> {
+        if self.ids.is_empty() {
+            return Ok(RowIds::Ordinal);
+        }
+        if self.ids.iter().any(|id| matches!(id, Id::Text(_))) {
+            let hash = |id: &Id| match id {
+                Id::Signed(n) => crate::hash_key(n.to_string().as_bytes()),
+                Id::Unsigned(n) => crate::hash_key(n.to_string().as_bytes()),
+                Id::Text(t) => crate::hash_key(t.as_bytes()),
+            };
+            return Ok(RowIds::Hashed(self.ids.iter().map(hash).collect()));
+        }
+        let bits = |id: &Id| match id {
+            Id::Signed(n) => *n as u64,
+            Id::Unsigned(n) => *n,
+            Id::Text(_) => 0,
+        };
+        let all = self.ids.iter().map(bits).collect();
+        if !self.ids.iter().any(|id| matches!(id, Id::Unsigned(_))) {
+            return Ok(RowIds::PrimaryKey(all));
+        }
+        match self.ids.iter().position(|id| matches!(id, Id::Signed(n) if *n < 0)) {
+            None => Ok(RowIds::UnsignedKey(all)),
+            Some(row) => Err(Error::invalid(format!("row {row} has a negative id while another is above 2^63-1"))
+                .hint("no 64-bit integer type holds both")),
+        }
+    }
+}
+
+/// Reads all lines of a file.
+///
+/// # Errors
+/// `Invalid` with line and offset: not JSON, no such column, a value that is no vector or no id.
+pub fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
+    let mut all = Vectors::default();
+    let mut offset = 0;
+    for (number, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            all.blank_lines += 1;
+        } else {
+            all.push(line, columns).map_err(|e| place(&e, number + 1, offset))?;
+        }
+        offset += line.len() as u64;
+    }
+    Ok(all)
+}
+
+/// Reads one line that stands alone: an array, an object, or a vector in another way of writing.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_line(line: &[u8], columns: Columns<'_>) -> Result<Vec<f32>> {
+    let text = std::str::from_utf8(line).map_err(|e| Error::invalid("not text").offset(e.valid_up_to() as u64))?;
+    if !text.trim_start().starts_with('{') {
+        return literal::parse(text);
+    }
+    let mut one = Vectors::default();
+    one.push(line, columns)?;
+    Ok(one.data)
+}
+
+fn place(e: &Error, line: usize, offset: u64) -> Error {
+    let mut out = Error::new(e.kind(), format!("line {line}: {}", e.message()))
+        .offset(offset + e.get_offset().unwrap_or(0));
+    if let Some(v) = e.get_expected() {
+        out = out.expected(v);
+    }
+    if let Some(v) = e.get_got() {
+        out = out.got(v);
+    }
+    match e.get_hint() {
+        Some(v) => out.hint(v),
+        None => out,
+    }
+}
+
+impl Vectors {
+    fn push(&mut self, line: &[u8], columns: Columns<'_>) -> Result<()> {
+        let mut fields = Vec::new();
+        let mut row = Row { columns, data: &mut self.data, id: None, found: false, lists: &mut fields };
+        let mut de = serde_json::Deserializer::from_slice(line);
+        let read = row.deserialize(&mut de).and_then(|()| de.end());
+        read.map_err(|e| {
+            let text = e.to_string();
+            let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(m, _)| m);
+            Error::invalid(message).offset(e.column().saturating_sub(1) as u64)
+        })?;
+        let Row { id, found, .. } = row;
+        if !found && columns.vector.is_none() {
+            let message = "the line is an object and no column was named";
+            return Err(Error::invalid(message).hint(match fields.as_slice() {
+                [] => "name the field that holds the vector with --column".to_owned(),
+                names => format!("name the field that holds the vector: --column {}", names.join(" or --column ")),
+            }));
+        }
+        match (columns.id, id) {
+            (None, _) => {}
+            (Some(_), Some(id)) => self.ids.push(id),
+            (Some(name), None) => return Err(Error::invalid(format!("no row id in column {name:?}"))),
+        }
+        self.ends.push(self.data.len());
+        Ok(())
+    }
+}
+
+/// Reads one line into `data`.
+struct Row<'a> {
+    columns: Columns<'a>,
+    data: &'a mut Vec<f32>,
+    id: Option<Id>,
+    /// A bare array was read, or an object in which a vector was looked for.
+    found: bool,
+    /// Names of fields that might hold the vector, when none was named.
+    lists: &'a mut Vec<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Row<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Row<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.columns.vector {
+            Some(_) => f.write_str("an object"),
+            None => f.write_str("an array of numbers"),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        if self.columns.vector.is_some() {
+            return Err(de::Error::invalid_type(de::Unexpected::Seq, &self));
+        }
+        self.found = true;
+        Value { data: self.data }.visit_seq(seq)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.found = self.columns.vector.is_some();
+        let start = self.data.len();
+        while let Some(name) = map.next_key::<String>()? {
+            if self.columns.vector == Some(name.as_str()) {
+                // The last of two fields of one name counts, as in most readers.
+                self.data.truncate(start);
+                map.next_value_seed(Value { data: self.data })?;
+            } else if self.columns.id == Some(name.as_str()) {
+                self.id = map.next_value_seed(IdValue)?;
+            } else if self.columns.vector.is_none() {
+                if map.next_value::<serde_json::Value>()?.is_array() {
+                    self.lists.push(name);
+                }
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A vector: an array of numbers, text, or null for none.
+struct Value<'a> {
+    data: &'a mut Vec<f32>,
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        // A null among the components is what JSON writers make of NaN; the policy of the build decides about it.
+        while let Some(component) = seq.next_element::<Option<f64>>()? {
+            self.data.push(component.map_or(f32::NAN, |v| v as f32));
+        }
+        Ok(())
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        let vector = literal::parse(text).map_err(|e| E::custom(e.to_string()))?;
+        self.data.extend(vector);
+        Ok(())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+struct IdValue;
+
+impl<'de> DeserializeSeed<'de> for IdValue {
+    type Value = Option<Id>;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, d: D) -> Result<Option<Id>, D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for IdValue {
+    type Value = Option<Id>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a 64-bit integer or a string as row id")
+    }
+
+    fn visit_i64<E: de::Error>(self, v: i64) -> Result<Option<Id>, E> {
+        Ok(Some(Id::Signed(v)))
+    }
+
+    fn visit_u64<E: de::Error>(self, v: u64) -> Result<Option<Id>, E> {
+        Ok(Some(i64::try_from(v).map_or(Id::Unsigned(v), Id::Signed)))
+    }
+
+    fn visit_str<E: de::Error>(self, v: &str) -> Result<Option<Id>, E> {
+        Ok(Some(Id::Text(v.to_owned())))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Option<Id>, E> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: Columns<'_> = Columns { vector: Some("v"), id: Some("id") };
+
+    #[test]
+    fn arrays_and_objects_are_read() {
+        let all = read(b"[1, 2.5]\n\n[3,null]\n", Columns::default()).unwrap();
+        assert_eq!((all.rows(), all.blank_lines), (2, 1));
+        assert_eq!(all.get(0), [1.0, 2.5]);
+        assert!(all.get(1)[1].is_nan());
+        assert!(matches!(all.row_ids().unwrap(), RowIds::Ordinal));
+
+        let text = br#"{"id":-7,"v":[1,2],"other":{"v":3}}
+{"v":null,"id":3}
+{"id":4}
+{"v":"(3 4)","id":5}"#;
+        let all = read(text, COLUMNS).unwrap();
+        assert_eq!((0..4).map(|r| all.get(r).to_vec()).collect::<Vec<_>>(), [
+            vec![1.0, 2.0],
+            vec![],
+            vec![],
+            vec![3.0, 4.0]
+        ]);
+        assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 3, 4, 5]));
+    }
+
+    #[test]
+    fn ids_take_the_narrowest_flavour_that_holds_them() {
+        let ids = |list: &[&str]| {
+            let lines: Vec<String> = list.iter().map(|id| format!("{{\"id\":{id},\"v\":[1]}}")).collect();
+            read(lines.join("\n").as_bytes(), COLUMNS).unwrap().row_ids()
+        };
+        assert!(matches!(ids(&["1", "18446744073709551615"]), Ok(RowIds::UnsignedKey(_))));
+        assert!(matches!(ids(&["1", "\"a\""]), Ok(RowIds::Hashed(h)) if h == [crate::hash_key(b"1"), crate::hash_key(b"a")]));
+        assert!(ids(&["-1", "18446744073709551615"]).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (text, want) in [
+            ("[1]\n[1,\n", "line 2"),
+            ("[1]\n{\"v\":[1]}", "line 2: the line is an object and no column was named"),
+            ("[1] 2", "line 1"),
+            ("7", "line 1"),
+            ("[[1]]", "line 1"),
+        ] {
+            let e = read(text.as_bytes(), Columns::default()).unwrap_err();
+            assert!(e.message().starts_with(want), "{text}: {e}");
+        }
+        for (text, want) in [("{\"v\":[1]}", "no row id"), ("{\"v\":1,\"id\":1}", "array"), ("[1]", "object"), ("{\"id\":1.5}", "id")] {
+            let e = read(text.as_bytes(), COLUMNS).unwrap_err();
+            assert!(e.message().contains(want), "{text}: {e}");
+        }
+        let e = read(b"{\"a\":[1],\"b\":2}", Columns::default()).unwrap_err();
+        assert!(e.get_hint().is_some_and(|h| h.contains("--column a")));
+    }
+}
