@@ -5,6 +5,8 @@ mod encode;
 mod kinds;
 pub mod layout;
 mod meta;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use decode::View;

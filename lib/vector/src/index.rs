@@ -92,6 +92,7 @@ impl<'a> Open<'a> {
             codes: self.parsed.view.codes(self.bytes),
             each: self.meta().code_len(),
             params: self.parsed.view.code_params(self.bytes),
+            lift: &[],
         }
     }
 
@@ -199,13 +200,7 @@ impl<B: AsRef<[u8]>> Index<B> {
     ///
     /// # Errors
     /// As [`Index::search`], for the first query that is refused.
-    pub fn search_many(
-        &self,
-        queries: &[Vec<f32>],
-        k: usize,
-        ef: Option<usize>,
-        exact: bool,
-    ) -> Result<Vec<Vec<Hit>>> {
+    pub fn search_many(&self, queries: &[Vec<f32>], k: usize, ef: Option<usize>, exact: bool) -> Result<Vec<Vec<Hit>>> {
         let open = Open { bytes: self.bytes(), parsed: &self.parsed };
         queries.iter().try_for_each(|q| open.check_query(q))?;
         Ok(crate::search::search_many(open, queries, k, ef, exact))

@@ -62,9 +62,18 @@ mod tests {
 
     #[test]
     fn what_is_no_vector_is_refused_with_its_place() {
-        for (text, at) in
-            [("", 0), ("[]", 1), ("[1,2", 4), ("(1]", 3), ("1,,2", 2), ("1,", 2), ("1 x", 2), (" a", 1), ("[1]2", 4), ("é", 0)]
-        {
+        for (text, at) in [
+            ("", 0),
+            ("[]", 1),
+            ("[1,2", 4),
+            ("(1]", 3),
+            ("1,,2", 2),
+            ("1,", 2),
+            ("1 x", 2),
+            (" a", 1),
+            ("[1]2", 4),
+            ("é", 0),
+        ] {
             let e = parse(text).unwrap_err();
             assert_eq!(e.get_offset(), Some(at), "{text}: {e}");
         }

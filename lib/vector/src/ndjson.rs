@@ -119,8 +119,8 @@ pub fn read_line(line: &[u8], columns: Columns<'_>) -> Result<Vec<f32>> {
 }
 
 fn place(e: &Error, line: usize, offset: u64) -> Error {
-    let mut out = Error::new(e.kind(), format!("line {line}: {}", e.message()))
-        .offset(offset + e.get_offset().unwrap_or(0));
+    let mut out =
+        Error::new(e.kind(), format!("line {line}: {}", e.message())).offset(offset + e.get_offset().unwrap_or(0));
     if let Some(v) = e.get_expected() {
         out = out.expected(v);
     }
@@ -313,12 +313,10 @@ mod tests {
 {"id":4}
 {"v":"(3 4)","id":5}"#;
         let all = read(text, COLUMNS).unwrap();
-        assert_eq!((0..4).map(|r| all.get(r).to_vec()).collect::<Vec<_>>(), [
-            vec![1.0, 2.0],
-            vec![],
-            vec![],
-            vec![3.0, 4.0]
-        ]);
+        assert_eq!(
+            (0..4).map(|r| all.get(r).to_vec()).collect::<Vec<_>>(),
+            [vec![1.0, 2.0], vec![], vec![], vec![3.0, 4.0]]
+        );
         assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 3, 4, 5]));
     }
 
@@ -329,7 +327,9 @@ mod tests {
             read(lines.join("\n").as_bytes(), COLUMNS).unwrap().row_ids()
         };
         assert!(matches!(ids(&["1", "18446744073709551615"]), Ok(RowIds::UnsignedKey(_))));
-        assert!(matches!(ids(&["1", "\"a\""]), Ok(RowIds::Hashed(h)) if h == [crate::hash_key(b"1"), crate::hash_key(b"a")]));
+        assert!(
+            matches!(ids(&["1", "\"a\""]), Ok(RowIds::Hashed(h)) if h == [crate::hash_key(b"1"), crate::hash_key(b"a")])
+        );
         assert!(ids(&["-1", "18446744073709551615"]).is_err());
     }
 
@@ -345,7 +345,9 @@ mod tests {
             let e = read(text.as_bytes(), Columns::default()).unwrap_err();
             assert!(e.message().starts_with(want), "{text}: {e}");
         }
-        for (text, want) in [("{\"v\":[1]}", "no row id"), ("{\"v\":1,\"id\":1}", "array"), ("[1]", "object"), ("{\"id\":1.5}", "id")] {
+        for (text, want) in
+            [("{\"v\":[1]}", "no row id"), ("{\"v\":1,\"id\":1}", "array"), ("[1]", "object"), ("{\"id\":1.5}", "id")]
+        {
             let e = read(text.as_bytes(), COLUMNS).unwrap_err();
             assert!(e.message().contains(want), "{text}: {e}");
         }

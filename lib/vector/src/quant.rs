@@ -22,6 +22,8 @@ const ROUND: f32 = 12_582_912.0;
 pub(crate) struct Query {
     pub codes: Vec<i8>,
     pub scale: f32,
+    /// As [`Codes::lift`]; 0 for a query that is no row.
+    pub lift: f32,
     /// [`CODE_ZERO`] times the sum of the codes: what the unsigned form of the row's codes adds to the sum.
     offset: i32,
 }
@@ -32,7 +34,8 @@ impl Query {
     }
 
     /// The codes of a stored row, as a query.
-    pub(crate) fn set_row(&mut self, codes: &[u8], scale: f32) {
+    pub(crate) fn set_row(&mut self, codes: &[u8], scale: f32, lift: f32) {
+        self.lift = lift;
         self.codes.clear();
         self.codes.extend(codes.iter().map(|&c| (c ^ CODE_ZERO) as i8));
         self.scale = scale;
@@ -87,6 +90,7 @@ impl<'a> Quantizer<'a> {
     /// Codes a query. `v` is overwritten.
     pub(crate) fn query(&self, v: &mut [f32], out: &mut Query) {
         let largest = self.centre(v);
+        out.lift = 0.0;
         out.codes.clear();
         out.scale = Self::code(v, largest, |c| out.codes.push(c as i8));
         out.codes.resize(v.len().next_multiple_of(CODE_ALIGN), 0);
@@ -130,6 +134,9 @@ pub(crate) struct Codes<'a> {
     /// Bytes of one row of `codes`.
     pub each: usize,
     pub params: &'a [u8],
+    /// While a graph for `ip` is built: one more component of each row, which puts all of them on a sphere, so that
+    /// the nearest by angle are the nearest by inner product. Else empty. Queries have 0 there.
+    pub lift: &'a [f32],
 }
 
 impl<'a> Codes<'a> {
@@ -166,6 +173,10 @@ impl<'a> Codes<'a> {
     #[inline(always)]
     pub(crate) fn similarity(&self, query: &Query, row: u32) -> f32 {
         let [scale, bias] = self.params(row);
-        self.dot(query, row, scale) + bias
+        let similarity = self.dot(query, row, scale) + bias;
+        match self.lift.get(row as usize) {
+            Some(lift) => similarity + query.lift * lift,
+            None => similarity,
+        }
     }
 }

@@ -7,7 +7,8 @@ use qx_io::Job;
 use rayon::prelude::*;
 
 use super::ingest::Ingested;
-use crate::quant::{Quantizer, SAFE, to_unit};
+use crate::metric::norm;
+use crate::quant::{Quantizer, SAFE, square, to_unit};
 
 /// Rows of one partial sum: fixed, so that the mean does not depend on the number of threads.
 const BLOCK: usize = 4096;
@@ -58,6 +59,25 @@ impl Coded {
         job.cancel.check()?;
         let fits = largest == 0.0 && all_equal(data) || SAFE.contains(&largest);
         Ok(fits.then_some(Coded { metric, mean, codes, each, params }))
+    }
+
+    /// Squared lengths of the coded rows, less the mean.
+    pub(super) fn squares(&self) -> Vec<f32> {
+        let rows = self.codes.chunks_exact(self.each.max(1)).zip(&self.params);
+        rows.map(|(codes, params)| square(codes, params[0])).collect()
+    }
+
+    /// See [`Codes::lift`](crate::quant::Codes::lift): with it, the coded rows (mean added again) are all of one
+    /// length.
+    pub(super) fn lift(&self, squares: &[f32]) -> Vec<f32> {
+        if self.metric != Metric::Ip {
+            return Vec::new();
+        }
+        let mean = norm(&self.mean);
+        let whole: Vec<f32> =
+            squares.iter().zip(&self.params).map(|(square, [_, bias])| mean * mean + 2.0 * bias + square).collect();
+        let longest = whole.iter().copied().fold(0.0, f32::max);
+        whole.into_iter().map(|square| (longest - square).sqrt()).collect()
     }
 }
 

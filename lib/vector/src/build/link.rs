@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::quant::{Codes, Query};
 use crate::walk::{Adjacency, Scratch};
 
-/// Rows at which walks start.
+/// Most rows at which walks start; in a small index, one in sixteen.
 const ENTRY_POINTS: usize = 64;
 /// A batch is at most this fraction of the rows before it: its rows do not see each other.
 const BATCH_PART: usize = 32;
@@ -72,6 +72,11 @@ impl Adjacency for Lists {
     }
 }
 
+/// Entry points among this many rows.
+fn entry_points(rows: usize) -> usize {
+    (rows / 16).clamp(1, ENTRY_POINTS)
+}
+
 /// Slots of a list for `m` chosen neighbours.
 pub(super) fn degree(m: u32) -> u32 {
     m + m / 2
@@ -81,10 +86,12 @@ pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions
     let rows = coded.params.len() as u32;
     let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
     debug_assert_eq!(params.len(), rows as usize * CODE_PARAMS_LEN);
-    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params };
+    let squares = coded.squares();
+    let lift = coded.lift(&squares);
+    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &lift };
     let degree = degree(opts.m) as usize;
     let mut linker = Linker {
-        space: Space::new(codes, coded.metric, rows),
+        space: Space::new(codes, &squares),
         lists: Lists::new(rows as usize, degree + degree / 4),
         order: order(rows, opts.seed),
         degree,
@@ -101,7 +108,7 @@ pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions
         job.step(size as u64)?;
     }
     linker.trim();
-    let mut entries: Vec<u32> = linker.order.iter().copied().take(ENTRY_POINTS).collect();
+    let mut entries: Vec<u32> = linker.order.iter().copied().take(entry_points(rows as usize)).collect();
     entries.sort_unstable();
     let Linker { space, mut lists, scratch, .. } = linker;
     let repaired = repair::repair(&space, &mut lists, &entries, rows, degree, opts.ef_build as usize, scratch.take());
@@ -144,7 +151,7 @@ impl Linker<'_> {
     /// Links the rows at these places of the order; every earlier place is linked.
     fn batch(&mut self, places: std::ops::Range<usize>) {
         let rows = self.lists.lens.len() as u32;
-        let entries = &self.order[..places.start.min(ENTRY_POINTS)];
+        let entries = &self.order[..entry_points(places.start)];
         let (space, lists, scratch) = (&self.space, &self.lists, &self.scratch);
         let chosen: Vec<(u32, Vec<u32>)> = self.order[places]
             .par_iter()

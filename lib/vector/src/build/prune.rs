@@ -1,8 +1,6 @@
 //! Choosing neighbours: near ones, and of those that lie in one direction only the nearest.
 
-use qx_formats::vdata::Metric;
-
-use crate::quant::{Codes, Query, square};
+use crate::quant::{Codes, Query};
 
 /// A neighbour is dropped for a kept one that is nearer to it by this factor of squared distance.
 const ALPHA: f32 = 1.2;
@@ -10,9 +8,8 @@ const ALPHA: f32 = 1.2;
 /// Distances between coded rows, as the choice of neighbours sees them.
 pub(super) struct Space<'a> {
     pub codes: Codes<'a>,
-    metric: Metric,
-    /// Squared lengths of the coded rows.
-    squares: Vec<f32>,
+    /// Squared lengths of the coded rows, lift not included.
+    squares: &'a [f32],
 }
 
 /// Memory of one choice.
@@ -26,27 +23,25 @@ pub(super) struct Choice {
 }
 
 impl<'a> Space<'a> {
-    pub(super) fn new(codes: Codes<'a>, metric: Metric, rows: u32) -> Self {
-        let squares = (0..rows).map(|r| square(codes.row(r), codes.params(r)[0])).collect();
-        Space { codes, metric, squares }
+    pub(super) fn new(codes: Codes<'a>, squares: &'a [f32]) -> Self {
+        Space { codes, squares }
     }
 
     pub(super) fn query(&self, row: u32, out: &mut Query) {
-        out.set_row(self.codes.row(row), self.codes.params(row)[0]);
+        out.set_row(self.codes.row(row), self.codes.params(row)[0], self.lift(row));
     }
 
-    /// Squared distance of coded rows; under `ip` the negated inner product less what all rows share.
+    #[inline(always)]
+    fn lift(&self, row: u32) -> f32 {
+        self.codes.lift.get(row as usize).copied().unwrap_or(0.0)
+    }
+
+    /// Squared distance.
     #[inline(always)]
     fn distance(&self, from: u32, query: &Query, to: u32) -> f32 {
-        let [scale, bias] = self.codes.params(to);
-        let dot = self.codes.dot(query, to, scale);
-        match self.metric {
-            Metric::Ip => -(dot + bias + self.codes.params(from)[1]),
-            Metric::L2 | Metric::Cosine => {
-                let square = |r: u32| self.squares.get(r as usize).copied().unwrap_or(0.0);
-                square(from) + square(to) - 2.0 * dot
-            }
-        }
+        let square = |r: u32| self.squares.get(r as usize).copied().unwrap_or(0.0);
+        let up = query.lift - self.lift(to);
+        square(from) + square(to) - 2.0 * self.codes.dot(query, to, self.codes.params(to)[0]) + up * up
     }
 
     /// Chooses at most `limit` neighbours of `row` (coded in `query`) among `rows` into `choice.kept`.
@@ -64,13 +59,12 @@ impl<'a> Space<'a> {
         candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         kept.clear();
         dropped.clear();
-        let alpha = if self.metric == Metric::Ip { 1.0 } else { ALPHA };
         for &(distance, candidate) in &*candidates {
             if kept.len() >= limit {
                 break;
             }
             self.query(candidate, other);
-            let shadowed = kept.iter().any(|&k| alpha * self.distance(candidate, other, k) <= distance);
+            let shadowed = kept.iter().any(|&k| ALPHA * self.distance(candidate, other, k) <= distance);
             if shadowed {
                 dropped.push(candidate);
             } else {

@@ -1,0 +1,214 @@
+//! Damaged files are found out; files whose checksums were made to fit are survived.
+
+use proptest::prelude::*;
+use qx_formats::container::{Container, SectionSpec, encode};
+use qx_formats::vdata::layout::*;
+
+use super::*;
+use crate::{Element, SearchOptions, verify};
+
+const ALL: [SearchOptions<'static>; 3] = [
+    SearchOptions { ef: Some(1), exact: false, allow: None },
+    SearchOptions { ef: Some(3), exact: false, allow: Some(&|row| row % 2 == 0) },
+    SearchOptions { ef: None, exact: true, allow: None },
+];
+
+fn small(metric: Metric) -> Vec<u8> {
+    let data = Numbers::new(21).clustered(60, 5, 6);
+    built(&data, RowIds::Ordinal, &BuildOptions { element: Element::F16, m: 2, ..options(metric) }).0
+}
+
+/// Opens and searches in every way; the answers may be wrong, nothing may go wrong.
+fn survive(bytes: &[u8]) {
+    let _ = verify(bytes, true);
+    let Ok(ix) = Index::open(bytes) else { return };
+    let query = vec![0.3; ix.dim().min(100)];
+    for opts in &ALL {
+        for k in [1, 7, 1000] {
+            if let Ok(hits) = ix.search(&query, k, opts) {
+                assert!(hits.len() <= ix.len().min(k));
+            }
+        }
+    }
+    for row in [0, 59, 60, u32::MAX] {
+        let _ = (ix.vector(row), ix.row_id(row));
+    }
+}
+
+/// The file with its sections changed and every checksum right.
+pub(super) fn rewrite(bytes: &[u8], change: impl Fn(u32, &mut u32, &mut Vec<u8>)) -> Vec<u8> {
+    let file = Container::open(bytes, ".vdata", MAGIC, MAJOR, 0).unwrap();
+    let mut sections: Vec<(u32, u32, Vec<u8>)> = file
+        .sections
+        .iter()
+        .filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS)
+        .map(|s| (s.kind, s.flags, bytes[s.range.clone()].to_vec()))
+        .collect();
+    sections.iter_mut().for_each(|(kind, flags, content)| change(*kind, flags, content));
+    let specs: Vec<_> =
+        sections.iter().map(|(kind, flags, b)| SectionSpec { kind: *kind, flags: *flags, bytes: b }).collect();
+    encode(MAGIC, MAJOR, MINOR, 0, &specs)
+}
+
+#[test]
+fn every_flipped_byte_and_every_truncation_is_found() {
+    let bytes = small(Metric::Cosine);
+    assert_eq!(verify(&bytes, true), []);
+    for i in 0..bytes.len() {
+        let mut bad = bytes.clone();
+        bad[i] ^= 1 << (i % 8);
+        assert!(!verify(&bad, false).is_empty(), "quick: byte {i}");
+        assert!(!verify(&bytes[..i], true).is_empty(), "cut at {i}");
+        if i % 7 == 0 {
+            survive(&bad);
+        }
+    }
+    assert!(!verify(&[&bytes[..], b"x"].concat(), true).is_empty());
+    assert!(!verify(&[], false).is_empty());
+}
+
+#[test]
+fn a_liar_is_found_out_whatever_it_changes() {
+    for metric in METRICS {
+        let bytes = small(metric);
+        let u32s = |v: u32| v.to_le_bytes();
+        for (kind, name) in [
+            (KIND_META, "META"),
+            (KIND_ROW_IDS, "RIDS"),
+            (KIND_VECTORS, "VECS"),
+            (KIND_NORMS, "NORM"),
+            (KIND_MEAN, "MEAN"),
+            (KIND_CODES, "CODE"),
+            (KIND_CODE_PARAMS, "CPRM"),
+            (KIND_GRAPH, "GRPH"),
+            (KIND_ENTRIES, "ENTR"),
+        ] {
+            for value in [0, 1, 59, 60, 0x7FC0_0000, 0x8000_0000, u32::MAX] {
+                for at in [0, 8, 12, 16, 20, 40, 100] {
+                    let bad = rewrite(&bytes, |k, _, content| {
+                        if k == kind && at + 4 <= content.len() {
+                            content[at..at + 4].copy_from_slice(&u32s(value));
+                        }
+                    });
+                    survive(&bad);
+                    // Seeds, parameters and counts of skipped rows are only a record; ids are any number; a link or an
+                    // entry more or less may do no harm.
+                    let record = [KIND_META, KIND_ROW_IDS, KIND_GRAPH, KIND_ENTRIES].contains(&kind);
+                    if bad != bytes && !record {
+                        assert!(!verify(&bad, true).is_empty(), "{metric} {name} {at} {value:#x}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn graphs_that_lie_are_found_out() {
+    let bytes = small(Metric::L2);
+    let degree = 3 * 4;
+    let found = |bad: &[u8], id: &str| {
+        survive(bad);
+        let all = verify(bad, true);
+        assert!(all.iter().any(|f| f.id == id), "{id}: {all:?}");
+    };
+    let graph = |change: &dyn Fn(&mut Vec<u8>)| {
+        rewrite(&bytes, |k, _, content| {
+            if k == KIND_GRAPH {
+                change(content)
+            }
+        })
+    };
+    found(&graph(&|g| g.fill(0)), "vdata.graph");
+    found(&graph(&|g| g.fill(0xFF)), "vdata.unreachable");
+    found(&graph(&|g| g[..4].copy_from_slice(&60u32.to_le_bytes())), "vdata.graph");
+    found(&graph(&|g| g[degree..degree + 4].copy_from_slice(&1u32.to_le_bytes())), "vdata.graph");
+    found(&graph(&|g| g[..4].fill(0xFF)), "vdata.graph");
+    found(&graph(&|g| g.copy_within(0..4, 4)), "vdata.graph");
+    let entries = |v: u32| {
+        rewrite(&bytes, |k, _, content| {
+            if k == KIND_ENTRIES {
+                content.chunks_exact_mut(4).for_each(|e| e.copy_from_slice(&v.to_le_bytes()));
+            }
+        })
+    };
+    found(&entries(60), "vdata.entry");
+    found(&entries(u32::MAX), "vdata.entry");
+    found(&entries(3), "vdata.entry");
+    let twice = rewrite(&bytes, |k, _, content| {
+        if k == KIND_ROW_IDS {
+            content.copy_within(0..8, 8)
+        }
+    });
+    found(&twice, "vdata.row_id_twice");
+    let padding = rewrite(&bytes, |k, _, content| {
+        if k == KIND_CODES {
+            content[31] = 0
+        }
+    });
+    found(&padding, "vdata.code_padding");
+    let nan = rewrite(&bytes, |k, _, content| {
+        if k == KIND_VECTORS {
+            content[..2].copy_from_slice(&[0, 0x7E])
+        }
+    });
+    found(&nan, "vdata.vector");
+    let zero = rewrite(&bytes, |k, _, content| {
+        if k == KIND_META {
+            content[META_ZERO_VECTORS] = 1
+        }
+    });
+    found(&zero, "vdata.zero_vectors");
+}
+
+#[test]
+fn a_graph_that_leads_nowhere_still_answers() {
+    let data = Numbers::new(22).clustered(500, 5, 6);
+    let (bytes, _) = built(&data, RowIds::Ordinal, &options(Metric::L2));
+    let cut = rewrite(&bytes, |k, _, content| {
+        if k == KIND_GRAPH {
+            content.fill(0xFF)
+        }
+    });
+    let ix = Index::open(cut).unwrap();
+    let opts = SearchOptions { ef: Some(1), ..SearchOptions::default() };
+    assert_eq!(ix.search(&[0.0; 5], 3, &opts).unwrap().len(), 3);
+    assert_eq!(ix.search(&[0.0; 5], 500, &opts).unwrap().len(), 500);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_change_with_right_checksums_is_survived(
+        kind in 0usize..9,
+        at in any::<prop::sample::Index>(),
+        new in prop::collection::vec(any::<u8>(), 0..24),
+        len in prop::option::of(0usize..200),
+        metric in 0usize..3,
+    ) {
+        let kinds = [KIND_META, KIND_ROW_IDS, KIND_VECTORS, KIND_NORMS, KIND_MEAN, KIND_CODES, KIND_CODE_PARAMS,
+            KIND_GRAPH, KIND_ENTRIES];
+        let bad = rewrite(&small(METRICS[metric]), |k, flags, content| {
+            if k == kinds[kind] && !content.is_empty() {
+                let at = at.index(content.len());
+                content.iter_mut().skip(at).zip(&new).for_each(|(c, n)| *c = *n);
+                if let Some(len) = len {
+                    content.resize(len, 0xAB);
+                    *flags = len as u32;
+                }
+            }
+        });
+        survive(&bad);
+    }
+
+    #[test]
+    fn random_bytes_are_no_index(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        prop_assert!(!verify(&bytes, true).is_empty());
+        survive(&bytes);
+        prop_assert!(crate::npy::read(&bytes).is_err());
+        let _ = (crate::input::fvecs(&bytes), crate::input::fbin(&bytes));
+        let _ = crate::ndjson::read(&bytes, crate::ndjson::Columns::default());
+        prop_assert!(crate::definition::Definition::decode(&bytes).is_err());
+    }
+}
