@@ -214,7 +214,7 @@ proptest! {
         prop_assert_eq!(ix.search(query, k, &EXACT).unwrap(), brute(&ix, query, k, |_| true));
         // A walk that keeps every row in mind finds every row, since every row can be reached.
         prop_assert_eq!(ix.search(query, data.len(), &ef(1)).unwrap(), brute(&ix, query, data.len(), |_| true));
-        let even = |o: u64| o % 2 == 0;
+        let even = |o: u64| o.is_multiple_of(2);
         let filtered = SearchOptions { ef: Some(1), exact: false, allow: Some(&even) };
         prop_assert_eq!(ix.search(query, 1, &filtered).unwrap().len(), 1);
     }
