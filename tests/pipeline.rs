@@ -78,7 +78,18 @@ fn the_sample_is_built_answered_and_left_alone_the_second_time() {
     // By brute force over the embeddings, and by a walk over the records.
     assert_eq!(
         column(&by_query["nearest"], "package"),
-        ["gwenview", "viewnior", "gpicview", "qiv", "pqiv", "photoqt", "feh", "sxiv", "phototonic", "deepin-image-viewer"]
+        [
+            "gwenview",
+            "viewnior",
+            "gpicview",
+            "qiv",
+            "pqiv",
+            "photoqt",
+            "feh",
+            "sxiv",
+            "phototonic",
+            "deepin-image-viewer"
+        ]
     );
     assert_eq!(by_query["nearest_that_need_png"].len(), 141);
     let libc = &by_query["most_depended_on"][0];
@@ -112,9 +123,15 @@ fn of_two_records_with_one_name_the_last_is_kept() {
     let output = succeed(small(&db).arg("--json"));
     let summary = records(&output).pop().unwrap()["summary"].clone();
     let notes = summary["notes"].to_string();
-    assert!(notes.contains(r#"share a name with a later one and were left out; the last record of a name is kept","value":4"#), "{notes}");
+    assert!(
+        notes.contains(
+            r#"share a name with a later one and were left out; the last record of a name is kept","value":4"#
+        ),
+        "{notes}"
+    );
     let sql = "select version from packages where package in ('linux-doc', 'linux-source') order by package";
-    let rows = succeed(Command::new(env!("CARGO_BIN_EXE_qx")).args(["sql", "-c", sql, "--format", "tsv", "--db"]).arg(&db));
+    let rows =
+        succeed(Command::new(env!("CARGO_BIN_EXE_qx")).args(["sql", "-c", sql, "--format", "tsv", "--db"]).arg(&db));
     assert_eq!(String::from_utf8_lossy(&rows.stdout), "version\n6.1.176-1\n6.1.176-1\n");
 }
 
@@ -177,10 +194,12 @@ fn what_writes_is_refused_and_what_is_missing_is_named() {
     let db = dir.path().join("small.db");
     succeed(&mut small(&db));
     let sql = |text: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_qx")).args(["sql", "-c", text, "--db"]).arg(&db).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_qx")).args(["sql", "-c", text, "--db"]).arg(&db).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    for text in ["delete from packages", "explain delete from packages", "insert into packages select * from packages"] {
+    for text in ["delete from packages", "explain delete from packages", "insert into packages select * from packages"]
+    {
         let (code, message) = sql(text);
         assert_eq!(code, Some(2), "{text}: {message}");
     }

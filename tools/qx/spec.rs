@@ -45,7 +45,12 @@ pub fn run(verb: Verb, cx: &mut Context) -> Result<Status> {
             }
             cx.say(format!(
                 "{}: sound; {} inputs, {} views, {} tables, {} artifacts, {} queries",
-                path.display(), spec.inputs.len(), spec.views.len(), spec.outputs.len(), spec.artifacts.len(), spec.queries.len(),
+                path.display(),
+                spec.inputs.len(),
+                spec.views.len(),
+                spec.outputs.len(),
+                spec.artifacts.len(),
+                spec.queries.len(),
             ));
         }
         Verb::Hash { spec: path } => {

@@ -56,7 +56,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let statements = Session::parse(&text(&args)?)?;
     let output = args.output.as_ref().filter(|p| !is_dash(p));
     if output.is_some() && statements.len() != 1 {
-        return Err(Error::usage("-o takes the rows of exactly one statement").got(format!("{} statements", statements.len())));
+        return Err(
+            Error::usage("-o takes the rows of exactly one statement").got(format!("{} statements", statements.len()))
+        );
     }
     if let Some(path) = output {
         args.target.check_target(path)?;
@@ -98,9 +100,8 @@ fn text(args: &Args) -> Result<String> {
         std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes))
     };
     read.map_err(|e| Error::io("read", e).path(path))?;
-    String::from_utf8(bytes).map_err(|e| {
-        Error::invalid("SQL is UTF-8 text").path(path).offset(e.utf8_error().valid_up_to() as u64)
-    })
+    String::from_utf8(bytes)
+        .map_err(|e| Error::invalid("SQL is UTF-8 text").path(path).offset(e.utf8_error().valid_up_to() as u64))
 }
 
 fn by_extension(path: &Path) -> Option<Format> {

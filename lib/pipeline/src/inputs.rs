@@ -87,7 +87,8 @@ fn matrix(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let mut batches = Vec::new();
     for start in (0..matrix.len()).step_by(BATCH_ROWS) {
         let end = (start + BATCH_ROWS).min(matrix.len());
-        let mut list = ListBuilder::new(Float32Builder::with_capacity((end - start) * matrix.dim())).with_field(Arc::clone(&item));
+        let mut list =
+            ListBuilder::new(Float32Builder::with_capacity((end - start) * matrix.dim())).with_field(Arc::clone(&item));
         for row in start..end {
             list.values().append_slice(&matrix.row(row));
             list.append(true);

@@ -86,13 +86,19 @@ pub async fn run(
     let found = inputs::find(spec, &options.base, &options.inputs, job)?;
     let lineage = Lineage::new(spec, &found)?;
     let steps = steps(spec, &lineage);
-    let notes_closure: BTreeSet<String> = spec.inputs.keys().chain(spec.views.iter().map(|v| &v.name)).cloned().collect();
+    let notes_closure: BTreeSet<String> =
+        spec.inputs.keys().chain(spec.views.iter().map(|v| &v.name)).cloned().collect();
     let notes_fingerprint = lineage.fingerprint(&json!(spec.notes), &notes_closure);
 
     let store = if options.dry_run { Store::open(&root).ok() } else { Some(Store::init(&root)?.0) };
     let Some(store) = store.map(Arc::new) else {
         let record = RunRecord::new(&spec.name, spec.hash());
-        return Ok(Outcome { database: root, built: steps.into_iter().map(|s| s.name).collect(), current: vec![], record });
+        return Ok(Outcome {
+            database: root,
+            built: steps.into_iter().map(|s| s.name).collect(),
+            current: vec![],
+            record,
+        });
     };
     let previous = RunRecord::read(store.root(), &spec.name)?;
     let fresh = |p: &RunRecord| p.notes_fingerprint == notes_fingerprint;
@@ -162,7 +168,8 @@ fn outcome(store: &Store, steps: &[Step<'_>], stale: &BTreeSet<String>, record: 
 }
 
 fn steps<'a>(spec: &'a Spec, lineage: &Lineage<'_>) -> Vec<Step<'a>> {
-    let tables = spec.outputs.iter().map(|o| (format!("table {}", o.table), Work::Table(o), vec![o.from.as_str()], json!(o)));
+    let tables =
+        spec.outputs.iter().map(|o| (format!("table {}", o.table), Work::Table(o), vec![o.from.as_str()], json!(o)));
     let artifacts = spec.artifacts.iter().map(|a| (a.label(), Work::Artifact(a), a.sources(), json!(a)));
     let all = tables.chain(artifacts).map(|(name, work, sources, definition)| {
         let closure = lineage.closure(sources);

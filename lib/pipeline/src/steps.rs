@@ -47,8 +47,8 @@ async fn columns(session: &Session, from: &str, wanted: &[(&str, DataType)], ord
         for (column, (name, t)) in batch.columns().iter().zip(wanted) {
             let wrong = || Error::invalid(format!("column {name} of {from} cannot be read as {t}"));
             let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
-            let array = arrow::compute::cast_with_options(column, t, &options)
-                .map_err(|e| wrong().expected(t).got(e))?;
+            let array =
+                arrow::compute::cast_with_options(column, t, &options).map_err(|e| wrong().expected(t).got(e))?;
             arrays.push((*name, array, true));
         }
         RecordBatch::try_from_iter_with_nullable(arrays).map_err(engine)
@@ -90,7 +90,9 @@ impl Bench<'_> {
         qx_store::publish_manifest(&dir, &key, &def, &table, lsn)?;
         def.origin = Some(self.origin.clone());
         self.writer.define(vec![Define::Table { name: key, def }])?;
-        Ok(json!({"rows": snapshot.rows, "bytes": snapshot.bytes, "files": snapshot.files, "delta_version": snapshot.version}))
+        Ok(
+            json!({"rows": snapshot.rows, "bytes": snapshot.bytes, "files": snapshot.files, "delta_version": snapshot.version}),
+        )
     }
 
     pub(crate) async fn artifact(&mut self, artifact: &Artifact) -> Result<Value> {
@@ -120,7 +122,9 @@ impl Bench<'_> {
             let (labels, keys) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
             let ids = batch.column(2).as_primitive::<UInt64Type>().values();
             let rows = labels.iter().zip(keys.iter()).zip(ids);
-            nodes.extend(rows.map(|((l, k), id)| (l.unwrap_or_default().to_owned(), k.unwrap_or_default().to_owned(), *id)));
+            nodes.extend(
+                rows.map(|((l, k), id)| (l.unwrap_or_default().to_owned(), k.unwrap_or_default().to_owned(), *id)),
+            );
         }
         Ok(nodes)
     }
@@ -136,7 +140,9 @@ impl Bench<'_> {
         let summary = qx_io::publish(&path, Publish::Replace, |out| builder.finish(out))?;
         let def = DictionaryDef { uuid: summary.uuid, origin: Some(self.origin.clone()) };
         self.writer.define(vec![Define::Dictionary { name: name.key(), def }])?;
-        Ok(json!({"entries": summary.entries, "bytes": summary.bytes, "replaced": summary.replaced, "uuid": summary.uuid}))
+        Ok(
+            json!({"entries": summary.entries, "bytes": summary.bytes, "replaced": summary.replaced, "uuid": summary.uuid}),
+        )
     }
 
     async fn graph(
@@ -190,9 +196,12 @@ impl Bench<'_> {
                 };
                 let wanted = *dim.get_or_insert(vector.len());
                 if vector.len() != wanted {
-                    return Err(Error::invalid(format!("{from}: the vector of row {} has another dimension", keys.value(row)))
-                        .expected(wanted)
-                        .got(vector.len()));
+                    return Err(Error::invalid(format!(
+                        "{from}: the vector of row {} has another dimension",
+                        keys.value(row)
+                    ))
+                    .expected(wanted)
+                    .got(vector.len()));
                 }
                 values.extend_from_slice(vector.as_primitive::<Float32Type>().values());
                 // Signed keys keep their bits.

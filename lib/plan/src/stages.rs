@@ -50,7 +50,11 @@ impl Stages {
         let stages = vec![
             stage("P0", "logical plan, as written", plan.display_indent().to_string()),
             stage("P1", "logical plan, optimized", optimized.display_indent().to_string()),
-            stage("P2", "physical plan", displayable(physical.as_ref()).indent(false).to_string().trim_end().to_owned()),
+            stage(
+                "P2",
+                "physical plan",
+                displayable(physical.as_ref()).indent(false).to_string().trim_end().to_owned(),
+            ),
         ];
         Ok(Stages { v: 1, statement, summary: Summary::of(&optimized), stages })
     }

@@ -142,11 +142,10 @@ fn place(factor: &mut TableFactor) -> Result<()> {
         }
     }
     if let Some(missing) = signature.parameters[..signature.required].iter().zip(&slots).find(|(_, s)| s.is_none()) {
-        return Err(Error::usage(format!("{} needs the argument {}", signature.name, missing.0)).expected(signature.to_string()));
+        return Err(Error::usage(format!("{} needs the argument {}", signature.name, missing.0))
+            .expected(signature.to_string()));
     }
-    args.args = slots
-        .into_iter()
-        .map(|s| FunctionArg::Unnamed(FunctionArgExpr::Expr(s.unwrap_or_else(null))))
-        .collect();
+    args.args =
+        slots.into_iter().map(|s| FunctionArg::Unnamed(FunctionArgExpr::Expr(s.unwrap_or_else(null)))).collect();
     Ok(())
 }

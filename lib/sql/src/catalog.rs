@@ -111,7 +111,8 @@ impl SchemaProvider for Tables {
             None => {
                 // Defined and never written: the columns are known, the rows are none.
                 let field = |c: &qx_store::catalog::Column| {
-                    let data_type = c.data_type.parse().map_err(|e| Error::invalid(format!("column {}: {e}", c.name)))?;
+                    let data_type =
+                        c.data_type.parse().map_err(|e| Error::invalid(format!("column {}: {e}", c.name)))?;
                     Ok(Field::new(&c.name, data_type, c.nullable))
                 };
                 let fields = def.columns.iter().map(field).collect::<Result<Vec<_>, Error>>().map_err(to_engine)?;

@@ -35,7 +35,12 @@ pub(crate) fn rewrite(sql: &mut Sql) {
                 let key_name = Ident::with_quote('"', key.value.clone());
                 let parts = [(*db).clone(), Ident::new(KV_SCHEMA), Ident::with_quote('"', joined)];
                 *name = ObjectName(parts.into_iter().map(ObjectNamePart::Identifier).collect());
-                alias.get_or_insert_with(|| TableAlias { explicit: true, name: key_name, columns: Vec::new(), at: None });
+                alias.get_or_insert_with(|| TableAlias {
+                    explicit: true,
+                    name: key_name,
+                    columns: Vec::new(),
+                    at: None,
+                });
             }
             ControlFlow::Continue(())
         }

@@ -141,7 +141,9 @@ impl Session {
         let answer = self.run(Statement::Statement(Box::new(Sql::Query(Box::new(query))))).await?;
         let shape = || {
             let got = format!("{} rows of {} columns", answer.rows(), answer.schema.fields().len());
-            Error::usage(format!("a subquery as an argument gives one value: {text}")).expected("one row, one column").got(got)
+            Error::usage(format!("a subquery as an argument gives one value: {text}"))
+                .expected("one row, one column")
+                .got(got)
         };
         if answer.rows() != 1 || answer.schema.fields().len() != 1 {
             return Err(shape());

@@ -232,7 +232,8 @@ fn is_temporary(name: &std::ffi::OsStr) -> bool {
 
 fn decode_define(json: &[u8], lsn: u64) -> Result<Define> {
     serde_json::from_slice(json).map_err(|e| {
-        Error::unsupported(format!("the log holds a definition that this build does not read: {e}")).got(format!("lsn {lsn}"))
+        Error::unsupported(format!("the log holds a definition that this build does not read: {e}"))
+            .got(format!("lsn {lsn}"))
     })
 }
 
@@ -271,7 +272,10 @@ impl Writer {
     /// Those of the log.
     pub fn define(&mut self, defines: Vec<Define>) -> Result<u64> {
         let encode = |d: &Define| serde_json::to_vec(d).map(|json| Op::Define { json });
-        let ops: Vec<Op> = defines.iter().map(encode).collect::<Result<_, _>>()
+        let ops: Vec<Op> = defines
+            .iter()
+            .map(encode)
+            .collect::<Result<_, _>>()
             .map_err(|e| Error::usage(format!("a definition that cannot be written: {e}")))?;
         let ack = self.log.commit(&ops)?;
         for define in defines {

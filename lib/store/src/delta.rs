@@ -86,12 +86,7 @@ pub async fn transaction(table: &DeltaTable, dir: &Path, app: Uuid) -> Result<Op
 ///
 /// # Errors
 /// `Engine`: the query failed, or the commit did.
-pub async fn replace(
-    dir: &Path,
-    plan: LogicalPlan,
-    app: Uuid,
-    lsn: u64,
-) -> Result<(DeltaTable, Snapshot)> {
+pub async fn replace(dir: &Path, plan: LogicalPlan, app: Uuid, lsn: u64) -> Result<(DeltaTable, Snapshot)> {
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
     let existing = load(dir).await?;
     if let Some(table) = &existing
@@ -102,7 +97,9 @@ pub async fn replace(
     }
     let version = i64::try_from(lsn).map_err(|_| Error::limit("log sequence number", i64::MAX as u64, lsn))?;
     let state = match &existing {
-        Some(table) => Some(table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?.snapshot().clone()),
+        Some(table) => {
+            Some(table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?.snapshot().clone())
+        }
         None => None,
     };
     let log_store = match existing {

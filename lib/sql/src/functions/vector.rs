@@ -44,14 +44,18 @@ impl Search {
         let exact = match args.optional_string("engine")?.as_deref() {
             None | Some("ann") => false,
             Some("exact") => true,
-            Some(other) => return Err(Error::usage("vector_search: argument engine").expected("ann or exact").got(other)),
+            Some(other) => {
+                return Err(Error::usage("vector_search: argument engine").expected("ann or exact").got(other));
+            }
         };
         let query = args.vector("qvec")?;
         let k = args.count("k")?;
         let ef = args.optional_count("ef_search")?;
         let index = self.0.store.vector_index(&name)?;
         let options = SearchOptions { ef: ef.map(clamp), exact, ..SearchOptions::default() };
-        let hits = index.search(&query, clamp(k), &options).map_err(|e| Error::new(e.kind(), format!("vector_search: {e}")))?;
+        let hits = index
+            .search(&query, clamp(k), &options)
+            .map_err(|e| Error::new(e.kind(), format!("vector_search: {e}")))?;
         let schema = Schema::new(vec![
             Field::new("row_id", DataType::UInt64, false),
             Field::new("score", DataType::Float32, false),

@@ -1,0 +1,81 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_jsonframe_global_optspecs
+    string join \n json q/quiet v/verbose color= generate= h/help V/version
+end
+
+function __fish_jsonframe_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_jsonframe_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_jsonframe_using_subcommand
+    set -l cmd (__fish_jsonframe_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
+always\t''
+never\t''"
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -l generate -d 'Print a man page or a completion script and exit' -r -f -a "man\t''
+bash\t''
+zsh\t''
+fish\t''"
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -s V -l version -d 'Print version'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -f -a "convert" -d 'Convert JSON to Parquet, Arrow, CSV or NDJSON'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -f -a "schema" -d 'Print the schema of JSON, with counts per field'
+complete -c jsonframe -n "__fish_jsonframe_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l type -d 'Give a field\'s type rather than find it; repeat for more. PATH is as `schema` prints it: a.b, a[].b, "odd.key". TYPE is bool, int64, uint64, float64, decimal(P,S), utf8, date, timestamp, json or list<...>' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s o -l output -d 'Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl); `-` is stdout' -r -F
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l format -d 'Write this format, whatever the extension' -r -f -a "parquet\t''
+arrow\t'Arrow IPC file'
+arrows\t'Arrow IPC stream'
+csv\t''
+ndjson\t''
+table\t'The first rows, for people'"
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l sample -d 'How many records of each input fix the types, or `all`' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l drift -d 'What becomes of a later value that does not fit its column\'s type' -r -f -a "widen\t'The column\'s type becomes one that holds every value (the default, unless an input is a pipe)'
+rescue\t'The value is kept as JSON in the column `_rescued` (the default for a pipe)'
+null\t'The value becomes null, and is counted'
+error\t'Stop at the first such value'"
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l rejects -d 'Put records that are not JSON here, as NDJSON with place and reason, and go on after their line. Inside an array only records with a key twice can be set aside' -r -F
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l max-rejects -d 'Stop when there are more bad records than this' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
+always\t''
+never\t''"
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l force -d 'Replace the target if it is already there'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l dry-run -d 'Do everything but write: same checks, same report'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l type -d 'Give a field\'s type rather than find it; repeat for more. PATH is as `schema` prints it: a.b, a[].b, "odd.key". TYPE is bool, int64, uint64, float64, decimal(P,S), utf8, date, timestamp, json or list<...>' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l sample -d 'How many records of each input to look at, or `all`' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l format -d 'Print it in this form' -r -f -a "table\t''
+json\t''
+sql\t'A CREATE TABLE statement'"
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l name -d 'The table\'s name in SQL (default: the first input\'s)' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
+always\t''
+never\t''"
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand help; and not __fish_seen_subcommand_from convert schema help" -f -a "convert" -d 'Convert JSON to Parquet, Arrow, CSV or NDJSON'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand help; and not __fish_seen_subcommand_from convert schema help" -f -a "schema" -d 'Print the schema of JSON, with counts per field'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand help; and not __fish_seen_subcommand_from convert schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
