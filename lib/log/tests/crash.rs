@@ -98,7 +98,7 @@ fn crash_everywhere(policy: SyncPolicy, seed: u64, close: bool) {
     promises.extend(run(&model, policy, seed + 1, 25, 15, close));
     for step in 0..=model.steps() {
         for crash in
-            [Crash::Lost, Crash::Kept, Crash::Torn(seed + step as u64), Crash::Torn(seed ^ 0xABCD + step as u64)]
+            [Crash::Lost, Crash::Kept, Crash::Torn(seed + step as u64), Crash::Torn(seed ^ (0xABCD + step as u64))]
         {
             let case = format!("{policy:?} seed {seed} step {step} {crash:?}");
             let after = model.crash(step, crash);
