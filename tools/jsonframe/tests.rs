@@ -82,7 +82,7 @@ fn a_conversion_reports_what_it_did() {
     assert_eq!((done.code, done.out.as_str()), (0, ""));
     assert_eq!(
         done.err,
-        "a.csv (csv): 2 rows from 27 bytes of JSON, 2 columns\n\
+        "a.csv (csv): 2 rows from 26 bytes of JSON, 2 columns\n\
          coerced: a: 1 int64 to float64, first in a.ndjson line 1 byte 5\n"
     );
     assert_eq!(fs::read_to_string(dir.path().join("a.csv")).unwrap(), "a,b\n1.0,\n2.5,x\n");

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Decimal128Array, Decimal256Array, ListArray, PrimitiveArray,
-    StringArray, StructArray,
+    StructArray,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Field, Fields, Float64Type, Int64Type, TimestampMicrosecondType,
     UInt64Type, i256,
 };
 use arrow::error::ArrowError;
 
-use crate::json::{self, Kind, Tape};
-use crate::number::{self, Int};
+use crate::fit::{decimal, float64, int64, uint64};
+use crate::json::{Kind, Tape};
+use crate::number;
 use crate::path::push_name;
 use crate::report::{Became, Spot, Tally, tally};
 use crate::shape::Seen;
+use crate::text::{Text, Validity, offsets};
 use crate::time;
 use crate::types::Type;
 
@@ -59,15 +61,15 @@ pub(crate) struct Row<'a> {
 type Appended = Result<(), Box<Misfit>>;
 
 impl Row<'_> {
-    fn text(&self, index: usize) -> std::borrow::Cow<'_, [u8]> {
+    pub(crate) fn text(&self, index: usize) -> std::borrow::Cow<'_, [u8]> {
         self.tape.text(self.raw, self.tape.node(index))
     }
 
-    fn raw_of(&self, index: usize) -> &[u8] {
+    pub(crate) fn raw_of(&self, index: usize) -> &[u8] {
         self.tape.raw(self.raw, self.tape.node(index))
     }
 
-    fn is_empty_object(&self, index: usize) -> bool {
+    pub(crate) fn is_empty_object(&self, index: usize) -> bool {
         let node = self.tape.node(index);
         node.kind == Kind::Object && node.next as usize == index + 1
     }
@@ -79,37 +81,6 @@ impl Row<'_> {
     fn spot_of(&self, index: usize) -> Spot {
         self.spot.inside(self.raw, self.tape.node(index).start as usize)
     }
-}
-
-/// Validity bits that cost little while everything is valid.
-#[derive(Debug)]
-struct Validity {
-    bits: BooleanBufferBuilder,
-    nulls: usize,
-}
-
-impl Validity {
-    fn new() -> Self {
-        Validity { bits: BooleanBufferBuilder::new(0), nulls: 0 }
-    }
-
-    fn push(&mut self, valid: bool) {
-        self.nulls += usize::from(!valid);
-        self.bits.append(valid);
-    }
-
-    fn finish(&mut self) -> (usize, Option<NullBuffer>) {
-        let nulls = std::mem::take(&mut self.nulls);
-        let bits = self.bits.finish();
-        (bits.len(), (nulls > 0).then(|| NullBuffer::new(bits)))
-    }
-}
-
-/// Text values end to end.
-#[derive(Debug, Default)]
-struct Text {
-    bytes: Vec<u8>,
-    ends: Vec<i32>,
 }
 
 #[derive(Debug)]
@@ -472,65 +443,6 @@ fn push<T>(values: &mut Vec<T>, value: Option<T>) -> bool {
     }
 }
 
-/// The text of a number; under a hint also of a number in quotes.
-fn digits<'a>(row: &'a Row<'_>, index: usize, hinted: bool) -> Option<&'a [u8]> {
-    let node = row.tape.node(index);
-    match node.kind {
-        Kind::Int | Kind::Float => Some(row.raw_of(index)),
-        Kind::String if hinted && !node.escaped => Some(json::content(row.raw, node)).filter(|t| json::is_number(t)),
-        _ => None,
-    }
-}
-
-fn int64(row: &Row<'_>, index: usize, hinted: bool) -> Option<i64> {
-    let text = digits(row, index, hinted)?;
-    if row.tape.node(index).kind == Kind::Int {
-        return match number::int(text) {
-            Int::I64(v) => Some(v),
-            _ => None,
-        };
-    }
-    // `1.0` and `"1"` are this integer, for those who ask for one.
-    if hinted { number::decimal128(text, 38, 0)?.try_into().ok() } else { None }
-}
-
-fn uint64(row: &Row<'_>, index: usize, hinted: bool) -> Option<u64> {
-    let text = digits(row, index, hinted)?;
-    if row.tape.node(index).kind == Kind::Int {
-        return match number::int(text) {
-            Int::I64(v) => v.try_into().ok(),
-            Int::U64(v) => Some(v),
-            _ => None,
-        };
-    }
-    if hinted { number::decimal128(text, 38, 0)?.try_into().ok() } else { None }
-}
-
-fn float64(row: &Row<'_>, index: usize, hinted: bool) -> Option<f64> {
-    let text = digits(row, index, hinted)?;
-    let exact = match row.tape.node(index).kind {
-        Kind::Int => number::int_as_f64(text),
-        _ => number::float(text),
-    };
-    // Whoever asks for float64 takes the nearest one; it is counted.
-    let nearest = || std::str::from_utf8(text).ok()?.parse::<f64>().ok().filter(|v| v.is_finite());
-    if hinted { exact.or_else(nearest) } else { exact }
-}
-
-fn decimal<T>(
-    row: &Row<'_>,
-    index: usize,
-    kind: &Type,
-    hinted: bool,
-    parse: fn(&[u8], u8, i8) -> Option<T>,
-) -> Option<T> {
-    let Type::Decimal { precision, scale } = kind else { return None };
-    if row.tape.node(index).kind != Kind::Int && !hinted {
-        return None;
-    }
-    parse(digits(row, index, hinted)?, *precision, *scale)
-}
-
 fn append_list(ends: &mut Vec<i32>, item: &mut Column, row: &mut Row<'_>, index: usize) -> Appended {
     let end = row.tape.node(index).next as usize;
     let (mut at, mut count) = (index + 1, ends.last().copied().unwrap_or(0));
@@ -543,81 +455,6 @@ fn append_list(ends: &mut Vec<i32>, item: &mut Column, row: &mut Row<'_>, index:
     Ok(())
 }
 
-impl Text {
-    fn end(&mut self) {
-        // Batches are bounded by bytes far below 2 GiB.
-        self.ends.push(self.bytes.len() as i32);
-    }
-
-    fn append(&mut self, row: &Row<'_>, index: usize, kind: &Type, hinted: bool) -> bool {
-        let string = row.tape.node(index).kind == Kind::String;
-        match kind {
-            Type::Utf8 if string => self.string(row, index),
-            Type::Undecided if string && row.policy != Policy::Widen => self.string(row, index),
-            Type::Utf8 if hinted => json::minify(row.raw_of(index), &mut self.bytes),
-            Type::Json => json::minify(row.raw_of(index), &mut self.bytes),
-            Type::EmptyObject if row.policy != Policy::Widen || row.is_empty_object(index) => {
-                json::minify(row.raw_of(index), &mut self.bytes);
-            }
-            _ => return false,
-        }
-        self.end();
-        true
-    }
-
-    fn string(&mut self, row: &Row<'_>, index: usize) {
-        let node = row.tape.node(index);
-        let content = json::content(row.raw, node);
-        if node.escaped {
-            json::unescape_into(content, &mut self.bytes);
-        } else {
-            self.bytes.extend_from_slice(content);
-        }
-    }
-
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        let ends = offsets(std::mem::take(&mut self.ends));
-        StringArray::try_new(ends, Buffer::from_vec(std::mem::take(&mut self.bytes)), nulls)
-    }
-}
-
-/// Ends of values as Arrow's offsets, which begin with 0.
-fn offsets(mut ends: Vec<i32>) -> OffsetBuffer<i32> {
-    ends.insert(0, 0);
-    OffsetBuffer::new(ScalarBuffer::from(ends))
-}
-
 fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<T::Native>, nulls: Option<NullBuffer>) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
-}
-
-/// `_rescued`: one JSON object a row, from JSON pointers to the values set aside.
-#[derive(Debug, Default)]
-pub(crate) struct Rescued {
-    text: Text,
-    valid: Option<Validity>,
-    pub(crate) count: u64,
-}
-
-impl Rescued {
-    pub(crate) fn append(&mut self, row: &Row<'_>) {
-        let valid = self.valid.get_or_insert_with(Validity::new);
-        valid.push(!row.rescued.is_empty());
-        for (i, &node) in row.rescued.iter().enumerate() {
-            self.text.bytes.push(if i == 0 { b'{' } else { b',' });
-            json::write_string(&row.tape.pointer(row.raw, node), &mut self.text.bytes);
-            self.text.bytes.push(b':');
-            json::minify(row.raw_of(node), &mut self.text.bytes);
-        }
-        if !row.rescued.is_empty() {
-            self.text.bytes.push(b'}');
-            self.count += row.rescued.len() as u64;
-        }
-        self.text.end();
-    }
-
-    pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = self.valid.take().and_then(|mut v| v.finish().1);
-        Ok(Arc::new(self.text.finish(nulls)?))
-    }
 }

@@ -7,12 +7,13 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use qx_formats::Result;
 
 use crate::Sink;
-use crate::column::{Misfit, Policy, Record, Rescued, Row};
+use crate::column::{Misfit, Policy, Record, Row};
 use crate::json::{Kind, Tape};
 use crate::options::Options;
 use crate::read::arrow_error;
 use crate::report::{Became, Coercion, Place, Report, Spot};
 use crate::shape::{Seen, VALUE};
+use crate::text::Rescued;
 use crate::types::Type;
 
 /// Rows under construction.

@@ -14,6 +14,7 @@
 //!   number.
 
 mod column;
+mod fit;
 mod frame;
 pub mod json;
 mod number;
@@ -25,6 +26,7 @@ mod report;
 mod shape;
 mod source;
 mod stats;
+mod text;
 mod time;
 mod types;
 mod value;
