@@ -1,4 +1,4 @@
-//! Every command in `docs/getting-started.md` is run, and prints what the document says.
+//! Every command in `docs/getting-started.md` and in the tour of `README.md` is run, and prints what the document says.
 //!
 //! A `console` block holds commands after `$ ` (continued on lines that start with `> `), each followed by what it
 //! prints. Commands run one after another in one empty folder, beside a link to `fixtures/`, with the built tools
@@ -16,8 +16,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-const DOCUMENT: &str = "docs/getting-started.md";
 
 /// One command with what it is said to print.
 #[derive(Debug, PartialEq)]
@@ -130,21 +128,19 @@ fn run(step: &Step, folder: &Path, path: &OsString) -> (bool, Vec<String>) {
     (done.status.success(), text.lines().map(|l| l.trim_end().to_owned()).collect())
 }
 
-#[test]
-fn every_command_prints_what_the_document_says() {
-    let document = fs::read_to_string(bins::root().join(DOCUMENT)).unwrap();
+/// Runs a document's commands in an empty folder, and compares or blesses what they print.
+fn check(name: &str) {
+    let document = fs::read_to_string(bins::root().join(name)).unwrap();
     let mut parts = parse(&document, cfg!(feature = "engine"));
-    assert_eq!(print(&parts), document, "{DOCUMENT} must end in a newline and hold no stray carriage returns");
+    assert_eq!(print(&parts), document, "{name} must end in a newline and hold no stray carriage returns");
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(bins::root().join("fixtures"), folder.path().join("fixtures")).unwrap();
     let path = path_with_tools();
     let mut failures = Vec::new();
-    let mut steps = 0;
     for part in &mut parts {
         let Part::Step(step) = part else { continue };
-        steps += 1;
         let (ok, got) = run(step, folder.path(), &path);
-        let place = format!("{DOCUMENT}:{}: $ {}", step.line, step.command);
+        let place = format!("{name}:{}: $ {}", step.line, step.command);
         if !ok {
             failures.push(format!("{place}\n  did not exit with 0; it printed:\n{}", got.join("\n")));
             break;
@@ -156,10 +152,19 @@ fn every_command_prints_what_the_document_says() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    assert!(steps > 0, "{DOCUMENT} holds no command");
     if bins::bless() {
-        fs::write(bins::root().join(DOCUMENT), print(&parts)).unwrap();
+        fs::write(bins::root().join(name), print(&parts)).unwrap();
     }
+}
+
+#[test]
+fn getting_started_shows_what_its_commands_print() {
+    check("docs/getting-started.md");
+}
+
+#[test]
+fn the_readme_shows_what_its_commands_print() {
+    check("README.md");
 }
 
 #[test]
