@@ -1,7 +1,7 @@
 //! The database as the engine sees it: a catalog whose tables are opened when a statement names them, not before.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Field, Schema};
@@ -54,6 +54,9 @@ impl CatalogProvider for Database {
     }
 }
 
+/// Relations by name.
+type Relations = HashMap<String, Arc<dyn TableProvider>>;
+
 /// The tables of one schema, and the relations that live as long as the session.
 #[derive(Debug)]
 struct Tables {
@@ -61,11 +64,11 @@ struct Tables {
     store: Arc<Store>,
     catalog: Arc<Catalog>,
     state: SessionState,
-    temporary: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
+    temporary: Mutex<Relations>,
 }
 
 impl Tables {
-    fn temporary(&self) -> Result<std::sync::MutexGuard<'_, HashMap<String, Arc<dyn TableProvider>>>, DataFusionError> {
+    fn temporary(&self) -> Result<MutexGuard<'_, Relations>, DataFusionError> {
         self.temporary.lock().or_else(|_| exec_err!("a thread died while it changed the session's relations"))
     }
 

@@ -212,7 +212,7 @@ impl Store {
     pub fn writer(&self, wait: Duration) -> Result<Writer> {
         let lock = Lock::acquire(&self.root.join("LOCK"), wait)?;
         make_dir(&self.layout.wal())?;
-        let (log, report) = Log::open(&self.layout.wal(), Options::default())?;
+        let (log, report) = Log::open(self.layout.wal(), Options::default())?;
         if report.dropped_bytes > 0 {
             tracing::warn!(
                 target: "qx::store", path = %self.layout.wal().display(), bytes = report.dropped_bytes,
