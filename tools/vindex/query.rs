@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
 
 use qx_cli::Context;
-use qx_formats::{Error, Result};
+use qx_formats::{Error, Kind, Result};
 use qx_vector::ndjson::{self, Columns};
 use qx_vector::{literal, npy};
 
@@ -53,11 +53,16 @@ fn file(
         batch.push(query);
         if batch.len() == BATCH {
             cx.cancel.check()?;
-            answer(cx, &batch).map_err(|e| e.path(path))?;
+            answer(cx, &batch).map_err(|e| of(path, e))?;
             batch.clear();
         }
     }
-    if batch.is_empty() { Ok(()) } else { answer(cx, &batch).map_err(|e| e.path(path)) }
+    if batch.is_empty() { Ok(()) } else { answer(cx, &batch).map_err(|e| of(path, e)) }
+}
+
+/// A refused query gets the path that it came from; what went wrong with the answer does not.
+fn of(path: &Path, e: Error) -> Error {
+    if e.kind() == Kind::Invalid { e.path(path) } else { e }
 }
 
 /// One query a line, answered as soon as it is there; or a whole npy file.
@@ -88,6 +93,9 @@ fn stream(
         }
         if !line.trim_ascii().is_empty() {
             let place = |e: Error| {
+                if e.kind() != Kind::Invalid {
+                    return e;
+                }
                 let mut out = Error::new(e.kind(), format!("line {number}: {}", e.message())).path("-").offset(offset);
                 if let Some(v) = e.get_expected() {
                     out = out.expected(v);

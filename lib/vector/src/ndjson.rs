@@ -24,6 +24,8 @@ pub struct Vectors {
     ids: Vec<Id>,
     /// Empty lines, which are passed over.
     pub blank_lines: u64,
+    /// Lines that have the field which was named.
+    named: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -101,7 +103,12 @@ pub fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
         }
         offset += line.len() as u64;
     }
-    Ok(all)
+    match columns.vector {
+        Some(name) if all.named == 0 && all.rows() > 0 => {
+            Err(Error::invalid(format!("no line has a field {name:?}")).hint("name the field that holds the vector"))
+        }
+        _ => Ok(all),
+    }
 }
 
 /// Reads one line that stands alone: an array, an object, or a vector in another way of writing.
@@ -136,7 +143,7 @@ fn place(e: &Error, line: usize, offset: u64) -> Error {
 impl Vectors {
     fn push(&mut self, line: &[u8], columns: Columns<'_>) -> Result<()> {
         let mut fields = Vec::new();
-        let mut row = Row { columns, data: &mut self.data, id: None, found: false, lists: &mut fields };
+        let mut row = Row { columns, data: &mut self.data, id: None, found: false, named: false, lists: &mut fields };
         let mut de = serde_json::Deserializer::from_slice(line);
         let read = row.deserialize(&mut de).and_then(|()| de.end());
         read.map_err(|e| {
@@ -144,7 +151,8 @@ impl Vectors {
             let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(m, _)| m);
             Error::invalid(message).offset(e.column().saturating_sub(1) as u64)
         })?;
-        let Row { id, found, .. } = row;
+        let Row { id, found, named, .. } = row;
+        self.named += u64::from(named);
         if !found && columns.vector.is_none() {
             let message = "the line is an object and no column was named";
             return Err(Error::invalid(message).hint(match fields.as_slice() {
@@ -169,6 +177,8 @@ struct Row<'a> {
     id: Option<Id>,
     /// A bare array was read, or an object in which a vector was looked for.
     found: bool,
+    /// The field that was named is there.
+    named: bool,
     /// Names of fields that might hold the vector, when none was named.
     lists: &'a mut Vec<String>,
 }
@@ -206,6 +216,7 @@ impl<'de> Visitor<'de> for &mut Row<'_> {
             if self.columns.vector == Some(name.as_str()) {
                 // The last of two fields of one name counts, as in most readers.
                 self.data.truncate(start);
+                self.named = true;
                 map.next_value_seed(Value { data: self.data })?;
             } else if self.columns.id == Some(name.as_str()) {
                 self.id = map.next_value_seed(IdValue)?;
@@ -351,6 +362,8 @@ mod tests {
             let e = read(text.as_bytes(), COLUMNS).unwrap_err();
             assert!(e.message().contains(want), "{text}: {e}");
         }
+        let e = read(b"{\"id\":1}\n{\"id\":2}\n", COLUMNS).unwrap_err();
+        assert!(e.message().contains("no line has a field \"v\""), "{e}");
         let e = read(b"{\"a\":[1],\"b\":2}", Columns::default()).unwrap_err();
         assert!(e.get_hint().is_some_and(|h| h.contains("--column a")));
     }
