@@ -133,7 +133,8 @@ fn check(name: &str) {
     let document = fs::read_to_string(bins::root().join(name)).unwrap();
     let mut parts = parse(&document, cfg!(feature = "engine"));
     assert_eq!(print(&parts), document, "{name} must end in a newline and hold no stray carriage returns");
-    let folder = tempfile::tempdir().unwrap();
+    // Beside the build, since the folder for temporary files may be small.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     std::os::unix::fs::symlink(bins::root().join("fixtures"), folder.path().join("fixtures")).unwrap();
     let path = path_with_tools();
     let mut failures = Vec::new();
