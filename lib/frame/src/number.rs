@@ -82,8 +82,15 @@ pub(crate) fn float(raw: &[u8]) -> Option<f64> {
         return None;
     }
     let written = format!("{:.*e}", digits.len().saturating_sub(1), value.abs());
-    let again: Vec<u8> = written.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).collect();
-    (trim_zeros(&again) == digits).then_some(value)
+    // Where the value lies half-way between two texts of that length, its shortest form may be the other one.
+    let shortest = format!("{:e}", value.abs());
+    let same = |text: &str| trim_zeros(&significand(text)) == digits;
+    (same(&written) || same(&shortest)).then_some(value)
+}
+
+/// The digits before the exponent.
+fn significand(text: &str) -> Vec<u8> {
+    text.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).collect()
 }
 
 fn trim_zeros(digits: &[u8]) -> &[u8] {
@@ -156,8 +163,19 @@ mod tests {
 
     #[test]
     fn a_float_is_taken_only_when_no_digit_is_lost() {
-        for good in ["0.1", "-2.5e3", "0.30000000000000004", "1e308", "0.0", "-0.0", "0e999", "5e-324", "1.50", "1e23"]
-        {
+        for good in [
+            "0.1",
+            "-2.5e3",
+            "0.30000000000000004",
+            "1e308",
+            "0.0",
+            "-0.0",
+            "0e999",
+            "5e-324",
+            "1.50",
+            "1e23",
+            "34030718989077.813",
+        ] {
             assert!(float(good.as_bytes()).is_some(), "{good}");
         }
         for bad in ["9007199254740993.0", "3.14159265358979323846", "1e400", "1e-400", "0.10000000000000001e-310"] {

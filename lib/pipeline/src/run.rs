@@ -115,11 +115,7 @@ pub async fn run(
     let mut writer = store.writer(options.wait)?;
     // Another run may have done the work while this one waited for the lock.
     let stale = self::stale(&store, &steps, &found)?;
-    let needed = if previous.as_ref().is_some_and(fresh) {
-        steps.iter().filter(|s| stale.contains(&s.name)).flat_map(|s| s.closure.iter().cloned()).collect()
-    } else {
-        notes_closure
-    };
+    let needed = if previous.as_ref().is_some_and(fresh) { closure_of(&steps, &stale) } else { notes_closure };
     let session = workbench(&store, spec, &found, &needed, job).await?;
     let mut record = RunRecord::new(&spec.name, spec.hash());
     record.inputs = found.iter().map(|(n, f)| (n.clone(), f.hash.clone())).collect();
@@ -146,6 +142,10 @@ pub async fn run(
     let outcome = outcome(&store, &steps, &stale, record);
     answer(&store, spec, &outcome, job, tell).await?;
     Ok(outcome)
+}
+
+fn closure_of(steps: &[Step<'_>], wanted: &BTreeSet<String>) -> BTreeSet<String> {
+    steps.iter().filter(|s| wanted.contains(&s.name)).flat_map(|s| s.closure.iter().cloned()).collect()
 }
 
 fn during(e: Error, step: &str) -> Error {

@@ -53,9 +53,11 @@ impl Search {
         let ef = args.optional_count("ef_search")?;
         let index = self.0.store.vector_index(&name)?;
         let options = SearchOptions { ef: ef.map(clamp), exact, ..SearchOptions::default() };
-        let hits = index
-            .search(&query, clamp(k), &options)
-            .map_err(|e| Error::new(e.kind(), format!("vector_search: {e}")))?;
+        let hits = index.search(&query, clamp(k), &options).map_err(|e| {
+            // The index is sound; what does not fit it is the query.
+            let kind = if e.kind() == Kind::Invalid { Kind::Usage } else { e.kind() };
+            Error::new(kind, format!("vector_search: {e}"))
+        })?;
         let schema = Schema::new(vec![
             Field::new("row_id", DataType::UInt64, false),
             Field::new("score", DataType::Float32, false),
