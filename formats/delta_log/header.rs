@@ -27,6 +27,8 @@ pub struct SegmentHeader {
     /// What was durable when the segment was made.
     pub watermark: u64,
     pub cut: Option<CutPoint>,
+    /// Feature bits that allow a build that does not know them only to read; this one knows none.
+    pub features_ro: u64,
 }
 
 pub(crate) fn u16_at(b: &[u8], at: usize) -> u16 {
@@ -61,6 +63,7 @@ impl SegmentHeader {
         put(OFF_UUID, self.uuid.as_bytes());
         let cut = self.cut.unwrap_or(CutPoint { segment: 0, offset: 0 });
         for (at, v) in [
+            (OFF_FEATURES_RO, self.features_ro),
             (OFF_SEGMENT, self.segment),
             (OFF_BASE_LSN, self.base_lsn),
             (OFF_BASE_TXN, self.base_txn),
@@ -148,6 +151,7 @@ impl SegmentHeader {
             created_us: u64_at(h, OFF_CREATED),
             watermark: u64_at(h, OFF_WATERMARK),
             cut,
+            features_ro: u64_at(h, OFF_FEATURES_RO),
         })
     }
 
@@ -155,14 +159,13 @@ impl SegmentHeader {
     ///
     /// # Errors
     /// `Unsupported`.
-    pub fn check_writable(bytes: &[u8]) -> Result<()> {
-        let ro = u64_at(bytes, OFF_FEATURES_RO);
-        if ro == 0 {
+    pub fn check_writable(&self) -> Result<()> {
+        if self.features_ro == 0 {
             return Ok(());
         }
         Err(Error::unsupported("the log has features that allow this build only to read it")
             .offset(OFF_FEATURES_RO as u64)
-            .got(format!("unknown feature bits {ro:#x}"))
+            .got(format!("unknown feature bits {:#x}", self.features_ro))
             .hint("use a newer release of the tool"))
     }
 }

@@ -105,7 +105,7 @@ pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
             Step::Stop(Stop::Bad(reason)) => {
                 s.lose_open();
                 let found = walker.resync(src)?;
-                let end = if found { walker.at() } else { src.len() };
+                let end = if found { walker.at() } else { src.len().max(from) };
                 s.damaged(from, end, reason, due, None);
                 if !found {
                     s.out.stop = Stop::Bad(reason);

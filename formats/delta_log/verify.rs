@@ -3,9 +3,9 @@
 use super::frame::Reason;
 use super::header::SegmentHeader;
 use super::layout::*;
-use super::scan::{Scan, describe, scan};
+use super::scan::{Scan, Span, describe, scan};
 use super::walk::{Source, Stop, find_nonzero};
-use super::{Footer, Trailer};
+use super::{Footer, Trailer, Transaction};
 use crate::Result;
 use crate::container::Finding;
 
@@ -50,7 +50,8 @@ pub fn read_footer(src: &mut impl Source, header: &SegmentHeader, trailer: &Trai
     }
 }
 
-/// Verifies a segment: `limit` is where a later segment cut it. Gives the findings and the scan they came from.
+/// Verifies a segment: `limit` is where a later segment cut it. Gives the findings and the scan they came from, and hands
+/// each whole transaction to `each`.
 ///
 /// # Errors
 /// `Io` from the source. Damage is a finding, not an error.
@@ -59,9 +60,10 @@ pub fn verify_segment(
     header: &SegmentHeader,
     trailer: Option<&Trailer>,
     limit: Option<u64>,
+    each: impl FnMut(&Transaction, Span) -> Result<()>,
 ) -> Result<(Vec<Finding>, Scan)> {
     let mut findings = Vec::new();
-    let found = scan(src, header, limit, |_, _| Ok(()))?;
+    let found = scan(src, header, limit, each)?;
     for d in &found.damage {
         findings.push(
             Finding::error("log.frame", d.message.clone())

@@ -78,7 +78,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         return Err(Error::corrupt("the log is damaged; what is whole was printed")
             .path(&args.dir)
             .got(format!("{} damaged places", done.damaged))
-            .hint("deltalog recover --dry-run says what a recovery would keep"));
+            .hint("`deltalog recover --mode salvage --dry-run` lists what can be kept"));
     }
     Ok(Status::Yes)
 }

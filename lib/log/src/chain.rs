@@ -132,6 +132,7 @@ impl Chain {
                     created_us: 0,
                     watermark: 0,
                     cut: None,
+                    features_ro: 0,
                 };
                 (header, None, true)
             }
@@ -156,7 +157,7 @@ impl Chain {
             }
             let alone = before.is_none() || self.live.is_empty();
             match self.live.last_mut().filter(|s| s.number == cut.segment) {
-                Some(s) if cut.offset <= s.limit.unwrap_or(s.len) => {
+                Some(s) if cut.offset <= s.limit.unwrap_or(s.len).max(HEADER_LEN as u64) => {
                     s.limit = Some(cut.offset);
                     if cut.offset == HEADER_LEN as u64
                         && let Some(empty) = self.live.pop()

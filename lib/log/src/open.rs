@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qx_formats::delta_log::SegmentHeader;
-use qx_formats::delta_log::layout::{HEADER_LEN, TRAILER_LEN};
+use qx_formats::delta_log::layout::TRAILER_LEN;
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
@@ -98,6 +98,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, opts: Options) -> Result<(Lo
             created_us: (opts.clock)(),
             watermark: 0,
             cut: None,
+            features_ro: 0,
         };
         let mut out = SegmentOut::create(disk.as_ref(), dir, header)?;
         out.publish(disk.as_ref(), dir)?;
@@ -119,9 +120,9 @@ fn start(disk: &Arc<dyn Disk>, dir: &Path, opts: Options, guard: Guard, plan: Pl
             .hint("a log that is written behind another one takes that one's numbers, always"));
     }
     let last = chain.live.last().ok_or_else(|| no_log(dir))?;
-    let mut src = last.source(disk.as_ref())?;
-    let header = qx_formats::delta_log::Source::fetch(&mut src, 0, HEADER_LEN)?;
-    SegmentHeader::check_writable(header).map_err(|e| e.path(&last.path))?;
+    for seg in &chain.live {
+        seg.header.check_writable().map_err(|e| e.path(&seg.path))?;
+    }
     // The names that a stopped writer left may not be on disk yet, and what is acknowledged now will depend on them.
     disk.sync_dir(dir).map_err(|e| Error::io("sync folder", e).path(dir))?;
     let out = match &action {
@@ -144,11 +145,11 @@ fn start(disk: &Arc<dyn Disk>, dir: &Path, opts: Options, guard: Guard, plan: Pl
         Action::Supersede(todo) => {
             if report.lossless() {
                 tracing::info!(target: "qx::log", path = %dir.display(), copied = todo.copy.len(),
-                    "log was not closed cleanly, nothing was lost");
+                    "log recovered, nothing was lost");
             } else {
                 tracing::warn!(target: "qx::log", path = %dir.display(), segment = todo.cut.segment,
                     offset = todo.cut.offset, copied = todo.copy.len(), dropped_bytes = report.dropped_bytes,
-                    dropped_records = report.dropped_records, "log was not closed cleanly, its end was cut");
+                    dropped_records = report.dropped_records, "log recovered, a part of it was cut");
             }
             rebuild(&chain, dir, todo, &report, (opts.clock)())?
         }

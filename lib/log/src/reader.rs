@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use qx_formats::delta_log::{
     Assembler, CheckpointInfo, Footer, FrameKind, Reason, Source, Step, Stop, Transaction, Walker, describe,
@@ -129,20 +128,16 @@ impl Reader {
     }
 }
 
-/// A writer may publish a segment between our listing and our reading.
+/// Segments are listed before they are read, so a writer can only have sealed or pruned some meanwhile.
 fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Chain> {
     let mut tries = 3;
     loop {
         let chain = Chain::load(disk, dir);
-        let settled = match &chain {
-            Ok(chain) => chain.problems.is_empty(),
-            Err(e) => e.io_kind() != Some(std::io::ErrorKind::NotFound) || !dir.exists(),
-        };
-        if settled || tries == 0 {
+        let pruned = chain.as_ref().is_err_and(|e| e.io_kind() == Some(std::io::ErrorKind::NotFound));
+        if !pruned || tries == 0 {
             return chain;
         }
         tries -= 1;
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -274,20 +269,28 @@ impl<'a> Transactions<'a> {
         let Some(p) = &mut self.at else { return Ok(None) };
         let seg = p.seg;
         let live = p.last && seg.sealed().is_none() && seg.limit.is_none();
-        if live && p.retries < 5 {
-            p.retries += 1;
-            std::thread::sleep(Duration::from_millis(1));
+        // A write that was under way is done by the time it is looked at again, or nothing vouches for it.
+        if live && p.retries == 0 {
+            p.retries = 1;
+            std::thread::yield_now();
             p.src.refresh()?;
             return Ok(None);
         }
         let (at, due) = (p.walker.at(), p.walker.next_lsn());
-        p.asm.reset();
         let mut seen = self.seen;
         let mut ahead = p.walker.clone();
         let found = ahead.resync(&mut p.src)?;
         if live && found {
             seen = seen.max(watermark_ahead(&mut p.src, ahead.clone())?);
         }
+        if live && p.retries == 1 && seen >= due {
+            // Frames that vouch for this place were written after it was whole: this reading of it is older than they.
+            p.retries = 2;
+            p.src.refresh()?;
+            return Ok(None);
+        }
+        p.retries = 0;
+        p.asm.reset();
         let end = if found { ahead.at() } else { p.src.len() };
         let mut e = Error::corrupt(describe(reason)).path(&seg.path).offset(at).expected(format!("LSN {due}"));
         e = e.hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it");

@@ -45,6 +45,7 @@ pub(crate) fn rebuild(
         created_us: now_us,
         watermark: report.watermark.min(todo.base_lsn - 1),
         cut: Some(todo.cut),
+        features_ro: 0,
     };
     let out = SegmentOut::create(chain.disk.as_ref(), dir, header)?;
     let mut b = Builder { out, buf: Vec::new(), watermark: report.watermark, now_us };

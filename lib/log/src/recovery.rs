@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use qx_formats::container::Severity;
 use qx_formats::delta_log::layout::HEADER_LEN;
-use qx_formats::delta_log::{CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, Transaction, describe, scan};
+use qx_formats::delta_log::{
+    CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, Transaction, describe, verify_segment,
+};
 use qx_formats::{Error, Result};
 use qx_io::Disk;
 
@@ -68,6 +71,8 @@ pub(crate) struct Planner<'a> {
     watermark: u64,
     /// By index in `Chain::live`; absent where a footer was trusted.
     looked: Vec<Option<Looked>>,
+    /// The next transaction id behind each segment.
+    next_txns: Vec<u64>,
 }
 
 /// Looks at a log and decides what `mode` asks for. `deep` reads every byte; otherwise sealed segments are trusted
@@ -83,6 +88,7 @@ pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> 
         bad: Vec::new(),
         watermark: chain.watermark,
         looked: Vec::new(),
+        next_txns: Vec::new(),
         chain: &chain,
     };
     let mut first_error = None;
@@ -126,18 +132,27 @@ impl Planner<'_> {
                 let footer = seg.footer(self.chain.disk.as_ref(), trailer).map_err(refuse)?;
                 let c = footer.counts;
                 self.kept(c.transactions, c.operations, c.frames, trailer.footer);
+                self.saw_txn(seg, c.next_txn);
                 self.looked.push(None);
                 continue;
             }
             let mut spans = Vec::new();
             let mut src = seg.source(self.chain.disk.as_ref())?;
-            let found = scan(&mut src, &seg.scan_header(), seg.limit, |tx: &Transaction, span| {
-                spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
-                Ok(())
-            })
-            .map_err(|e| e.path(&seg.path))?;
+            let trailer = seg.sealed();
+            let (findings, found) =
+                verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |tx: &Transaction, span| {
+                    spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
+                    Ok(())
+                })
+                .map_err(|e| e.path(&seg.path))?;
+            if trailer.is_some() && found.damage.is_empty() && found.unfinished.is_none() {
+                for f in findings.iter().filter(|f| f.severity == Severity::Error) {
+                    self.push_bad(i, seg, f.offset.unwrap_or(0), 0, Reason::Content, &f.message, None);
+                }
+            }
             self.watermark = self.watermark.max(found.watermark);
             let c = &found.tally.counts;
+            self.saw_txn(seg, c.next_txn);
             self.kept(c.transactions, c.operations, c.frames, 0);
             self.report.kept_bytes += spans.iter().map(|s| s.3.end - s.3.offset).sum::<u64>();
             self.report.partial_transactions.extend(&found.partial);
@@ -145,6 +160,11 @@ impl Planner<'_> {
             self.looked.push(Some(Looked { scan: found, spans }));
         }
         Ok(())
+    }
+
+    fn saw_txn(&mut self, seg: &Segment, next_txn: u64) {
+        let before = self.next_txns.last().copied().unwrap_or(1);
+        self.next_txns.push(before.max(next_txn).max(seg.header.base_txn));
     }
 
     fn kept(&mut self, transactions: u64, operations: u64, records: u64, bytes: u64) {
@@ -177,9 +197,6 @@ impl Planner<'_> {
         {
             let lost = Some(LsnRange { from: found.tally.counts.next_lsn, to: Some(due - 1) });
             self.push_bad(i, seg, found.end, 0, Reason::Missing, describe(Reason::Missing), lost);
-        }
-        if seg.sealed().is_some() && found.damage.is_empty() && found.stop != Stop::Footer {
-            self.push_bad(i, seg, found.end, 0, Reason::Missing, "the footer is missing or damaged", None);
         }
     }
 
@@ -334,6 +351,7 @@ impl Planner<'_> {
             }
         }
         next.next_lsn = next.next_lsn.max(self.watermark + 1);
+        next.next_txn = next.next_txn.max(self.next_txns.last().copied().unwrap_or(1));
         self.count_dropped(at, mode, &copy)?;
         self.report.next_lsn = next.next_lsn;
         self.report.next_txn = next.next_txn;
@@ -352,7 +370,9 @@ impl Planner<'_> {
             Some((s, None)) => s.sealed().map_or(seg.header.base_lsn, |t| t.next_lsn),
             None => seg.header.base_lsn,
         };
-        let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn: seg.header.base_txn };
+        let next_txn = at.checked_sub(1).and_then(|i| self.next_txns.get(i)).copied().unwrap_or(1);
+        let next_txn = next_txn.max(seg.header.base_txn);
+        let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn };
         let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed) else { return edge };
         for &(first_lsn, commit_lsn, txn, span) in &looked.spans {
             if !span.clean || commit_lsn > self.watermark || first_lsn < edge.next_lsn {

@@ -93,8 +93,8 @@ fn look(
     let mut tries = if last && trailer.is_none() { 3 } else { 0 };
     loop {
         let mut src = seg.source(disk.as_ref())?;
-        let (mut found, scan) =
-            verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit).map_err(|e| e.path(&seg.path))?;
+        let (mut found, scan) = verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |_, _| Ok(()))
+            .map_err(|e| e.path(&seg.path))?;
         if found.is_empty() || tries == 0 {
             if let Some(limit) = seg.limit {
                 if scan.stop != Stop::Limit && scan.damage.is_empty() {
@@ -114,6 +114,6 @@ fn look(
             return Ok((found, scan));
         }
         tries -= 1;
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::yield_now();
     }
 }
