@@ -12,6 +12,8 @@ mod op;
 mod payload;
 mod scan;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod walk;
 
