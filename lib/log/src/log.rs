@@ -388,13 +388,12 @@ impl Shared {
             offset,
             frames,
             ops: u64::from(batch.ops()),
-            first_lsn: place.base_lsn,
+            first_lsn: batch.first_index().map_or(place.commit_lsn, |i| place.base_lsn + u64::from(i)),
             commit_lsn: place.commit_lsn,
             txn: place.txn,
             time_us: place.time_us,
         };
-        let first_lsn = batch.first_index().map_or(place.commit_lsn, |i| place.base_lsn + u64::from(i));
-        out.tally.transaction(&Entry { first_lsn, ..entry }, &batch.touches);
+        out.tally.transaction(&entry, &batch.touches);
         st.next_lsn = place.commit_lsn + 1;
         st.next_txn = st.next_txn.max(place.txn + 1);
         st.submitted = place.commit_lsn;

@@ -145,11 +145,11 @@ fn start(disk: &Arc<dyn Disk>, dir: &Path, opts: Options, guard: Guard, plan: Pl
         Action::Supersede(todo) => {
             if report.lossless() {
                 tracing::info!(target: "qx::log", path = %dir.display(), copied = todo.copy.len(),
-                    "log recovered, nothing was lost");
+                    "log was not closed cleanly, nothing was lost");
             } else {
                 tracing::warn!(target: "qx::log", path = %dir.display(), segment = todo.cut.segment,
                     offset = todo.cut.offset, copied = todo.copy.len(), dropped_bytes = report.dropped_bytes,
-                    dropped_records = report.dropped_records, "log recovered, a part of it was cut");
+                    dropped_records = report.dropped_records, "log was not closed cleanly, its end was cut");
             }
             rebuild(&chain, dir, todo, &report, (opts.clock)())?
         }

@@ -57,8 +57,8 @@ pub(crate) fn rebuild(
             slot => &mut slot.insert((i, seg.source(chain.disk.as_ref())?)).1,
         };
         let tx = read_transaction(src, seg, span)?;
-        b.jump(tx.first_lsn, None);
-        b.transaction(&tx, span.frames)?;
+        b.jump(tx.first_lsn);
+        b.transaction(&tx)?;
     }
     for &txn in &todo.aborted {
         b.abort(txn);
@@ -106,10 +106,10 @@ impl Builder {
     }
 
     /// LSNs between here and `lsn` are gone: a checkpoint says so.
-    fn jump(&mut self, lsn: u64, cut: Option<CutInfo>) {
+    fn jump(&mut self, lsn: u64) {
         if lsn > self.next_lsn() && !self.out.header.given {
             let txn = self.out.tally.counts.next_txn;
-            self.checkpoint(lsn, txn, cut);
+            self.checkpoint(lsn, txn, None);
         }
     }
 
@@ -141,7 +141,7 @@ impl Builder {
         put_frame(&mut self.buf, self.out.seed, &head, payload, crc32c::crc32c(payload));
     }
 
-    fn transaction(&mut self, tx: &Transaction, _frames: u64) -> Result<()> {
+    fn transaction(&mut self, tx: &Transaction) -> Result<()> {
         let batch = Batch::new(tx.ops.iter().map(|(_, index, op)| (*index, op)))?;
         let offset = self.out.pos + self.buf.len() as u64;
         let frames = batch.put(&mut self.buf, self.out.seed, &place_of(tx));

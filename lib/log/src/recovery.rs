@@ -61,6 +61,7 @@ struct Edge {
 
 struct Looked {
     scan: Scan,
+    /// First LSN, commit LSN, id and place of each whole transaction.
     spans: Vec<(u64, u64, u64, Span)>,
 }
 
@@ -117,6 +118,12 @@ pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> 
     Ok(Plan { action, report, chain })
 }
 
+const NO_END: &str = "a transaction has no end";
+
+fn cut_at(seg: &Segment, offset: u64, bytes: u64, reason: Reason, message: &str, lost_lsns: Option<LsnRange>) -> Cut {
+    Cut { segment: seg.number, offset, bytes, reason: reason.name(), message: message.to_owned(), lost_lsns }
+}
+
 fn refuse(e: Error) -> Error {
     e.hint("nothing was changed; `deltalog recover --mode salvage --dry-run` lists what can be kept")
 }
@@ -147,7 +154,7 @@ impl Planner<'_> {
                 .map_err(|e| e.path(&seg.path))?;
             if trailer.is_some() && found.damage.is_empty() && found.unfinished.is_none() {
                 for f in findings.iter().filter(|f| f.severity == Severity::Error) {
-                    self.push_bad(i, seg, f.offset.unwrap_or(0), 0, Reason::Content, &f.message, None);
+                    self.push_bad(i, cut_at(seg, f.offset.unwrap_or(0), 0, Reason::Content, &f.message, None));
                 }
             }
             self.watermark = self.watermark.max(found.watermark);
@@ -186,7 +193,7 @@ impl Planner<'_> {
         // A segment whose end is known holds whole transactions up to there.
         if let Some((offset, txn)) = found.unfinished {
             self.report.partial_transactions.push(txn);
-            self.push_bad(i, seg, offset, found.end - offset, Reason::Missing, "a transaction has no end", None);
+            self.push_bad(i, cut_at(seg, offset, found.end - offset, Reason::Missing, NO_END, None));
         }
         let due = self.chain.live.get(i + 1).map(|s| s.header.base_lsn).or(seg.sealed().map(|t| t.next_lsn));
         if let Some(due) = due
@@ -196,7 +203,7 @@ impl Planner<'_> {
             && !seg.guessed
         {
             let lost = Some(LsnRange { from: found.tally.counts.next_lsn, to: Some(due - 1) });
-            self.push_bad(i, seg, found.end, 0, Reason::Missing, describe(Reason::Missing), lost);
+            self.push_bad(i, cut_at(seg, found.end, 0, Reason::Missing, describe(Reason::Missing), lost));
         }
     }
 
@@ -219,20 +226,8 @@ impl Planner<'_> {
         self.bad.push(Bad { live: Some(i), cut, below });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn push_bad(
-        &mut self,
-        i: usize,
-        seg: &Segment,
-        offset: u64,
-        bytes: u64,
-        reason: Reason,
-        message: &str,
-        lost_lsns: Option<LsnRange>,
-    ) {
-        let cut =
-            Cut { segment: seg.number, offset, bytes, reason: reason.name(), message: message.to_owned(), lost_lsns };
-        self.bad.push(Bad { live: Some(i), cut, below: true });
+    fn push_bad(&mut self, live: usize, cut: Cut) {
+        self.bad.push(Bad { live: Some(live), cut, below: true });
     }
 
     /// The last segment was not sealed: is what is damaged there below the watermark, or a torn tail?
@@ -255,15 +250,12 @@ impl Planner<'_> {
             self.report.partial_transactions.push(txn);
             if !damaged {
                 let lost = Some(LsnRange { from: clean.next_lsn, to: None });
-                let (from, why) = (offset, "a transaction has no end");
-                self.push_bad(i, seg, from, end - from, Reason::Missing, why, lost);
-                if let Some(bad) = self.bad.last_mut() {
-                    bad.below = below;
-                }
+                let cut = cut_at(seg, offset, end - offset, Reason::Missing, NO_END, lost);
+                self.bad.push(Bad { live: Some(i), cut, below });
             }
         } else if !damaged && below {
             let lost = Some(LsnRange { from: clean.next_lsn, to: Some(self.watermark) });
-            self.push_bad(i, seg, end, 0, Reason::Missing, describe(Reason::Missing), lost);
+            self.push_bad(i, cut_at(seg, end, 0, Reason::Missing, describe(Reason::Missing), lost));
         }
     }
 
@@ -352,7 +344,7 @@ impl Planner<'_> {
         }
         next.next_lsn = next.next_lsn.max(self.watermark + 1);
         next.next_txn = next.next_txn.max(self.next_txns.last().copied().unwrap_or(1));
-        self.count_dropped(at, mode, &copy)?;
+        self.count_dropped(at, mode)?;
         self.report.next_lsn = next.next_lsn;
         self.report.next_txn = next.next_txn;
         self.report.copied_transactions = copy.len() as u64;
@@ -384,14 +376,12 @@ impl Planner<'_> {
     }
 
     /// In the tail mode everything behind the last whole transaction is dropped, later valid frames included.
-    fn count_dropped(&mut self, at: usize, mode: Mode, copy: &[(usize, Span)]) -> Result<()> {
+    fn count_dropped(&mut self, at: usize, mode: Mode) -> Result<()> {
         for (i, seg) in self.chain.live.iter().enumerate().skip(at) {
             let Some(Some(l)) = self.looked.get(i) else { continue };
             if mode == Mode::Salvage {
                 self.report.dropped_bytes += l.scan.damage.iter().map(|d| d.end - d.offset).sum::<u64>();
                 self.report.dropped_records += l.scan.damage.len() as u64;
-                let copied = copy.iter().filter(|c| c.0 == i).count() as u64;
-                debug_assert!(copied <= l.spans.len() as u64);
                 continue;
             }
             let lost: Vec<_> = l.spans.iter().filter(|s| !s.3.clean).map(|s| s.3).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use qx_formats::delta_log::layout::{HEADER_LEN, KIND_FOOTER, MIN_SEGMENT_LEN, TRAILER_LEN};
+use qx_formats::delta_log::layout::{HEADER_LEN, MIN_SEGMENT_LEN, TRAILER_LEN};
 use qx_formats::delta_log::{FrameHead, FrameKind, SegmentHeader, Tally, Trailer, put_frame};
 use qx_formats::{Error, Result};
 use qx_io::{Disk, DiskFile};
@@ -119,7 +119,6 @@ impl SegmentOut {
 
     /// Writes footer and trailer. Everything before the footer must be written.
     pub fn seal(&mut self, txn: u64) -> Result<()> {
-        debug_assert_eq!(FrameKind::Footer.byte(), KIND_FOOTER);
         let footer_at = self.pos;
         let mut payload = Vec::new();
         self.tally.footer(self.crc).encode(&mut payload);

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use qx_formats::Result;
-use qx_formats::delta_log::{Footer, Touches, scan};
+use qx_formats::delta_log::{Footer, Scan, Touches, scan};
+use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
 
@@ -98,8 +98,7 @@ fn add(s: &mut LogStat, chain: &Chain, seg: &Segment) -> Result<()> {
             (seg.footer(chain.disk.as_ref(), trailer)?, "sealed")
         }
         None => {
-            let found = scan(&mut seg.source(chain.disk.as_ref())?, &seg.scan_header(), seg.limit, |_, _| Ok(()))
-                .map_err(|e| e.path(&seg.path))?;
+            let found = whole(chain, seg)?;
             s.watermark = s.watermark.max(found.watermark);
             s.clean = found.tally.counts.frames == 0 && found.damage.is_empty();
             (found.clean.footer(0), if seg.limit.is_some() { "cut" } else { "open" })
@@ -117,4 +116,25 @@ fn add(s: &mut LogStat, chain: &Chain, seg: &Segment) -> Result<()> {
     }
     s.touches.merge(&footer.touches);
     Ok(())
+}
+
+/// Scans a segment that has no footer to trust. A writer may be at work in it: damage is looked at twice.
+fn whole(chain: &Chain, seg: &Segment) -> Result<Scan> {
+    let look = || {
+        scan(&mut seg.source(chain.disk.as_ref())?, &seg.scan_header(), seg.limit, |_, _| Ok(()))
+            .map_err(|e| e.path(&seg.path))
+    };
+    let mut found = look()?;
+    if !found.damage.is_empty() {
+        std::thread::yield_now();
+        found = look()?;
+    }
+    match found.damage.first() {
+        None => Ok(found),
+        Some(d) => Err(Error::corrupt(d.message.clone())
+            .path(&seg.path)
+            .offset(d.offset)
+            .expected(format!("LSN {}", d.lsn))
+            .hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it")),
+    }
 }
