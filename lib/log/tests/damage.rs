@@ -38,7 +38,7 @@ fn sample(close: bool) -> Sample {
     let model = ModelDisk::new();
     let (log, _) = Log::open_on(disk_of(&model), Path::new(DIR), options()).unwrap();
     let mut n = 0u64;
-    while log.stats().rotations < 2 || n % 4 != 0 {
+    while log.stats().rotations < 2 || !n.is_multiple_of(4) {
         let op =
             |i: u64| Op::NodeUpsert { label: "L".into(), key: vec![n as u8; 90], id: Some(i), props: b"{}".to_vec() };
         log.commit(&(0..n % 4).map(op).collect::<Vec<_>>()).unwrap();
