@@ -25,10 +25,11 @@ pub struct Args {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let index = input::index(&args.index)?;
     let meta = index.meta();
+    let (major, minor) = index.version();
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("path", args.index.to_string_lossy().into());
-    put("format", ".vdata 2.0".into());
+    put("format", format!(".vdata {major}.{minor}").into());
     put("uuid", index.uuid().to_string().into());
     // A file is published whole or not at all: one that opens is ready.
     put("state", "ready".into());

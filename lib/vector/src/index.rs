@@ -163,6 +163,11 @@ impl<B: AsRef<[u8]>> Index<B> {
         self.parsed.view.container.uuid
     }
 
+    /// Major and minor version of the file.
+    pub fn version(&self) -> (u16, u16) {
+        (self.parsed.view.container.major, self.parsed.view.container.minor)
+    }
+
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }

@@ -88,3 +88,56 @@ impl<B: AsRef<[u8]> + Sync> VectorSource for Rows<B> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use qx_formats::Kind;
+
+    use super::*;
+
+    fn vectors(source: &dyn VectorSource) -> Vec<Vec<f32>> {
+        let mut v = Vec::new();
+        let mut read = |row| source.read(row, &mut v).map(|()| v.clone()).unwrap();
+        (0..source.rows()).map(&mut read).collect()
+    }
+
+    fn bytes(head: &[u32], rows: &[&[f32]], each: bool) -> Vec<u8> {
+        let mut out: Vec<u8> = head.iter().flat_map(|v| v.to_le_bytes()).collect();
+        for row in rows {
+            if each {
+                out.extend((row.len() as u32).to_le_bytes());
+            }
+            out.extend(row.iter().flat_map(|v| v.to_le_bytes()));
+        }
+        out
+    }
+
+    #[test]
+    fn both_forms_are_read() {
+        let rows: [&[f32]; 3] = [&[1.0, 2.0], &[-3.0, 0.5], &[0.0, 7.0]];
+        let f = fvecs(bytes(&[], &rows, true)).unwrap();
+        assert_eq!((vectors(&f), f.dim()), (rows.map(<[f32]>::to_vec).to_vec(), 2));
+        let f = fbin(bytes(&[3, 2], &rows, false)).unwrap();
+        assert_eq!((vectors(&f), f.dim()), (rows.map(<[f32]>::to_vec).to_vec(), 2));
+        assert_eq!(fbin(bytes(&[0, 2], &[], false)).unwrap().rows(), 0);
+        let mut none = vec![1.0];
+        f.read(usize::MAX, &mut none).unwrap();
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        let whole = bytes(&[], &[&[1.0, 2.0], &[3.0, 4.0]], true);
+        for len in (0..whole.len()).filter(|&len| len != 12) {
+            assert!(fvecs(&whole[..len]).is_err(), "{len} bytes");
+        }
+        assert_eq!(fvecs(bytes(&[], &[&[1.0, 2.0], &[3.0]], true)).unwrap_err().kind(), Kind::Invalid);
+        for dim in [0, u32::MAX, i32::MAX as u32] {
+            assert!(fvecs(dim.to_le_bytes()).is_err());
+        }
+        for head in [[2, 2], [u32::MAX, 1], [i32::MAX as u32, i32::MAX as u32], [5, 0]] {
+            assert!(fbin(bytes(&head, &[&[1.0, 2.0]], false)).is_err(), "{head:?}");
+        }
+        assert!(fbin([1, 2, 3]).is_err());
+    }
+}

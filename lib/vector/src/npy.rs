@@ -76,6 +76,9 @@ pub fn read<B: AsRef<[u8]>>(bytes: B) -> Result<Matrix<B>> {
     let header = Header::parse(header, start)?;
     let data = start + len;
     let (rows, dim) = header.shape;
+    if dim == 0 && rows > 0 {
+        return Err(Error::invalid("npy matrix has rows without columns").offset(start as u64).got(rows));
+    }
     let want = rows.checked_mul(dim).and_then(|n| n.checked_mul(header.element.len()));
     let have = b.len() - data;
     if want != Some(have) {
@@ -293,5 +296,107 @@ impl<'a> Parser<'a> {
             }
         }
         Ok(shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qx_formats::Kind;
+
+    use super::*;
+
+    fn file(major: u8, header: &str, data: &[u8]) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.extend([major, 0]);
+        match major {
+            1 => out.extend((header.len() as u16).to_le_bytes()),
+            _ => out.extend((header.len() as u32).to_le_bytes()),
+        }
+        out.extend(header.as_bytes());
+        out.extend(data);
+        out
+    }
+
+    fn header(element: &str, shape: &str) -> String {
+        format!("{{'descr': '{element}', 'fortran_order': False, 'shape': {shape}, }}          \n")
+    }
+
+    #[test]
+    fn every_version_and_element_type_is_read() {
+        let values = [1.0f32, -2.5, 0.0, 4.0, 0.25, -8.0];
+        let f16: Vec<u8> = values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect();
+        let f32: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let f64: Vec<u8> = values.iter().flat_map(|&v| f64::from(v).to_le_bytes()).collect();
+        for major in [1, 2, 3] {
+            for (name, element, data) in [("<f2", Type::F16, &f16), ("<f4", Type::F32, &f32), ("<f8", Type::F64, &f64)]
+            {
+                let m = read(file(major, &header(name, "(2, 3)"), data)).unwrap();
+                assert_eq!((m.len(), m.dim(), m.element()), (2, 3, element));
+                assert_eq!(m.to_f32(), values);
+                assert_eq!((m.row(1), m.row(2), m.row(usize::MAX)), (values[3..].to_vec(), vec![], vec![]));
+            }
+        }
+    }
+
+    #[test]
+    fn headers_are_read_however_they_are_spaced() {
+        for text in [
+            "{'descr':'<f4','fortran_order':False,'shape':(1,2)}",
+            "{\"shape\": (1, 2,), \"fortran_order\": False, \"descr\": \"<f4\"}\n",
+            " { 'shape' : ( 1 , 2 ) , 'descr' : '<f4' , 'fortran_order' : False , } ",
+            // One dimension is one row, and has no order.
+            "{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }",
+        ] {
+            let m = read(file(1, text, &[0; 8])).unwrap();
+            assert_eq!((m.len(), m.dim()), (1, 2), "{text}");
+        }
+        assert!(read(file(1, &header("<f4", "(0, 5)"), &[])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_a_matrix_of_floats_is_refused() {
+        let kind = |text: &str, data: &[u8]| read(file(1, text, data)).unwrap_err().kind();
+        for element in [">f4", "<i4", "|u1", "<c8", "|O"] {
+            assert_eq!(kind(&header(element, "(1, 2)"), &[0; 8]), Kind::Unsupported, "{element}");
+        }
+        for shape in ["()", "(1, 1, 2)"] {
+            assert_eq!(kind(&header("<f4", shape), &[0; 8]), Kind::Unsupported, "{shape}");
+        }
+        assert_eq!(kind("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2)}", &[0; 8]), Kind::Unsupported);
+        for text in [
+            "",
+            "{",
+            "{}",
+            "{'descr': '<f4', 'fortran_order': False}",
+            "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1, 2)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), 'more': 1}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1, -2)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 99999999999999999999)}",
+            "{'descr': '<f4', 'fortran_order': 0, 'shape': (1, 2)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2)} x",
+            "{'descr': '<f4",
+        ] {
+            assert_eq!(kind(text, &[0; 8]), Kind::Invalid, "{text}");
+        }
+        assert_eq!(read(b"").unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(read(file(4, &header("<f4", "(1, 2)"), &[0; 8])).unwrap_err().kind(), Kind::Unsupported);
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused_before_they_are_used() {
+        let whole = file(1, &header("<f4", "(3, 2)"), &[0; 24]);
+        for len in 0..whole.len() {
+            assert!(read(&whole[..len]).is_err(), "{len} bytes");
+        }
+        assert_eq!(read([&whole[..], b"x"].concat()).unwrap_err().kind(), Kind::Corrupt);
+        for shape in ["(4294967296, 4294967296)", "(18446744073709551615, 2)", "(1, 18446744073709551615)"] {
+            assert_eq!(read(file(1, &header("<f4", shape), &[0; 8])).unwrap_err().kind(), Kind::Corrupt, "{shape}");
+        }
+        // More rows of nothing than any loop should see.
+        let hollow = file(1, &header("<f4", "(18446744073709551615, 0)"), &[]);
+        assert_eq!(read(hollow).unwrap_err().kind(), Kind::Invalid);
+        let mut long = MAGIC.to_vec();
+        long.extend([2, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        assert_eq!(read(long).unwrap_err().kind(), Kind::Limit);
     }
 }
