@@ -26,7 +26,7 @@ fn claims(suite: &mut Suite) -> Result<()> {
     let keys = data::keys(n);
     let ids = data::ids(n, 1);
     let questions = Questions::new(&keys, &ids, suite.size(64, 8) * BATCH);
-    let dir = tempfile::tempdir_in(&suite.options().dir).map_err(|e| qx_formats::Error::io("create a folder", e))?;
+    let dir = suite.folder()?;
     let path = dir.path().join("bench.seg");
     qx_io::publish(&path, Publish::New, |out| {
         let mut builder = DictBuilder::new();

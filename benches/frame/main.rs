@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn claims(suite: &mut Suite) -> Result<()> {
-    let dir = tempfile::tempdir_in(&suite.options().dir).map_err(|e| Error::io("create a folder", e))?;
+    let dir = suite.folder()?;
     let least = suite.size(64 << 20, 4 << 20);
     if suite.wants(&["text"]) {
         measure(suite, "text", &inputs::packages(&dir.path().join("packages.ndjson"), least)?)?;

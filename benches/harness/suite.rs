@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use qx_formats::{Error, Result};
+use tempfile::TempDir;
 
 use super::baseline::Baseline;
 use super::claim::Claim;
@@ -62,8 +63,17 @@ impl Suite {
         Ok(Suite { name, options, baseline, results: Vec::new() })
     }
 
-    pub fn options(&self) -> &Options {
-        &self.options
+    /// A folder for the files that are measured, gone with the value.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn folder(&self) -> Result<TempDir> {
+        let dir = &self.options.dir;
+        let create = || {
+            std::fs::create_dir_all(dir)?;
+            tempfile::tempdir_in(dir)
+        };
+        create().map_err(|e| Error::io("create a folder", e).path(dir))
     }
 
     /// `quick` with `--quick`, else `full`: for the sizes of inputs.

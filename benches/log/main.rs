@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 fn claims(suite: &mut Suite) -> Result<()> {
-    let dir = tempfile::tempdir_in(&suite.options().dir).map_err(|e| Error::io("create a folder", e))?;
+    let dir = suite.folder()?;
     let frames = frame_bytes(&dir.path().join("probe"))?;
     let record = vec![7u8; frames];
     durable(suite, dir.path(), &record)?;

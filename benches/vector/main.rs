@@ -12,7 +12,7 @@ use data::Data;
 use hnsw_rs::prelude::{DistL2, Hnsw};
 use qx_benches::harness::{Claim, Suite, Work, main as suite_main};
 use qx_benches::references::stream;
-use qx_formats::{Error, Result};
+use qx_formats::Result;
 use qx_io::{Job, Map, Publish};
 use qx_vector::{BuildOptions, Element, Flat, Index, Metric, RowIds, SearchOptions};
 
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn claims(suite: &mut Suite) -> Result<()> {
     let data = Data::new(suite.size(60_000, 3_000), suite.size(200, 50))?;
     let truth: Vec<Vec<u32>> = data.queries.iter().map(|q| exact::nearest(&data, q, K)).collect();
-    let dir = tempfile::tempdir_in(&suite.options().dir).map_err(|e| Error::io("create a folder", e))?;
+    let dir = suite.folder()?;
     let path = dir.path().join("bench.vdata");
     let options =
         BuildOptions { metric: Metric::L2, element: Element::F32, m: M, ef_build: EF_BUILD, ..BuildOptions::default() };
