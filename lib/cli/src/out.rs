@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Table;
 
-/// The data side of a tool. Every write is checked; the last flush is too, by [`Out::finish`].
+/// The data side of a tool. Every write is checked; the last flush is too.
 pub struct Out {
     sink: BufWriter<Stdout>,
     /// stdout is a terminal.
