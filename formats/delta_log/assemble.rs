@@ -139,6 +139,11 @@ fn transaction(
     info: CommitInfo,
     ops: Vec<(u64, u32, Op)>,
 ) -> Result<Transaction> {
+    if info.watermark >= commit_lsn {
+        return Err(Error::corrupt("a commit vouches for what came after it")
+            .expected(format!("a watermark below {commit_lsn}"))
+            .got(info.watermark));
+    }
     if info.ops as usize != ops.len() {
         return Err(Error::corrupt("the transaction does not hold as many operations as its commit counts")
             .expected(info.ops)

@@ -181,6 +181,13 @@ impl Footer {
     pub fn decode(mut bytes: &[u8]) -> Result<Footer> {
         let b = &mut bytes;
         let counts: Counts = take(b)?;
+        if counts.next_lsn > MAX_NUMBER || counts.next_txn > MAX_NUMBER {
+            return Err(Error::limit(
+                "LSN or transaction id in the footer",
+                MAX_NUMBER,
+                counts.next_lsn.max(counts.next_txn),
+            ));
+        }
         let (nodes, edges, kv, rows, defines) = take(b)?;
         let uuid = |b: &mut &[u8]| take(b).map(Uuid::from_bytes);
         let tables = take_names(b, uuid)?;
@@ -256,6 +263,7 @@ impl Trailer {
         };
         let fits = trailer.footer >= HEADER_LEN as u64
             && trailer.footer.checked_add(TRAILER_LEN as u64).is_some_and(|end| end <= file_len);
-        (fits && trailer.segment == header.segment && trailer.file_len == file_len).then_some(trailer)
+        let numbers = trailer.first_lsn >= 1 && trailer.first_lsn <= trailer.next_lsn && trailer.next_lsn <= MAX_NUMBER;
+        (fits && numbers && trailer.segment == header.segment && trailer.file_len == file_len).then_some(trailer)
     }
 }

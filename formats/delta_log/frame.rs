@@ -136,7 +136,7 @@ impl FrameHead {
             _ => head.lsn_count == 0,
         };
         let flags_ok = flags == 0 || (whole && kind == FrameKind::Data);
-        let lsn_ok = head.lsn != 0 && head.lsn.checked_add(u64::from(head.lsn_count)).is_some_and(|n| n < u64::MAX);
+        let lsn_ok = head.lsn != 0 && head.next_lsn() <= MAX_NUMBER && head.txn <= MAX_NUMBER;
         if !takes || !flags_ok || !lsn_ok || len > MAX_PAYLOAD_LEN {
             return Err(Reason::HeaderField);
         }

@@ -134,8 +134,12 @@ impl SegmentHeader {
         }
         let segment = u64_at(h, OFF_SEGMENT);
         let base_lsn = u64_at(h, OFF_BASE_LSN);
-        if segment == 0 || base_lsn == 0 {
+        if segment == 0 || segment > MAX_NUMBER || base_lsn == 0 {
             return Err(bad("segment numbers and LSNs start at 1", OFF_SEGMENT));
+        }
+        let (base_txn, watermark) = (u64_at(h, OFF_BASE_TXN), u64_at(h, OFF_WATERMARK));
+        if base_lsn > MAX_NUMBER || base_txn > MAX_NUMBER || watermark >= base_lsn {
+            return Err(bad("an LSN or transaction id is above its limit", OFF_BASE_LSN));
         }
         let cut = match (u64_at(h, OFF_CUT_SEGMENT), u64_at(h, OFF_CUT_OFFSET)) {
             (0, 0) => None,
@@ -147,9 +151,9 @@ impl SegmentHeader {
             segment,
             given: flags & FLAG_GIVEN != 0,
             base_lsn,
-            base_txn: u64_at(h, OFF_BASE_TXN),
+            base_txn,
             created_us: u64_at(h, OFF_CREATED),
-            watermark: u64_at(h, OFF_WATERMARK),
+            watermark,
             cut,
             features_ro: u64_at(h, OFF_FEATURES_RO),
         })

@@ -94,6 +94,8 @@ pub const TRAILER_OFF_RESERVED: usize = 48;
 pub const TRAILER_OFF_CRC: usize = 60;
 
 /// Limits.
+/// Highest LSN, and highest transaction id.
+pub const MAX_NUMBER: u64 = 1 << 62;
 pub const MAX_PAYLOAD_LEN: usize = 256 << 20;
 pub const MAX_FRAME_OPS: usize = 65_534;
 pub const MAX_TRANSACTION_OPS: u64 = u32::MAX as u64;

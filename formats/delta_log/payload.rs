@@ -2,6 +2,7 @@
 
 use bincode::{BorrowDecode, Encode};
 
+use super::layout::MAX_NUMBER;
 use super::op::{put, take};
 use crate::Result;
 
@@ -49,6 +50,13 @@ pub struct CheckpointInfo {
     pub next_lsn: u64,
     pub next_txn: u64,
     pub cut: Option<CutInfo>,
+}
+
+impl CheckpointInfo {
+    /// Its numbers are within their limits, and it does not vouch for what it has not seen.
+    pub(super) fn in_bounds(&self) -> bool {
+        self.next_lsn <= MAX_NUMBER && self.next_txn <= MAX_NUMBER && self.watermark < self.next_lsn
+    }
 }
 
 macro_rules! payload {

@@ -141,7 +141,7 @@ impl Walker {
         let mut next_lsn = head.next_lsn();
         if head.kind == FrameKind::Checkpoint {
             match CheckpointInfo::decode(&mut &*payload) {
-                Ok(info) if info.next_lsn >= next_lsn => next_lsn = info.next_lsn,
+                Ok(info) if info.next_lsn >= next_lsn && info.in_bounds() => next_lsn = info.next_lsn,
                 _ => return stop(Stop::Bad(Reason::Content)),
             }
         }

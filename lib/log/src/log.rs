@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use qx_formats::delta_log::layout::CHECKPOINT_CLOSE;
+use qx_formats::delta_log::layout::{CHECKPOINT_CLOSE, MAX_NUMBER};
 use qx_formats::delta_log::{
     Batch, CheckpointInfo, Entry, FrameHead, FrameKind, Op, Place, SegmentHeader, Transaction, put_frame,
 };
@@ -187,6 +187,11 @@ impl Log {
             return Err(Error::usage("this log gives its own numbers").path(&self.shared.dir));
         }
         let batch = Batch::new(tx.ops.iter().map(|(_, index, op)| (*index, op)))?;
+        let base = place_of(tx).base_lsn;
+        let mut lsns = tx.ops.iter().map(|(lsn, index, _)| *lsn == base + u64::from(*index) && *lsn < tx.commit_lsn);
+        if tx.commit_lsn == 0 || tx.txn > MAX_NUMBER || base == 0 || !lsns.all(|ok| ok) {
+            return Err(Error::invalid("the numbers of the transaction do not fit one another").got(tx.commit_lsn));
+        }
         let ack = self.shared.add(&batch, Some(tx))?;
         self.settle(ack.lsn)?;
         Ok(ack)
@@ -357,6 +362,9 @@ impl Shared {
             },
         };
         let watermark = st.durable;
+        if place.commit_lsn >= MAX_NUMBER {
+            return Err(Error::limit("LSN", MAX_NUMBER, place.commit_lsn).path(&self.dir));
+        }
         self.place(&mut st, batch, need, Place { watermark, ..place })?;
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.operations.fetch_add(u64::from(batch.ops()), Ordering::Relaxed);

@@ -57,7 +57,15 @@ impl Reader {
     /// # Errors
     /// `NotFound`; `Io`; `Unsupported`; `Corrupt` when not one header is whole.
     pub fn open_lossy(dir: &Path) -> Result<Reader> {
-        let mut chain = load(&(Arc::new(RealDisk) as Arc<dyn Disk>), dir)?;
+        Self::open_lossy_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), dir)
+    }
+
+    /// [`Reader::open_lossy`] on another disk.
+    ///
+    /// # Errors
+    /// As [`Reader::open_lossy`].
+    pub fn open_lossy_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Reader> {
+        let mut chain = load(disk, dir)?;
         let problems = std::mem::take(&mut chain.problems);
         Ok(Reader { chain, problems })
     }
@@ -291,12 +299,12 @@ impl<'a> Transactions<'a> {
         }
         p.retries = 0;
         p.asm.reset();
-        let end = if found { ahead.at() } else { p.src.len() };
+        let end = if found { ahead.at() } else { p.src.len().max(at) };
         let mut e = Error::corrupt(describe(reason)).path(&seg.path).offset(at).expected(format!("LSN {due}"));
         e = e.hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it");
         if live && seen < due {
             // The next writer cuts here; what is whole behind it was never acknowledged.
-            self.tail = Some(e.got(format!("{} bytes that are no whole transaction", p.src.len() - at)));
+            self.tail = Some(e.got(format!("{} bytes that are no whole transaction", p.src.len().saturating_sub(at))));
             self.done = true;
             return Ok(None);
         }
