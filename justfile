@@ -38,6 +38,10 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc {{ house }} --no-deps
 
+# Fuzz a decoder (needs cargo-fuzz and a nightly toolchain; targets stand in tests/fuzz/README.md)
+fuzz TARGET *ARGS:
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz {{ TARGET }} -- {{ ARGS }}
+
 # Write generated files anew: fixtures, goldens, man pages, completions, outputs quoted in documents
 bless *ARGS:
     QX_BLESS=1 cargo test {{ house }} {{ ARGS }}

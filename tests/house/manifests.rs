@@ -26,8 +26,13 @@ pub struct Dependency<'a> {
 
 const SECTIONS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
-/// Root package first, then the rest by folder.
+/// Members of the workspace: root package first, then the rest by folder.
 pub fn members() -> Vec<Member> {
+    packages().into_iter().filter(|m| m.folder.is_empty() || !m.manifest.contains_key("workspace")).collect()
+}
+
+/// Every package in the repository, those included that are a workspace of their own.
+pub fn packages() -> Vec<Member> {
     let mut found = Vec::new();
     for path in tree::files("").into_iter().filter(|f| f == "Cargo.toml" || f.ends_with("/Cargo.toml")) {
         let manifest: Table = tree::read(&path).parse().unwrap_or_else(|e| panic!("{path}: {e}"));

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use toml::Value;
 
 use super::code::bare;
-use super::manifests::{Member, members};
+use super::manifests::{Member, packages};
 use super::tree::{self, nothing_to_say};
 
 /// The files that Cargo starts from.
@@ -71,7 +71,7 @@ fn plain(path: &Path) -> PathBuf {
 
 #[test]
 fn every_source_is_part_of_a_crate() {
-    let roots: BTreeSet<String> = members().iter().flat_map(roots).collect();
+    let roots: BTreeSet<String> = packages().iter().flat_map(roots).collect();
     let mut todo: Vec<String> = roots.iter().cloned().collect();
     let mut reached = BTreeSet::new();
     while let Some(path) = todo.pop() {
