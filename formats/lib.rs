@@ -8,6 +8,7 @@ pub mod adj_seg;
 pub mod container;
 pub mod delta_log;
 pub mod dict_seg;
+pub mod kv_snap;
 pub mod manifest;
 pub mod vdata;
 

@@ -79,7 +79,7 @@ impl Touches {
                 self.edges += 1;
                 self.parts.add_with(part, |p| *p);
             }
-            Op::KvPut { store, .. } | Op::KvDelete { store, .. } => {
+            Op::KvPut { store, .. } | Op::KvDelete { store, .. } | Op::KvTouch { store, .. } => {
                 self.kv += 1;
                 self.stores.add_with(store.as_str(), str::to_owned);
             }

@@ -68,6 +68,7 @@ pub const OP_ROW_UPSERT: u32 = 6;
 pub const OP_ROW_DELETE: u32 = 7;
 pub const OP_DEFINE: u32 = 8;
 pub const OP_USE_GRAPH: u32 = 9;
+pub const OP_KV_TOUCH: u32 = 10;
 
 /// What a KV value's bytes are.
 pub const VALUE_BYTES: u8 = 0;

@@ -65,6 +65,14 @@ pub enum Op {
     UseGraph {
         graph: Uuid,
     },
+    /// Moves the expiry of a key, without its value. With `reset_us`, each later access moves it to so many
+    /// microseconds after the access; a put forgets that.
+    KvTouch {
+        store: String,
+        key: String,
+        expires_at_us: Option<u64>,
+        reset_us: Option<u64>,
+    },
 }
 
 /// The stored form. The order of variants and fields is the format.
@@ -80,6 +88,7 @@ enum Wire<'a> {
     RowDelete { table: [u8; 16], ipc: &'a [u8] },
     Define { json: &'a [u8] },
     UseGraph { graph: [u8; 16] },
+    KvTouch { store: &'a str, key: &'a str, expires_at_us: Option<u64>, reset_us: Option<u64> },
 }
 
 impl<'a> From<&'a Op> for Wire<'a> {
@@ -97,6 +106,9 @@ impl<'a> From<&'a Op> for Wire<'a> {
             Op::RowDelete { table, ipc } => Wire::RowDelete { table: table.into_bytes(), ipc },
             Op::Define { json } => Wire::Define { json },
             Op::UseGraph { graph } => Wire::UseGraph { graph: graph.into_bytes() },
+            Op::KvTouch { store, key, expires_at_us, reset_us } => {
+                Wire::KvTouch { store, key, expires_at_us: *expires_at_us, reset_us: *reset_us }
+            }
         }
     }
 }
@@ -120,6 +132,9 @@ impl From<Wire<'_>> for Op {
             Wire::RowDelete { table, ipc } => Op::RowDelete { table: Uuid::from_bytes(table), ipc: ipc.to_vec() },
             Wire::Define { json } => Op::Define { json: json.to_vec() },
             Wire::UseGraph { graph } => Op::UseGraph { graph: Uuid::from_bytes(graph) },
+            Wire::KvTouch { store, key, expires_at_us, reset_us } => {
+                Op::KvTouch { store: store.to_owned(), key: key.to_owned(), expires_at_us, reset_us }
+            }
         }
     }
 }
@@ -153,6 +168,7 @@ impl Op {
             Op::RowDelete { .. } => "del_row",
             Op::Define { .. } => "define",
             Op::UseGraph { .. } => "graph",
+            Op::KvTouch { .. } => "touch",
         }
     }
 
@@ -173,7 +189,9 @@ impl Op {
                 }
                 (&[("store name length", store.len()), ("key length", key.len())], value.len())
             }
-            Op::KvDelete { store, key } => (&[("store name length", store.len()), ("key length", key.len())], 0),
+            Op::KvDelete { store, key } | Op::KvTouch { store, key, .. } => {
+                (&[("store name length", store.len()), ("key length", key.len())], 0)
+            }
             Op::RowUpsert { ipc, .. } | Op::RowDelete { ipc, .. } => (&[], ipc.len()),
             Op::Define { json } => (&[], json.len()),
             Op::EdgeDelete { .. } | Op::UseGraph { .. } => (&[], 0),

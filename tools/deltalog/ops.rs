@@ -171,6 +171,7 @@ fn operation(name: &str, raw: &mut Raw<'_>) -> Result<Op, String> {
         }
         "put" => put(raw)?,
         "del" => Op::KvDelete { store: need("store", raw.store.take())?, key: need("key", raw.key.take())? },
+        "touch" => touch(raw)?,
         "row" | "del_row" => {
             let table = uuid("table", raw.table.take())?;
             let ipc = need("ipc_b64", bytes("ipc_b64", raw.ipc_b64.take())?)?;
@@ -183,6 +184,14 @@ fn operation(name: &str, raw: &mut Raw<'_>) -> Result<Op, String> {
         "graph" => Op::UseGraph { graph: uuid("graph", raw.graph.take())? },
         other => return Err(format!("unknown operation `{other}`")),
     })
+}
+
+fn touch(raw: &mut Raw<'_>) -> Result<Op, String> {
+    let (store, key) = (need("store", raw.store.take())?, need("key", raw.key.take())?);
+    let reset = raw.ttl.take().map(|t| parse_duration(&t)).transpose()?;
+    let reset_us = reset.map(|ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX));
+    let expires_at_us = raw.expires_at.take().map(|t| parse_time_us(&t)).transpose()?;
+    Ok(Op::KvTouch { store, key, expires_at_us, reset_us })
 }
 
 /// A string or an integer keeps its type; everything else is kept as JSON. `kind` overrides.
@@ -278,6 +287,11 @@ pub fn print(op: &Op, lsn: u64, txn: u64, time_us: u64) -> Result<String, serde_
         }
         Op::Define { .. } => {}
         Op::UseGraph { graph } => raw.graph = Some(graph.to_string()),
+        Op::KvTouch { store, key, expires_at_us, reset_us } => {
+            (raw.store, raw.key) = (Some(store.clone()), Some(key.clone()));
+            raw.expires_at = expires_at_us.map(format_time_us);
+            raw.ttl = reset_us.map(|us| format!("{us}us"));
+        }
     }
     match op {
         Op::NodeUpsert { props, .. } | Op::EdgeUpsert { props, .. } if !props.is_empty() => {

@@ -129,6 +129,12 @@ fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(store, key, kind, value, expires_at_us)| Op::KvPut { store, key, kind, value, expires_at_us }),
         (any::<u128>(), bytes()).prop_map(|(t, ipc)| Op::RowUpsert { table: Uuid::from_u128(t), ipc }),
         any::<u128>().prop_map(|g| Op::UseGraph { graph: Uuid::from_u128(g) }),
+        any::<(Option<u64>, Option<u64>)>().prop_map(|(expires_at_us, reset_us)| Op::KvTouch {
+            store: "s".into(),
+            key: "k".into(),
+            expires_at_us,
+            reset_us,
+        }),
     ]
 }
 

@@ -188,6 +188,7 @@ fn the_variant_numbers_of_operations_are_those_of_the_table() {
         (OP_ROW_DELETE, Op::RowDelete { table: t, ipc: vec![] }),
         (OP_DEFINE, Op::Define { json: b"{}".to_vec() }),
         (OP_USE_GRAPH, Op::UseGraph { graph: t }),
+        (OP_KV_TOUCH, Op::KvTouch { store: "s".into(), key: "k".into(), expires_at_us: Some(7), reset_us: Some(5) }),
     ];
     for (number, op) in ops {
         let mut bytes = Vec::new();
