@@ -23,6 +23,11 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// As the operating system says.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+    /// Length and kind of what stands under a name.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn stat(&self, path: &Path) -> io::Result<DiskStat>;
     /// Opens a file for reading.
     ///
     /// # Errors
@@ -41,9 +46,19 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// As the operating system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Renames a file only if nothing stands under the new name, atomically.
+    ///
+    /// # Errors
+    /// As the operating system says; `AlreadyExists`.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// # Errors
     /// As the operating system says.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     ///
     /// # Errors
@@ -54,6 +69,67 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// `Locked` when another holds it for longer than `wait`; `Io`.
     fn lock(&self, path: &Path, wait: Duration) -> Result<Box<dyn Debug + Send + Sync>>;
+}
+
+/// What stands under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskStat {
+    pub len: u64,
+    pub is_dir: bool,
+    /// UTC, microseconds since 1970; 0 where a disk keeps no times.
+    pub modified_us: u64,
+}
+
+impl dyn Disk + '_ {
+    /// All bytes of a file.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.open(path)?;
+        let len = usize::try_from(file.len()?).map_err(io::Error::other)?;
+        let mut bytes = vec![0; len];
+        let mut done = 0;
+        while let Some(rest) = bytes.get_mut(done..).filter(|r| !r.is_empty()) {
+            match file.read_at(rest, done as u64)? {
+                0 => break,
+                n => done += n,
+            }
+        }
+        bytes.truncate(done);
+        Ok(bytes)
+    }
+
+    /// A file that appears whole or not at all: temporary file beside it, sync, rename, sync of the folder. One process
+    /// at a time may publish under a name (its lock is the caller's).
+    ///
+    /// # Errors
+    /// As the operating system says; `AlreadyExists` under [`crate::Publish::New`].
+    pub fn publish(&self, path: &Path, mode: crate::Publish, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".tmp");
+        let temp = folder.join(name);
+        match self.remove(&temp) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let fill = || {
+            let file = self.create(&temp)?;
+            file.write_all_at(bytes, 0)?;
+            file.sync_data()?;
+            match mode {
+                crate::Publish::New => self.rename_new(&temp, path)?,
+                crate::Publish::Replace => self.rename(&temp, path)?,
+            }
+            self.sync_dir(folder)
+        };
+        fill().inspect_err(|_| {
+            // Best effort: the error that is already on its way matters more.
+            let _ = self.remove(&temp);
+        })
+    }
 }
 
 /// An open file. Reads and writes name their place, so threads share it without a lock.
@@ -110,6 +186,13 @@ impl Disk for RealDisk {
         fs::read_dir(dir)?.map(|e| e.map(|e| e.file_name())).collect()
     }
 
+    fn stat(&self, path: &Path) -> io::Result<DiskStat> {
+        let meta = fs::metadata(path)?;
+        let modified = meta.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let modified_us = u64::try_from(modified.as_micros()).unwrap_or(u64::MAX);
+        Ok(DiskStat { len: meta.len(), is_dir: meta.is_dir(), modified_us })
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         Ok(Arc::new(RealFile(File::open(path)?)))
     }
@@ -126,8 +209,23 @@ impl Disk for RealDisk {
         fs::rename(from, to)
     }
 
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // A hard link refuses to replace, which a rename cannot; file systems without links fall back to looking first.
+        match fs::hard_link(from, to) {
+            Ok(()) => fs::remove_file(from),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists || to.exists() => {
+                Err(io::Error::from(io::ErrorKind::AlreadyExists))
+            }
+            Err(_) => fs::rename(from, to),
+        }
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::remove_dir(dir)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -54,6 +54,12 @@ pub struct Job {
     pub cancel: Cancel,
 }
 
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("cancelled", &self.cancel.is_set()).finish_non_exhaustive()
+    }
+}
+
 impl Default for Job {
     fn default() -> Self {
         Job { progress: Arc::new(Silent), cancel: Cancel::default() }

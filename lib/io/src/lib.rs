@@ -4,7 +4,8 @@
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`Lock`]: one writer across processes.
-//! - [`Disk`]: what a log asks of a disk, so that a modelled one ([`model`]) can stand in.
+//! - [`Disk`]: the few things that a log, or a database folder, asks of a disk, so that a modelled one ([`model`]), which
+//!   can be crashed at every step, can stand in.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
 mod disk;
@@ -15,7 +16,7 @@ mod map;
 pub mod model;
 mod publish;
 
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::Lock;
