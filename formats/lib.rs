@@ -9,6 +9,7 @@ pub mod container;
 pub mod delta_log;
 pub mod dict_seg;
 pub mod kv_snap;
+pub mod legacy;
 pub mod manifest;
 pub mod vdata;
 
