@@ -15,6 +15,7 @@ use qx_io::{Disk, RealDisk};
 
 use crate::open::Guard;
 use crate::options::{Numbering, Options, SyncPolicy};
+use crate::prune::{PruneOptions, Pruned};
 use crate::rebuild::place_of;
 use crate::report::RecoveryReport;
 use crate::segment_out::SegmentOut;
@@ -254,6 +255,18 @@ impl Log {
             return Ok(());
         }
         self.shared.change_segment(st, false).map(drop)
+    }
+
+    /// Removes segments from the front that nobody needs any more. Readers that have them open go on undisturbed.
+    ///
+    /// # Errors
+    /// `Corrupt` when the log is damaged; `Io`; a usage error once the log is closed.
+    pub fn prune(&self, options: &PruneOptions) -> Result<Pruned> {
+        // Segments do not change meanwhile, and the last one is never removed.
+        let st = self.shared.ready()?;
+        let done = crate::prune::remove(&self.shared.disk, &self.shared.dir, options);
+        drop(st);
+        done
     }
 
     /// Closes cleanly: everything is made durable, the watermark recorded, the segment sealed, the lock released. A

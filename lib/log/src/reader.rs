@@ -80,6 +80,11 @@ impl Reader {
         self.chain.given
     }
 
+    /// Lowest LSN and lowest transaction id that the log can hold, since what was before them was pruned.
+    pub fn first(&self) -> (u64, u64) {
+        self.chain.live.first().map_or((1, 1), |s| (s.header.base_lsn, s.header.base_txn))
+    }
+
     /// Every segment file, in order.
     pub fn segments(&self) -> Vec<SegmentInfo> {
         let info = |seg: &Segment, dead| SegmentInfo {
@@ -137,7 +142,7 @@ impl Reader {
 }
 
 /// Segments are listed before they are read, so a writer can only have sealed or pruned some meanwhile.
-fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Chain> {
+pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Chain> {
     let mut tries = 3;
     loop {
         let chain = Chain::load(disk, dir);
@@ -208,19 +213,10 @@ impl<'a> Transactions<'a> {
         let Some(seg) = self.chain.live.get(self.next) else { return Ok(false) };
         self.next += 1;
         let mut src = seg.source(self.chain.disk.as_ref())?;
-        let header = seg.scan_header();
-        let mut walker = Walker::new(header.seed(), header.given, header.base_lsn, seg.limit);
-        if let Some(trailer) = seg.sealed()
-            && self.from_lsn > header.base_lsn
-            && let Ok(footer) = qx_formats::delta_log::read_footer(&mut src, &header, trailer)
-        {
-            let i = footer.index.partition_point(|e| e.lsn <= self.from_lsn);
-            if let Some(e) = i.checked_sub(1).and_then(|i| footer.index.get(i)) {
-                walker = Walker::from(header.seed(), header.given, e.lsn, seg.limit, e.offset);
-            }
-        }
+        let walker = walker_at(&mut src, seg, self.from_lsn);
         let last = self.next == self.chain.live.len();
-        self.at = Some(Place { seg, last, src, walker, asm: Assembler::new(header.given), retries: 0 });
+        let asm = Assembler::new(seg.scan_header().given);
+        self.at = Some(Place { seg, last, src, walker, asm, retries: 0 });
         Ok(true)
     }
 
@@ -315,6 +311,21 @@ impl<'a> Transactions<'a> {
         }
         Err(e.got(format!("{} damaged bytes", end - at)))
     }
+}
+
+/// Stands at the last place that the index of the segment, if it has one, names at or before the LSN.
+pub(crate) fn walker_at(src: &mut FileSource, seg: &Segment, from_lsn: u64) -> Walker {
+    let header = seg.scan_header();
+    if let Some(trailer) = seg.sealed()
+        && from_lsn > header.base_lsn
+        && let Ok(footer) = qx_formats::delta_log::read_footer(src, &header, trailer)
+    {
+        let i = footer.index.partition_point(|e| e.lsn <= from_lsn);
+        if let Some(e) = i.checked_sub(1).and_then(|i| footer.index.get(i)) {
+            return Walker::from(header.seed(), header.given, e.lsn, seg.limit, e.offset);
+        }
+    }
+    Walker::new(header.seed(), header.given, header.base_lsn, seg.limit)
 }
 
 /// The highest durable watermark in the frames behind a damaged place.
