@@ -26,6 +26,22 @@ struct Change {
     edge: Option<Vec<u8>>,
 }
 
+impl Change {
+    fn added(&self, edge: Edge) -> Option<Added<'_>> {
+        Some(Added { edge, lsn: self.lsn, props: self.edge.as_deref()? })
+    }
+}
+
+/// An edge that stands because of the delta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Added<'a> {
+    pub edge: Edge,
+    /// Of the operation that put it there.
+    pub lsn: u64,
+    /// JSON bytes, empty for none.
+    pub props: &'a [u8],
+}
+
 impl PartitionDeltaIndex {
     /// An edge stands from `lsn` on, with these properties (JSON bytes, empty for none).
     pub fn add(&mut self, lsn: u64, src: u64, dst: u64, etype: u32, props: &[u8]) {
@@ -99,30 +115,32 @@ impl PartitionDeltaIndex {
         self.by_dst.contains_key(&dst)
     }
 
-    /// The added edges that leave `src`, by type and target, with their properties.
-    pub fn out(&self, src: u64) -> impl Iterator<Item = (Edge, &[u8])> {
+    /// The added edges that leave `src`, by type and target.
+    pub fn out(&self, src: u64) -> impl Iterator<Item = Added<'_>> {
         let row = self.by_src.get(&src).into_iter().flatten();
-        row.filter_map(|(&(etype, node), c)| Some((Edge { node, etype }, c.edge.as_deref()?)))
+        row.filter_map(|(&(etype, node), c)| c.added(Edge { node, etype }))
     }
 
     /// The added edges that arrive at `dst`, by type and source.
-    pub fn inn(&self, dst: u64) -> impl Iterator<Item = Edge> {
+    pub fn inn(&self, dst: u64) -> impl Iterator<Item = Added<'_>> {
         let row = self.by_dst.get(&dst).into_iter().flatten();
-        row.filter(move |&&(etype, src)| self.stands(src, dst, etype)).map(|&(etype, node)| Edge { node, etype })
+        row.filter_map(move |&(etype, node)| self.by_src.get(&node)?.get(&(etype, dst))?.added(Edge { node, etype }))
     }
 
-    fn stands(&self, src: u64, dst: u64, etype: u32) -> bool {
+    /// Whether an edge of this name stands because of the delta.
+    pub(crate) fn stands(&self, src: u64, dst: u64, etype: u32) -> bool {
         let change = self.by_src.get(&src).and_then(|row| row.get(&(etype, dst)));
         change.is_some_and(|c| c.edge.is_some())
     }
 
-    /// Both ends of every added edge.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = u64> {
-        let standing = |(&src, row)| {
-            let row: &BTreeMap<(u32, u64), Change> = row;
-            row.iter().filter(|(_, c)| c.edge.is_some()).flat_map(move |(&(_, dst), _)| [src, dst])
-        };
-        self.by_src.iter().flat_map(standing)
+    /// Every added edge, with its source.
+    pub(crate) fn added(&self) -> impl Iterator<Item = (u64, Added<'_>)> {
+        self.by_src.keys().flat_map(|&src| self.out(src).map(move |added| (src, added)))
+    }
+
+    /// The sources that an operation named, in no order.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = u64> {
+        self.by_src.keys().copied()
     }
 
     /// Every node that an operation named.
@@ -140,6 +158,9 @@ pub struct NodeDelta {
     by_key: HashMap<Vec<u8>, BTreeMap<Vec<u8>, Option<u64>>>,
     /// The name that an id has now; `None` when it has none any more.
     by_id: HashMap<u64, Option<Name>>,
+    /// Ids that lost their node, and when: edges that came before that are gone with it, also where the id was given
+    /// to a node again.
+    gone: HashMap<u64, u64>,
     next_id: u64,
 }
 
@@ -179,12 +200,20 @@ impl NodeDelta {
         self.by_key.entry(key.to_vec()).or_default().insert(label.to_vec(), None);
     }
 
-    pub(crate) fn forget_id(&mut self, id: u64) {
+    pub(crate) fn forget_id(&mut self, lsn: u64, id: u64) {
         self.by_id.insert(id, None);
+        self.gone.insert(id, lsn);
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
-        self.by_id.iter().filter(|(_, name)| name.is_some()).map(|(&id, _)| id)
+    /// The ids that lost their node since the segments were built, whoever has them now.
+    pub(crate) fn gone(&self) -> &HashMap<u64, u64> {
+        &self.gone
+    }
+
+    /// Whether nothing was renamed, moved or deleted: every change is a node that is new.
+    pub(crate) fn only_adds(&self) -> bool {
+        self.by_id.values().all(Option::is_some)
+            && self.by_key.values().all(|labels| labels.values().all(Option::is_some))
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, (&[u8], &[u8]))> {

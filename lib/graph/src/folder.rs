@@ -5,6 +5,7 @@ use std::path::Path;
 use qx_formats::manifest::{Manifest, Segment};
 use qx_formats::{Error, Result};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Format name of a graph's manifest.
 pub const FORMAT: &str = "qx.graph";
@@ -18,15 +19,29 @@ pub(crate) const EDGES: &str = "edges";
 pub(crate) const DICT_KIND: &str = "dict.seg";
 pub(crate) const ADJ_KIND: &str = "adj.seg";
 
+/// Most dictionary segments of a graph.
+pub const MAX_DICTIONARIES: usize = 64;
+
 /// Which files make up a graph, and how far the log is folded into them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct GraphManifest {
     pub generation: u64,
-    /// Everything up to this LSN stands in the segments; what comes later stands in the delta logs.
+    /// The graph that these files are of; absent where whoever built it gave it no identity.
+    pub graph: Option<Uuid>,
+    /// Everything up to this LSN stands in the segments; what comes later stands in the delta logs and the WAL.
     pub lsn: u64,
-    pub dict: Segment,
+    /// Everything up to this LSN stands in the segments and the delta logs; what comes later stands in the WAL.
+    pub delta_lsn: u64,
+    /// Dictionary segments, oldest first: a later one has the last word on the names and ids that it holds.
+    pub dicts: Vec<Segment>,
     /// One for each partition, in their order.
     pub adjacency: Vec<Segment>,
+    /// Some edges stand in another partition than the one that their source is routed to.
+    pub spread: bool,
+    /// Commits that changed the graph and are folded into the segments or stand in the delta logs.
+    pub commits: u64,
+    /// How often a delta log was found as a crash had left it.
+    pub recoveries: u64,
 }
 
 impl GraphManifest {
@@ -43,17 +58,33 @@ impl GraphManifest {
     pub fn decode(bytes: &[u8]) -> Result<GraphManifest> {
         let m = Manifest::decode(bytes, FORMAT)?;
         let bad = |what: &str| Error::invalid(format!("{FORMAT}: {what}"));
-        let lsn = m.extra.get("lsn").and_then(Value::as_str).and_then(|s| s.parse().ok());
-        let lsn = lsn.ok_or_else(|| bad("lsn is not a decimal string"))?;
+        let text = |name: &str| m.extra.get(name).and_then(Value::as_str);
+        let number = |name: &str| text(name).and_then(|s| s.parse::<u64>().ok());
+        let lsn = number("lsn").ok_or_else(|| bad("lsn is not a decimal string"))?;
+        let delta_lsn = match m.extra.get("delta_lsn") {
+            None => lsn,
+            Some(_) => number("delta_lsn").filter(|&d| d >= lsn).ok_or_else(|| bad("delta_lsn is below lsn"))?,
+        };
+        let graph = match m.extra.get("graph") {
+            None => None,
+            Some(v) => Some(v.as_str().and_then(|s| s.parse().ok()).ok_or_else(|| bad("graph is not a UUID"))?),
+        };
         let count = m.extra.get("partitions").and_then(Value::as_u64);
         let count = count.ok_or_else(|| bad("partitions is not a number"))?;
         if count == 0 || count > u64::from(MAX_PARTITIONS) {
             return Err(Error::limit("graph partitions", u64::from(MAX_PARTITIONS), count));
         }
-        let mut dicts = m.committed().filter(|s| s.kind == DICT_KIND);
-        let dict = dicts.next().cloned().ok_or_else(|| bad("it names no dictionary"))?;
-        if dicts.next().is_some() {
-            return Err(bad("it names more than one dictionary"));
+        let place = |s: &Segment| s.extra.get("place").and_then(Value::as_u64).unwrap_or(0);
+        let mut dicts: Vec<_> = m.committed().filter(|s| s.kind == DICT_KIND).cloned().collect();
+        dicts.sort_by_key(place);
+        if dicts.is_empty() {
+            return Err(bad("it names no dictionary"));
+        }
+        if dicts.len() > MAX_DICTIONARIES {
+            return Err(Error::limit("graph dictionaries", MAX_DICTIONARIES as u64, dicts.len() as u64));
+        }
+        if !dicts.iter().map(place).eq(0..dicts.len() as u64) {
+            return Err(bad("two dictionaries have one place"));
         }
         let partition = |s: &Segment| s.extra.get("partition").and_then(Value::as_u64).unwrap_or(u64::MAX);
         let mut adjacency: Vec<_> = m.committed().filter(|s| s.kind == ADJ_KIND).cloned().collect();
@@ -61,7 +92,18 @@ impl GraphManifest {
         if !adjacency.iter().map(partition).eq(0..count) {
             return Err(bad("it does not name one adjacency segment for each partition"));
         }
-        Ok(GraphManifest { generation: m.generation, lsn, dict, adjacency })
+        let flag = |name: &str| m.extra.get(name).and_then(Value::as_bool).unwrap_or(false);
+        Ok(GraphManifest {
+            generation: m.generation,
+            graph,
+            lsn,
+            delta_lsn,
+            dicts,
+            adjacency,
+            spread: flag("spread"),
+            commits: number("commits").unwrap_or(0),
+            recoveries: number("recoveries").unwrap_or(0),
+        })
     }
 
     /// # Errors
@@ -71,7 +113,30 @@ impl GraphManifest {
         m.generation = self.generation;
         m.extra.insert("partitions".into(), self.partitions().into());
         m.extra.insert("lsn".into(), self.lsn.to_string().into());
-        m.segments.push(self.dict.clone());
+        // What says nothing is not written.
+        if self.delta_lsn > self.lsn {
+            m.extra.insert("delta_lsn".into(), self.delta_lsn.to_string().into());
+        }
+        if let Some(graph) = self.graph {
+            m.extra.insert("graph".into(), graph.to_string().into());
+        }
+        if self.spread {
+            m.extra.insert("spread".into(), true.into());
+        }
+        for (name, count) in [("commits", self.commits), ("recoveries", self.recoveries)] {
+            if count > 0 {
+                m.extra.insert(name.into(), count.to_string().into());
+            }
+        }
+        for (place, segment) in self.dicts.iter().enumerate() {
+            let mut segment = segment.clone();
+            if self.dicts.len() > 1 {
+                segment.extra.insert("place".into(), place.into());
+            } else {
+                segment.extra.remove("place");
+            }
+            m.segments.push(segment);
+        }
         for (partition, segment) in self.adjacency.iter().enumerate() {
             let mut segment = segment.clone();
             segment.extra.insert("partition".into(), partition.into());
@@ -91,11 +156,17 @@ impl GraphManifest {
     }
 
     pub(crate) fn segments(&self) -> impl Iterator<Item = &Segment> {
-        std::iter::once(&self.dict).chain(&self.adjacency)
+        self.dicts.iter().chain(&self.adjacency)
     }
 }
 
-/// The partition that the edges of a source belong to.
-pub(crate) fn partition_of(src: u64, partitions: u32) -> usize {
+/// The partition that the edges of a source are routed to, for writing and for reading.
+pub fn route(src: u64, partitions: u32) -> usize {
     (src % u64::from(partitions.max(1))) as usize
+}
+
+/// The partition that an operation names, or where it names none that there is, the one that the source is routed to.
+pub(crate) fn home_of(part: u32, src: u64, partitions: u32) -> u32 {
+    // A route is below the number of partitions.
+    if part < partitions { part } else { route(src, partitions) as u32 }
 }

@@ -1,25 +1,20 @@
 //! An open graph: names to ids and back, and the edges of a node as they stand now.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use qx_formats::adj_seg::{AdjSeg, Edge};
-use qx_formats::dict_seg::DictSeg;
-use qx_formats::manifest::Segment;
-use qx_formats::{Error, Kind, Result};
+use qx_formats::Result;
+use qx_formats::adj_seg::{AdjBuilder, AdjSeg, Edge};
+use qx_formats::dict_seg::{DictBuilder, DictSeg};
 use qx_io::Map;
 use qx_log::Op;
 
 use crate::delta::{NodeDelta, PartitionDeltaIndex};
-use crate::folder::{GraphManifest, MANIFEST, partition_of};
+use crate::filter::{Follow, PropNames};
+use crate::folder::{GraphManifest, home_of, route};
+use crate::names::{Names, NodeName};
 use crate::seen::Seen;
 use crate::walk::Direction;
-
-/// Label and key of a node.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName {
-    pub label: Vec<u8>,
-    pub key: Vec<u8>,
-}
 
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -27,55 +22,83 @@ pub(crate) struct Part {
     pub delta: PartitionDeltaIndex,
 }
 
-/// A graph at one generation, with what the delta logs add to it.
+impl Part {
+    fn new(seg: AdjSeg<Map>) -> Part {
+        Part { seg, delta: PartitionDeltaIndex::default() }
+    }
+}
+
+/// A graph at one generation, with what the delta logs and the WAL add to it.
 #[derive(Debug)]
 pub struct Graph {
     dir: PathBuf,
     manifest: GraphManifest,
-    dict: DictSeg<Map>,
+    pub(crate) names: Names,
     pub(crate) parts: Vec<Part>,
-    nodes: NodeDelta,
+    pub(crate) props: PropNames,
     /// Of the last operation on a node that was applied.
     node_lsn: Option<u64>,
+    /// Some edges may stand in another partition than their source's.
+    pub(crate) spread: bool,
+    pub(crate) tail: Tail,
+}
+
+/// What was read above the segments.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tail {
+    /// Everything up to this LSN was read.
+    pub lsn: u64,
+    /// Commits above the segments that changed the graph; those that the manifest counts already are not in it.
+    pub commits: u64,
+    /// When the oldest of them was committed: microseconds since 1970.
+    pub oldest_us: Option<u64>,
 }
 
 impl Graph {
-    /// Maps the segments of the newest generation and reads the delta logs above its watermark.
-    ///
-    /// # Errors
-    /// `NotFound` where no graph is; `Corrupt` and its kin for a damaged manifest, segment front or log; `Io`.
-    pub fn open(dir: &Path) -> Result<Graph> {
-        let mut graph = Self::open_segments(dir)?;
-        crate::tail::load(&mut graph)?;
-        Ok(graph)
+    pub(crate) fn over(
+        dir: &Path,
+        manifest: GraphManifest,
+        dicts: Vec<DictSeg<Map>>,
+        parts: Vec<AdjSeg<Map>>,
+    ) -> Graph {
+        Graph {
+            dir: dir.to_path_buf(),
+            names: Names::new(dicts),
+            parts: parts.into_iter().map(Part::new).collect(),
+            props: PropNames::default(),
+            node_lsn: None,
+            spread: manifest.spread,
+            tail: Tail { lsn: manifest.lsn, ..Tail::default() },
+            manifest,
+        }
     }
 
-    /// [`Graph::open`] without the delta logs: the graph as it was built.
+    /// A graph that lives in memory alone.
     ///
     /// # Errors
-    /// As [`Graph::open`], logs aside.
-    pub fn open_segments(dir: &Path) -> Result<Graph> {
-        let mut last = None;
-        // A writer may publish and prune between our reading of the manifest and our opening of what it names.
-        for _ in 0..3 {
-            let manifest = GraphManifest::load(dir)?
-                .ok_or_else(|| Error::new(Kind::NotFound, "there is no graph here").path(dir.join(MANIFEST)))?;
-            match Self::map(dir, manifest) {
-                Err(e) if e.io_kind() == Some(std::io::ErrorKind::NotFound) => last = Some(e),
-                done => return done,
-            }
-        }
-        Err(last.unwrap_or_else(|| Error::new(Kind::NotFound, "there is no graph here")))
+    /// `Limit` above the counts of the formats.
+    pub fn in_memory(dict: DictBuilder, parts: Vec<AdjBuilder>) -> Result<Graph> {
+        let manifest = GraphManifest::default();
+        Self::in_memory_at(Path::new(""), manifest, dict, parts)
     }
 
-    fn map(dir: &Path, manifest: GraphManifest) -> Result<Graph> {
-        let dict = open_segment(dir, &manifest.dict, DictSeg::open, |d| d.uuid())?;
-        let mut parts = Vec::with_capacity(manifest.adjacency.len());
-        for segment in &manifest.adjacency {
-            let seg = open_segment(dir, segment, AdjSeg::open, |a| a.uuid())?;
-            parts.push(Part { seg, delta: PartitionDeltaIndex::default() });
-        }
-        Ok(Graph { dir: dir.to_path_buf(), manifest, dict, parts, nodes: NodeDelta::default(), node_lsn: None })
+    pub(crate) fn in_memory_at(
+        dir: &Path,
+        manifest: GraphManifest,
+        dict: DictBuilder,
+        parts: Vec<AdjBuilder>,
+    ) -> Result<Graph> {
+        let mut bytes = Cursor::new(Vec::new());
+        dict.finish(&mut bytes)?;
+        let dict = DictSeg::open(Map::from(bytes.into_inner()))?;
+        let open = |part: AdjBuilder| AdjSeg::open(Map::from(part.encode()?));
+        let parts = parts.into_iter().map(open).collect::<Result<_>>()?;
+        Ok(Self::over(dir, manifest, vec![dict], parts))
+    }
+
+    /// Which properties of edges mean cost and time.
+    pub fn set_props(&mut self, props: PropNames) {
+        self.props = props;
     }
 
     pub fn dir(&self) -> &Path {
@@ -86,12 +109,18 @@ impl Graph {
         &self.manifest
     }
 
-    pub fn dict(&self) -> &DictSeg<Map> {
-        &self.dict
+    /// The dictionary segments, oldest first.
+    pub fn dicts(&self) -> &[DictSeg<Map>] {
+        &self.names.dicts
     }
 
     pub fn partitions(&self) -> u32 {
         self.parts.len() as u32
+    }
+
+    /// Everything up to this LSN is in what this graph answers.
+    pub fn lsn(&self) -> u64 {
+        self.tail.lsn
     }
 
     /// Edges of the segments, without the delta.
@@ -105,7 +134,7 @@ impl Graph {
     }
 
     pub fn node_delta(&self) -> &NodeDelta {
-        &self.nodes
+        &self.names.delta
     }
 
     pub fn partition_delta(&self, partition: u32) -> Option<&PartitionDeltaIndex> {
@@ -117,37 +146,24 @@ impl Graph {
     /// The id of (label, key).
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
+    /// `Corrupt` where a dictionary is damaged.
     pub fn id_of(&self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
-        match self.nodes.id_of(label, key) {
-            Some(known) => Ok(known),
-            None => self.dict.get(label, key),
-        }
+        self.names.id_of(label, key)
     }
 
     /// The lowest id that `key` has under any label.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
+    /// `Corrupt` where a dictionary is damaged.
     pub fn id_of_any_label(&self, key: &[u8]) -> Result<Option<u64>> {
-        let Some(changed) = self.nodes.labels_of(key) else { return self.dict.get_any_label(key) };
-        let mut lowest = changed.values().flatten().min().copied();
-        for label in self.dict.labels() {
-            let label = label?;
-            if !changed.contains_key(label)
-                && let Some(id) = self.dict.get(label, key)?
-            {
-                lowest = Some(lowest.map_or(id, |low| low.min(id)));
-            }
-        }
-        Ok(lowest)
+        self.names.id_of_any_label(key)
     }
 
     /// The node that a person means by `start`: a key under any label, else `label:key`, split at each colon from
     /// the left until a node is found.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
+    /// `Corrupt` where a dictionary is damaged.
     pub fn resolve(&self, start: &str) -> Result<Option<u64>> {
         if let Some(id) = self.id_of_any_label(start.as_bytes())? {
             return Ok(Some(id));
@@ -164,26 +180,21 @@ impl Graph {
     /// Label and key of a node id.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
+    /// `Corrupt` where a dictionary is damaged.
     pub fn node(&self, id: u64) -> Result<Option<NodeName>> {
-        if let Some(known) = self.nodes.name_of(id) {
-            return Ok(known.map(|(label, key)| NodeName { label: label.clone(), key: key.clone() }));
-        }
-        Ok(self.dict.entry_of(id)?.map(|e| NodeName { label: e.label, key: e.key }))
+        self.names.name(id)
     }
 
     /// The id of every node, ascending: those without an edge, too.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
+    /// `Corrupt` where a dictionary is damaged.
     pub fn ids(&self) -> Result<Vec<u64>> {
-        let mut ids: Vec<u64> = self.nodes.ids().collect();
-        let mut cursor = self.dict.cursor();
-        while let Some(entry) = cursor.next_entry()? {
-            if self.nodes.name_of(entry.id).is_none() {
-                ids.push(entry.id);
-            }
-        }
+        let mut ids = Vec::new();
+        self.names.each(|id, _, _| {
+            ids.push(id);
+            Ok(())
+        })?;
         ids.sort_unstable();
         Ok(ids)
     }
@@ -191,16 +202,13 @@ impl Graph {
     /// Every node, by id.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
+    /// `Corrupt` where a dictionary is damaged.
     pub fn nodes(&self) -> Result<Vec<(u64, NodeName)>> {
-        let name = |(label, key): (&[u8], &[u8])| NodeName { label: label.to_vec(), key: key.to_vec() };
-        let mut nodes: Vec<_> = self.nodes.entries().map(|(id, n)| (id, name(n))).collect();
-        let mut cursor = self.dict.cursor();
-        while let Some(entry) = cursor.next_entry()? {
-            if self.nodes.name_of(entry.id).is_none() {
-                nodes.push((entry.id, name((entry.label, entry.key))));
-            }
-        }
+        let mut nodes = Vec::new();
+        self.names.each(|id, label, key| {
+            nodes.push((id, NodeName { label: label.to_vec(), key: key.to_vec() }));
+            Ok(())
+        })?;
         nodes.sort_unstable_by_key(|&(id, _)| id);
         Ok(nodes)
     }
@@ -212,133 +220,236 @@ impl Graph {
     /// WAL can follow delta logs that already have some of them.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged; `Limit` when ids have run out.
+    /// `Corrupt` where a dictionary is damaged; `Limit` when ids have run out.
     pub fn apply(&mut self, lsn: u64, op: &Op) -> Result<()> {
         match op {
             Op::NodeUpsert { .. } | Op::NodeDelete { .. } if self.node_lsn.is_some_and(|last| lsn <= last) => {}
             Op::NodeUpsert { label, key, id, .. } => {
-                self.upsert_node(label.as_bytes(), key, *id)?;
+                self.upsert_node(lsn, label.as_bytes(), key, *id)?;
                 self.node_lsn = Some(lsn);
             }
             Op::NodeDelete { label, key, id } => {
                 // A delete that names an id means that node, and not one that came to the name since.
                 let current = self.id_of(label.as_bytes(), key)?;
                 if id.is_none() || *id == current {
-                    self.delete_node(label.as_bytes(), key)?;
+                    self.delete_node(lsn, label.as_bytes(), key)?;
                 }
                 self.node_lsn = Some(lsn);
             }
-            Op::EdgeUpsert { src, dst, etype, props, .. } => self.upsert_edge(lsn, *src, *dst, *etype, props),
-            Op::EdgeDelete { src, dst, etype, .. } => self.delete_edge(lsn, *src, *dst, *etype),
+            Op::EdgeUpsert { part, src, dst, etype, props } => {
+                let home = home_of(*part, *src, self.partitions()) as usize;
+                self.upsert_edge_in(lsn, home, *src, *dst, *etype, props)?;
+            }
+            Op::EdgeDelete { src, dst, etype, .. } => self.delete_edge(lsn, *src, *dst, *etype)?,
             _ => {}
         }
         Ok(())
     }
 
-    /// A node has this name from now on; returns its id. Operations come in the order of their LSNs.
+    /// A node has this name from `lsn` on; returns its id. Operations come in the order of their LSNs.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged; `Limit` when ids have run out.
-    pub fn upsert_node(&mut self, label: &[u8], key: &[u8], id: Option<u64>) -> Result<u64> {
-        let old = self.id_of(label, key)?;
-        let id = match id.or(old) {
-            Some(id) => id,
-            None => self.nodes.next_id(self.dict.next_id()),
-        };
-        if id == u64::MAX {
-            return Err(Error::limit("node id", u64::MAX - 1, id));
-        }
-        if let Some(old) = old.filter(|&old| old != id) {
-            self.nodes.forget_id(old);
-        }
-        // The last write of an id wins, too: whoever had it loses it.
-        if let Some(other) = self.node(id)?.filter(|n| n.label != label || n.key != key) {
-            self.nodes.forget_name(&other.label, &other.key);
-        }
-        self.nodes.put(label, key, id);
-        Ok(id)
+    /// `Corrupt` where a dictionary is damaged; `Limit` when ids have run out.
+    pub fn upsert_node(&mut self, lsn: u64, label: &[u8], key: &[u8], id: Option<u64>) -> Result<u64> {
+        self.names.upsert(lsn, label, key, id)
     }
 
-    /// A node is gone from now on, and with it every edge that begins or ends there. Returns the id that it had.
+    /// A node is gone from `lsn` on, and with it every edge that begins or ends there. Returns the id that it had.
     ///
     /// # Errors
-    /// `Corrupt` where the dictionary is damaged.
-    pub fn delete_node(&mut self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
-        let old = self.id_of(label, key)?;
-        if let Some(id) = old {
-            self.nodes.forget_name(label, key);
-            self.nodes.forget_id(id);
-        }
-        Ok(old)
+    /// `Corrupt` where a dictionary is damaged.
+    pub fn delete_node(&mut self, lsn: u64, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
+        self.names.delete(lsn, label, key)
     }
 
-    /// An edge stands from `lsn` on.
-    pub fn upsert_edge(&mut self, lsn: u64, src: u64, dst: u64, etype: u32, props: &[u8]) {
-        if let Some(part) = self.home(src) {
+    /// An edge stands from `lsn` on, in the partition of its source.
+    ///
+    /// # Errors
+    /// `Corrupt` where a segment is damaged.
+    pub fn upsert_edge(&mut self, lsn: u64, src: u64, dst: u64, etype: u32, props: &[u8]) -> Result<()> {
+        self.upsert_edge_in(lsn, route(src, self.partitions()), src, dst, etype, props)
+    }
+
+    fn upsert_edge_in(&mut self, lsn: u64, home: usize, src: u64, dst: u64, etype: u32, props: &[u8]) -> Result<()> {
+        self.spread |= home != route(src, self.partitions());
+        if self.spread {
+            // One name, one edge: it leaves the partition where it was.
+            self.remove_but(Some(home), lsn, src, dst, etype)?;
+        }
+        if let Some(part) = self.parts.get_mut(home) {
             part.delta.add(lsn, src, dst, etype, props);
         }
+        Ok(())
     }
 
     /// No such edge stands from `lsn` on.
-    pub fn delete_edge(&mut self, lsn: u64, src: u64, dst: u64, etype: u32) {
-        if let Some(part) = self.home(src) {
+    ///
+    /// # Errors
+    /// `Corrupt` where a segment is damaged.
+    pub fn delete_edge(&mut self, lsn: u64, src: u64, dst: u64, etype: u32) -> Result<()> {
+        let home = route(src, self.partitions());
+        if self.spread {
+            self.remove_but(Some(home), lsn, src, dst, etype)?;
+        }
+        if let Some(part) = self.parts.get_mut(home) {
             part.delta.remove(lsn, src, dst, etype);
         }
+        Ok(())
     }
 
-    fn home(&mut self, src: u64) -> Option<&mut Part> {
-        let at = partition_of(src, self.partitions());
-        self.parts.get_mut(at)
+    fn remove_but(&mut self, home: Option<usize>, lsn: u64, src: u64, dst: u64, etype: u32) -> Result<()> {
+        for (at, part) in self.parts.iter_mut().enumerate() {
+            if Some(at) != home
+                && (part.delta.stands(src, dst, etype) || part.seg.out(src)?.of_type(etype).any(|e| e.node == dst))
+            {
+                part.delta.remove(lsn, src, dst, etype);
+            }
+        }
+        Ok(())
     }
 
     // ---- edges ----
 
-    /// Whether `id` is a node that was deleted, so that no edge leads there.
+    /// Whether `id` lost its node and nobody has it now, so that no edge leads there.
     #[inline]
     pub(crate) fn is_gone(&self, id: u64) -> bool {
-        !self.nodes.is_empty() && matches!(self.nodes.name_of(id), Some(None))
+        !self.names.delta.gone().is_empty() && matches!(self.names.delta.name_of(id), Some(None))
     }
 
-    /// Calls `f` with every edge of `node`; the order is that of the segments, then of the delta.
+    /// Whether an edge that came at `lsn` (0: stands in a segment) still has this end.
     #[inline]
-    pub(crate) fn visit(
-        &self,
-        node: u64,
-        direction: Direction,
-        etype: Option<u32>,
-        mut f: impl FnMut(Edge),
-    ) -> Result<()> {
+    fn has_end(&self, id: u64, lsn: u64) -> bool {
+        let gone = self.names.delta.gone();
+        gone.is_empty() || (gone.get(&id).is_none_or(|&at| lsn > at) && !self.is_gone(id))
+    }
+
+    /// Calls `f` with every edge of `node` that `follow` takes; the order is that of the segments, then of the delta.
+    #[inline]
+    pub(crate) fn visit(&self, node: u64, follow: &Follow, mut f: impl FnMut(Edge)) -> Result<()> {
+        if follow.time.is_some() {
+            return self.visit_with(node, follow, |edge, _| {
+                f(edge);
+                Ok(())
+            });
+        }
         if self.is_gone(node) {
             return Ok(());
         }
-        let mut emit = |edge: Edge| {
-            if !self.is_gone(edge.node) {
-                f(edge);
-            }
-        };
-        if direction != Direction::In
-            && let Some(part) = self.parts.get(partition_of(node, self.partitions()))
-        {
-            let edges = part.seg.out(node)?;
-            let edges = if let Some(t) = etype { edges.of_type(t) } else { edges };
-            if part.delta.touches_src(node) {
-                edges.filter(|e| !part.delta.decides(node, e.node, e.etype)).for_each(&mut emit);
-                let added = part.delta.out(node).map(|(edge, _)| edge);
-                added.filter(|e| etype.is_none_or(|t| t == e.etype)).for_each(&mut emit);
-            } else {
-                edges.for_each(&mut emit);
+        if follow.direction != Direction::In {
+            for part in self.homes(node) {
+                let edges = part.seg.out(node)?;
+                let edges = if let Some(t) = follow.etype { edges.of_type(t) } else { edges };
+                let touched = part.delta.touches_src(node);
+                self.emit(node, edges, |e| touched && part.delta.decides(node, e.node, e.etype), &mut f);
+                if touched {
+                    self.emit_added(node, part.delta.out(node), follow, &mut f);
+                }
             }
         }
-        if direction != Direction::Out {
+        if follow.direction != Direction::Out {
             for part in &self.parts {
                 let edges = part.seg.inn(node)?;
-                let edges = if let Some(t) = etype { edges.of_type(t) } else { edges };
-                if part.delta.touches_dst(node) {
-                    edges.filter(|e| !part.delta.decides(e.node, node, e.etype)).for_each(&mut emit);
-                    part.delta.inn(node).filter(|e| etype.is_none_or(|t| t == e.etype)).for_each(&mut emit);
-                } else {
-                    edges.for_each(&mut emit);
+                let edges = if let Some(t) = follow.etype { edges.of_type(t) } else { edges };
+                let touched = part.delta.touches_dst(node);
+                self.emit(node, edges, |e| touched && part.delta.decides(e.node, node, e.etype), &mut f);
+                if touched {
+                    self.emit_added(node, part.delta.inn(node), follow, &mut f);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn emit(
+        &self,
+        node: u64,
+        edges: impl Iterator<Item = Edge>,
+        decided: impl Fn(&Edge) -> bool,
+        f: &mut impl FnMut(Edge),
+    ) {
+        if self.names.delta.gone().is_empty() {
+            edges.filter(|e| !decided(e)).for_each(f);
+        } else if self.has_end(node, 0) {
+            edges.filter(|e| !decided(e) && self.has_end(e.node, 0)).for_each(f);
+        }
+    }
+
+    fn emit_added<'a>(
+        &self,
+        node: u64,
+        added: impl Iterator<Item = crate::delta::Added<'a>>,
+        follow: &Follow,
+        f: &mut impl FnMut(Edge),
+    ) {
+        added
+            .filter(|a| follow.takes(a.edge.etype) && self.has_end(node, a.lsn) && self.has_end(a.edge.node, a.lsn))
+            .for_each(|a| f(a.edge));
+    }
+
+    /// The partitions that may hold out-edges of a node.
+    #[inline]
+    fn homes(&self, node: u64) -> &[Part] {
+        let at = route(node, self.partitions());
+        if self.spread { &self.parts } else { self.parts.get(at..at + 1).unwrap_or(&[]) }
+    }
+
+    /// [`Graph::visit`] with the properties of each edge.
+    pub(crate) fn visit_with(
+        &self,
+        node: u64,
+        follow: &Follow,
+        mut f: impl FnMut(Edge, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let in_time = |props: &[u8]| match follow.time {
+            None => Ok(true),
+            Some(range) => Ok(self.props.time_of(props)?.is_some_and(|t| range.holds(t))),
+        };
+        if follow.direction != Direction::In {
+            for part in self.homes(node) {
+                self.each_out(part, node, |edge, props| {
+                    if follow.takes(edge.etype) && in_time(props)? { f(edge, props) } else { Ok(()) }
+                })?;
+            }
+        }
+        if follow.direction != Direction::Out {
+            for part in &self.parts {
+                let mut sources: Vec<u64> = part.seg.inn(node)?.map(|e| e.node).collect();
+                sources.extend(part.delta.inn(node).map(|a| a.edge.node));
+                sources.sort_unstable();
+                sources.dedup();
+                for src in sources {
+                    self.each_out(part, src, |edge, props| {
+                        if edge.node == node && follow.takes(edge.etype) && in_time(props)? {
+                            f(Edge { node: src, etype: edge.etype }, props)
+                        } else {
+                            Ok(())
+                        }
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every edge that leaves `src` in one partition, as it stands, with its properties.
+    pub(crate) fn each_out(&self, part: &Part, src: u64, mut f: impl FnMut(Edge, &[u8]) -> Result<()>) -> Result<()> {
+        if self.is_gone(src) {
+            return Ok(());
+        }
+        if self.has_end(src, 0) {
+            let props = if part.seg.has_props() { part.seg.out_props(src)? } else { Vec::new() };
+            let mut props = props.into_iter();
+            for edge in part.seg.out(src)? {
+                let props = props.next().unwrap_or(&[]);
+                if !part.delta.decides(src, edge.node, edge.etype) && self.has_end(edge.node, 0) {
+                    f(edge, props)?;
+                }
+            }
+        }
+        for added in part.delta.out(src) {
+            if self.has_end(src, added.lsn) && self.has_end(added.edge.node, added.lsn) {
+                f(added.edge, added.props)?;
             }
         }
         Ok(())
@@ -350,7 +461,7 @@ impl Graph {
     /// `Corrupt` where a segment is damaged.
     pub fn edges_of(&self, node: u64, direction: Direction, etype: Option<u32>) -> Result<Vec<Edge>> {
         let mut edges = Vec::new();
-        self.visit(node, direction, etype, |e| edges.push(e))?;
+        self.visit(node, &Follow { direction, etype, time: None }, |e| edges.push(e))?;
         edges.sort_unstable_by_key(|e| (e.etype, e.node));
         Ok(edges)
     }
@@ -361,16 +472,66 @@ impl Graph {
     /// `Corrupt` where a segment is damaged.
     pub fn out_edges_with_props(&self, node: u64) -> Result<Vec<(Edge, Vec<u8>)>> {
         let mut found = Vec::new();
-        let Some(part) = self.parts.get(partition_of(node, self.partitions())) else { return Ok(found) };
-        if self.is_gone(node) {
-            return Ok(found);
-        }
-        let edges = part.seg.out(node)?.zip(part.seg.out_props(node)?);
-        let kept = edges.filter(|(e, _)| !part.delta.decides(node, e.node, e.etype));
-        found.extend(kept.chain(part.delta.out(node)).map(|(e, props)| (e, props.to_vec())));
-        found.retain(|(e, _)| !self.is_gone(e.node));
+        self.visit_with(node, &Follow::default(), |edge, props| {
+            found.push((edge, props.to_vec()));
+            Ok(())
+        })?;
         found.sort_by_key(|(e, _)| (e.etype, e.node));
         Ok(found)
+    }
+
+    /// Calls `f` with the source and the properties of every edge, by partition, source, type and target.
+    ///
+    /// # Errors
+    /// `Corrupt` where a segment is damaged; what `f` says.
+    pub fn each_edge(&self, mut f: impl FnMut(u64, Edge, &[u8]) -> Result<()>) -> Result<()> {
+        (0..self.partitions()).try_for_each(|partition| self.each_edge_in(partition, &mut f))
+    }
+
+    /// [`Graph::each_edge`] of one partition.
+    pub(crate) fn each_edge_in(&self, partition: u32, mut f: impl FnMut(u64, Edge, &[u8]) -> Result<()>) -> Result<()> {
+        let Some(part) = self.parts.get(partition as usize) else { return Ok(()) };
+        let mut changed: Vec<u64> = part.delta.sources().collect();
+        changed.sort_unstable();
+        let mut changed = changed.into_iter().peekable();
+        let mut stored = part.seg.nodes().peekable();
+        loop {
+            let src = match (stored.peek(), changed.peek()) {
+                (None, None) => return Ok(()),
+                (Some(&s), None) => s,
+                (None, Some(&c)) => c,
+                (Some(&s), Some(&c)) => s.min(c),
+            };
+            stored.next_if_eq(&src);
+            if changed.next_if_eq(&src).is_none() {
+                self.each_out(part, src, |edge, props| f(src, edge, props))?;
+                continue;
+            }
+            // The delta's edges come between those of the segment.
+            let mut row: Vec<(Edge, Vec<u8>)> = Vec::new();
+            self.each_out(part, src, |edge, props| {
+                row.push((edge, props.to_vec()));
+                Ok(())
+            })?;
+            row.sort_by_key(|(e, _)| (e.etype, e.node));
+            row.iter().try_for_each(|(edge, props)| f(src, *edge, props))?;
+        }
+    }
+
+    /// Whether the segment of a partition has edges that are gone with a node.
+    pub(crate) fn loses_edges(&self, partition: u32) -> Result<bool> {
+        let Some(part) = self.parts.get(partition as usize) else { return Ok(false) };
+        for &id in self.names.delta.gone().keys() {
+            if part.seg.out(id)?.count_left() > 0 || part.seg.inn(id)?.count_left() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether any edge has properties, so that a cost may be among them.
+    pub fn has_props(&self) -> bool {
+        self.parts.iter().any(|p| p.seg.has_props() || p.delta.added().any(|(_, a)| !a.props.is_empty()))
     }
 
     /// Every id that is a node or the end of an edge, ascending.
@@ -392,28 +553,4 @@ impl Graph {
         let rows = self.parts.iter().map(|p| p.seg.rows() + p.delta.adds()).sum();
         Seen::new(range, rows)
     }
-}
-
-/// Opens a segment and checks at once that it is the one that the manifest means: by length and content hash.
-fn open_segment<S>(
-    dir: &Path,
-    segment: &Segment,
-    open: impl FnOnce(Map) -> Result<S>,
-    uuid: impl FnOnce(&S) -> uuid::Uuid,
-) -> Result<S> {
-    let path = dir.join(&segment.path);
-    let map = Map::open(&path)?;
-    if map.len() as u64 != segment.bytes {
-        return Err(Error::corrupt("the segment is not as long as the manifest says")
-            .path(&path)
-            .expected(format!("{} bytes", segment.bytes))
-            .got(format!("{} bytes", map.len())));
-    }
-    let seg = open(map).map_err(|e| e.path(&path))?;
-    let id = uuid(&seg).simple().to_string();
-    if id != segment.id {
-        let e = Error::corrupt("the segment is not the one that the manifest names").path(&path);
-        return Err(e.expected(&segment.id).got(id));
-    }
-    Ok(seg)
 }

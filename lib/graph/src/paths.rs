@@ -2,13 +2,14 @@
 
 use qx_formats::Result;
 
+use crate::filter::Follow;
 use crate::graph::Graph;
 use crate::seen::Seen;
-use crate::walk::{Direction, Walk};
+use crate::walk::Walk;
 
 /// A search from one end: its levels, each ascending, and what it has met.
 struct Side {
-    direction: Direction,
+    follow: Follow,
     levels: Vec<Vec<u64>>,
     seen: Seen,
 }
@@ -29,19 +30,19 @@ impl Graph {
         if src == dst {
             return Ok(Some(vec![src]));
         }
-        let side = |end: u64, direction| {
+        let side = |end: u64, follow| {
             let mut seen = self.seen();
             seen.insert(end);
-            Side { direction, levels: vec![vec![end]], seen }
+            Side { follow, levels: vec![vec![end]], seen }
         };
-        let mut from = side(src, walk.direction);
-        let mut to = side(dst, walk.direction.reversed());
+        let mut from = side(src, walk.follow());
+        let mut to = side(dst, walk.back());
         for _ in 0..walk.max_hops {
             walk.cancel.check()?;
             // The smaller side goes on: near a hub the other one would meet half the graph.
             let (next, other) =
                 if from.frontier().len() <= to.frontier().len() { (&mut from, &to) } else { (&mut to, &from) };
-            self.advance(next, walk.etype)?;
+            self.advance(next)?;
             if next.frontier().is_empty() {
                 return Ok(None);
             }
@@ -55,11 +56,11 @@ impl Graph {
         Ok(None)
     }
 
-    fn advance(&self, side: &mut Side, etype: Option<u32>) -> Result<()> {
+    fn advance(&self, side: &mut Side) -> Result<()> {
         let mut level = Vec::new();
-        let Side { direction, levels, seen } = side;
+        let Side { follow, levels, seen } = side;
         for &node in levels.last().map_or(&[][..], Vec::as_slice) {
-            self.visit(node, *direction, etype, |edge| {
+            self.visit(node, follow, |edge| {
                 if seen.insert(edge.node) {
                     level.push(edge.node);
                 }
@@ -77,7 +78,7 @@ impl Graph {
         for level in from.levels.iter().rev().skip(1) {
             let mut before = Vec::new();
             for &node in on_path.last().map_or(&[][..], Vec::as_slice) {
-                self.visit(node, walk.direction.reversed(), walk.etype, |e| {
+                self.visit(node, &walk.back(), |e| {
                     if level.binary_search(&e.node).is_ok() {
                         before.push(e.node);
                     }
@@ -94,7 +95,7 @@ impl Graph {
         for allowed in hops {
             let Some(&here) = path.last() else { break };
             let mut lowest = None;
-            self.visit(here, walk.direction, walk.etype, |e| {
+            self.visit(here, &walk.follow(), |e| {
                 if lowest.is_none_or(|low| e.node < low) && allowed.binary_search(&e.node).is_ok() {
                     lowest = Some(e.node);
                 }

@@ -2,6 +2,7 @@
 
 use qx_formats::{Error, Result};
 
+use crate::filter::Follow;
 use crate::graph::Graph;
 use crate::walk::{Direction, Walk};
 
@@ -25,7 +26,7 @@ impl Graph {
     /// `Corrupt` where a segment is damaged.
     pub fn degree(&self, node: u64, direction: Direction, etype: Option<u32>) -> Result<u64> {
         let mut n = 0;
-        self.visit(node, direction, etype, |_| n += 1)?;
+        self.visit(node, &Follow { direction, etype, time: None }, |_| n += 1)?;
         Ok(n)
     }
 
@@ -102,6 +103,7 @@ impl Rows {
             false => id.checked_sub(first).and_then(|o| table.get(o as usize)).copied().filter(|&o| o != u32::MAX),
             true => ids.binary_search(&id).ok().map(|o| o as u32),
         };
+        let follow = walk.follow();
         let mut rows = Rows { starts: Vec::with_capacity(ids.len() + 1), targets: Vec::new() };
         rows.starts.push(0);
         let mut row: Vec<u32> = Vec::new();
@@ -110,7 +112,7 @@ impl Rows {
                 walk.cancel.check()?;
             }
             row.clear();
-            graph.visit(id, walk.direction, walk.etype, |e| row.extend(ordinal(e.node)))?;
+            graph.visit(id, &follow, |e| row.extend(ordinal(e.node)))?;
             row.sort_unstable();
             row.dedup();
             rows.targets.extend(row.iter().filter(|&&o| o as usize != i));

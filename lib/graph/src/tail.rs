@@ -1,4 +1,4 @@
-//! The delta logs of a graph: what was committed since the segments were built.
+//! The delta logs of a graph: what was committed since the segments were built, and no longer stands in the WAL alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,16 @@ pub fn delta_dir(dir: &Path, partition: u32) -> PathBuf {
 
 /// The delta logs that are there, in order. A graph that was built anew with fewer partitions may still have more.
 pub(crate) fn delta_dirs(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut dirs = delta_folders(dir, |name| {
+        let number = name.strip_prefix('P').unwrap_or_default();
+        number.len() >= 3 && number.bytes().all(|b| b.is_ascii_digit())
+    })?;
+    dirs.sort();
+    Ok(dirs)
+}
+
+/// The folders under `delta/` whose name is wanted.
+pub(crate) fn delta_folders(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let delta = dir.join("delta");
     let entries = match fs::read_dir(&delta) {
         Ok(entries) => entries,
@@ -24,17 +34,15 @@ pub(crate) fn delta_dirs(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut dirs = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| Error::io("list", e).path(&delta))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = name.strip_prefix('P').unwrap_or_default();
-        if number.len() >= 3 && number.bytes().all(|b| b.is_ascii_digit()) && path.is_dir() {
+        if wanted(&path.file_name().unwrap_or_default().to_string_lossy()) && path.is_dir() {
             dirs.push(path);
         }
     }
-    dirs.sort();
     Ok(dirs)
 }
 
-/// Applies what stands above the watermark of the manifest, over all partitions in the order of the LSNs.
+/// Applies what stands above the watermark of the manifest, over all partitions in the order of the LSNs. What the WAL
+/// has, too, stays within `delta_lsn` here and counts once later.
 pub(crate) fn load(graph: &mut Graph) -> Result<()> {
     let watermark = graph.manifest().lsn;
     let mut tail: Vec<(u64, Op)> = Vec::new();
@@ -46,7 +54,9 @@ pub(crate) fn load(graph: &mut Graph) -> Result<()> {
             Err(e) => return Err(e),
         };
         for transaction in reader.transactions(watermark.saturating_add(1)) {
-            let ops = transaction?.ops.into_iter();
+            let transaction = transaction?;
+            graph.tail.since(transaction.time_us);
+            let ops = transaction.ops.into_iter();
             tail.extend(ops.filter(|&(lsn, _, _)| lsn > watermark).map(|(lsn, _, op)| (lsn, op)));
         }
     }
@@ -54,6 +64,7 @@ pub(crate) fn load(graph: &mut Graph) -> Result<()> {
     for (lsn, op) in &tail {
         graph.apply(*lsn, op)?;
     }
+    graph.tail.lsn = graph.tail.lsn.max(graph.manifest().delta_lsn);
     tracing::debug!(target: "qx::graph", dir = %graph.dir().display(), operations = tail.len(), "delta logs read");
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::*;
 type Model = BTreeSet<(u64, u64, u32)>;
 
 fn write(dir: &Path, nodes: u64, edges: &[(u64, u64, u32)], partitions: u32) -> Report {
-    let mut w = GraphWriter::create(dir, &GraphOptions { partitions, lsn: 0 }).unwrap();
+    let mut w = GraphWriter::create(dir, &GraphOptions { partitions, ..GraphOptions::default() }).unwrap();
     for id in 0..nodes {
         w.add_node(b"N", format!("n{id}").as_bytes(), Some(id)).unwrap();
     }
@@ -115,15 +115,15 @@ fn changed(graph: &mut Graph, model: &mut Model, ops: &[Op]) {
     for (lsn, op) in ops.iter().enumerate() {
         match *op {
             Op::Add(s, d, t) => {
-                graph.upsert_edge(lsn as u64, s, d, t, b"");
+                graph.upsert_edge(lsn as u64, s, d, t, b"").unwrap();
                 model.insert((s, d, t));
             }
             Op::Remove(s, d, t) => {
-                graph.delete_edge(lsn as u64, s, d, t);
+                graph.delete_edge(lsn as u64, s, d, t).unwrap();
                 model.remove(&(s, d, t));
             }
             Op::DeleteNode(id) => {
-                let was = graph.delete_node(b"N", format!("n{id}").as_bytes()).unwrap();
+                let was = graph.delete_node(lsn as u64 + 1, b"N", format!("n{id}").as_bytes()).unwrap();
                 assert_eq!(was, gone.insert(id).then_some(id));
             }
         }
@@ -239,18 +239,18 @@ fn names_resolve_by_key_then_by_label_and_key() {
     let name = g.node(tool).unwrap().unwrap();
     assert_eq!((&name.label[..], &name.key[..]), (&b"Tool"[..], &b"gcc"[..]));
 
-    assert_eq!(g.delete_node(b"Package", b"gcc").unwrap(), Some(gcc));
+    assert_eq!(g.delete_node(1, b"Package", b"gcc").unwrap(), Some(gcc));
     assert_eq!(g.resolve("gcc").unwrap(), Some(tool));
     assert_eq!(g.node(gcc).unwrap(), None);
-    let again = g.upsert_node(b"Package", b"gcc", None).unwrap();
+    let again = g.upsert_node(2, b"Package", b"gcc", None).unwrap();
     assert!(again > odd, "an id is never used again");
     assert_eq!(g.resolve("gcc").unwrap(), Some(tool));
-    assert_eq!(g.upsert_node(b"Package", b"gcc", None).unwrap(), again);
+    assert_eq!(g.upsert_node(2, b"Package", b"gcc", None).unwrap(), again);
     // A later pair takes the id, and the earlier one has none any more.
-    assert_eq!(g.upsert_node(b"New", b"x", Some(tool)).unwrap(), tool);
+    assert_eq!(g.upsert_node(3, b"New", b"x", Some(tool)).unwrap(), tool);
     assert_eq!(g.id_of(b"Tool", b"gcc").unwrap(), None);
     assert_eq!(g.resolve("gcc").unwrap(), Some(again));
-    assert_eq!(g.upsert_node(b"Tool", b"gcc", None).unwrap(), again + 1);
+    assert_eq!(g.upsert_node(4, b"Tool", b"gcc", None).unwrap(), again + 1);
 }
 
 #[test]
@@ -269,8 +269,8 @@ fn properties_come_from_the_segment_until_the_delta_replaces_them() {
         g.out_edges_with_props(a).unwrap().into_iter().map(|(e, p)| (e.etype, p)).collect()
     };
     assert_eq!(props(&g), [(1, br#"{"cost":1}"#.to_vec()), (2, vec![])]);
-    g.upsert_edge(5, a, b, 1, br#"{"cost":9}"#);
-    g.delete_edge(6, a, b, 2);
+    g.upsert_edge(5, a, b, 1, br#"{"cost":9}"#).unwrap();
+    g.delete_edge(6, a, b, 2).unwrap();
     assert_eq!(props(&g), [(1, br#"{"cost":9}"#.to_vec())]);
     assert_eq!(g.delta_counts(), (1, 1));
 }
@@ -438,7 +438,7 @@ fn append(dir: &Path, partition: u32, txn: u64, ops: Vec<(u64, LogOp)>) {
 fn the_delta_logs_above_the_watermark_are_part_of_the_graph() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let mut w = GraphWriter::create(dir, &GraphOptions { partitions: 2, lsn: 10 }).unwrap();
+    let mut w = GraphWriter::create(dir, &GraphOptions { partitions: 2, lsn: 10, graph: None }).unwrap();
     for id in 0..4 {
         w.add_node(b"N", format!("n{id}").as_bytes(), Some(id)).unwrap();
     }

@@ -13,6 +13,7 @@ use qx_io::{Job, Map};
 
 use crate::folder::*;
 use crate::graph::Graph;
+use crate::names::Names;
 use crate::tail::delta_dirs;
 
 /// Checks everything in a graph folder. Each finding names the file that it is about.
@@ -24,17 +25,22 @@ pub fn verify(dir: &Path, job: &Job) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let Some(current) = read_manifest(dir, &mut findings)? else { return Ok(findings) };
     job.progress.phase("verify", Some(current.segments().count() as u64), "segments");
-    let dict = check_segment(dir, &current.dict, &mut findings, dict_seg::verify)?;
-    let dict = dict.and_then(|map| DictSeg::open(map).ok());
-    if let Some(dict) = &dict {
-        same_id(&current.dict, dict.uuid(), dict.len(), &mut findings);
+    let mut dicts = Vec::new();
+    for segment in &current.dicts {
+        let dict = check_segment(dir, segment, &mut findings, dict_seg::verify)?;
+        if let Some(dict) = dict.and_then(|map| DictSeg::open(map).ok()) {
+            same_id(segment, dict.uuid(), dict.len(), &mut findings);
+            dicts.push(dict);
+        }
+        job.step(1)?;
     }
-    job.step(1)?;
+    // With one of them missing nothing can be said about names.
+    let names = (dicts.len() == current.dicts.len()).then(|| Names::new(dicts));
     for (partition, segment) in current.adjacency.iter().enumerate() {
         let map = check_segment(dir, segment, &mut findings, adj_seg::verify)?;
         if let Some(seg) = map.and_then(|map| AdjSeg::open(map).ok()) {
             same_id(segment, seg.uuid(), seg.edges(), &mut findings);
-            check_adjacency(&seg, partition, &current, dict.as_ref(), segment, &mut findings)?;
+            check_adjacency(&seg, partition, &current, names.as_ref(), segment, &mut findings)?;
         }
         job.step(1)?;
     }
@@ -118,7 +124,7 @@ fn check_adjacency(
     seg: &AdjSeg<Map>,
     partition: usize,
     manifest: &GraphManifest,
-    dict: Option<&DictSeg<Map>>,
+    names: Option<&Names>,
     segment: &Segment,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
@@ -128,12 +134,12 @@ fn check_adjacency(
     }
     let (mut nameless, mut astray) = (Vec::new(), Vec::new());
     for id in seg.nodes() {
-        if let Some(dict) = dict
-            && dict.entry_of(id)?.is_none()
+        if let Some(names) = names
+            && names.name(id)?.is_none()
         {
             nameless.push(id);
         }
-        if partition_of(id, manifest.partitions()) != partition && seg.out(id)?.count_left() > 0 {
+        if !manifest.spread && route(id, manifest.partitions()) != partition && seg.out(id)?.count_left() > 0 {
             astray.push(id);
         }
     }
@@ -173,9 +179,11 @@ fn check_delta(dir: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     };
     let mut nameless = BTreeSet::new();
     for part in &graph.parts {
-        for id in part.delta.ends() {
-            if !graph.is_gone(id) && graph.node(id)?.is_none() {
-                nameless.insert(id);
+        for (src, added) in part.delta.added() {
+            for id in [src, added.edge.node] {
+                if !graph.is_gone(id) && graph.node(id)?.is_none() {
+                    nameless.insert(id);
+                }
             }
         }
     }

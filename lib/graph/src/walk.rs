@@ -3,6 +3,7 @@
 use qx_formats::Result;
 use qx_io::Cancel;
 
+use crate::filter::{Follow, TimeRange};
 use crate::graph::Graph;
 
 /// Which edges of a node are followed.
@@ -33,6 +34,8 @@ pub struct Walk {
     pub direction: Direction,
     /// Only edges of this type.
     pub etype: Option<u32>,
+    /// Only edges whose time lies in the range.
+    pub time: Option<TimeRange>,
     /// `u32::MAX` for all the way.
     pub max_hops: u32,
     /// Asked between two hops.
@@ -42,7 +45,17 @@ pub struct Walk {
 impl Default for Walk {
     /// Out-edges of every type, one hop.
     fn default() -> Self {
-        Walk { direction: Direction::Out, etype: None, max_hops: 1, cancel: Cancel::default() }
+        Walk { direction: Direction::Out, etype: None, time: None, max_hops: 1, cancel: Cancel::default() }
+    }
+}
+
+impl Walk {
+    pub(crate) fn follow(&self) -> Follow {
+        Follow { direction: self.direction, etype: self.etype, time: self.time }
+    }
+
+    pub(crate) fn back(&self) -> Follow {
+        Follow { direction: self.direction.reversed(), ..self.follow() }
     }
 }
 
@@ -62,6 +75,7 @@ impl Graph {
     /// # Errors
     /// `Corrupt` where a segment is damaged; `Cancelled`.
     pub fn neighbors(&self, starts: &[u64], walk: &Walk) -> Result<Vec<Hop>> {
+        let follow = walk.follow();
         let mut seen = self.seen();
         let mut frontier = starts.to_vec();
         frontier.sort_unstable();
@@ -75,7 +89,7 @@ impl Graph {
             let first = found.len();
             // The frontier ascends, so the first to reach a node is the lowest of those that do.
             for &prev_id in &frontier {
-                self.visit(prev_id, walk.direction, walk.etype, |edge| {
+                self.visit(prev_id, &follow, |edge| {
                     if seen.insert(edge.node) {
                         found.push(Hop { node_id: edge.node, prev_id, hop });
                     }

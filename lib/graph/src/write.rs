@@ -1,19 +1,16 @@
 //! Building a graph folder from nodes and edges.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use qx_formats::adj_seg::{AdjBuilder, AdjSeg};
-use qx_formats::dict_seg::{DictBuilder, DictSeg};
-use qx_formats::manifest::Segment;
-use qx_formats::{Error, Kind, Result};
-use qx_io::{Job, Map, Publish};
+use qx_formats::adj_seg::AdjBuilder;
+use qx_formats::dict_seg::DictBuilder;
+use qx_formats::{Error, Result};
+use qx_io::Job;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::folder::*;
+use crate::stage::{make_folders, prune, write_adj, write_dict};
 
 /// What a graph is built with.
 #[derive(Debug, Clone)]
@@ -22,11 +19,13 @@ pub struct GraphOptions {
     pub partitions: u32,
     /// Everything up to this LSN is in the input.
     pub lsn: u64,
+    /// What the WAL calls the graph.
+    pub graph: Option<Uuid>,
 }
 
 impl Default for GraphOptions {
     fn default() -> Self {
-        GraphOptions { partitions: 1, lsn: 0 }
+        GraphOptions { partitions: 1, lsn: 0, graph: None }
     }
 }
 
@@ -56,6 +55,7 @@ pub struct Report {
 pub struct GraphWriter {
     dir: PathBuf,
     lsn: u64,
+    graph: Option<Uuid>,
     dict: DictBuilder,
     parts: Vec<AdjBuilder>,
 }
@@ -71,12 +71,10 @@ impl GraphWriter {
                 .expected(format!("1 to {MAX_PARTITIONS}"))
                 .got(options.partitions));
         }
-        for sub in [NODES, EDGES] {
-            let sub = dir.join(sub);
-            fs::create_dir_all(&sub).map_err(|e| Error::io("create folder", e).path(&sub))?;
-        }
+        make_folders(dir)?;
         let parts = (0..options.partitions).map(AdjBuilder::new).collect();
-        Ok(GraphWriter { dir: dir.to_path_buf(), lsn: options.lsn, dict: DictBuilder::new(), parts })
+        let (lsn, graph) = (options.lsn, options.graph);
+        Ok(GraphWriter { dir: dir.to_path_buf(), lsn, graph, dict: DictBuilder::new(), parts })
     }
 
     /// Writes a node and returns its id; without an id, a new pair takes the next free one.
@@ -94,7 +92,7 @@ impl GraphWriter {
 
     /// Adds an edge between two node ids. That both are nodes is checked at the end.
     pub fn add_edge(&mut self, src: u64, dst: u64, etype: u32) {
-        let part = partition_of(src, self.parts.len() as u32);
+        let part = route(src, self.parts.len() as u32);
         if let Some(part) = self.parts.get_mut(part) {
             part.add(src, dst, etype);
         }
@@ -105,7 +103,7 @@ impl GraphWriter {
     /// # Errors
     /// `Invalid` when they are not a JSON object; `Limit` when they are too long.
     pub fn add_edge_with(&mut self, src: u64, dst: u64, etype: u32, props: &[u8]) -> Result<()> {
-        let part = partition_of(src, self.parts.len() as u32);
+        let part = route(src, self.parts.len() as u32);
         self.parts.get_mut(part).map_or(Ok(()), |part| part.add_with(src, dst, etype, props))
     }
 
@@ -133,14 +131,27 @@ impl GraphWriter {
             unchanged: false,
         };
         job.progress.phase("graph", Some(1 + self.parts.len() as u64), "segments");
-        let (dict_segment, dict) = write_dict(&self.dir, self.dict, &mut report)?;
+        let (dict_segment, dict, summary) = write_dict(&self.dir, self.dict)?;
+        report.nodes = summary.entries;
+        report.labels = summary.labels;
+        report.nodes_replaced = summary.replaced;
+        report.nodes_displaced = summary.displaced;
         job.step(1)?;
         let mut adjacency = Vec::with_capacity(self.parts.len());
         for (partition, builder) in self.parts.into_iter().enumerate() {
-            adjacency.push(write_adj(&self.dir, partition as u32, builder, &dict)?);
+            let is_node = |id| dict.entry_of(id).map(|e| e.is_some());
+            adjacency.push(write_adj(&self.dir, partition as u32, builder, is_node)?);
             job.step(1)?;
         }
-        let mut next = GraphManifest { generation: report.generation, lsn: self.lsn, dict: dict_segment, adjacency };
+        let mut next = GraphManifest {
+            generation: report.generation,
+            graph: self.graph,
+            lsn: self.lsn,
+            delta_lsn: self.lsn,
+            dicts: vec![dict_segment],
+            adjacency,
+            ..GraphManifest::default()
+        };
         report.bytes = next.segments().map(|s| s.bytes).sum();
         match &before {
             Some(before) if before.same_content(&next) => {
@@ -181,99 +192,4 @@ pub fn build<'a>(
         writer.add_edge(src, dst, etype);
     }
     writer.finish(job)
-}
-
-fn write_dict(dir: &Path, dict: DictBuilder, report: &mut Report) -> Result<(Segment, DictSeg<Map>)> {
-    let mut summary = None;
-    let staged = stage(dir, NODES, "dict", |out| {
-        let s = dict.finish(out)?;
-        let uuid = s.uuid;
-        summary = Some(s);
-        Ok(uuid)
-    })?;
-    if let Some(s) = summary {
-        report.nodes = s.entries;
-        report.labels = s.labels;
-        report.nodes_replaced = s.replaced;
-        report.nodes_displaced = s.displaced;
-    }
-    let segment = staged.segment(DICT_KIND, report.nodes);
-    Ok((segment, DictSeg::open(staged.map)?))
-}
-
-fn write_adj(dir: &Path, partition: u32, builder: AdjBuilder, dict: &DictSeg<Map>) -> Result<Segment> {
-    let mut edges = 0;
-    let staged = stage(dir, EDGES, &format!("adj.P{partition:03}"), |out| {
-        let (_, s) = builder.finish(out)?;
-        edges = s.edges;
-        Ok(s.uuid)
-    })?;
-    let segment = staged.segment(ADJ_KIND, edges);
-    for id in AdjSeg::open(&*staged.map)?.nodes() {
-        if dict.entry_of(id)?.is_none() {
-            return Err(Error::invalid("an edge ends at an id that is no node")
-                .got(format!("id {id}"))
-                .hint("add every node before the graph is finished"));
-        }
-    }
-    Ok(segment)
-}
-
-/// A segment under its final name.
-struct Staged {
-    uuid: Uuid,
-    path: String,
-    map: Map,
-}
-
-impl Staged {
-    fn segment(&self, kind: &str, rows: u64) -> Segment {
-        let crc = crc32c::crc32c(&self.map);
-        Segment::new(self.uuid.simple().to_string(), &*self.path, kind, rows, self.map.len() as u64, crc)
-    }
-}
-
-/// Writes a segment under a name for the time being, then under the name that its content gives it.
-fn stage(
-    dir: &Path,
-    sub: &str,
-    prefix: &str,
-    fill: impl FnOnce(&mut BufWriter<File>) -> Result<Uuid>,
-) -> Result<Staged> {
-    let folder = dir.join(sub);
-    let staged = folder.join(format!("{prefix}.staged"));
-    let uuid = qx_io::publish(&staged, Publish::Replace, fill)?;
-    let name = format!("{prefix}-{}.seg", uuid.simple());
-    let path = folder.join(&name);
-    // Over a file of that name, too: it has these bytes, or it is damaged.
-    fs::rename(&staged, &path).map_err(|e| Error::io("rename into place", e).path(&path))?;
-    qx_io::sync_dir(&folder)?;
-    Ok(Staged { uuid, path: format!("{sub}/{name}"), map: Map::open(&path)? })
-}
-
-/// Removes segments that neither the newest manifest nor the one before it names.
-fn prune(dir: &Path, newest: &GraphManifest) -> Result<()> {
-    let before = qx_io::read_previous_generation(dir, MANIFEST, GraphManifest::decode);
-    let before = match before {
-        Err(e) if e.kind() == Kind::Io => return Err(e),
-        // A damaged previous manifest names nothing that could still be used.
-        before => before.unwrap_or_default(),
-    };
-    let kept: BTreeSet<PathBuf> =
-        newest.segments().chain(before.iter().flat_map(GraphManifest::segments)).map(|s| dir.join(&s.path)).collect();
-    for sub in [NODES, EDGES] {
-        let folder = dir.join(sub);
-        let entries = fs::read_dir(&folder).map_err(|e| Error::io("list", e).path(&folder))?;
-        for entry in entries {
-            let path = entry.map_err(|e| Error::io("list", e).path(&folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let ours = (name.starts_with("dict") || name.starts_with("adj.P"))
-                && (name.ends_with(".seg") || name.ends_with(".staged"));
-            if ours && !kept.contains(&path) {
-                tracing::debug!(target: "qx::graph", path = %path.display(), "removing a segment that nothing names");
-                fs::remove_file(&path).map_err(|e| Error::io("remove", e).path(&path))?;
-            }
-        }
-    }
-    Ok(())
 }
