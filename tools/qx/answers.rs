@@ -107,7 +107,7 @@ fn cells(column: &ArrayRef) -> Result<Vec<String>> {
         return Ok((0..column.len()).map(|row| formatter.value(row).to_string()).collect());
     }
     let batch = RecordBatch::try_from_iter_with_nullable([("v", ArrayRef::clone(column), true)]).map_err(engine)?;
-    let lines = ndjson(&Answer { schema: batch.schema(), batches: vec![batch] })?;
+    let lines = ndjson(&Answer::batch(batch))?;
     let lines = String::from_utf8_lossy(&lines).into_owned();
     let inner = |line: &str| line.trim_start_matches("{\"v\":").strip_suffix('}').unwrap_or_default().to_owned();
     Ok(lines.lines().map(inner).map(|s| if s == "null" { String::new() } else { s }).collect())

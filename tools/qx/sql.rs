@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_cli::{Context, OutputArgs, Status, is_dash};
+use qx_cli::{Context, OutputArgs, Status, WaitArg, is_dash};
 use qx_formats::{Error, Result};
-use qx_sql::{Answer, Session};
+use qx_sql::{Answer, Session, SessionOptions};
 use qx_store::Store;
 use serde_json::json;
 
@@ -19,10 +19,11 @@ Examples:
   qx sql --db debian.db -f report.sql --format csv -o report.csv
   echo 'show tables' | qx sql --db debian.db";
 
-/// Run SQL queries against a database
+/// Run SQL statements against a database
 ///
-/// Takes SELECT, VALUES, EXPLAIN, DESCRIBE, SHOW and SET; statements are separated by semicolons and the first error
-/// ends the script. Beside tables, FROM takes documents (`db.store.kv.key`) and the table functions vector_search,
+/// Takes queries, and statements that define and change tables; they are separated by semicolons, and the first error
+/// ends the script. Each statement is a transaction of its own, unless it stands between BEGIN and COMMIT. A query takes
+/// no lock; the first statement that writes takes the database's, until the script ends. Beside tables, FROM takes documents (`db.store.kv.key`) and the table functions vector_search,
 /// graph_neighbors, graph_reach, graph_paths and graph_nodes; an argument of these may be a scalar subquery.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
@@ -49,6 +50,9 @@ pub struct Args {
 
     #[command(flatten)]
     target: OutputArgs,
+
+    #[command(flatten)]
+    wait: WaitArg,
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
@@ -69,21 +73,23 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         () => Format::Ndjson,
     });
     let cancel = cx.cancel.clone();
-    let mut rows = 0;
+    let (mut rows, mut affected) = (0, 0);
     block_on(&cancel, async {
-        let session = Session::open(&store)?;
+        let options = SessionOptions { wait: args.wait.wait.unwrap_or_default(), ..SessionOptions::default() };
+        let session = Session::open_with(&store, options)?;
         for statement in statements {
             let answer = session.run(statement).await?;
             rows += answer.rows();
+            affected += answer.affected.unwrap_or(0);
             match output {
                 Some(path) => write(&answer, format, path, &args.target, cx)?,
                 None => print(&answer, format, cx)?,
             }
         }
-        Ok(())
+        session.close().await
     })?;
     if cx.json() {
-        cx.out.record(&json!({"summary": {"v": 1, "rows": rows}}))?;
+        cx.out.record(&json!({"summary": {"v": 1, "rows": rows, "affected": affected}}))?;
     }
     Ok(Status::Yes)
 }
@@ -116,11 +122,14 @@ fn by_extension(path: &Path) -> Option<Format> {
 }
 
 fn print(answer: &Answer, format: Format, cx: &mut Context) -> Result<()> {
-    if format == Format::Table {
-        // A statement such as SET has no columns and says nothing.
-        if answer.schema.fields().is_empty() {
-            return Ok(());
+    // A statement such as SET has no columns; one that changes rows says how many to people.
+    if answer.schema.fields().is_empty() {
+        if let Some(n) = answer.affected.filter(|_| format == Format::Table) {
+            cx.say(format!("{n} row{} affected", if n == 1 { "" } else { "s" }));
         }
+        return Ok(());
+    }
+    if format == Format::Table {
         let table = answers::table(answer)?;
         return cx.out.table(&table);
     }

@@ -75,18 +75,17 @@ impl Bench<'_> {
         let [statement] = <[_; 1]>::try_from(Session::parse(&text)?).map_err(|_| engine("one statement"))?;
         let plan = self.session.plan(statement).await?;
         let schema = plan.schema().inner();
-        let columns = schema.fields().iter().zip(1..).map(|(f, id)| Column {
-            id,
-            name: f.name().clone(),
-            data_type: delta::delta_type(f.data_type()).to_string(),
-            nullable: true,
-        });
-        let uuid = self.writer.catalog().table(&name).map_or_else(Uuid::now_v7, |t| t.uuid);
-        let mut def = TableDef { uuid, columns: columns.collect(), origin: None };
+        let columns = schema.fields().iter().zip(1..);
+        let columns =
+            columns.map(|(f, id)| Column::new(id, f.name(), &delta::delta_type(f.data_type()), true)).collect();
+        let catalog = self.writer.catalog();
+        let old = catalog.table(&name);
+        let mut def = TableDef::plain(old.map_or_else(Uuid::now_v7, |t| t.uuid), columns);
+        def.folder = old.and_then(|t| t.folder.clone());
         let key = name.key();
         let lsn = self.writer.define(vec![Define::Table { name: key.clone(), def: def.clone() }])?;
-        let dir = self.writer.store().layout().table(&name);
-        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, uuid, lsn).await?;
+        let dir = self.writer.store().layout().table_folder(&name, &def);
+        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, def.uuid, lsn).await?;
         qx_store::publish_manifest(&dir, &key, &def, &table, lsn)?;
         def.origin = Some(self.origin.clone());
         self.writer.define(vec![Define::Table { name: key, def }])?;

@@ -4,72 +4,75 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, Session as EngineSession, TableProvider};
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::exec_err;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::TableType;
-use qx_store::Store;
-use qx_store::catalog::Catalog;
 use qx_store::names::{DEFAULT_SCHEMA, KV_SCHEMA, ObjectName};
-use qx_store::{Error, delta};
 
+use crate::current::Current;
 use crate::documents::Documents;
 use crate::error::to_engine;
+use crate::tables::{self, Rows};
 
-/// One database. Its definitions are those of the moment when the session was opened.
+/// One database, as the session's view has it at the moment of asking.
 #[derive(Debug)]
 pub(crate) struct Database {
-    schemas: HashMap<String, Arc<dyn SchemaProvider>>,
+    current: Arc<Current>,
+    temporary: Temporary,
 }
 
+/// Relations that live as long as the session, by schema and name.
+type Temporary = Arc<Mutex<HashMap<(String, String), Arc<dyn TableProvider>>>>;
+
 impl Database {
-    pub(crate) fn new(store: &Arc<Store>, catalog: &Arc<Catalog>, state: &SessionState) -> Self {
-        let mut names: BTreeSet<&str> = catalog.tables.keys().filter_map(|k| Some(k.split_once('.')?.0)).collect();
-        names.insert(DEFAULT_SCHEMA);
-        let mut schemas: HashMap<String, Arc<dyn SchemaProvider>> = HashMap::new();
-        for name in names {
-            let schema = Tables {
-                schema: name.to_owned(),
-                store: Arc::clone(store),
-                catalog: Arc::clone(catalog),
-                state: state.clone(),
-                temporary: Mutex::default(),
-            };
-            schemas.insert(name.to_owned(), Arc::new(schema));
-        }
-        schemas.insert(KV_SCHEMA.to_owned(), Arc::new(Documents { store: Arc::clone(store) }));
-        Database { schemas }
+    pub(crate) fn new(current: &Arc<Current>) -> Self {
+        Database { current: Arc::clone(current), temporary: Temporary::default() }
     }
 }
 
 impl CatalogProvider for Database {
     fn schema_names(&self) -> Vec<String> {
-        self.schemas.keys().cloned().collect()
+        let catalog = self.current.view().catalog();
+        let mut names: BTreeSet<String> =
+            catalog.tables.keys().filter_map(|k| Some(k.split_once('.')?.0.to_owned())).collect();
+        names.insert(DEFAULT_SCHEMA.to_owned());
+        names.insert(KV_SCHEMA.to_owned());
+        names.into_iter().collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        self.schemas.get(name).cloned()
+        if name == KV_SCHEMA {
+            return Some(Arc::new(Documents { current: Arc::clone(&self.current) }));
+        }
+        let known = name == DEFAULT_SCHEMA || self.schema_names().iter().any(|n| n == name);
+        known.then(|| {
+            Arc::new(Tables {
+                schema: name.to_owned(),
+                current: Arc::clone(&self.current),
+                temporary: Arc::clone(&self.temporary),
+            }) as Arc<dyn SchemaProvider>
+        })
     }
 }
-
-/// Relations by name.
-type Relations = HashMap<String, Arc<dyn TableProvider>>;
 
 /// The tables of one schema, and the relations that live as long as the session.
 #[derive(Debug)]
 struct Tables {
     schema: String,
-    store: Arc<Store>,
-    catalog: Arc<Catalog>,
-    state: SessionState,
-    temporary: Mutex<Relations>,
+    current: Arc<Current>,
+    temporary: Temporary,
 }
 
+type Relations<'a> = MutexGuard<'a, HashMap<(String, String), Arc<dyn TableProvider>>>;
+
 impl Tables {
-    fn temporary(&self) -> Result<MutexGuard<'_, Relations>, DataFusionError> {
+    fn temporary(&self) -> Result<Relations<'_>, DataFusionError> {
         self.temporary.lock().or_else(|_| exec_err!("a thread died while it changed the session's relations"))
+    }
+
+    fn key(&self, name: &str) -> (String, String) {
+        (self.schema.clone(), name.to_owned())
     }
 
     fn object(&self, name: &str) -> ObjectName {
@@ -81,10 +84,11 @@ impl Tables {
 impl SchemaProvider for Tables {
     fn table_names(&self) -> Vec<String> {
         let prefix = format!("{}.", self.schema);
-        let stored = self.catalog.tables.keys().filter_map(|k| k.strip_prefix(&prefix)).map(str::to_owned);
+        let catalog = self.current.view().catalog();
+        let stored = catalog.tables.keys().filter_map(|k| k.strip_prefix(&prefix)).map(str::to_owned);
         let mut names: Vec<String> = stored.collect();
         if let Ok(temporary) = self.temporary() {
-            names.extend(temporary.keys().cloned());
+            names.extend(temporary.keys().filter(|(s, _)| *s == self.schema).map(|(_, n)| n.clone()));
         }
         names.sort();
         names.dedup();
@@ -92,7 +96,9 @@ impl SchemaProvider for Tables {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.catalog.table(&self.object(name)).is_some() || self.temporary().is_ok_and(|t| t.contains_key(name))
+        let (plain, _) = tables::split_rows_name(name);
+        self.current.view().catalog().table(&self.object(plain)).is_some()
+            || self.temporary().is_ok_and(|t| t.contains_key(&self.key(name)))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>, DataFusionError> {
@@ -100,27 +106,13 @@ impl SchemaProvider for Tables {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        if let Some(table) = self.temporary()?.get(name) {
+        if let Some(table) = self.temporary()?.get(&self.key(name)) {
             return Ok(Some(Arc::clone(table)));
         }
-        let object = self.object(name);
-        let Some(def) = self.catalog.table(&object) else { return Ok(None) };
-        let dir = self.store.layout().table(&object).join("cold");
-        match delta::load(&dir).await.map_err(to_engine)? {
-            Some(table) => {
-                let session: &dyn EngineSession = &self.state;
-                delta::provider(&table, &dir, session).await.map(Some).map_err(to_engine)
-            }
-            None => {
-                // Defined and never written: the columns are known, the rows are none.
-                let field = |c: &qx_store::catalog::Column| {
-                    let data_type =
-                        c.data_type.parse().map_err(|e| Error::invalid(format!("column {}: {e}", c.name)))?;
-                    Ok(Field::new(&c.name, data_type, c.nullable))
-                };
-                let fields = def.columns.iter().map(field).collect::<Result<Vec<_>, Error>>().map_err(to_engine)?;
-                Ok(Some(Arc::new(MemTable::try_new(Arc::new(Schema::new(fields)), vec![vec![]])?)))
-            }
+        let (plain, rows) = tables::split_rows_name(name);
+        match self.current.view().table(&self.object(plain)).await.map_err(to_engine)? {
+            Some(table) => Ok(Some(Arc::new(Rows::new(table, rows).map_err(to_engine)?))),
+            None => Ok(None),
         }
     }
 
@@ -129,10 +121,10 @@ impl SchemaProvider for Tables {
         name: String,
         table: Arc<dyn TableProvider>,
     ) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        Ok(self.temporary()?.insert(name, table))
+        Ok(self.temporary()?.insert((self.schema.clone(), name), table))
     }
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        Ok(self.temporary()?.remove(name))
+        Ok(self.temporary()?.remove(&self.key(name)))
     }
 }

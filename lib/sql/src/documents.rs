@@ -13,9 +13,9 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Statement as Sql, TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 use qx_formats::{Error, Kind};
-use qx_store::Store;
 use qx_store::names::KV_SCHEMA;
 
+use crate::current::Current;
 use crate::error::to_engine;
 
 /// Between the store and the key. No name of a store holds it.
@@ -51,7 +51,7 @@ pub(crate) fn rewrite(sql: &mut Sql) {
 /// The schema `store` of a database.
 #[derive(Debug)]
 pub(crate) struct Documents {
-    pub(crate) store: Arc<Store>,
+    pub(crate) current: Arc<Current>,
 }
 
 #[async_trait]
@@ -71,7 +71,7 @@ impl SchemaProvider for Documents {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let Some((store, key)) = name.split_once(SEPARATOR) else { return Ok(None) };
-        let db = Arc::clone(&self.store);
+        let db = self.current.store();
         let full = format!("{}.{KV_SCHEMA}.{store}.{key}", db.database());
         let (store, key) = (store.to_owned(), key.to_owned());
         let read = tokio::task::spawn_blocking(move || db.document(&store, &key));

@@ -2,11 +2,20 @@
 
 mod arguments;
 mod catalog;
+mod current;
 mod documents;
 mod error;
+mod explain;
 mod functions;
+mod graph;
+mod kv;
 mod session;
 mod statement;
+mod system;
+mod tables;
+mod transactions;
+mod vector;
 
 pub use error::engine_error;
-pub use session::{Answer, Session};
+pub use session::{Answer, Session, SessionOptions};
+pub use statement::Statement;

@@ -1,37 +1,88 @@
-//! A session: one engine context over one database folder.
+//! A session: one engine context over one database folder, its view of the database, and its open transaction.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::sql::parser::Statement;
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql, Value};
 use qx_formats::{Error, Result};
-use qx_store::Store;
-use qx_store::names::DEFAULT_SCHEMA;
+use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
+use qx_store::view::is_moved;
+use qx_store::{Store, View, Writer};
 
 use crate::catalog::Database;
+use crate::current::Current;
 use crate::error::engine_error;
 use crate::functions::{self, Source};
-use crate::{arguments, documents, statement};
+use crate::statement::{Body, Statement};
+use crate::{arguments, documents, explain, graph, kv, statement, system, tables, transactions, vector};
 
-/// A DataFusion context that sees one database: its tables, documents, graphs and vector indexes.
-pub struct Session {
-    context: SessionContext,
+/// How often a reader starts a statement over because a writer moved on under it.
+const MAX_RESTARTS: u32 = 16;
+
+/// What a caller may decide about a session.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// How long a statement that writes waits for another process's lock.
+    pub wait: Duration,
+    /// Values of `$1`, `$2` ... and `$name`, as text.
+    pub parameters: Vec<(String, String)>,
 }
 
-/// The rows that one statement gave.
+/// A DataFusion context that sees one database: its tables, documents, graphs and vector indexes.
+///
+/// Statements that read take no lock. The first one that writes takes the database's lock before it reads anything; the
+/// session keeps it until [`Session::close`], so that a script of many small writes opens the log once.
+pub struct Session {
+    context: SessionContext,
+    store: Arc<Store>,
+    current: Arc<Current>,
+    options: SessionOptions,
+    work: tokio::sync::Mutex<Work>,
+}
+
+/// What only one statement at a time may touch.
+#[derive(Default)]
+struct Work {
+    writer: Option<Writer>,
+    /// BEGIN was said, and no COMMIT or ROLLBACK since.
+    explicit: bool,
+}
+
+/// What one statement gave: rows, or a count of what it changed.
 pub struct Answer {
     pub schema: SchemaRef,
     pub batches: Vec<RecordBatch>,
+    /// Rows, nodes or keys that a statement changed.
+    pub affected: Option<u64>,
 }
 
 impl Answer {
+    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Answer { schema, batches, affected: None }
+    }
+
+    /// Of a statement that has nothing to say.
+    pub fn none() -> Self {
+        Answer::new(Arc::new(Schema::empty()), Vec::new())
+    }
+
+    pub fn affected(count: u64) -> Self {
+        Answer { affected: Some(count), ..Answer::none() }
+    }
+
+    /// One batch.
+    pub fn batch(batch: RecordBatch) -> Self {
+        Answer::new(batch.schema(), vec![batch])
+    }
+
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
@@ -43,16 +94,41 @@ impl Session {
     /// # Errors
     /// Those of reading the catalog.
     pub fn open(store: &Arc<Store>) -> Result<Session> {
-        let catalog = Arc::new(store.catalog()?);
+        Self::open_with(store, SessionOptions::default())
+    }
+
+    /// [`Session::open`] with options.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_with(store: &Arc<Store>, options: SessionOptions) -> Result<Session> {
+        let current = Arc::new(Current::new(View::open(store)?));
         let config = SessionConfig::new()
             .with_default_catalog_and_schema(store.database(), DEFAULT_SCHEMA)
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(true);
         let context = SessionContext::new_with_config(config);
-        let database = Database::new(store, &catalog, &context.state());
-        context.register_catalog(store.database(), Arc::new(database));
-        functions::register(&context, &Arc::new(Source { store: Arc::clone(store), catalog }));
-        Ok(Session { context })
+        context.register_catalog(store.database(), Arc::new(Database::new(&current)));
+        functions::register(&context, &Arc::new(Source { current: Arc::clone(&current) }));
+        Ok(Session { context, store: Arc::clone(store), current, options, work: tokio::sync::Mutex::default() })
+    }
+
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What a statement sees now.
+    pub fn view(&self) -> Arc<View> {
+        self.current.view()
+    }
+
+    /// The graph that statements mean which name none.
+    pub fn graph(&self) -> Option<ObjectName> {
+        self.current.graph()
+    }
+
+    pub fn set_graph(&self, graph: Option<ObjectName>) {
+        self.current.set_graph(graph);
     }
 
     /// The engine's context, for callers that register relations of their own or look at plans.
@@ -65,28 +141,38 @@ impl Session {
     /// # Errors
     /// `Usage` with the place for what does not parse.
     pub fn parse(text: &str) -> Result<Vec<Statement>> {
-        statement::parse(text).map(Vec::from)
+        statement::parse(text)
     }
 
-    /// The relations that the statements of a text name, without their qualifiers, sorted.
+    /// The relations that the queries of a text name, without their qualifiers, sorted.
     ///
     /// # Errors
     /// `Usage` for what does not parse.
     pub fn references(text: &str) -> Result<Vec<String>> {
         let mut names = BTreeSet::new();
         for statement in statement::parse(text)? {
-            let (tables, _) = resolve_table_references(&statement, true).map_err(engine_error)?;
-            names.extend(tables.iter().map(|t| t.table().to_owned()));
+            if let Body::Engine(statement) = &statement.body {
+                let (tables, _) = resolve_table_references(statement, true).map_err(engine_error)?;
+                names.extend(tables.iter().map(|t| t.table().to_owned()));
+            }
         }
         Ok(names.into_iter().collect())
     }
 
-    /// Plans one statement, without optimizing it.
+    /// Plans one statement that the engine runs, without optimizing it.
     ///
     /// # Errors
     /// `Unsupported` for a statement that writes; `Usage` for names and types that do not fit.
-    pub async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
-        statement::check_read_only(&statement)?;
+    pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
+        self.refresh().await?;
+        match statement.body {
+            Body::Engine(statement) => self.plan_engine(*statement).await,
+            Body::Explain(explain) => self.plan_engine(explain.into_engine(self).await?).await,
+            _ => Err(Error::unsupported("only a query has a plan").got(statement.text)),
+        }
+    }
+
+    pub(crate) async fn plan_engine(&self, mut statement: EngineStatement) -> Result<LogicalPlan> {
         if let Some(sql) = arguments::inner(&mut statement) {
             self.prepare(sql).await?;
         }
@@ -96,10 +182,43 @@ impl Session {
     /// Runs one statement and collects its rows.
     ///
     /// # Errors
-    /// Those of [`Session::plan`]; `Engine` for what fails while running.
+    /// Those of the statement; `Engine` for what fails while running.
     pub async fn run(&self, statement: Statement) -> Result<Answer> {
-        let plan = self.plan(statement).await?;
+        let mut restarts = 0;
+        loop {
+            self.refresh().await?;
+            match Box::pin(self.dispatch(statement.clone())).await {
+                Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
+                    restarts += 1;
+                    self.renew().await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn dispatch(&self, statement: Statement) -> Result<Answer> {
+        match statement.body {
+            Body::Engine(statement) => self.run_engine(*statement).await,
+            Body::Transaction(statement) => transactions::run(self, statement).await,
+            Body::Table(statement) => tables::run(self, *statement).await,
+            Body::Kv(statement) => kv::run(self, statement).await,
+            Body::Graph(statement) => graph::run(self, statement).await,
+            Body::Vector(statement) => vector::run(self, statement).await,
+            Body::System(statement) => system::run(self, statement).await,
+            Body::Explain(statement) => explain::run(self, *statement).await,
+        }
+    }
+
+    /// Plans and runs a statement of the engine.
+    pub(crate) async fn run_engine(&self, statement: EngineStatement) -> Result<Answer> {
+        let plan = self.plan_engine(statement).await?;
         self.run_plan(plan).await
+    }
+
+    /// Plans and runs a query that was put together.
+    pub(crate) async fn run_query(&self, query: Query) -> Result<Answer> {
+        Box::pin(self.run_engine(EngineStatement::Statement(Box::new(Sql::Query(Box::new(query)))))).await
     }
 
     /// Runs a plan and collects its rows.
@@ -110,7 +229,7 @@ impl Session {
         let frame = self.context.execute_logical_plan(plan).await.map_err(engine_error)?;
         let schema = Arc::clone(frame.schema().inner());
         let batches = frame.collect().await.map_err(engine_error)?;
-        Ok(Answer { schema, batches })
+        Ok(Answer::new(schema, batches))
     }
 
     /// Runs a text that holds exactly one statement.
@@ -123,6 +242,153 @@ impl Session {
             (Some(one), true) => self.run(one).await,
             _ => Err(Error::usage("expected exactly one statement")),
         }
+    }
+
+    /// Runs the statements of a text one after the other, up to the first error. Returns what the last one gave.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn script(&self, text: &str) -> Result<Answer> {
+        let mut last = Answer::none();
+        for statement in Self::parse(text)? {
+            last = self.run(statement).await?;
+        }
+        Ok(last)
+    }
+
+    /// Sees what others committed since. A session that writes holds the lock, so that nobody else does.
+    async fn refresh(&self) -> Result<()> {
+        let work = self.work.lock().await;
+        if work.writer.is_none() && !self.current.view().is_current()? {
+            self.current.set_view(View::open(&self.store)?);
+        }
+        Ok(())
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let work = self.work.lock().await;
+        if work.writer.is_none() {
+            self.current.set_view(View::open(&self.store)?);
+        }
+        Ok(())
+    }
+
+    /// The writer, opened when a statement first asks for it. From then on the session sees what the writer sees.
+    async fn writer<'a>(&self, work: &'a mut Work) -> Result<&'a mut Writer> {
+        if work.writer.is_none() {
+            let (store, wait) = (Arc::clone(&self.store), self.options.wait);
+            let opened = tokio::task::spawn_blocking(move || store.writer(wait)).await;
+            let writer = opened.map_err(|e| Error::new(qx_formats::Kind::Engine, e.to_string()))??;
+            self.current.set_view(Arc::clone(writer.view()));
+            work.writer = Some(writer);
+        }
+        work.writer.as_mut().ok_or_else(|| Error::usage("the session has no writer"))
+    }
+
+    /// Runs `work` inside the open transaction, or as a transaction of its own: committed when it succeeds, forgotten when
+    /// it fails. The database's lock is taken before `work` reads anything.
+    ///
+    /// # Errors
+    /// `Locked`; those of `work`, of which nothing stays then.
+    pub async fn transact<T>(&self, work: impl AsyncFnOnce(&mut Writer) -> Result<T>) -> Result<T> {
+        let mut state = self.work.lock().await;
+        let explicit = state.explicit;
+        let writer = self.writer(&mut state).await?;
+        let mark = writer.mark();
+        match work(writer).await {
+            Ok(value) => {
+                if !explicit {
+                    writer.commit()?;
+                    settle(writer).await;
+                }
+                Ok(value)
+            }
+            Err(e) => {
+                writer.rewind(mark);
+                Err(e)
+            }
+        }
+    }
+
+    /// Runs `work` with the writer, outside of any transaction: flushes, rewrites and the like.
+    ///
+    /// # Errors
+    /// `Usage` inside a transaction; `Locked`; those of `work`.
+    pub async fn maintain<T>(&self, work: impl AsyncFnOnce(&mut Writer) -> Result<T>) -> Result<T> {
+        let mut state = self.work.lock().await;
+        if state.explicit {
+            return Err(Error::usage("not inside a transaction").hint("COMMIT or ROLLBACK first"));
+        }
+        let writer = self.writer(&mut state).await?;
+        work(writer).await
+    }
+
+    /// Opens a transaction over the statements that follow.
+    ///
+    /// # Errors
+    /// `Usage` when one is open; `Locked`.
+    pub async fn begin(&self, graph: Option<ObjectName>) -> Result<()> {
+        let mut state = self.work.lock().await;
+        if state.explicit {
+            return Err(Error::usage("a transaction is open already").hint("COMMIT or ROLLBACK first"));
+        }
+        let writer = self.writer(&mut state).await?;
+        if let Some(graph) = &graph
+            && writer.catalog().graph(graph).is_none()
+        {
+            return Err(Error::new(qx_formats::Kind::NotFound, format!("there is no graph {}", graph.key())));
+        }
+        if graph.is_some() {
+            self.current.set_graph(graph);
+        }
+        state.explicit = true;
+        Ok(())
+    }
+
+    /// Commits the open transaction.
+    ///
+    /// # Errors
+    /// `Usage` when none is open; those of the log, and nothing is committed then.
+    pub async fn commit(&self) -> Result<()> {
+        let mut state = self.work.lock().await;
+        if !std::mem::take(&mut state.explicit) {
+            return Err(Error::usage("no transaction is open").hint("BEGIN opens one"));
+        }
+        let writer = self.writer(&mut state).await?;
+        writer.commit()?;
+        settle(writer).await;
+        Ok(())
+    }
+
+    /// Forgets the open transaction.
+    ///
+    /// # Errors
+    /// `Usage` when none is open.
+    pub async fn rollback(&self) -> Result<()> {
+        let mut state = self.work.lock().await;
+        if !std::mem::take(&mut state.explicit) {
+            return Err(Error::usage("no transaction is open").hint("BEGIN opens one"));
+        }
+        self.writer(&mut state).await?.rollback();
+        Ok(())
+    }
+
+    /// Whether BEGIN was said, and no COMMIT or ROLLBACK since.
+    pub async fn in_transaction(&self) -> bool {
+        self.work.lock().await.explicit
+    }
+
+    /// Ends the session: an open transaction is forgotten, the log closed cleanly, the lock released.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub async fn close(&self) -> Result<()> {
+        let mut state = self.work.lock().await;
+        state.explicit = false;
+        if let Some(writer) = state.writer.take() {
+            writer.close()?;
+        }
+        Ok(())
     }
 
     /// Our own parts of the language, put into the terms of the engine.
@@ -138,7 +404,7 @@ impl Session {
     /// The one value of a scalar subquery, as a literal.
     async fn scalar(&self, query: Query) -> Result<Expr> {
         let text = query.to_string();
-        let answer = self.run(Statement::Statement(Box::new(Sql::Query(Box::new(query))))).await?;
+        let answer = self.run_query(query).await?;
         let shape = || {
             let got = format!("{} rows of {} columns", answer.rows(), answer.schema.fields().len());
             Error::usage(format!("a subquery as an argument gives one value: {text}"))
@@ -150,6 +416,14 @@ impl Session {
         }
         let batch = answer.batches.iter().find(|b| b.num_rows() == 1).ok_or_else(shape)?;
         literal(batch.column(0))
+    }
+}
+
+/// Work that falls due behind a commit. The commit stands whatever comes of it: rows that cannot be flushed stay in the
+/// log, and the next flush takes them up.
+async fn settle(writer: &mut Writer) {
+    if let Err(e) = writer.flush_due().await {
+        tracing::warn!(target: "qx::sql", error = %e, "a flush failed, its rows stay in the log");
     }
 }
 

@@ -1,31 +1,160 @@
-//! Which statements are taken. Everything that writes is refused before it is planned: the engine's own hooks for
-//! DELETE and UPDATE run while planning and on recovered filters, which loses rows.
+//! Statements: which part of the house takes each. Own statements are recognised by looking ahead in the parser's
+//! tokens; everything else goes to the engine - but nothing that writes: the engine's own hooks for DELETE and UPDATE run
+//! while planning and on recovered filters, which loses rows.
 
-use std::collections::VecDeque;
-
-use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as Sql};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 use qx_formats::{Error, Result};
 
 use crate::error::engine_error;
+use crate::{explain, graph, kv, system, tables, transactions, vector};
+
+/// One statement, parsed.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// As it was written.
+    pub(crate) text: String,
+    pub(crate) body: Body,
+}
+
+/// By area: each is a module with `parse`, which looks ahead and takes what is its own, and `run`.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Transaction(transactions::Statement),
+    Table(Box<tables::Statement>),
+    Kv(kv::Statement),
+    Graph(graph::Statement),
+    Vector(vector::Statement),
+    System(system::Statement),
+    Explain(Box<explain::Statement>),
+    /// Planned and run by the engine. Reads only.
+    Engine(Box<EngineStatement>),
+}
+
+impl Statement {
+    /// The statement as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+fn syntax(e: ParserError) -> Error {
+    Error::usage(format!("not SQL: {e}"))
+}
 
 /// Splits a text into statements.
 ///
 /// # Errors
-/// `Usage` with line and column for what does not parse.
-pub(crate) fn parse(text: &str) -> Result<VecDeque<Statement>> {
-    DFParser::parse_sql_with_dialect(text, &GenericDialect {}).map_err(engine_error)
+/// `Usage` with line and column for what does not parse; `Unsupported` for a statement that is not taken.
+pub(crate) fn parse(text: &str) -> Result<Vec<Statement>> {
+    let dialect = GenericDialect {};
+    let mut parser = DFParserBuilder::new(text).with_dialect(&dialect).build().map_err(engine_error)?;
+    let lines = Lines::new(text);
+    let mut statements = Vec::new();
+    loop {
+        while parser.parser.consume_token(&Token::SemiColon) {}
+        let start = lines.offset(parser.parser.peek_token_ref().span.start);
+        if parser.parser.peek_token_ref().token == Token::EOF {
+            return Ok(statements);
+        }
+        let body = one(&mut parser)?;
+        let next = parser.parser.peek_token_ref();
+        if !matches!(next.token, Token::SemiColon | Token::EOF) {
+            return Err(Error::usage(format!("not SQL: expected the end of the statement, found {next}")));
+        }
+        let end = match next.token {
+            Token::EOF => text.len(),
+            _ => lines.offset(next.span.start),
+        };
+        let text = text.get(start..end).unwrap_or_default().trim().to_owned();
+        statements.push(Statement { text, body });
+    }
+}
+
+/// One statement at the parser's place.
+pub(crate) fn one(p: &mut DFParser<'_>) -> Result<Body> {
+    if let Some(s) = explain::parse(p)? {
+        return Ok(Body::Explain(Box::new(s)));
+    }
+    if let Some(s) = transactions::parse(&mut p.parser).map_err(syntax)? {
+        return Ok(Body::Transaction(s));
+    }
+    if let Some(s) = kv::parse(&mut p.parser).map_err(syntax)? {
+        return Ok(Body::Kv(s));
+    }
+    if let Some(s) = graph::parse(&mut p.parser).map_err(syntax)? {
+        return Ok(Body::Graph(s));
+    }
+    if let Some(s) = vector::parse(&mut p.parser).map_err(syntax)? {
+        return Ok(Body::Vector(s));
+    }
+    if let Some(s) = system::parse(&mut p.parser).map_err(syntax)? {
+        return Ok(Body::System(s));
+    }
+    if let Some(s) = tables::parse(&mut p.parser).map_err(syntax)? {
+        return Ok(Body::Table(Box::new(s)));
+    }
+    let statement = p.parse_statement().map_err(engine_error)?;
+    check_read_only(&statement)?;
+    Ok(Body::Engine(Box::new(statement)))
+}
+
+/// The word at `n` tokens from here, in upper case; nothing for anything else than a word.
+pub(crate) fn word(p: &Parser<'_>, n: usize) -> Option<String> {
+    match p.peek_nth_token_ref(n).token {
+        Token::Word(ref w) if w.quote_style.is_none() => Some(w.value.to_ascii_uppercase()),
+        _ => None,
+    }
+}
+
+/// Whether the next words are these (upper case).
+pub(crate) fn ahead(p: &Parser<'_>, words: &[&str]) -> bool {
+    words.iter().enumerate().all(|(i, w)| word(p, i).as_deref() == Some(w))
+}
+
+/// Takes the next words if they are these.
+pub(crate) fn take(p: &mut Parser<'_>, words: &[&str]) -> bool {
+    let there = ahead(p, words);
+    if there {
+        for _ in words {
+            p.next_token();
+        }
+    }
+    there
+}
+
+/// Byte offsets of the tokenizer's places.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Lines { text, starts }
+    }
+
+    fn offset(&self, at: Location) -> usize {
+        let line = usize::try_from(at.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let column = usize::try_from(at.column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some(start) = self.starts.get(line) else { return self.text.len() };
+        let rest = self.text.get(*start..).unwrap_or_default();
+        start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i)
+    }
 }
 
 /// # Errors
 /// `Unsupported` with the statement's first words for anything but a query or a look at the catalog.
-pub(crate) fn check_read_only(statement: &Statement) -> Result<()> {
+pub(crate) fn check_read_only(statement: &EngineStatement) -> Result<()> {
     let fine = match statement {
-        Statement::Statement(sql) => reads(sql),
-        Statement::Explain(explain) => return check_read_only(&explain.statement),
-        Statement::Reset(_) => true,
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) => false,
+        EngineStatement::Statement(sql) => reads(sql),
+        EngineStatement::Explain(explain) => return check_read_only(&explain.statement),
+        EngineStatement::Reset(_) => true,
+        EngineStatement::CreateExternalTable(_) | EngineStatement::CopyTo(_) => false,
     };
     if fine {
         return Ok(());
@@ -33,8 +162,7 @@ pub(crate) fn check_read_only(statement: &Statement) -> Result<()> {
     let text = statement.to_string();
     let head: Vec<&str> = text.split_whitespace().take(3).collect();
     Err(Error::unsupported(format!("`{} ...` is not a statement that this build takes", head.join(" ")))
-        .expected("SELECT, VALUES, EXPLAIN, DESCRIBE, SHOW or SET")
-        .hint("tables are written by `qx run`"))
+        .hint("docs/sql.md lists the statements"))
 }
 
 fn reads(sql: &Sql) -> bool {
@@ -48,7 +176,7 @@ fn reads(sql: &Sql) -> bool {
 }
 
 /// A query whose body, at any depth, is not an INSERT, UPDATE, DELETE or MERGE in disguise.
-fn query_reads(query: &Query) -> bool {
+pub(crate) fn query_reads(query: &Query) -> bool {
     let ctes = query.with.iter().flat_map(|w| &w.cte_tables).all(|cte| query_reads(&cte.query));
     ctes && body_reads(&query.body)
 }
@@ -67,15 +195,17 @@ fn body_reads(body: &SetExpr) -> bool {
 mod tests {
     use super::*;
 
-    fn taken(text: &str) -> bool {
-        parse(text).unwrap().iter().all(|s| check_read_only(s).is_ok())
+    #[test]
+    fn a_script_is_split_and_each_statement_keeps_its_text() {
+        let all = parse("select 1;\n  begin ;; insert into t values ('é;')  ;commit").unwrap();
+        let texts: Vec<&str> = all.iter().map(Statement::text).collect();
+        assert_eq!(texts, ["select 1", "begin", "insert into t values ('é;')", "commit"]);
+        assert!(matches!(all[0].body, Body::Engine(_)));
+        assert!(matches!(all[2].body, Body::Table(_)));
     }
 
     #[test]
-    fn only_what_reads_is_taken() {
-        for text in ["select 1; select 2", "with a as (select 1) select * from a", "explain select 1", "show tables"] {
-            assert!(taken(text), "{text}");
-        }
+    fn what_writes_never_reaches_the_engine() {
         for text in [
             "insert into t values (1)",
             "delete from t where false",
@@ -84,11 +214,19 @@ mod tests {
             "explain analyze insert into t select 1",
             "create table t as select 1",
             "drop table t",
+            "merge into t using s on t.a = s.a when matched then delete",
+            "alter table t add column b int",
+        ] {
+            let all = parse(text).unwrap();
+            assert!(!matches!(all[0].body, Body::Engine(_)), "{text}");
+        }
+        for text in [
             "copy t to 'x'",
             "create external table t stored as csv location 'x'",
             "select 1 into t",
+            "with a as (delete from t returning 1) select * from a",
         ] {
-            assert!(!taken(text), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

@@ -9,22 +9,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names::ObjectName;
+pub use crate::table_def::{Column, TableDef, TableOptions};
 
 /// Format name of the document.
 pub const FORMAT: &str = "qx.catalog";
 /// File name in the database's folder.
 pub const FILE: &str = "catalog.json";
-
-/// One column of a table. The id stays when the name changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
-    pub id: u32,
-    pub name: String,
-    /// Arrow type in Arrow's own notation.
-    #[serde(rename = "type")]
-    pub data_type: String,
-    pub nullable: bool,
-}
 
 /// How an object came to be, so that a pipeline knows whether it is still current.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +22,6 @@ pub struct Origin {
     pub pipeline: String,
     /// BLAKE3 over the definition of the step and everything it was built from.
     pub fingerprint: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableDef {
-    pub uuid: Uuid,
-    pub columns: Vec<Column>,
-    pub origin: Option<Origin>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,15 +53,72 @@ pub struct StoreDef {
     pub uuid: Uuid,
 }
 
-/// One definition change, as it stands in the log.
+/// What can be defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Object {
+    Table,
+    Graph,
+    Index,
+    Dictionary,
+    Store,
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Object::Table => "table",
+            Object::Graph => "graph",
+            Object::Index => "vector index",
+            Object::Dictionary => "dictionary",
+            Object::Store => "store",
+        })
+    }
+}
+
+/// One definition change, as it stands in the log. The first five define a thing or define it anew: an ALTER carries
+/// the whole definition that is to hold from then on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "define", rename_all = "snake_case")]
 pub enum Define {
-    Table { name: String, def: TableDef },
-    Graph { name: String, def: GraphDef },
-    Index { name: String, def: IndexDef },
-    Dictionary { name: String, def: DictionaryDef },
-    Store { name: String, def: StoreDef },
+    Table {
+        name: String,
+        def: TableDef,
+    },
+    Graph {
+        name: String,
+        def: GraphDef,
+    },
+    Index {
+        name: String,
+        def: IndexDef,
+    },
+    Dictionary {
+        name: String,
+        def: DictionaryDef,
+    },
+    Store {
+        name: String,
+        def: StoreDef,
+    },
+    Drop {
+        object: Object,
+        name: String,
+    },
+    Rename {
+        object: Object,
+        from: String,
+        to: String,
+    },
+    /// A knob of the database; without a value it goes back to its default.
+    Setting {
+        name: String,
+        value: Option<String>,
+    },
+    /// Takes a number of the log for work on a table that is committed elsewhere (a bulk load, a rewrite).
+    Touch {
+        table: Uuid,
+    },
 }
 
 /// Everything that is defined in one database. Keys are `schema.name`, for stores the plain name.
@@ -99,6 +139,8 @@ pub struct Catalog {
     pub dictionaries: BTreeMap<String, DictionaryDef>,
     #[serde(default)]
     pub stores: BTreeMap<String, StoreDef>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
 
 impl Default for Catalog {
@@ -113,6 +155,7 @@ impl Default for Catalog {
             indexes: BTreeMap::new(),
             dictionaries: BTreeMap::new(),
             stores: BTreeMap::new(),
+            settings: BTreeMap::new(),
         }
     }
 }
@@ -133,16 +176,42 @@ impl Catalog {
 
     /// Applies one definition that the log holds at `lsn`. Definitions that are already in are passed over.
     pub fn apply(&mut self, define: Define, lsn: u64) {
-        if lsn <= self.lsn {
-            return;
+        if lsn > self.lsn {
+            self.change(define);
         }
+    }
+
+    /// Applies one definition, whatever its number.
+    pub fn change(&mut self, define: Define) {
         match define {
             Define::Table { name, def } => drop(self.tables.insert(name, def)),
             Define::Graph { name, def } => drop(self.graphs.insert(name, def)),
             Define::Index { name, def } => drop(self.indexes.insert(name, def)),
             Define::Dictionary { name, def } => drop(self.dictionaries.insert(name, def)),
             Define::Store { name, def } => drop(self.stores.insert(name, def)),
+            Define::Drop { object, name } => match object {
+                Object::Table => drop(self.tables.remove(&name)),
+                Object::Graph => drop(self.graphs.remove(&name)),
+                Object::Index => drop(self.indexes.remove(&name)),
+                Object::Dictionary => drop(self.dictionaries.remove(&name)),
+                Object::Store => drop(self.stores.remove(&name)),
+            },
+            Define::Rename { object, from, to } => match object {
+                Object::Table => rename(&mut self.tables, &from, to),
+                Object::Graph => rename(&mut self.graphs, &from, to),
+                Object::Index => rename(&mut self.indexes, &from, to),
+                Object::Dictionary => rename(&mut self.dictionaries, &from, to),
+                Object::Store => rename(&mut self.stores, &from, to),
+            },
+            Define::Setting { name, value: Some(value) } => drop(self.settings.insert(name, value)),
+            Define::Setting { name, value: None } => drop(self.settings.remove(&name)),
+            Define::Touch { .. } => {}
         }
+    }
+
+    /// The table with this identity, and its name.
+    pub fn table_by_uuid(&self, uuid: Uuid) -> Option<(&str, &TableDef)> {
+        self.tables.iter().find(|(_, def)| def.uuid == uuid).map(|(name, def)| (name.as_str(), def))
     }
 
     /// Whether the two define the same, whatever their generations.
@@ -161,6 +230,12 @@ impl Catalog {
 
     pub fn index(&self, name: &ObjectName) -> Option<&IndexDef> {
         self.indexes.get(&name.key())
+    }
+}
+
+fn rename<T>(map: &mut BTreeMap<String, T>, from: &str, to: String) {
+    if let Some(def) = map.remove(from) {
+        map.insert(to, def);
     }
 }
 

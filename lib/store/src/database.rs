@@ -2,21 +2,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use qx_formats::delta_log::{Op, layout};
 use qx_formats::{Error, Kind, Result, manifest};
 use qx_graph::Graph;
-use qx_io::{Lock, Map, Publish};
-use qx_log::{Log, Options, Reader};
+use qx_io::{Map, Publish};
+use qx_log::Reader;
 use qx_vector::Index;
 use qx_vector::definition::Definition;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::catalog::{Catalog, Define, FILE};
+use crate::catalog::{Catalog, Define};
 use crate::names::{DEFAULT_DATABASE, Layout, ObjectName, check_name};
+use crate::writer::Writer;
 
 /// Format name of the marker `qx.json`.
 const MARKER_FORMAT: &str = "qx.database";
@@ -115,15 +115,7 @@ impl Store {
     /// # Errors
     /// `Corrupt` with the path of what is damaged.
     pub fn catalog(&self) -> Result<Catalog> {
-        let home = &self.layout.home;
-        let mut catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
-        self.replay(catalog.lsn, |lsn, op| {
-            if let Op::Define { json } = op {
-                catalog.apply(decode_define(&json, lsn)?, lsn);
-            }
-            Ok(())
-        })?;
-        Ok(catalog)
+        Ok(crate::view::definitions(self)?.0)
     }
 
     /// Calls `f` on each committed operation above `after`, in order; the number is that of the commit.
@@ -210,18 +202,7 @@ impl Store {
     /// # Errors
     /// `Locked`; what recovery of the log says.
     pub fn writer(&self, wait: Duration) -> Result<Writer> {
-        let lock = Lock::acquire(&self.root.join("LOCK"), wait)?;
-        make_dir(&self.layout.wal())?;
-        let (log, report) = Log::open(self.layout.wal(), Options::default())?;
-        if report.dropped_bytes > 0 {
-            tracing::warn!(
-                target: "qx::store", path = %self.layout.wal().display(), bytes = report.dropped_bytes,
-                records = report.dropped_records, "the log ended in what was never acknowledged; it was cut"
-            );
-        }
-        let mut writer = Writer { store: Arc::new(self.clone()), log, catalog: self.catalog()?, _lock: lock };
-        writer.publish_catalog()?;
-        Ok(writer)
+        Writer::open(self, wait)
     }
 }
 
@@ -230,7 +211,7 @@ fn is_temporary(name: &std::ffi::OsStr) -> bool {
     name.starts_with(b".") && name.windows(5).any(|w| w == b".tmp-")
 }
 
-fn decode_define(json: &[u8], lsn: u64) -> Result<Define> {
+pub(crate) fn decode_define(json: &[u8], lsn: u64) -> Result<Define> {
     serde_json::from_slice(json).map_err(|e| {
         Error::unsupported(format!("the log holds a definition that this build does not read: {e}"))
             .got(format!("lsn {lsn}"))
@@ -246,88 +227,5 @@ pub(crate) fn make_dir(dir: &Path) -> Result<()> {
     match dir.parent().filter(|p| !p.as_os_str().is_empty()) {
         Some(parent) => qx_io::sync_dir(parent),
         None => Ok(()),
-    }
-}
-
-/// The one writer of a database. Holds its lock until dropped.
-pub struct Writer {
-    store: Arc<Store>,
-    log: Log,
-    catalog: Catalog,
-    _lock: Lock,
-}
-
-impl Writer {
-    pub fn store(&self) -> &Arc<Store> {
-        &self.store
-    }
-
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
-    /// Commits definitions: durable in the log, then published in the catalog. Returns the commit's number.
-    ///
-    /// # Errors
-    /// Those of the log.
-    pub fn define(&mut self, defines: Vec<Define>) -> Result<u64> {
-        let encode = |d: &Define| serde_json::to_vec(d).map(|json| Op::Define { json });
-        let ops: Vec<Op> = defines
-            .iter()
-            .map(encode)
-            .collect::<Result<_, _>>()
-            .map_err(|e| Error::usage(format!("a definition that cannot be written: {e}")))?;
-        let ack = self.log.commit(&ops)?;
-        for define in defines {
-            self.catalog.apply(define, ack.lsn);
-        }
-        self.publish_catalog()?;
-        Ok(ack.lsn)
-    }
-
-    /// Writes one JSON document, and defines its store if need be, in one transaction.
-    ///
-    /// # Errors
-    /// Those of the log.
-    pub fn put_document(&mut self, store: &str, key: &str, value: Vec<u8>) -> Result<u64> {
-        check_name("store", store)?;
-        let mut ops = Vec::new();
-        let mut defines = Vec::new();
-        if !self.catalog.stores.contains_key(store) {
-            let def = crate::catalog::StoreDef { uuid: Uuid::now_v7() };
-            let define = Define::Store { name: store.to_owned(), def };
-            let json = serde_json::to_vec(&define).map_err(|e| Error::usage(e.to_string()))?;
-            ops.push(Op::Define { json });
-            defines.push(define);
-        }
-        let (store, key) = (store.to_owned(), key.to_owned());
-        ops.push(Op::KvPut { store, key, kind: layout::VALUE_JSON, value, expires_at_us: None });
-        let ack = self.log.commit(&ops)?;
-        if !defines.is_empty() {
-            defines.into_iter().for_each(|d| self.catalog.apply(d, ack.lsn));
-            self.publish_catalog()?;
-        }
-        Ok(ack.lsn)
-    }
-
-    /// Publishes the catalog if it holds more than the published one.
-    fn publish_catalog(&mut self) -> Result<()> {
-        let home = &self.store.layout.home;
-        let published = qx_io::read_generation(home, FILE, Catalog::decode)?;
-        if published.as_ref().is_some_and(|old| old.same_definitions(&self.catalog)) {
-            return Ok(());
-        }
-        self.catalog.generation = published.map_or(0, |c| c.generation) + 1;
-        self.catalog.lsn = self.log.durable_lsn();
-        let bytes = self.catalog.encode()?;
-        qx_io::publish_generation(home, FILE, &bytes, |old| Catalog::decode(old).map(drop))
-    }
-
-    /// Closes the log, which records how far it is durable.
-    ///
-    /// # Errors
-    /// Those of the log.
-    pub fn close(self) -> Result<()> {
-        self.log.close()
     }
 }

@@ -32,7 +32,7 @@ pub struct Snapshot {
 /// The engine prints whole plans into some of its errors; the first part says what went wrong.
 const MAX_MESSAGE_LEN: usize = 400;
 
-fn engine(path: &Path, what: &str, e: DeltaTableError) -> Error {
+pub(crate) fn engine(path: &Path, what: &str, e: DeltaTableError) -> Error {
     let mut text = e.to_string();
     if let Some((at, _)) = text.char_indices().nth(MAX_MESSAGE_LEN) {
         text.truncate(at);
@@ -48,6 +48,48 @@ fn builder(dir: &Path) -> Result<DeltaTableBuilder> {
     let store = DurableStore::filesystem();
     let table = DeltaTableBuilder::from_url(url.clone()).map_err(|e| engine(dir, "cannot address the table", e))?;
     Ok(table.with_storage_backend(Arc::new(store), url))
+}
+
+/// An older state of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    Version(u64),
+    /// Microseconds since 1970, UTC: the last version committed then or before.
+    Time(i64),
+}
+
+pub(crate) fn log_store(dir: &Path) -> Result<deltalake::logstore::LogStoreRef> {
+    builder(dir)?.build_storage().map_err(|e| engine(dir, "cannot address the table", e))
+}
+
+/// An older version of a table.
+///
+/// # Errors
+/// `NotFound` when there is none such; `Engine`.
+pub async fn load_at(dir: &Path, at: At) -> Result<DeltaTable> {
+    let Some(mut table) = load(dir).await? else {
+        return Err(Error::new(Kind::NotFound, "the table has no version yet: nothing was flushed").path(dir));
+    };
+    let newest = table.version().unwrap_or(0);
+    let done = match at {
+        At::Version(v) if v > newest => {
+            return Err(Error::new(Kind::NotFound, "the table has no such version")
+                .path(dir)
+                .expected(format!("0 to {newest}"))
+                .got(v));
+        }
+        At::Version(v) => table.load_version(v).await,
+        At::Time(us) => match datetime(us) {
+            Some(time) => table.load_with_datetime(time).await,
+            None => return Err(Error::usage("a time outside the calendar").got(us)),
+        },
+    };
+    done.map_err(|e| engine(dir, "cannot read this version", e))?;
+    Ok(table)
+}
+
+fn datetime(us: i64) -> Option<chrono::DateTime<chrono::Utc>> {
+    chrono::DateTime::from_timestamp_micros(us)
 }
 
 /// The table's newest version; `None` while nothing was committed.
@@ -104,7 +146,7 @@ pub async fn replace(dir: &Path, plan: LogicalPlan, app: Uuid, lsn: u64) -> Resu
     };
     let log_store = match existing {
         Some(table) => table.log_store(),
-        None => builder(dir)?.build_storage().map_err(|e| engine(dir, "cannot address the table", e))?,
+        None => log_store(dir)?,
     };
     let mut write = WriteBuilder::new(log_store, state.clone())
         .with_save_mode(SaveMode::Overwrite)

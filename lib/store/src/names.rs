@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use qx_formats::{Error, Result};
 
+use crate::table_def::TableDef;
+
 /// Longest name, in bytes: a folder name on every file system, with room for a suffix.
 pub const MAX_NAME_LEN: usize = 200;
 /// Schema of a name that gives none.
@@ -74,6 +76,11 @@ impl Layout {
     /// Folder of a table: its manifest, and the Delta table in `cold/`.
     pub fn table(&self, name: &ObjectName) -> PathBuf {
         self.home.join(&name.schema).join(&name.name)
+    }
+
+    /// Folder of a defined table.
+    pub fn table_folder(&self, name: &ObjectName, def: &TableDef) -> PathBuf {
+        self.home.join(&name.schema).join(def.folder.as_deref().unwrap_or(&name.name))
     }
 
     pub fn graph(&self, name: &ObjectName) -> PathBuf {

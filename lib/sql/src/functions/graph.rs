@@ -68,19 +68,21 @@ impl TableFunctionImpl for Function {
 impl Function {
     fn graph(&self, args: &Arguments) -> Result<Graph> {
         let name = ObjectName::parse("graph", &args.string("graph")?)?;
-        if self.source.catalog.graph(&name).is_none() {
-            let names: Vec<&str> = self.source.catalog.graphs.keys().map(String::as_str).collect();
+        let catalog = self.source.catalog();
+        if catalog.graph(&name).is_none() {
+            let names: Vec<&str> = catalog.graphs.keys().map(String::as_str).collect();
             return Err(Error::new(Kind::NotFound, format!("there is no graph {}", name.key()))
                 .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") }));
         }
-        self.source.store.graph(&name)
+        self.source.store().graph(&name)
     }
 
     fn etype(&self, args: &Arguments) -> Result<Option<u32>> {
         let number = args.optional_count("etype");
         if let (Err(_), Ok(Some(name))) = (&number, args.optional_string("etype")) {
             let graph = ObjectName::parse("graph", &args.string("graph")?)?;
-            let etypes = self.source.catalog.graph(&graph).map(|g| &g.etypes);
+            let catalog = self.source.catalog();
+            let etypes = catalog.graph(&graph).map(|g| &g.etypes);
             let found = etypes.into_iter().flatten().find(|(_, n)| **n == name).map(|(number, _)| *number);
             let names = || etypes.into_iter().flatten().map(|(_, n)| n.as_str()).collect::<Vec<_>>().join(", ");
             return found.map(Some).ok_or_else(|| {

@@ -11,6 +11,8 @@ use datafusion::prelude::SessionContext;
 use qx_store::Store;
 use qx_store::catalog::Catalog;
 
+use crate::current::Current;
+
 /// Name and parameters of a table function; the first `required` parameters must be given.
 pub(crate) struct Signature {
     pub(crate) name: &'static str,
@@ -40,8 +42,17 @@ impl fmt::Display for Signature {
 /// What the functions work on.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pub(crate) store: Arc<Store>,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) current: Arc<Current>,
+}
+
+impl Source {
+    pub(crate) fn store(&self) -> Arc<Store> {
+        self.current.store()
+    }
+
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        self.current.view().catalog()
+    }
 }
 
 pub(crate) fn register(context: &SessionContext, source: &Arc<Source>) {

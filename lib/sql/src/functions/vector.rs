@@ -36,8 +36,9 @@ impl TableFunctionImpl for Search {
 impl Search {
     fn search(&self, args: &Arguments) -> Result<RecordBatch> {
         let name = ObjectName::parse("vector index", &args.string("index")?)?;
-        if self.0.catalog.index(&name).is_none() {
-            let names: Vec<&str> = self.0.catalog.indexes.keys().map(String::as_str).collect();
+        let catalog = self.0.catalog();
+        if catalog.index(&name).is_none() {
+            let names: Vec<&str> = catalog.indexes.keys().map(String::as_str).collect();
             return Err(Error::new(Kind::NotFound, format!("there is no vector index {}", name.key()))
                 .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") }));
         }
@@ -51,7 +52,7 @@ impl Search {
         let query = args.vector("qvec")?;
         let k = args.count("k")?;
         let ef = args.optional_count("ef_search")?;
-        let index = self.0.store.vector_index(&name)?;
+        let index = self.0.store().vector_index(&name)?;
         let options = SearchOptions { ef: ef.map(clamp), exact, ..SearchOptions::default() };
         let hits = index.search(&query, clamp(k), &options).map_err(|e| {
             // The index is sound; what does not fit it is the query.

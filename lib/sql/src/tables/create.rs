@@ -1,0 +1,357 @@
+//! CREATE TABLE and DROP TABLE.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast::{
+    ColumnOption, CreateTable, CreateTableOptions, DataType as SqlType, Expr, ObjectName as SqlName, SqlOption,
+    TableConstraint, Value,
+};
+use qx_formats::{Error, Kind, Result};
+use qx_store::catalog::{Catalog, Column, Define, Object, TableDef, TableOptions};
+use qx_store::names::ObjectName;
+use qx_store::{Writer, delta, sync};
+use uuid::Uuid;
+
+use super::insert::{self, Source};
+use super::names::{ident, table_name};
+use crate::session::{Answer, Session};
+
+/// Columns of one table.
+pub(crate) const MAX_COLUMNS: usize = 4096;
+
+pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer> {
+    refuse_what_is_not_taken(&create)?;
+    let name = table_name(session, &create.name)?;
+    session
+        .transact(async |writer: &mut Writer| {
+            let catalog = writer.catalog();
+            if catalog.table(&name).is_some() {
+                if create.if_not_exists {
+                    return Ok(Answer::affected(0));
+                }
+                if !create.or_replace {
+                    return Err(Error::new(Kind::Exists, format!("the table {} is there already", name.key())));
+                }
+                drop_one(writer, &name)?;
+            }
+            let mut columns = Vec::new();
+            let mut key_columns: Vec<String> = Vec::new();
+            for (id, column) in (1u32..).zip(&create.columns) {
+                let (column, is_key) = define_column(session, id, column).await?;
+                if is_key {
+                    key_columns.push(column.name.clone());
+                }
+                columns.push(column);
+            }
+            let rows = match &create.query {
+                Some(query) => {
+                    let answer = session.run_query(query.as_ref().clone()).await?;
+                    if columns.is_empty() {
+                        for (id, field) in (1u32..).zip(answer.schema.fields()) {
+                            columns.push(Column::new(id, field.name(), &delta::delta_type(field.data_type()), true));
+                        }
+                    }
+                    Some(answer)
+                }
+                None => None,
+            };
+            check_columns(&columns)?;
+            for constraint in &create.constraints {
+                let TableConstraint::PrimaryKey(key) = constraint else {
+                    return Err(Error::unsupported(format!("the constraint `{constraint}`")).expected("PRIMARY KEY"));
+                };
+                if !key_columns.is_empty() {
+                    return Err(Error::usage("a table has one primary key"));
+                }
+                for column in &key.columns {
+                    match &column.column.expr {
+                        Expr::Identifier(i) => key_columns.push(ident(i)),
+                        other => return Err(Error::usage("a primary key is made of columns").got(other)),
+                    }
+                }
+            }
+            let mut def = TableDef::plain(Uuid::now_v7(), columns);
+            set_key(&mut def, &key_columns)?;
+            def.options = options(&create.table_options, &def)?;
+            if let Some(by) = &create.partition_by {
+                def.options.partition_by = partition(by, &def)?;
+            }
+            check_partition(&def)?;
+            def.folder = folder(session, &catalog, &name, &def);
+            let count = rows.as_ref().map_or(0, Answer::rows);
+            writer.change(&Define::Table { name: name.key(), def: def.clone() })?;
+            if let Some(answer) = rows {
+                insert::write(session, writer, &name, Source::Rows(answer.batches), None, None).await?;
+            }
+            Ok(Answer::affected(count as u64))
+        })
+        .await
+}
+
+fn refuse_what_is_not_taken(create: &CreateTable) -> Result<()> {
+    let refused = |what: &str| Err(Error::unsupported(format!("CREATE {what}")).expected("CREATE TABLE"));
+    if create.temporary {
+        return refused("TEMPORARY TABLE");
+    }
+    if create.external || create.location.is_some() {
+        return refused("EXTERNAL TABLE");
+    }
+    if create.like.is_some() || create.clone.is_some() || create.inherits.is_some() {
+        return refused("TABLE ... LIKE, CLONE or INHERITS");
+    }
+    if create.columns.is_empty() && create.query.is_none() {
+        return Err(Error::usage("a table has at least one column"));
+    }
+    Ok(())
+}
+
+fn check_columns(columns: &[Column]) -> Result<()> {
+    if columns.len() > MAX_COLUMNS {
+        return Err(Error::limit("columns", MAX_COLUMNS as u64, columns.len() as u64));
+    }
+    for (i, column) in columns.iter().enumerate() {
+        check_column_name(&column.name)?;
+        if columns[..i].iter().any(|c| c.name.eq_ignore_ascii_case(&column.name)) {
+            return Err(Error::usage(format!("the column {} stands twice", column.name)));
+        }
+    }
+    Ok(())
+}
+
+/// Names that Delta and our own hidden columns leave free.
+pub(crate) fn check_column_name(name: &str) -> Result<()> {
+    let taken = name.starts_with("__") || name.is_empty() || name.len() > 255;
+    if taken || name.chars().any(|c| c.is_control() || matches!(c, ' ' | ',' | ';' | '{' | '}' | '(' | ')' | '=')) {
+        return Err(Error::usage(format!("`{name}` cannot name a column"))
+            .expected("1 to 255 bytes without spaces, none of , ; { } ( ) =, not beginning with __"));
+    }
+    Ok(())
+}
+
+/// The engine's type for one of SQL, as the tables store it.
+pub(crate) async fn arrow_type(session: &Session, sql: &SqlType) -> Result<DataType> {
+    let text = format!("SELECT CAST(NULL AS {sql})");
+    let statement = Session::parse(&text)?.pop().ok_or_else(|| Error::usage("no type"))?;
+    let crate::statement::Body::Engine(statement) = statement.body else { return Err(Error::usage("no type")) };
+    let plan = session.plan_engine(*statement).await?;
+    let t = plan.schema().fields().first().map(|f| f.data_type().clone());
+    let t = t.ok_or_else(|| Error::usage(format!("`{sql}` is not a type")))?;
+    let stored = delta::delta_type(&t);
+    if matches!(t, DataType::Interval(_) | DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)) {
+        return Err(Error::unsupported(format!("columns of type {sql}")).hint("Delta Lake has no such type"));
+    }
+    Ok(stored)
+}
+
+/// One column of a definition, and whether it is the primary key.
+pub(crate) async fn define_column(
+    session: &Session,
+    id: u32,
+    column: &datafusion::sql::sqlparser::ast::ColumnDef,
+) -> Result<(Column, bool)> {
+    let t = arrow_type(session, &column.data_type).await?;
+    let mut out = Column::new(id, ident(&column.name), &t, true);
+    let mut is_key = false;
+    for option in &column.options {
+        match &option.option {
+            ColumnOption::Null => out.nullable = true,
+            ColumnOption::NotNull => out.nullable = false,
+            ColumnOption::Default(expr) => {
+                super::values::constant(session, expr, &t).await?;
+                out.default = Some(expr.to_string());
+            }
+            ColumnOption::PrimaryKey(_) => {
+                is_key = true;
+                out.nullable = false;
+            }
+            ColumnOption::Comment(_) => {}
+            other => return Err(Error::unsupported(format!("the column option `{other}`"))),
+        }
+    }
+    Ok((out, is_key))
+}
+
+fn set_key(def: &mut TableDef, names: &[String]) -> Result<()> {
+    for name in names {
+        let Some(column) = def.columns.iter_mut().find(|c| c.name == *name) else {
+            return Err(Error::usage(format!("the primary key names a column that is not there: {name}")));
+        };
+        if column.arrow_type()?.is_nested() || matches!(column.arrow_type()?, DataType::Float32 | DataType::Float64) {
+            return Err(Error::unsupported(format!("a primary key of type {}", column.data_type)));
+        }
+        column.nullable = false;
+        if def.primary_key.contains(&column.id) {
+            return Err(Error::usage(format!("the primary key names {name} twice")));
+        }
+        def.primary_key.push(column.id);
+    }
+    def.row_ids = def.primary_key.is_empty();
+    Ok(())
+}
+
+/// The text of an option's value.
+pub(crate) fn option_text(value: &Expr) -> String {
+    match value {
+        Expr::Value(v) => match &v.value {
+            Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => s.clone(),
+            other => other.to_string(),
+        },
+        Expr::Identifier(i) => i.value.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn options(given: &CreateTableOptions, def: &TableDef) -> Result<TableOptions> {
+    let mut out = TableOptions::default();
+    let list = match given {
+        CreateTableOptions::None => return Ok(out),
+        CreateTableOptions::With(list)
+        | CreateTableOptions::Options(list)
+        | CreateTableOptions::Plain(list)
+        | CreateTableOptions::TableProperties(list) => list,
+    };
+    for option in list {
+        let SqlOption::KeyValue { key, value } = option else {
+            return Err(Error::usage(format!("the table option `{option}`")).expected("name = value"));
+        };
+        set_option(&mut out, def, &key.value.to_lowercase(), &option_text(value))?;
+    }
+    Ok(out)
+}
+
+/// Sets one option by name. An empty value takes it back.
+pub(crate) fn set_option(out: &mut TableOptions, def: &TableDef, name: &str, value: &str) -> Result<()> {
+    let wrong = |expected: &str| Error::usage(format!("table option {name}")).expected(expected).got(value);
+    let column = |name: &str| {
+        def.column(name).ok_or_else(|| Error::usage(format!("a table option names a column that is not there: {name}")))
+    };
+    match name {
+        "flush" | "flush_policy" => {
+            (out.flush_rows, out.flush_interval_ms) = (None, None);
+            let expected = "rows:N, interval:DURATION, or both with a comma between";
+            for part in value.split([',', '+']).map(str::trim).filter(|p| !p.is_empty()) {
+                match part.split_once(':') {
+                    Some(("rows", n)) => {
+                        let n = n.trim().parse().ok().filter(|n| *n > 0u64).ok_or_else(|| wrong(expected))?;
+                        out.flush_rows = Some(n);
+                    }
+                    Some(("interval", d)) => {
+                        out.flush_interval_ms = Some(sync::milliseconds(d).ok_or_else(|| wrong(expected))?);
+                    }
+                    _ => return Err(wrong(expected)),
+                }
+            }
+        }
+        "sync" => {
+            if !value.is_empty() {
+                sync::parse(value)?;
+            }
+            out.sync = Some(value.to_lowercase()).filter(|v| !v.is_empty());
+        }
+        "ttl" => {
+            out.ttl_ms = match value {
+                "" => None,
+                text => {
+                    Some(sync::milliseconds(text).filter(|n| *n > 0).ok_or_else(|| wrong("a duration: 30s, 12h, 7d"))?)
+                }
+            };
+        }
+        "ttl_column" => {
+            let column = column(value)?;
+            if !matches!(column.arrow_type()?, DataType::Timestamp(..) | DataType::Date32) {
+                return Err(wrong("a column of type timestamp or date"));
+            }
+            out.ttl_column = Some(column.id);
+        }
+        "partition_by" | "partition" => {
+            let names = value.split(',').map(str::trim).filter(|n| !n.is_empty());
+            out.partition_by = names.map(|n| Ok(column(n)?.id)).collect::<Result<_>>()?;
+        }
+        _ => {
+            return Err(Error::usage(format!("there is no table option {name}"))
+                .expected("flush, sync, ttl, ttl_column, partition_by"));
+        }
+    }
+    Ok(())
+}
+
+fn partition(by: &Expr, def: &TableDef) -> Result<Vec<u32>> {
+    let one = |e: &Expr| match e {
+        Expr::Identifier(i) => match def.column(&ident(i)) {
+            Some(c) => Ok(c.id),
+            None => Err(Error::usage(format!("PARTITION BY names a column that is not there: {i}"))),
+        },
+        other => Err(Error::usage("PARTITION BY takes columns").got(other)),
+    };
+    match by {
+        Expr::Tuple(list) => list.iter().map(one).collect(),
+        Expr::Nested(inner) => Ok(vec![one(inner)?]),
+        other => Ok(vec![one(other)?]),
+    }
+}
+
+fn check_partition(def: &TableDef) -> Result<()> {
+    for id in &def.options.partition_by {
+        let Some(column) = def.column_by_id(*id) else { continue };
+        let t = column.arrow_type()?;
+        if t.is_nested() || t.is_floating() || matches!(t, DataType::Binary) {
+            return Err(Error::unsupported(format!("a partition column of type {t}")));
+        }
+    }
+    if def.options.partition_by.len() >= def.columns.len() {
+        return Err(Error::usage("a table has at least one column that it is not partitioned by"));
+    }
+    Ok(())
+}
+
+/// The folder of a new table: its name, unless another table has that folder or something was left behind in it.
+fn folder(session: &Session, catalog: &Catalog, name: &ObjectName, def: &TableDef) -> Option<String> {
+    let layout = session.store().layout();
+    let path = layout.table(name);
+    let prefix = format!("{}.", name.schema);
+    let of_another = catalog.tables.iter().any(|(key, other)| {
+        key.starts_with(&prefix)
+            && ObjectName::parse("table", key).is_ok_and(|n| layout.table_folder(&n, other) == path)
+    });
+    (of_another || path.exists()).then(|| format!("{}-{}", name.name, &def.uuid.simple().to_string()[20..]))
+}
+
+/// DROP TABLE.
+pub(crate) async fn drop(session: &Session, names: &[SqlName], if_exists: bool) -> Result<Answer> {
+    let names = names.iter().map(|n| table_name(session, n)).collect::<Result<Vec<_>>>()?;
+    session
+        .transact(async |writer: &mut Writer| {
+            let mut dropped = 0;
+            for name in &names {
+                if writer.catalog().table(name).is_none() {
+                    if if_exists {
+                        continue;
+                    }
+                    return Err(not_there(&writer.catalog(), name));
+                }
+                drop_one(writer, name)?;
+                dropped += 1;
+            }
+            Ok(Answer::affected(dropped))
+        })
+        .await
+}
+
+fn drop_one(writer: &mut Writer, name: &ObjectName) -> Result<()> {
+    let catalog = writer.catalog();
+    let plain = |t: &str| t == name.name || t == name.key();
+    if let Some((index, _)) = catalog.indexes.iter().find(|(_, i)| plain(&i.table)) {
+        return Err(Error::usage(format!("the vector index {index} is built on {}", name.key()))
+            .hint("DROP VECTOR INDEX first"));
+    }
+    writer.change(&Define::Drop { object: Object::Table, name: name.key() })
+}
+
+/// A table that a statement names and nobody defined.
+pub(crate) fn not_there(catalog: &Catalog, name: &ObjectName) -> Error {
+    let names: Vec<&str> = catalog.tables.keys().map(String::as_str).take(20).collect();
+    Error::new(Kind::NotFound, format!("there is no table {}", name.key())).expected(if names.is_empty() {
+        "none is defined".to_owned()
+    } else {
+        names.join(", ")
+    })
+}

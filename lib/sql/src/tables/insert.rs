@@ -1,0 +1,268 @@
+//! INSERT: VALUES without the planner where all of them are literals, any query, and what happens to keys that are
+//! there already.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::{concat_batches, filter_record_batch};
+use datafusion::sql::sqlparser::ast::{Insert, ObjectName as SqlName, TableObject};
+use qx_formats::{Error, Kind, Result};
+use qx_store::catalog::TableDef;
+use qx_store::names::ObjectName;
+use qx_store::rows::{KeyCodec, KeySet, conform};
+use qx_store::{Table, Writer};
+
+use super::create::not_there;
+use super::names::{ident, table_name};
+use super::values::{self, Ids};
+use crate::session::{Answer, Session};
+
+/// Where rows come from.
+pub(crate) enum Source {
+    /// Literals, row by row.
+    Literals(Vec<Vec<Option<String>>>),
+    Rows(Vec<RecordBatch>),
+}
+
+fn engine(e: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Engine, e.to_string())
+}
+
+pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
+    let TableObject::TableName(sql_name) = &insert.table else {
+        return Err(Error::unsupported("INSERT into anything but a table"));
+    };
+    if insert.overwrite || insert.partitioned.is_some() || insert.returning.is_some() || !insert.assignments.is_empty()
+    {
+        return Err(Error::unsupported("INSERT OVERWRITE, PARTITION, RETURNING or SET"));
+    }
+    let name = table_name(session, sql_name)?;
+    let columns: Option<Vec<String>> = match insert.columns.as_slice() {
+        [] => None,
+        list => Some(list.iter().map(column_name).collect::<Result<_>>()?),
+    };
+    let on = super::conflict::of(&insert)?;
+    let source = insert.source;
+    session
+        .transact(async |writer: &mut Writer| {
+            let source = match source {
+                None => Source::Literals(vec![Vec::new()]),
+                Some(query) => match values::literals(&query) {
+                    Some(rows) => Source::Literals(rows),
+                    None => {
+                        if !crate::statement::query_reads(&query) {
+                            return Err(Error::unsupported("a statement that writes inside another"));
+                        }
+                        Source::Rows(session.run_query(*query).await?.batches)
+                    }
+                },
+            };
+            write(session, writer, &name, source, columns, on).await
+        })
+        .await
+        .map(Answer::affected)
+}
+
+fn column_name(name: &SqlName) -> Result<String> {
+    match name.0.last().and_then(|p| p.as_ident()) {
+        Some(i) => Ok(ident(i)),
+        None => Err(Error::usage(format!("`{name}` is not a column"))),
+    }
+}
+
+/// Writes rows into a table; returns how many. `columns` names what the source's columns are, in its order.
+pub(crate) async fn write(
+    session: &Session,
+    writer: &mut Writer,
+    name: &ObjectName,
+    source: Source,
+    columns: Option<Vec<String>>,
+    on: Option<super::conflict::OnConflict>,
+) -> Result<u64> {
+    let table = writer.view().table(name).await?;
+    let table = table.ok_or_else(|| not_there(&writer.catalog(), name))?;
+    let def = Arc::clone(&table.def);
+    let rows = arrange(session, &def, source, columns).await?;
+    let Some(rows) = rows.filter(|r| r.first().is_some_and(|c| !c.is_empty())) else { return Ok(0) };
+    let ids = if def.row_ids { Ids::New(writer.next_row_id()?) } else { Ids::None };
+    let rows = values::complete(&def, rows, ids)?;
+    if !def.is_keyed() {
+        if on.is_some() {
+            return Err(Error::usage("ON CONFLICT needs a primary key"));
+        }
+        let count = rows.num_rows();
+        check_id_room(&def, count)?;
+        writer.upsert(&def, &rows, true)?;
+        return Ok(count as u64);
+    }
+    match on {
+        None => {
+            let taken = taken_keys(&table, &rows)?;
+            if let Some(row) = taken.iter().position(|t| *t != Taken::No) {
+                return Err(conflict(&def, &rows, row)?);
+            }
+            write_new(writer, &table, &rows)?;
+            Ok(rows.num_rows() as u64)
+        }
+        Some(on) => super::conflict::write(session, writer, &table, rows, on).await,
+    }
+}
+
+/// Rows of one statement beyond which row ids would run into those of the next operation: ids leave room for
+/// [`MAX_OP_ROWS`] rows an operation, and every operation takes one number.
+fn check_id_room(_: &TableDef, rows: usize) -> Result<()> {
+    // Operations of one statement are full but for the last, so ids stay below those of the operation that follows.
+    u32::try_from(rows).map(|_| ()).map_err(|_| Error::limit("rows of one statement", u64::from(u32::MAX), rows as u64))
+}
+
+/// Rows whose keys stand nowhere, or only as deleted.
+pub(super) fn write_new(writer: &mut Writer, table: &Table, rows: &RecordBatch) -> Result<()> {
+    let known = {
+        let hot = table.hot();
+        hot.find(&hot.key_columns(rows))?
+    };
+    // A key that was deleted in the log may still stand in Parquet: the new row has to hide that one.
+    if known.iter().all(Option::is_none) {
+        return writer.upsert(&table.def, rows, true);
+    }
+    let fresh = BooleanArray::from(known.iter().map(Option::is_none).collect::<Vec<_>>());
+    let again = datafusion::arrow::compute::not(&fresh).map_err(engine)?;
+    let (fresh, again) =
+        (filter_record_batch(rows, &fresh).map_err(engine)?, filter_record_batch(rows, &again).map_err(engine)?);
+    if fresh.num_rows() > 0 {
+        writer.upsert(&table.def, &fresh, true)?;
+    }
+    writer.upsert(&table.def, &again, false)
+}
+
+fn conflict(def: &TableDef, rows: &RecordBatch, row: usize) -> Result<Error> {
+    let mut shown = Vec::new();
+    for name in def.key_names()? {
+        if let Some(column) = rows.column_by_name(&name) {
+            let value = datafusion::arrow::util::display::array_value_to_string(column, row).map_err(engine)?;
+            shown.push(format!("{name} = {value}"));
+        }
+    }
+    Ok(Error::new(Kind::Exists, format!("a row with {} is there already", shown.join(", ")))
+        .hint("INSERT ... ON CONFLICT DO NOTHING or DO UPDATE says what then"))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    No,
+    /// By a row of the table.
+    There,
+    /// By an earlier row of the same statement.
+    Twice,
+}
+
+/// Which rows have a key that is taken.
+pub(super) fn taken_keys(table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>> {
+    let hot = table.hot();
+    let columns = hot.key_columns(rows);
+    let known = hot.find(&columns)?;
+    drop(hot);
+    let types = columns.iter().map(|c| c.data_type().clone()).collect();
+    let codec = KeyCodec::new(types)?;
+    let encoded = codec.encode(&columns)?;
+    let mut seen: HashSet<&[u8]> = HashSet::with_capacity(rows.num_rows());
+    let keys: Vec<_> = encoded.iter().collect();
+    let mut taken = vec![Taken::No; rows.num_rows()];
+    let mut ask: Vec<u32> = Vec::new();
+    for (i, key) in keys.iter().enumerate() {
+        if !seen.insert(key.data()) {
+            taken[i] = Taken::Twice;
+        } else {
+            match known[i] {
+                Some(true) => taken[i] = Taken::There,
+                Some(false) => {}
+                None => ask.push(u32::try_from(i).unwrap_or(u32::MAX)),
+            }
+        }
+    }
+    if ask.is_empty() || table.cold.files.is_empty() {
+        return Ok(taken);
+    }
+    let indices = datafusion::arrow::array::UInt32Array::from(ask.clone());
+    let asked: Vec<ArrayRef> = columns
+        .iter()
+        .map(|c| datafusion::arrow::compute::take(c, &indices, None))
+        .collect::<Result<_, _>>()
+        .map_err(engine)?;
+    let set = Arc::new(KeySet::of(&asked)?);
+    let mut found: HashSet<Box<[u8]>> = HashSet::new();
+    table.cold.find_keys(&table.def, &set, |columns| {
+        found.extend(codec.encode(columns)?.iter().map(|k| Box::from(k.as_ref())));
+        Ok(())
+    })?;
+    for i in ask {
+        if found.contains(keys[i as usize].data()) {
+            taken[i as usize] = Taken::There;
+        }
+    }
+    Ok(taken)
+}
+
+/// The source's columns in the table's order and types, with defaults for those that it does not have.
+async fn arrange(
+    session: &Session,
+    def: &TableDef,
+    source: Source,
+    columns: Option<Vec<String>>,
+) -> Result<Option<Vec<ArrayRef>>> {
+    let names = columns.unwrap_or_else(|| def.columns.iter().map(|c| c.name.clone()).collect());
+    let mut place = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let at = def.columns.iter().position(|c| c.name == *name);
+        let at = at.ok_or_else(|| Error::usage(format!("the table has no column {name}")))?;
+        if names[..i].contains(name) {
+            return Err(Error::usage(format!("the column {name} stands twice")));
+        }
+        place.push(at);
+    }
+    let width_error =
+        |got: usize| Error::usage("as many values as columns").expected(format!("{} values", place.len())).got(got);
+    let mut out: Vec<Option<ArrayRef>> = vec![None; def.columns.len()];
+    let rows = match source {
+        Source::Literals(rows) if rows.iter().all(Vec::is_empty) => rows.len(),
+        Source::Literals(rows) => {
+            if let Some(row) = rows.iter().find(|r| r.len() != place.len()) {
+                return Err(width_error(row.len()));
+            }
+            for (i, at) in place.iter().enumerate() {
+                let texts: Vec<Option<&str>> = rows.iter().map(|r| r[i].as_deref()).collect();
+                let column = &def.columns[*at];
+                let target = column.arrow_type()?;
+                out[*at] = Some(match values::column_of(&texts, &target) {
+                    Some(array) => array,
+                    None => super::values::planned(session, &texts, &target, &column.name).await?,
+                });
+            }
+            rows.len()
+        }
+        Source::Rows(batches) => {
+            let Some(first) = batches.first() else { return Ok(None) };
+            let batch = concat_batches(&first.schema(), &batches).map_err(engine)?;
+            if batch.num_columns() != place.len() {
+                return Err(width_error(batch.num_columns()));
+            }
+            for (i, at) in place.iter().enumerate() {
+                let column = &def.columns[*at];
+                out[*at] = Some(
+                    conform(batch.column(i), &column.arrow_type()?)
+                        .map_err(|e| Error::new(e.kind(), format!("column {}: {}", column.name, e.message())))?,
+                );
+            }
+            batch.num_rows()
+        }
+    };
+    let mut columns = Vec::with_capacity(out.len());
+    for (slot, column) in out.into_iter().zip(&def.columns) {
+        columns.push(match slot {
+            Some(array) => array,
+            None => values::default_column(session, column, rows).await?,
+        });
+    }
+    Ok(Some(columns))
+}

@@ -1,0 +1,98 @@
+//! Tables: CREATE, DROP, ALTER, INSERT, UPDATE, DELETE, MERGE, COPY. The rows that a statement changes are found by a
+//! query, planned like any other; then they are written to the log as whole rows and keys. No hook of the engine that
+//! writes is ever involved.
+
+mod conflict;
+mod create;
+mod dml;
+mod insert;
+mod merge;
+mod missing;
+mod names;
+mod provider;
+mod query;
+mod sieve;
+mod values;
+
+use datafusion::sql::sqlparser::ast::{Query, Statement as Sql};
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use qx_formats::{Error, Result};
+
+pub(crate) use names::split_rows_name;
+pub(crate) use provider::{Rows, Shape};
+
+use crate::session::{Answer, Session};
+use crate::statement::{ahead, word};
+
+#[derive(Debug, Clone)]
+pub(crate) enum Statement {
+    Sql(Sql),
+}
+
+/// Takes a statement that defines or writes tables.
+pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError> {
+    let mine = match word(p, 0).as_deref() {
+        Some("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "REPLACE" | "TRUNCATE") => true,
+        Some("CREATE") => ahead(p, &["CREATE", "TABLE"]) || ahead(p, &["CREATE", "OR", "REPLACE", "TABLE"]),
+        Some("DROP") => ahead(p, &["DROP", "TABLE"]),
+        Some("ALTER") => ahead(p, &["ALTER", "TABLE"]),
+        _ => false,
+    };
+    if !mine {
+        return Ok(None);
+    }
+    Ok(Some(Statement::Sql(p.parse_statement()?)))
+}
+
+pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
+    match statement {
+        Statement::Sql(sql) => match sql {
+            Sql::CreateTable(create) => create::run(session, create).await,
+            Sql::Drop { names, if_exists, .. } => create::drop(session, &names, if_exists).await,
+            Sql::Insert(insert) => insert::run(session, insert).await,
+            Sql::Update(update) => dml::update(session, update).await,
+            Sql::Delete(delete) => dml::delete(session, delete).await,
+            Sql::Merge(merge) => merge::run(session, merge).await,
+            Sql::Truncate(truncate) => {
+                let names = truncate.table_names.iter().map(|t| names::table_name(session, &t.name));
+                dml::truncate(session, names.collect::<Result<_>>()?).await
+            }
+            other => Err(refused(&other)),
+        },
+    }
+}
+
+/// The query that finds the rows which a statement would change.
+pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result<Query> {
+    let Statement::Sql(sql) = statement;
+    let def = async |name: qx_store::names::ObjectName| {
+        let view = session.view();
+        let table = view.table(&name).await?.ok_or_else(|| create::not_there(&view.catalog(), &name))?;
+        Ok::<_, Error>(std::sync::Arc::clone(&table.def))
+    };
+    match sql {
+        Sql::Update(update) => {
+            let name = dml::Target::of(session, &update.table.relation)?.name;
+            Ok(dml::update_query(session, &*def(name).await?, update)?.1)
+        }
+        Sql::Delete(delete) => {
+            let name = dml::delete_target(session, delete)?.1.name;
+            dml::delete_query(session, &*def(name).await?, delete)
+        }
+        Sql::Merge(merge) => {
+            let name = dml::Target::of(session, &merge.table)?.name;
+            merge::query_of(session, &*def(name).await?, merge)
+        }
+        Sql::Insert(insert) => match &insert.source {
+            Some(query) => Ok(query.as_ref().clone()),
+            None => Err(refused(sql)),
+        },
+        other => Err(refused(other)),
+    }
+}
+
+fn refused(sql: &Sql) -> Error {
+    let text = sql.to_string();
+    let head: Vec<&str> = text.split_whitespace().take(3).collect();
+    Error::unsupported(format!("`{} ...` is not a statement that this build takes", head.join(" ")))
+}

@@ -1,0 +1,155 @@
+//! Values of columns: literals without the planner, defaults, and the rules that rows keep.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
+use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, UnaryOperator, Value};
+use qx_formats::{Error, Kind, Result};
+use qx_store::rows::conform;
+use qx_store::table_def::{Column, ROW_ID, TableDef, WRITTEN_AT};
+
+use crate::session::Session;
+
+/// The rows of `VALUES` as text, when all of them are plain literals: nothing has to be planned then.
+pub(crate) fn literals(query: &Query) -> Option<Vec<Vec<Option<String>>>> {
+    if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() || query.fetch.is_some() {
+        return None;
+    }
+    let SetExpr::Values(values) = query.body.as_ref() else { return None };
+    values.rows.iter().map(|row| row.iter().map(literal).collect()).collect()
+}
+
+fn literal(e: &Expr) -> Option<Option<String>> {
+    match e {
+        Expr::Value(v) => match &v.value {
+            Value::Null => Some(None),
+            Value::Number(n, false) => Some(Some(n.to_string())),
+            Value::SingleQuotedString(s) => Some(Some(s.clone())),
+            Value::Boolean(b) => Some(Some(b.to_string())),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(v) => match &v.value {
+                Value::Number(n, false) => Some(Some(format!("-{n}"))),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A column of literals in the column's type; `None` when a literal does not read as one, which the planner may know
+/// better.
+pub(crate) fn column_of(texts: &[Option<&str>], target: &DataType) -> Option<ArrayRef> {
+    if target.is_nested() || matches!(target, DataType::Binary) {
+        return None;
+    }
+    conform(&(Arc::new(StringArray::from(texts.to_vec())) as ArrayRef), target).ok()
+}
+
+/// The value of an expression without columns, as an array of one.
+pub(crate) async fn constant(session: &Session, expr: &Expr, target: &DataType) -> Result<ArrayRef> {
+    if let Some(text) = literal(expr)
+        && let Some(array) = column_of(&[text.as_deref()], target)
+    {
+        return Ok(array);
+    }
+    let answer = session.run_query(super::query::select_expr(expr.clone())).await?;
+    let column = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
+    conform(&column.ok_or_else(|| Error::usage(format!("`{expr}` is not one value")))?, target)
+}
+
+/// The value that a column gets in rows which name none.
+pub(crate) async fn default_column(session: &Session, column: &Column, rows: usize) -> Result<ArrayRef> {
+    let target = column.arrow_type()?;
+    let Some(text) = &column.default else { return Ok(new_null_array(&target, rows)) };
+    let query = format!("SELECT {text}");
+    let statement = Session::parse(&query)?.pop().ok_or_else(|| Error::usage("a default without a value"))?;
+    let crate::statement::Body::Engine(statement) = statement.body else {
+        return Err(Error::usage(format!("the default of {} is not a value", column.name)));
+    };
+    let answer = Box::pin(session.run_engine(*statement)).await?;
+    let value = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
+    let value = value.ok_or_else(|| Error::usage(format!("the default of {} is not one value", column.name)))?;
+    let indices = datafusion::arrow::array::UInt32Array::from(vec![0; rows]);
+    let value = conform(&value, &target)?;
+    datafusion::arrow::compute::take(&value, &indices, None).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+}
+
+/// Rows in [`TableDef::row_schema`] from the visible columns in their order: checked for nulls, with the hidden columns
+/// filled in. `ids` are the row ids of rows that have some.
+pub(crate) fn complete(def: &TableDef, mut columns: Vec<ArrayRef>, ids: Ids) -> Result<RecordBatch> {
+    let rows = columns.first().map_or(0, |c| c.len());
+    for (column, array) in def.columns.iter().zip(&columns) {
+        if !column.nullable && array.null_count() > 0 {
+            return Err(Error::invalid(format!("column {} takes no null", column.name)));
+        }
+    }
+    for field in def.hidden() {
+        let array: ArrayRef = match (field.name().as_str(), &ids) {
+            (ROW_ID, Ids::New(first)) => {
+                let last = first.checked_add(i64::try_from(rows).unwrap_or(i64::MAX));
+                let last = last.ok_or_else(|| Error::limit("row id", i64::MAX as u64, u64::MAX))?;
+                Arc::new(Int64Array::from_iter_values(*first..last))
+            }
+            (ROW_ID, Ids::Kept(ids)) => Arc::clone(ids),
+            (WRITTEN_AT, _) => {
+                let now = i64::try_from(now_us()).unwrap_or(i64::MAX);
+                Arc::new(Int64Array::from(vec![now; rows]))
+            }
+            (name, _) => return Err(Error::corrupt(format!("the hidden column {name} has no value"))),
+        };
+        columns.push(array);
+    }
+    let fields: Vec<_> = def.row_schema()?.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+}
+
+/// Row ids of rows of a keyless table.
+pub(crate) enum Ids {
+    /// They count up from here.
+    New(i64),
+    Kept(ArrayRef),
+    /// The table has a key.
+    None,
+}
+
+pub(crate) fn now_us() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+}
+
+/// A column of literals that do not read as the column's type by themselves: the engine casts them, or says why not.
+pub(crate) async fn planned(
+    session: &Session,
+    texts: &[Option<&str>],
+    target: &DataType,
+    column: &str,
+) -> Result<ArrayRef> {
+    let mut arrays = Vec::with_capacity(texts.len());
+    for text in texts {
+        let array = match text {
+            None => new_null_array(target, 1),
+            Some(text) => {
+                let number = text.parse::<f64>().is_ok();
+                let value = if number {
+                    Value::Number((*text).parse().map_err(|_| wrong(text, target, column))?, false)
+                } else {
+                    Value::SingleQuotedString((*text).to_owned())
+                };
+                let answer = session.run_query(super::query::select_expr(Expr::Value(value.into()))).await?;
+                let found = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
+                let found = found.ok_or_else(|| wrong(text, target, column))?;
+                conform(&found, target).map_err(|_| wrong(text, target, column))?
+            }
+        };
+        arrays.push(array);
+    }
+    let parts: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    datafusion::arrow::compute::concat(&parts).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+}
+
+fn wrong(text: &str, target: &DataType, column: &str) -> Error {
+    Error::invalid(format!("column {column}: not a value of its type")).expected(target).got(format!("{text:?}"))
+}

@@ -1,0 +1,290 @@
+//! One Delta commit that brings rows of the log to Parquet: new rows are appended, and the files that hold older
+//! versions of them are written anew without those.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::parquet::arrow::ProjectionMask;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::schema::types::ColumnPath;
+use deltalake::DeltaTable;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, StructType, Transaction};
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::writer::{DeltaWriter, RecordBatchWriter};
+use qx_formats::{Error, Kind, Result};
+
+use super::{Cold, ColdFile, FOLDER};
+use crate::delta::{self, engine};
+use crate::rows::{KeySet, conform};
+use crate::table_def::TableDef;
+
+/// Files are cut about here.
+const TARGET_FILE_BYTES: u64 = 128 << 20;
+/// Rows read at once while a file is written anew.
+const BATCH_ROWS: usize = 8192;
+
+/// What a commit brings.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// In [`TableDef::row_schema`].
+    pub rows: Vec<RecordBatch>,
+    /// Keys whose rows in the files no longer count.
+    pub over: Option<Arc<KeySet>>,
+}
+
+fn arrow(e: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Engine, e.to_string())
+}
+
+/// Brings `change` into the table in `table_dir`, in one commit that says that the files now hold the rows of the log
+/// up to `lsn`. A table that says so already is left as it is: the commit happened before a crash.
+///
+/// # Errors
+/// `Engine`, `Io`: nothing was committed then, or it was and the next call finds out.
+pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Change, lsn: u64) -> Result<Cold> {
+    let dir = table_dir.join(FOLDER);
+    let mut table = match &cold.table {
+        Some(table) => table.clone(),
+        None => create(&dir, def).await?,
+    };
+    if delta::transaction(&table, &dir, def.uuid).await?.is_some_and(|w| w >= lsn) {
+        return Cold::of(table, &dir, def.uuid).await;
+    }
+    table = add_columns(table, &dir, def).await?;
+    let physical = def.physical_schema()?;
+    let mut writer = RecordBatchWriter::for_table(&table)
+        .map_err(|e| engine(&dir, "cannot write the table", e))?
+        .with_target_file_size(TARGET_FILE_BYTES)
+        .with_writer_properties(properties(def)?);
+    let mut actions: Vec<Action> = Vec::new();
+    if let Some(over) = change.over.as_ref().filter(|o| !o.is_empty()) {
+        let state = table.snapshot().map_err(|e| engine(&dir, "cannot read the Delta log", e))?;
+        let views: Vec<_> = state.log_data().iter().collect();
+        for (file, view) in cold.files.iter().zip(views) {
+            if let Some(kept) = without(file, def, &physical, over).await? {
+                for batch in kept {
+                    writer.write(batch).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+                }
+                actions.push(Action::Remove(view.remove_action(true)));
+            }
+        }
+    }
+    for batch in &change.rows {
+        let batch = RecordBatch::try_new(Arc::clone(&physical), batch.columns().to_vec()).map_err(arrow)?;
+        writer.write(batch).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+    }
+    let adds = writer.flush().await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+    let appended = actions.is_empty();
+    actions.extend(adds.into_iter().map(Action::Add));
+    finish(table, &dir, def, actions, appended, lsn).await
+}
+
+async fn finish(
+    table: DeltaTable,
+    dir: &Path,
+    def: &TableDef,
+    actions: Vec<Action>,
+    appended: bool,
+    lsn: u64,
+) -> Result<Cold> {
+    let version = i64::try_from(lsn).map_err(|_| Error::limit("log sequence number", i64::MAX as u64, lsn))?;
+    let properties = CommitProperties::default().with_application_transaction(Transaction::new(def.uuid, version));
+    let operation = if appended {
+        DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+    } else {
+        DeltaOperation::Merge {
+            predicate: None,
+            merge_predicate: None,
+            matched_predicates: Vec::new(),
+            not_matched_predicates: Vec::new(),
+            not_matched_by_source_predicates: Vec::new(),
+        }
+    };
+    let state = table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?;
+    let done =
+        CommitBuilder::from(properties).with_actions(actions).build(Some(state), table.log_store(), operation).await;
+    let table = match done {
+        Ok(done) => {
+            let mut table = table;
+            table.state = Some(done.snapshot());
+            table
+        }
+        Err(e) => {
+            // The commit may have happened all the same: Delta knows.
+            let again = delta::load(dir).await?;
+            match again {
+                Some(table) if delta::transaction(&table, dir, def.uuid).await?.is_some_and(|w| w >= lsn) => table,
+                _ => return Err(engine(dir, "cannot commit to the table", e)),
+            }
+        }
+    };
+    Cold::of(table, dir, def.uuid).await
+}
+
+fn properties(def: &TableDef) -> Result<WriterProperties> {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(arrow)?))
+        .set_max_row_group_row_count(Some(1 << 20));
+    for column in def.primary_key.iter().filter_map(|id| def.column_by_id(*id)) {
+        properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(column.physical_name()), true);
+    }
+    Ok(properties.build())
+}
+
+async fn create(dir: &Path, def: &TableDef) -> Result<DeltaTable> {
+    crate::database::make_dir(dir)?;
+    let schema: StructType = def.physical_schema()?.as_ref().try_into_kernel().map_err(arrow)?;
+    let log_store = delta::log_store(dir)?;
+    let fields: Vec<_> = schema.fields().cloned().collect();
+    CreateBuilder::new()
+        .with_log_store(log_store)
+        .with_columns(fields)
+        .with_partition_columns(def.partition_names())
+        .with_save_mode(SaveMode::Ignore)
+        .await
+        .map_err(|e| engine(dir, "cannot create the table", e))
+}
+
+/// Columns that the Delta table does not have yet come in by a commit of their own, which changes no rows.
+async fn add_columns(table: DeltaTable, dir: &Path, def: &TableDef) -> Result<DeltaTable> {
+    let state = table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?;
+    let have = state.snapshot().arrow_schema();
+    let wanted: StructType = def.physical_schema()?.as_ref().try_into_kernel().map_err(arrow)?;
+    let missing: Vec<_> = wanted.fields().filter(|f| have.column_with_name(f.name()).is_none()).cloned().collect();
+    if missing.is_empty() {
+        return Ok(table);
+    }
+    table.add_columns().with_fields(missing).await.map_err(|e| engine(dir, "cannot add columns", e))
+}
+
+/// The rows of a file that are not in `over`; `None` when that is all of them.
+async fn without(
+    file: &ColdFile,
+    def: &TableDef,
+    physical: &SchemaRef,
+    over: &Arc<KeySet>,
+) -> Result<Option<Vec<RecordBatch>>> {
+    if !admits(file, def, over) {
+        return Ok(None);
+    }
+    let (file, def, physical, over) = (file.clone(), def.clone(), Arc::clone(physical), Arc::clone(over));
+    let work = move || {
+        let key = key_positions(&def, &physical)?;
+        if !any_key(&file, &def, &over)? {
+            return Ok(None);
+        }
+        let mut kept = Vec::new();
+        for batch in read(&file, &def, &physical)? {
+            let batch = batch?;
+            let columns: Vec<ArrayRef> = key.iter().map(|i| Arc::clone(batch.column(*i))).collect();
+            kept.push(match over.absent(&columns)? {
+                Some(keep) => filter_record_batch(&batch, &keep).map_err(arrow)?,
+                None => batch,
+            });
+        }
+        Ok(Some(kept))
+    };
+    tokio::task::spawn_blocking(work).await.map_err(arrow)?
+}
+
+fn key_positions(def: &TableDef, physical: &SchemaRef) -> Result<Vec<usize>> {
+    let logical = def.row_schema()?;
+    let position = |n: &String| logical.index_of(n).map_err(arrow);
+    let positions: Vec<usize> = def.key_names()?.iter().map(position).collect::<Result<_>>()?;
+    debug_assert!(positions.iter().all(|p| *p < physical.fields().len()));
+    Ok(positions)
+}
+
+/// Whether the file's bounds admit any of the keys.
+pub(super) fn admits(file: &ColdFile, def: &TableDef, over: &KeySet) -> bool {
+    let Some((low, high)) = over.first_range() else { return true };
+    let Ok(names) = def.key_names() else { return true };
+    let physical = names.first().map(|n| def.column(n).map_or(n.as_str(), |c| c.physical_name()));
+    let Some(bounds) = physical.and_then(|n| file.stats.get(n)) else { return true };
+    let number = |v: &datafusion::common::ScalarValue| match v {
+        datafusion::common::ScalarValue::Int64(v) => *v,
+        datafusion::common::ScalarValue::Int32(v) => v.map(i64::from),
+        _ => None,
+    };
+    match (bounds.min.as_ref().and_then(number), bounds.max.as_ref().and_then(number)) {
+        (Some(min), Some(max)) => min <= high && max >= low,
+        _ => true,
+    }
+}
+
+/// Whether the file holds any of the keys: its key columns alone are read.
+fn any_key(file: &ColdFile, def: &TableDef, over: &KeySet) -> Result<bool> {
+    for columns in super::read_keys(file, def)? {
+        if over.absent(&columns?)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// The rows of a file in the table's present physical schema.
+pub(super) fn read(file: &ColdFile, def: &TableDef, physical: &SchemaRef) -> Result<Batches> {
+    project(file, def, physical, None)
+}
+
+/// As [`read`], with some columns only.
+pub(super) fn project(
+    file: &ColdFile,
+    def: &TableDef,
+    physical: &SchemaRef,
+    only: Option<&[usize]>,
+) -> Result<Batches> {
+    let damaged = |e: &dyn std::fmt::Display| Error::new(Kind::Engine, format!("cannot read Parquet: {e}"));
+    let open = std::fs::File::open(&file.path).map_err(|e| Error::io("open", e).path(&file.path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open).map_err(|e| damaged(&e).path(&file.path))?;
+    let wanted: Vec<usize> = only.map_or_else(|| (0..physical.fields().len()).collect(), <[usize]>::to_vec);
+    let fields: Vec<_> = wanted.iter().map(|i| physical.field(*i).clone()).collect();
+    let schema: SchemaRef = Arc::new(datafusion::arrow::datatypes::Schema::new(fields));
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let have = builder.schema();
+    let roots = names.iter().filter_map(|n| have.index_of(n).ok());
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let reader =
+        builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| damaged(&e).path(&file.path))?;
+    let (file, def) = (file.clone(), def.clone());
+    let physical = Arc::clone(physical);
+    Ok(Box::new(reader.map(move |batch| {
+        let batch =
+            batch.map_err(|e| Error::new(Kind::Engine, format!("cannot read Parquet: {e}")).path(&file.path))?;
+        let column = |i: &usize| {
+            let field = physical.field(*i);
+            if let Some(array) = batch.column_by_name(field.name()) {
+                return conform(array, field.data_type());
+            }
+            if let Some((_, value)) = file.partition.iter().find(|(n, _)| n == field.name()) {
+                let text: ArrayRef = Arc::new(StringArray::from(vec![value.as_deref(); batch.num_rows()]));
+                return conform(&text, field.data_type());
+            }
+            crate::rows::codec_missing(def.columns.get(*i), field.data_type(), batch.num_rows())
+        };
+        let columns = wanted.iter().map(column).collect::<Result<Vec<_>>>()?;
+        let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options).map_err(arrow)
+    })))
+}
+
+/// Writes the whole table anew from `plan`, whose columns are those of the physical schema; `lsn` as in [`commit`].
+///
+/// # Errors
+/// `Engine`.
+pub async fn rewrite(table_dir: &Path, def: &TableDef, plan: LogicalPlan, lsn: u64) -> Result<Cold> {
+    let dir = table_dir.join(FOLDER);
+    let (table, _) = delta::replace(&dir, plan, def.uuid, lsn).await?;
+    Cold::of(table, &dir, def.uuid).await
+}

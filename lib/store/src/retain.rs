@@ -1,0 +1,67 @@
+//! Which part of the log is still needed: everything above the lowest number that some part of the database has not
+//! taken up yet.
+
+use qx_formats::Result;
+use qx_log::Op;
+
+use crate::database::Store;
+use crate::view::View;
+
+/// Segments of the log that end below this number may go: the definitions are published, the rows of every table stand
+/// in Parquet, and documents and graphs have what they need elsewhere.
+///
+/// # Errors
+/// `Corrupt`, `Io`, `Engine`.
+pub async fn needed_lsn(view: &View, published: u64) -> Result<u64> {
+    let mut needed = published + 1;
+    let catalog = view.catalog();
+    if !catalog.stores.is_empty() || !catalog.graphs.is_empty() {
+        needed = needed.min(others(view.store())?);
+    }
+    let names: Vec<String> = catalog.tables.keys().cloned().collect();
+    for key in names {
+        let name = crate::names::ObjectName::parse("table", &key)?;
+        let Some(table) = view.table(&name).await? else { continue };
+        if !table.hot().is_empty() {
+            needed = needed.min(table.cold.lsn + 1);
+        }
+    }
+    Ok(needed)
+}
+
+/// The first number in the log that a document or a graph depends on.
+fn others(store: &Store) -> Result<u64> {
+    let wal = store.layout().wal();
+    if !wal.is_dir() {
+        return Ok(u64::MAX);
+    }
+    for transaction in qx_log::Reader::open(&wal)?.transactions(1) {
+        let transaction = transaction?;
+        let needed = |op: &Op| !matches!(op, Op::RowUpsert { .. } | Op::RowDelete { .. } | Op::Define { .. });
+        if transaction.ops.iter().any(|(_, _, op)| needed(op)) {
+            return Ok(transaction.ops.first().map_or(transaction.commit_lsn, |(lsn, _, _)| *lsn));
+        }
+    }
+    Ok(u64::MAX)
+}
+
+/// Removes sealed segments that end below `needed`, the oldest first.
+pub(crate) fn unlink_below(wal: &std::path::Path, needed: u64) -> Result<()> {
+    let reader = qx_log::Reader::open(wal)?;
+    let segments = reader.segments();
+    let mut gone = 0;
+    // A segment ends where the next one begins; the last is never removed.
+    for pair in segments.windows(2) {
+        let [segment, next] = pair else { break };
+        if !segment.sealed || next.base_lsn > needed || segment.cut.is_some() {
+            break;
+        }
+        std::fs::remove_file(&segment.path).map_err(|e| qx_formats::Error::io("remove", e).path(&segment.path))?;
+        gone += 1;
+    }
+    if gone > 0 {
+        qx_io::sync_dir(wal)?;
+        tracing::info!(target: "qx::store", path = %wal.display(), segments = gone, "log segments removed");
+    }
+    Ok(())
+}

@@ -1,0 +1,383 @@
+//! What a statement sees: the definitions and rows of one moment, and on top of them what its own transaction wrote.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use qx_formats::delta_log::Op;
+use qx_formats::{Error, Kind, Result};
+use qx_log::Reader;
+use uuid::Uuid;
+
+use crate::catalog::{Catalog, Define, FILE};
+use crate::cold::Cold;
+use crate::database::{Store, decode_define};
+use crate::names::ObjectName;
+use crate::rows::{Hot, decode_keys, decode_rows};
+use crate::table_def::TableDef;
+
+/// How often a reader starts over because the writer moved on under it.
+const MAX_RESTARTS: u32 = 8;
+
+/// One table as a statement sees it.
+#[derive(Debug)]
+pub struct Table {
+    pub name: ObjectName,
+    pub def: Arc<TableDef>,
+    /// The table's folder.
+    pub dir: PathBuf,
+    pub cold: Arc<Cold>,
+    hot: RwLock<Hot>,
+}
+
+impl Table {
+    /// The rows that stand in the log alone.
+    pub fn hot(&self) -> RwLockReadGuard<'_, Hot> {
+        self.hot.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn hot_mut(&self) -> RwLockWriteGuard<'_, Hot> {
+        self.hot.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One moment of a database. Readers take no lock: what they hold stays true, whatever a writer does meanwhile, until
+/// files that it names are removed.
+#[derive(Debug)]
+pub struct View {
+    store: Arc<Store>,
+    inner: RwLock<Inner>,
+    tables: tokio::sync::Mutex<HashMap<Uuid, Arc<Table>>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    catalog: Arc<Catalog>,
+    /// The last commit that counts.
+    lsn: u64,
+    /// Operations of the open transaction.
+    pending: Vec<Op>,
+}
+
+impl View {
+    /// The database as it is now.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`, with the path.
+    pub fn open(store: &Arc<Store>) -> Result<Arc<View>> {
+        let (catalog, lsn) = definitions(store)?;
+        Ok(Self::new(store, catalog, lsn))
+    }
+
+    pub(crate) fn new(store: &Arc<Store>, catalog: Catalog, lsn: u64) -> Arc<View> {
+        let inner = Inner { catalog: Arc::new(catalog), lsn, pending: Vec::new() };
+        Arc::new(View { store: Arc::clone(store), inner: RwLock::new(inner), tables: tokio::sync::Mutex::default() })
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What is defined, the open transaction included.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.read().catalog)
+    }
+
+    /// The last commit that counts.
+    pub fn lsn(&self) -> u64 {
+        self.read().lsn
+    }
+
+    /// The operations that the open transaction of this session wrote so far, in order.
+    pub fn pending(&self) -> Vec<Op> {
+        self.read().pending.clone()
+    }
+
+    /// Whether nothing was committed since, so that this is still what a new view would show.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn is_current(&self) -> Result<bool> {
+        Ok(last_commit(&self.store, self.lsn())? == self.lsn())
+    }
+
+    /// A table, opened when it is first asked for; `None` when it is not defined.
+    ///
+    /// # Errors
+    /// `Engine`, `Corrupt`, `Io`.
+    pub async fn table(&self, name: &ObjectName) -> Result<Option<Arc<Table>>> {
+        let (catalog, lsn) = (self.catalog(), self.lsn());
+        let Some(def) = catalog.table(name) else { return Ok(None) };
+        let mut tables = self.tables.lock().await;
+        if let Some(table) = tables.get(&def.uuid)
+            && *table.def == *def
+            && table.name == *name
+        {
+            return Ok(Some(Arc::clone(table)));
+        }
+        let table = Arc::new(self.load(name, def, lsn).await?);
+        tables.insert(def.uuid, Arc::clone(&table));
+        Ok(Some(table))
+    }
+
+    async fn load(&self, name: &ObjectName, def: &TableDef, lsn: u64) -> Result<Table> {
+        let dir = self.store.layout().table_folder(name, def);
+        let mut restarts = 0;
+        loop {
+            let cold = Cold::load(&dir, def.uuid).await?;
+            if cold.lsn > lsn {
+                // Rows that this view does not have yet are in Parquet already.
+                return Err(moved());
+            }
+            match self.hot_rows(def, cold.lsn, lsn) {
+                Ok(hot) => {
+                    return Ok(Table {
+                        name: name.clone(),
+                        def: Arc::new(def.clone()),
+                        dir,
+                        cold: Arc::new(cold),
+                        hot: RwLock::new(hot),
+                    });
+                }
+                // Segments went because a flush brought their rows to Parquet: look there again.
+                Err(e) if is_gone(&e) && restarts < MAX_RESTARTS => restarts += 1,
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// The rows of a table in the log above `after`, up to `lsn`, and those of the open transaction.
+    fn hot_rows(&self, def: &TableDef, after: u64, lsn: u64) -> Result<Hot> {
+        let mut hot = Hot::new(def)?;
+        if after < lsn {
+            replay_table(&self.store, def, after, lsn, &mut hot)?;
+        }
+        for op in &self.read().pending {
+            apply(&mut hot, def, op, None)?;
+        }
+        Ok(hot)
+    }
+
+    /// Takes an operation of the open transaction in, so that what follows sees it.
+    pub(crate) fn add(&self, op: Op) -> Result<()> {
+        match &op {
+            Op::RowUpsert { table, .. } | Op::RowDelete { table, .. } => {
+                if let Some(table) = self.opened(*table) {
+                    apply(&mut table.hot_mut(), &table.def, &op, Some(qx_log::now_us()))?;
+                }
+            }
+            Op::Define { json } => {
+                let define = decode_define(json, 0)?;
+                let mut inner = self.write();
+                let mut catalog = inner.catalog.as_ref().clone();
+                catalog.change(define);
+                inner.catalog = Arc::new(catalog);
+            }
+            _ => {}
+        }
+        self.write().pending.push(op);
+        Ok(())
+    }
+
+    /// [`View::add`] of rows that are decoded already.
+    pub(crate) fn add_rows(&self, op: Op, rows: &datafusion::arrow::array::RecordBatch, new: bool) -> Result<()> {
+        if let Op::RowUpsert { table, .. } = &op
+            && let Some(table) = self.opened(*table)
+        {
+            let mut hot = table.hot_mut();
+            hot.upsert(rows, new)?;
+            hot.first_us.get_or_insert_with(qx_log::now_us);
+        }
+        self.write().pending.push(op);
+        Ok(())
+    }
+
+    pub(crate) fn opened(&self, uuid: Uuid) -> Option<Arc<Table>> {
+        // Only the session's own thread of work opens tables, so the lock is free but for a moment.
+        loop {
+            if let Ok(tables) = self.tables.try_lock() {
+                return tables.get(&uuid).cloned();
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// The tables that were opened.
+    pub(crate) fn all_opened(&self) -> Vec<Arc<Table>> {
+        loop {
+            if let Ok(tables) = self.tables.try_lock() {
+                return tables.values().cloned().collect();
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Forgets an opened table: it is read again when it is next asked for.
+    pub(crate) fn forget(&self, uuid: Uuid) {
+        loop {
+            if let Ok(mut tables) = self.tables.try_lock() {
+                tables.remove(&uuid);
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// The operations of the open transaction are committed, as `lsn`.
+    pub(crate) fn committed(&self, lsn: u64) {
+        let mut inner = self.write();
+        inner.pending.clear();
+        inner.lsn = lsn;
+    }
+
+    /// Drops the operations behind the first `keep`.
+    pub(crate) fn rewind(&self, keep: usize, catalog: Arc<Catalog>) {
+        let dropped = {
+            let mut inner = self.write();
+            let keep = keep.min(inner.pending.len());
+            let dropped = inner.pending.split_off(keep);
+            inner.catalog = catalog;
+            dropped
+        };
+        let touched: BTreeSet<Uuid> = dropped.iter().filter_map(table_of).collect();
+        for uuid in touched {
+            self.forget(uuid);
+        }
+    }
+
+    pub(crate) fn pending_len(&self) -> usize {
+        self.read().pending.len()
+    }
+
+    /// Takes the place of an opened table after a flush.
+    pub(crate) fn replace_table(&self, table: &Table, cold: Cold) -> Result<()> {
+        let hot = self.hot_rows(&table.def, cold.lsn, self.lsn())?;
+        let new = Table {
+            name: table.name.clone(),
+            def: Arc::clone(&table.def),
+            dir: table.dir.clone(),
+            cold: Arc::new(cold),
+            hot: RwLock::new(hot),
+        };
+        loop {
+            if let Ok(mut tables) = self.tables.try_lock() {
+                tables.insert(table.def.uuid, Arc::new(new));
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The reader's moment has passed: what it would need is gone or newer. It starts over.
+pub fn moved() -> Error {
+    Error::new(Kind::Locked, MOVED).hint("the writer moved on while this statement began; run it again")
+}
+
+const MOVED: &str = "the database changed while it was being opened";
+
+/// Whether the error is [`moved`].
+pub fn is_moved(e: &Error) -> bool {
+    e.kind() == Kind::Locked && e.message() == MOVED
+}
+
+fn is_gone(e: &Error) -> bool {
+    e.io_kind() == Some(std::io::ErrorKind::NotFound)
+}
+
+/// The table that a row operation belongs to.
+pub fn table_of(op: &Op) -> Option<Uuid> {
+    match op {
+        Op::RowUpsert { table, .. } | Op::RowDelete { table, .. } => Some(*table),
+        _ => None,
+    }
+}
+
+fn apply(hot: &mut Hot, def: &TableDef, op: &Op, time_us: Option<u64>) -> Result<()> {
+    match op {
+        Op::RowUpsert { table, ipc } if *table == def.uuid => {
+            let (rows, new) = decode_rows(def, ipc)?;
+            hot.upsert(&rows, new)?;
+        }
+        Op::RowDelete { table, ipc } if *table == def.uuid => hot.delete(&decode_keys(def, ipc)?)?,
+        _ => return Ok(()),
+    }
+    if hot.first_us.is_none() {
+        hot.first_us = time_us;
+    }
+    Ok(())
+}
+
+fn replay_table(store: &Store, def: &TableDef, after: u64, lsn: u64, hot: &mut Hot) -> Result<()> {
+    let wal = store.layout().wal();
+    let reader = Reader::open(&wal)?;
+    if let Some(first) = reader.segments().first()
+        && first.base_lsn > after + 1
+    {
+        // Pruned since the Delta log was read.
+        return Err(Error::io("read the log", std::io::ErrorKind::NotFound.into()).path(&wal));
+    }
+    for transaction in reader.transactions(after + 1) {
+        let transaction = transaction?;
+        if transaction.commit_lsn <= after {
+            continue;
+        }
+        if transaction.commit_lsn > lsn {
+            break;
+        }
+        for (_, _, op) in &transaction.ops {
+            apply(hot, def, op, Some(transaction.time_us)).map_err(|e| e.path(&wal))?;
+        }
+    }
+    Ok(())
+}
+
+/// The published catalog with the definitions that the log holds above it, and the last commit.
+pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
+    let home = &store.layout().home;
+    let mut catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
+    let mut last = catalog.lsn;
+    let wal = store.layout().wal();
+    if wal.is_dir() {
+        for transaction in Reader::open(&wal)?.transactions(catalog.lsn + 1) {
+            let transaction = transaction?;
+            last = last.max(transaction.commit_lsn);
+            for (_, _, op) in transaction.ops {
+                if let Op::Define { json } = op {
+                    catalog.apply(decode_define(&json, transaction.commit_lsn)?, transaction.commit_lsn);
+                }
+            }
+        }
+    }
+    Ok((catalog, last))
+}
+
+/// The last commit of the log, looked for from `from` on.
+fn last_commit(store: &Store, from: u64) -> Result<u64> {
+    let wal = store.layout().wal();
+    if !wal.is_dir() {
+        return Ok(from);
+    }
+    let mut last = from;
+    for transaction in Reader::open(&wal)?.transactions(from + 1) {
+        last = last.max(transaction?.commit_lsn);
+    }
+    Ok(last)
+}
+
+/// A definition as an operation of the log.
+///
+/// # Errors
+/// `Usage` for what JSON cannot hold.
+pub fn define_op(define: &Define) -> Result<Op> {
+    let json = serde_json::to_vec(define);
+    Ok(Op::Define { json: json.map_err(|e| Error::usage(format!("a definition that cannot be written: {e}")))? })
+}

@@ -1,0 +1,415 @@
+//! The one writer of a database: collects the operations of a transaction, commits them as one transaction of the log,
+//! or forgets them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use qx_formats::delta_log::{Op, layout};
+use qx_formats::{Error, Kind, Result};
+use qx_io::Lock;
+use qx_log::{Ack, Log, Options, SyncPolicy};
+use uuid::Uuid;
+
+use crate::catalog::{Catalog, Define, FILE, StoreDef};
+use crate::cold::{self, Change};
+use crate::database::{Store, make_dir};
+use crate::names::{ObjectName, check_name};
+use crate::rows::{encode_keys, encode_rows};
+use crate::table_def::TableDef;
+use crate::view::{Table, View, define_op, definitions};
+use crate::{publish_manifest, retain, sync};
+
+/// Rows of one log operation; also the room that row ids leave below the number of an operation.
+pub const MAX_OP_ROWS: usize = 1 << 16;
+/// Tables whose options say nothing are flushed above so many rows in the log.
+pub const DEFAULT_FLUSH_ROWS: u64 = 200_000;
+/// All tables are flushed once the log has grown by so many bytes.
+pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
+
+/// The one writer of a database. Holds its lock until dropped, so that what it read stays true until it commits.
+/// Operations that were handed in and not committed are forgotten with it.
+pub struct Writer {
+    store: Arc<Store>,
+    log: Log,
+    view: Arc<View>,
+    /// The catalog before the open transaction.
+    base: Arc<Catalog>,
+    /// Policy of the open transaction, the strictest that was asked for.
+    asked: Option<SyncPolicy>,
+    /// Policy of transactions that ask for none.
+    pub sync: SyncPolicy,
+    /// The log may grow by so many bytes before everything is flushed.
+    pub log_bytes_max: u64,
+    unsynced: u64,
+    grown: u64,
+    _lock: Lock,
+}
+
+/// A place in the open transaction to go back to.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    ops: usize,
+    catalog: Arc<Catalog>,
+}
+
+impl Writer {
+    pub(crate) fn open(store: &Store, wait: Duration) -> Result<Writer> {
+        let lock = Lock::acquire(&store.root().join("LOCK"), wait)?;
+        let wal = store.layout().wal();
+        make_dir(&wal)?;
+        // This writer syncs itself, by the policy of each transaction.
+        let (log, report) = Log::open(&wal, Options { sync: SyncPolicy::None, ..Options::default() })?;
+        if report.dropped_bytes > 0 {
+            tracing::warn!(
+                target: "qx::store", path = %wal.display(), bytes = report.dropped_bytes,
+                records = report.dropped_records, "the log ended in what was never acknowledged; it was cut"
+            );
+        }
+        let store = Arc::new(store.clone());
+        let (catalog, _) = definitions(&store)?;
+        let view = View::new(&store, catalog, log.next_lsn() - 1);
+        let base = view.catalog();
+        let grown = folder_bytes(&wal);
+        let mut writer = Writer {
+            store,
+            log,
+            view,
+            base,
+            asked: None,
+            sync: SyncPolicy::Always,
+            log_bytes_max: DEFAULT_LOG_BYTES,
+            unsynced: 0,
+            grown,
+            _lock: lock,
+        };
+        writer.publish_catalog(false)?;
+        Ok(writer)
+    }
+
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What is defined, the open transaction included.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.view.catalog()
+    }
+
+    /// What this writer sees: its own uncommitted work included.
+    pub fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
+    /// Adds an operation to the open transaction; what follows sees it.
+    ///
+    /// # Errors
+    /// `Limit`, `Invalid` for an operation that breaks a rule of the log.
+    pub fn op(&mut self, op: Op) -> Result<()> {
+        op.check()?;
+        self.view.add(op)
+    }
+
+    /// Adds a change of definitions to the open transaction.
+    ///
+    /// # Errors
+    /// As [`Writer::op`].
+    pub fn change(&mut self, define: &Define) -> Result<()> {
+        self.op(define_op(define)?)
+    }
+
+    /// Adds rows in [`TableDef::row_schema`] to the open transaction: those with a key that is there replace it. `new`
+    /// promises that no row with such a key is there.
+    ///
+    /// # Errors
+    /// As [`Writer::op`].
+    pub fn upsert(&mut self, def: &TableDef, rows: &RecordBatch, new: bool) -> Result<()> {
+        for (at, len) in chunks(rows) {
+            let part = rows.slice(at, len);
+            let op = Op::RowUpsert { table: def.uuid, ipc: encode_rows(def, &part, new)? };
+            op.check()?;
+            self.view.add_rows(op, &part, new)?;
+        }
+        self.ask(def)
+    }
+
+    /// Adds deletions to the open transaction, by the columns of [`TableDef::key_names`].
+    ///
+    /// # Errors
+    /// As [`Writer::op`].
+    pub fn delete(&mut self, def: &TableDef, keys: &RecordBatch) -> Result<()> {
+        for (at, len) in chunks(keys) {
+            self.op(Op::RowDelete { table: def.uuid, ipc: encode_keys(def, &keys.slice(at, len))? })?;
+        }
+        self.ask(def)
+    }
+
+    fn ask(&mut self, def: &TableDef) -> Result<()> {
+        if let Some(policy) = &def.options.sync {
+            self.ask_sync(sync::parse(policy)?);
+        }
+        Ok(())
+    }
+
+    /// Asks for a sync policy for the open transaction; the strictest that is asked for counts.
+    pub fn ask_sync(&mut self, policy: SyncPolicy) {
+        self.asked = Some(self.asked.map_or(policy, |p| sync::stricter(p, policy)));
+    }
+
+    /// The lowest row id for the next operation: ids below it were given, those above are free.
+    pub fn next_row_id(&self) -> Result<i64> {
+        let lsn = self.log.next_lsn() + self.view.pending_len() as u64;
+        let id = lsn.checked_mul(MAX_OP_ROWS as u64).and_then(|id| i64::try_from(id).ok());
+        id.ok_or_else(|| Error::limit("log sequence number for row ids", i64::MAX as u64 >> 16, lsn))
+    }
+
+    /// Whether operations wait for a commit.
+    pub fn is_open(&self) -> bool {
+        self.view.pending_len() > 0
+    }
+
+    /// A place to go back to when a statement of the open transaction fails.
+    pub fn mark(&self) -> Mark {
+        Mark { ops: self.view.pending_len(), catalog: self.view.catalog() }
+    }
+
+    /// Forgets what came behind a mark.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.view.rewind(mark.ops, mark.catalog);
+    }
+
+    /// Forgets the open transaction.
+    pub fn rollback(&mut self) {
+        self.asked = None;
+        self.view.rewind(0, Arc::clone(&self.base));
+    }
+
+    /// Commits the open transaction: when this returns, it is as durable as its sync policy says. `None` when it holds
+    /// nothing.
+    ///
+    /// # Errors
+    /// Those of the log; nothing is committed then.
+    pub fn commit(&mut self) -> Result<Option<Ack>> {
+        let ops = self.view.pending();
+        let policy = self.asked.take().unwrap_or(self.sync);
+        if ops.is_empty() {
+            return Ok(None);
+        }
+        let before = self.log.stats().bytes;
+        let ack = match self.log.submit(&ops).and_then(|ack| self.settle(ack, policy).map(|()| ack)) {
+            Ok(ack) => ack,
+            Err(e) => {
+                self.rollback();
+                return Err(e);
+            }
+        };
+        let written = self.log.stats().bytes.saturating_sub(before);
+        self.grown += written;
+        self.view.committed(ack.lsn);
+        let defined = ops.iter().any(|op| matches!(op, Op::Define { .. }));
+        self.base = self.view.catalog();
+        if defined {
+            self.publish_catalog(false)?;
+        }
+        Ok(Some(ack))
+    }
+
+    fn settle(&mut self, ack: Ack, policy: SyncPolicy) -> Result<()> {
+        match policy {
+            SyncPolicy::Always => {
+                self.unsynced = 0;
+                self.log.wait(ack.lsn)
+            }
+            SyncPolicy::Bytes(most) => {
+                let before = self.log.stats().bytes;
+                self.log.settle(ack.lsn)?;
+                self.unsynced += self.log.stats().bytes.saturating_sub(before);
+                if self.unsynced >= most {
+                    self.unsynced = 0;
+                    self.log.wait(ack.lsn)?;
+                }
+                Ok(())
+            }
+            SyncPolicy::Interval(_) | SyncPolicy::None => self.log.settle(ack.lsn),
+        }
+    }
+
+    /// Commits definitions: durable in the log, then published in the catalog. Returns the commit's number.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn define(&mut self, defines: Vec<Define>) -> Result<u64> {
+        for define in &defines {
+            self.change(define)?;
+        }
+        self.ask_sync(SyncPolicy::Always);
+        let ack = self.commit()?;
+        Ok(ack.map_or_else(|| self.view.lsn(), |a| a.lsn))
+    }
+
+    /// Writes one JSON document, and defines its store if need be, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn put_document(&mut self, store: &str, key: &str, value: Vec<u8>) -> Result<u64> {
+        check_name("store", store)?;
+        if !self.catalog().stores.contains_key(store) {
+            self.change(&Define::Store { name: store.to_owned(), def: StoreDef { uuid: Uuid::now_v7() } })?;
+        }
+        let (store, key) = (store.to_owned(), key.to_owned());
+        self.op(Op::KvPut { store, key, kind: layout::VALUE_JSON, value, expires_at_us: None })?;
+        let ack = self.commit()?;
+        Ok(ack.map_or_else(|| self.view.lsn(), |a| a.lsn))
+    }
+
+    /// Publishes the catalog if it defines more than the published one, or only newer numbers and `always`.
+    fn publish_catalog(&mut self, always: bool) -> Result<()> {
+        let home = &self.store.layout().home;
+        let catalog = self.view.catalog();
+        let published = qx_io::read_generation(home, FILE, Catalog::decode)?;
+        let same = published.as_ref().is_some_and(|old| old.same_definitions(&catalog));
+        if same && !always {
+            return Ok(());
+        }
+        self.log.wait(self.view.lsn())?;
+        let mut catalog = catalog.as_ref().clone();
+        catalog.generation = published.map_or(0, |c| c.generation) + 1;
+        catalog.lsn = self.view.lsn();
+        let bytes = catalog.encode()?;
+        qx_io::publish_generation(home, FILE, &bytes, |old| Catalog::decode(old).map(drop))
+    }
+
+    /// Brings the rows of a table from the log to Parquet, in one Delta commit. Returns whether there was anything to do.
+    ///
+    /// # Errors
+    /// `Usage` inside a transaction; `Engine`, `Io`: the rows stay in the log then, and the next flush asks Delta first
+    /// how far it came.
+    pub async fn flush(&mut self, name: &ObjectName) -> Result<bool> {
+        if self.is_open() {
+            return Err(Error::usage("a flush inside a transaction").hint("COMMIT first"));
+        }
+        let Some(table) = self.view.table(name).await? else {
+            return Err(Error::new(Kind::NotFound, format!("there is no table {}", name.key())));
+        };
+        let change = {
+            let mut hot = table.hot_mut();
+            if hot.is_empty() {
+                return Ok(false);
+            }
+            Change { over: hot.over()?, rows: hot.live()? }
+        };
+        let lsn = self.view.lsn();
+        // Parquet must never hold what a crash takes from the log: its number would be given again.
+        self.log.wait(lsn)?;
+        let rows: usize = change.rows.iter().map(RecordBatch::num_rows).sum();
+        let cold = cold::commit(&table.dir, &table.def, &table.cold, change, lsn).await?;
+        tracing::info!(target: "qx::store", table = %name.key(), rows, lsn, version = cold.version, "table flushed");
+        self.publish_table(&table, &cold)?;
+        self.view.replace_table(&table, cold)?;
+        Ok(true)
+    }
+
+    /// Publishes the manifest of a table for what its Parquet files hold now.
+    ///
+    /// # Errors
+    /// `Io`, `Engine`.
+    pub fn publish_table(&self, table: &Table, cold: &cold::Cold) -> Result<()> {
+        match &cold.table {
+            Some(delta) => publish_manifest(&table.dir, &table.name.key(), &table.def, delta, cold.lsn),
+            None => Ok(()),
+        }
+    }
+
+    /// Flushes every table that has rows in the log, then lets go of what the log holds no longer for anybody. Returns
+    /// the tables that were flushed.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub async fn flush_all(&mut self) -> Result<Vec<String>> {
+        let mut flushed = Vec::new();
+        let names: Vec<String> = self.catalog().tables.keys().cloned().collect();
+        for key in names {
+            if self.flush(&ObjectName::parse("table", &key)?).await? {
+                flushed.push(key);
+            }
+        }
+        self.prune().await?;
+        Ok(flushed)
+    }
+
+    /// Flushes what its options say is due: too many rows, or too old ones, or too much log.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub async fn flush_due(&mut self) -> Result<Vec<String>> {
+        if self.is_open() {
+            return Ok(Vec::new());
+        }
+        if self.grown > self.log_bytes_max {
+            return self.flush_all().await;
+        }
+        let now = qx_log::now_us();
+        let mut flushed = Vec::new();
+        for table in self.view.all_opened() {
+            let options = &table.def.options;
+            let (rows, first) = {
+                let hot = table.hot();
+                (hot.ops_rows(), hot.first_us)
+            };
+            let most = match (options.flush_rows, options.flush_interval_ms) {
+                (Some(n), _) => n,
+                (None, Some(_)) => u64::MAX,
+                (None, None) => DEFAULT_FLUSH_ROWS,
+            };
+            let old = options
+                .flush_interval_ms
+                .is_some_and(|ms| first.is_some_and(|us| now.saturating_sub(us) >= ms.saturating_mul(1000)));
+            if (rows >= most || old) && self.flush(&table.name).await? {
+                flushed.push(table.name.key());
+            }
+        }
+        if !flushed.is_empty() {
+            self.prune().await?;
+        }
+        Ok(flushed)
+    }
+
+    /// Unlinks segments of the log that nothing needs any more.
+    ///
+    /// # Errors
+    /// `Io`, `Engine`.
+    pub async fn prune(&mut self) -> Result<()> {
+        self.publish_catalog(true)?;
+        let needed = retain::needed_lsn(&self.view, self.view.lsn()).await?;
+        self.log.rotate()?;
+        retain::unlink_below(&self.store.layout().wal(), needed)?;
+        self.grown = folder_bytes(&self.store.layout().wal());
+        Ok(())
+    }
+
+    /// The log, for what has to be written behind it.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Closes the log, which records how far it is durable.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn close(mut self) -> Result<()> {
+        self.rollback();
+        self.log.close()
+    }
+}
+
+fn chunks(rows: &RecordBatch) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let total = rows.num_rows();
+    (0..total).step_by(MAX_OP_ROWS).map(move |at| (at, MAX_OP_ROWS.min(total - at)))
+}
+
+fn folder_bytes(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    // Blocks that were taken, not the zeros written ahead of them.
+    entries.filter_map(|e| e.metadata().ok()).map(|m| m.len()).sum()
+}
