@@ -16,6 +16,9 @@ _qx() {
             ",$1")
                 cmd="qx"
                 ;;
+            qx,flush)
+                cmd="qx__subcmd__flush"
+                ;;
             qx,help)
                 cmd="qx__subcmd__help"
                 ;;
@@ -30,6 +33,9 @@ _qx() {
                 ;;
             qx,sql)
                 cmd="qx__subcmd__sql"
+                ;;
+            qx__subcmd__help,flush)
+                cmd="qx__subcmd__help__subcmd__flush"
                 ;;
             qx__subcmd__help,help)
                 cmd="qx__subcmd__help__subcmd__help"
@@ -86,7 +92,7 @@ _qx() {
 
     case "${cmd}" in
         qx)
-            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version init run sql spec help"
+            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version flush init run sql spec help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -107,9 +113,45 @@ _qx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qx__subcmd__help)
-            opts="init run sql spec help"
+        qx__subcmd__flush)
+            opts="-q -v -h --dry-run --wait --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help)
+            opts="flush init run sql spec help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__flush)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -424,7 +466,7 @@ _qx() {
             return 0
             ;;
         qx__subcmd__sql)
-            opts="-c -f -o -q -v -h --db --command --file --format --output --force --dry-run --json --quiet --verbose --color --help"
+            opts="-c -f -o -q -v -h --db --command --file --format --output --force --dry-run --wait --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -459,6 +501,10 @@ _qx() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

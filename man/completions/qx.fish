@@ -36,11 +36,21 @@ complete -c qx -n "__fish_qx_needs_command" -s q -l quiet -d 'Say nothing on std
 complete -c qx -n "__fish_qx_needs_command" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c qx -n "__fish_qx_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c qx -n "__fish_qx_needs_command" -s V -l version -d 'Print version'
+complete -c qx -n "__fish_qx_needs_command" -f -a "flush" -d 'Bring rows from the log to the Delta Lake tables'
 complete -c qx -n "__fish_qx_needs_command" -f -a "init" -d 'Make a folder an empty database'
 complete -c qx -n "__fish_qx_needs_command" -f -a "run" -d 'Run a pipeline: tables, graph, vectors and documents from input files, then its questions'
-complete -c qx -n "__fish_qx_needs_command" -f -a "sql" -d 'Run SQL queries against a database'
+complete -c qx -n "__fish_qx_needs_command" -f -a "sql" -d 'Run SQL statements against a database'
 complete -c qx -n "__fish_qx_needs_command" -f -a "spec" -d 'Check, hash or describe specification files'
 complete -c qx -n "__fish_qx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c qx -n "__fish_qx_using_subcommand flush" -l wait -d 'Wait this long for a lock that another process holds (default: not at all, exit 75)' -r
+complete -c qx -n "__fish_qx_using_subcommand flush" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
+always\t''
+never\t''"
+complete -c qx -n "__fish_qx_using_subcommand flush" -l dry-run -d 'Say how many rows each table would bring, and bring none'
+complete -c qx -n "__fish_qx_using_subcommand flush" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
+complete -c qx -n "__fish_qx_using_subcommand flush" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c qx -n "__fish_qx_using_subcommand flush" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
+complete -c qx -n "__fish_qx_using_subcommand flush" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c qx -n "__fish_qx_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
@@ -69,6 +79,7 @@ json\t'One JSON array of objects'
 csv\t'Comma-separated values with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c qx -n "__fish_qx_using_subcommand sql" -s o -l output -d 'File to write the answer to; exactly one statement then gives rows' -r -F
+complete -c qx -n "__fish_qx_using_subcommand sql" -l wait -d 'Wait this long for a lock that another process holds (default: not at all, exit 75)' -r
 complete -c qx -n "__fish_qx_using_subcommand sql" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
@@ -114,11 +125,12 @@ complete -c qx -n "__fish_qx_using_subcommand spec; and __fish_seen_subcommand_f
 complete -c qx -n "__fish_qx_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "hash" -d 'Print the hash of what a specification means'
 complete -c qx -n "__fish_qx_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print the JSON Schema of specification files'
 complete -c qx -n "__fish_qx_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from init run sql spec help" -f -a "init" -d 'Make a folder an empty database'
-complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from init run sql spec help" -f -a "run" -d 'Run a pipeline: tables, graph, vectors and documents from input files, then its questions'
-complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from init run sql spec help" -f -a "sql" -d 'Run SQL queries against a database'
-complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from init run sql spec help" -f -a "spec" -d 'Check, hash or describe specification files'
-complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from init run sql spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from flush init run sql spec help" -f -a "flush" -d 'Bring rows from the log to the Delta Lake tables'
+complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from flush init run sql spec help" -f -a "init" -d 'Make a folder an empty database'
+complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from flush init run sql spec help" -f -a "run" -d 'Run a pipeline: tables, graph, vectors and documents from input files, then its questions'
+complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from flush init run sql spec help" -f -a "sql" -d 'Run SQL statements against a database'
+complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from flush init run sql spec help" -f -a "spec" -d 'Check, hash or describe specification files'
+complete -c qx -n "__fish_qx_using_subcommand help; and not __fish_seen_subcommand_from flush init run sql spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c qx -n "__fish_qx_using_subcommand help; and __fish_seen_subcommand_from spec" -f -a "check" -d 'Say whether a specification is sound'
 complete -c qx -n "__fish_qx_using_subcommand help; and __fish_seen_subcommand_from spec" -f -a "hash" -d 'Print the hash of what a specification means'
 complete -c qx -n "__fish_qx_using_subcommand help; and __fish_seen_subcommand_from spec" -f -a "schema" -d 'Print the JSON Schema of specification files'

@@ -1,6 +1,7 @@
 //! `qx`: SQL over a database folder, and pipelines that build one. A file per verb; this one parses and dispatches.
 
 mod answers;
+mod flush;
 mod init;
 mod run;
 mod runtime;
@@ -32,6 +33,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    Flush(flush::Args),
     Init(init::Args),
     Run(run::Args),
     Sql(sql::Args),
@@ -46,6 +48,7 @@ impl Tool for Cli {
 
     fn run(self, cx: &mut Context) -> Result<Status> {
         match self.verb {
+            Verb::Flush(args) => flush::run(args, cx),
             Verb::Init(args) => init::run(args, cx),
             Verb::Run(args) => run::run(args, cx),
             Verb::Sql(args) => sql::run(args, cx),

@@ -44,24 +44,3 @@ fn others(store: &Store) -> Result<u64> {
     }
     Ok(u64::MAX)
 }
-
-/// Removes sealed segments that end below `needed`, the oldest first.
-pub(crate) fn unlink_below(wal: &std::path::Path, needed: u64) -> Result<()> {
-    let reader = qx_log::Reader::open(wal)?;
-    let segments = reader.segments();
-    let mut gone = 0;
-    // A segment ends where the next one begins; the last is never removed.
-    for pair in segments.windows(2) {
-        let [segment, next] = pair else { break };
-        if !segment.sealed || next.base_lsn > needed || segment.cut.is_some() {
-            break;
-        }
-        std::fs::remove_file(&segment.path).map_err(|e| qx_formats::Error::io("remove", e).path(&segment.path))?;
-        gone += 1;
-    }
-    if gone > 0 {
-        qx_io::sync_dir(wal)?;
-        tracing::info!(target: "qx::store", path = %wal.display(), segments = gone, "log segments removed");
-    }
-    Ok(())
-}

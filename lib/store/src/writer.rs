@@ -9,7 +9,7 @@ use datafusion::arrow::array::RecordBatch;
 use qx_formats::delta_log::{Op, layout};
 use qx_formats::{Error, Kind, Result};
 use qx_io::Lock;
-use qx_log::{Ack, Log, Options, SyncPolicy};
+use qx_log::{Ack, Log, Options, PruneOptions, SyncPolicy};
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, Define, FILE, StoreDef};
@@ -383,7 +383,7 @@ impl Writer {
         self.publish_catalog(true)?;
         let needed = retain::needed_lsn(&self.view, self.view.lsn()).await?;
         self.log.rotate()?;
-        retain::unlink_below(&self.store.layout().wal(), needed)?;
+        self.log.prune(&PruneOptions { before_lsn: needed, ..PruneOptions::default() })?;
         self.grown = folder_bytes(&self.store.layout().wal());
         Ok(())
     }

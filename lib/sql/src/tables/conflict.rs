@@ -27,7 +27,7 @@ enum Action {
     Replace,
     Update {
         assignments: Vec<Assignment>,
-        selection: Option<Expr>,
+        selection: Option<Box<Expr>>,
     },
 }
 
@@ -50,9 +50,10 @@ pub(crate) fn of(insert: &Insert) -> Result<Option<OnConflict>> {
     };
     let action = match &on.action {
         OnConflictAction::DoNothing => Action::Nothing,
-        OnConflictAction::DoUpdate(update) => {
-            Action::Update { assignments: update.assignments.clone(), selection: update.selection.clone() }
-        }
+        OnConflictAction::DoUpdate(update) => Action::Update {
+            assignments: update.assignments.clone(),
+            selection: update.selection.clone().map(Box::new),
+        },
     };
     Ok(Some(OnConflict { target, action }))
 }
@@ -100,7 +101,8 @@ pub(super) async fn write(
             let updates = if there.num_rows() == 0 {
                 None
             } else {
-                let found = super::dml::update_from_rows(session, table, &there, &assignments, selection).await?;
+                let found =
+                    super::dml::update_from_rows(session, table, &there, &assignments, selection.map(|s| *s)).await?;
                 Some(found)
             };
             if fresh.num_rows() > 0 {

@@ -55,20 +55,7 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
                 None => None,
             };
             check_columns(&columns)?;
-            for constraint in &create.constraints {
-                let TableConstraint::PrimaryKey(key) = constraint else {
-                    return Err(Error::unsupported(format!("the constraint `{constraint}`")).expected("PRIMARY KEY"));
-                };
-                if !key_columns.is_empty() {
-                    return Err(Error::usage("a table has one primary key"));
-                }
-                for column in &key.columns {
-                    match &column.column.expr {
-                        Expr::Identifier(i) => key_columns.push(ident(i)),
-                        other => return Err(Error::usage("a primary key is made of columns").got(other)),
-                    }
-                }
-            }
+            table_keys(&create.constraints, &mut key_columns)?;
             let mut def = TableDef::plain(Uuid::now_v7(), columns);
             set_key(&mut def, &key_columns)?;
             def.options = options(&create.table_options, &def)?;
@@ -85,6 +72,25 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
             Ok(Answer::affected(count as u64))
         })
         .await
+}
+
+/// The columns of PRIMARY KEY (...), behind those that say so themselves.
+fn table_keys(constraints: &[TableConstraint], key_columns: &mut Vec<String>) -> Result<()> {
+    for constraint in constraints {
+        let TableConstraint::PrimaryKey(key) = constraint else {
+            return Err(Error::unsupported(format!("the constraint `{constraint}`")).expected("PRIMARY KEY"));
+        };
+        if !key_columns.is_empty() {
+            return Err(Error::usage("a table has one primary key"));
+        }
+        for column in &key.columns {
+            match &column.column.expr {
+                Expr::Identifier(i) => key_columns.push(ident(i)),
+                other => return Err(Error::usage("a primary key is made of columns").got(other)),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn refuse_what_is_not_taken(create: &CreateTable) -> Result<()> {

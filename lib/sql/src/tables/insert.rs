@@ -204,14 +204,9 @@ pub(super) fn taken_keys(table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>
     Ok(taken)
 }
 
-/// The source's columns in the table's order and types, with defaults for those that it does not have.
-async fn arrange(
-    session: &Session,
-    def: &TableDef,
-    source: Source,
-    columns: Option<Vec<String>>,
-) -> Result<Option<Vec<ArrayRef>>> {
-    let names = columns.unwrap_or_else(|| def.columns.iter().map(|c| c.name.clone()).collect());
+/// Where in the table each column of the source belongs.
+fn places(def: &TableDef, columns: Option<Vec<String>>) -> Result<Vec<usize>> {
+    let Some(names) = columns else { return Ok((0..def.columns.len()).collect()) };
     let mut place = Vec::new();
     for (i, name) in names.iter().enumerate() {
         let at = def.columns.iter().position(|c| c.name == *name);
@@ -221,6 +216,17 @@ async fn arrange(
         }
         place.push(at);
     }
+    Ok(place)
+}
+
+/// The source's columns in the table's order and types, with defaults for those that it does not have.
+async fn arrange(
+    session: &Session,
+    def: &TableDef,
+    source: Source,
+    columns: Option<Vec<String>>,
+) -> Result<Option<Vec<ArrayRef>>> {
+    let place = places(def, columns)?;
     let width_error =
         |got: usize| Error::usage("as many values as columns").expected(format!("{} values", place.len())).got(got);
     let mut out: Vec<Option<ArrayRef>> = vec![None; def.columns.len()];
