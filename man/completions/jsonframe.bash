@@ -19,6 +19,9 @@ _jsonframe() {
             jsonframe,convert)
                 cmd="jsonframe__subcmd__convert"
                 ;;
+            jsonframe,count)
+                cmd="jsonframe__subcmd__count"
+                ;;
             jsonframe,help)
                 cmd="jsonframe__subcmd__help"
                 ;;
@@ -27,6 +30,9 @@ _jsonframe() {
                 ;;
             jsonframe__subcmd__help,convert)
                 cmd="jsonframe__subcmd__help__subcmd__convert"
+                ;;
+            jsonframe__subcmd__help,count)
+                cmd="jsonframe__subcmd__help__subcmd__count"
                 ;;
             jsonframe__subcmd__help,help)
                 cmd="jsonframe__subcmd__help__subcmd__help"
@@ -41,7 +47,7 @@ _jsonframe() {
 
     case "${cmd}" in
         jsonframe)
-            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version convert schema help"
+            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version convert count schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -63,13 +69,57 @@ _jsonframe() {
             return 0
             ;;
         jsonframe__subcmd__convert)
-            opts="-o -q -v -h --type --output --format --sample --drift --rejects --max-rejects --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --root --dup-keys --bad-text --max-record --type --map --schema --select --sort-columns --max-depth --strings --where --flatten --output --format --sample --drift --rejects --max-rejects --threads --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dup-keys)
+                    COMPREPLY=($(compgen -W "error first last" -- "${cur}"))
+                    return 0
+                    ;;
+                --bad-text)
+                    COMPREPLY=($(compgen -W "error replace" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --select)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-depth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strings)
+                    COMPREPLY=($(compgen -W "text dates all" -- "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flatten)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -101,6 +151,56 @@ _jsonframe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jsonframe__subcmd__count)
+            opts="-q -v -h --root --dup-keys --bad-text --max-record --where --by --sample --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dup-keys)
+                    COMPREPLY=($(compgen -W "error first last" -- "${cur}"))
+                    return 0
+                    ;;
+                --bad-text)
+                    COMPREPLY=($(compgen -W "error replace" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -113,7 +213,7 @@ _jsonframe() {
             return 0
             ;;
         jsonframe__subcmd__help)
-            opts="convert schema help"
+            opts="convert count schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -127,6 +227,20 @@ _jsonframe() {
             return 0
             ;;
         jsonframe__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jsonframe__subcmd__help__subcmd__count)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -169,14 +283,50 @@ _jsonframe() {
             return 0
             ;;
         jsonframe__subcmd__schema)
-            opts="-q -v -h --type --sample --format --name --json --quiet --verbose --color --help"
+            opts="-q -v -h --root --dup-keys --bad-text --max-record --type --map --schema --select --sort-columns --max-depth --strings --sample --format --name --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dup-keys)
+                    COMPREPLY=($(compgen -W "error first last" -- "${cur}"))
+                    return 0
+                    ;;
+                --bad-text)
+                    COMPREPLY=($(compgen -W "error replace" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --type)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --select)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-depth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strings)
+                    COMPREPLY=($(compgen -W "text dates all" -- "${cur}"))
                     return 0
                     ;;
                 --sample)
@@ -184,7 +334,7 @@ _jsonframe() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json sql" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json sql json-schema" -- "${cur}"))
                     return 0
                     ;;
                 --name)

@@ -9,11 +9,11 @@ use arrow::datatypes::SchemaRef;
 use clap::{Args, ValueEnum};
 use qx_cli::{Context, Out, OutputArgs, Status, Table, is_dash};
 use qx_formats::{Error, Result};
-use qx_frame::write::{Cells, Format, Writer};
-use qx_frame::{Drift, Options, Reject, Report, Sink, Source};
+use qx_frame::write::{Behind, Cells, Format, Writer};
+use qx_frame::{Drift, Filter, Options, Reject, Report, Sink, Source};
 use qx_io::Job;
 
-use crate::args::{Input, Sample, sample};
+use crate::args::{Input, Sample, Types, condition, sample};
 use crate::summary::Summary;
 
 const EXAMPLES: &str = "\
@@ -22,6 +22,8 @@ Examples:
   jsonframe convert day1.ndjson.zst day2.json.gz -o both.arrow
   jsonframe convert events.json --type id=utf8 --type price='decimal(18,2)' -o events.parquet
   zcat events.gz | jsonframe convert - --drift rescue -o events.arrows
+  jsonframe convert api.json --root /data/items --flatten _ -o items.csv
+  jsonframe convert 'day-*.ndjson.zst' --select time,user.id --where 'status>=500' -o errors.parquet
   jsonframe convert dirty.ndjson -o clean.parquet --rejects bad.ndjson --max-rejects 100
   jsonframe convert events.ndjson --format csv | head";
 
@@ -61,6 +63,17 @@ pub struct Convert {
     #[command(flatten)]
     input: Input,
 
+    #[command(flatten)]
+    types: Types,
+
+    /// Only rows that hold: a=b, a.b>=5, !=, <, a (there is one), !a (there is none); repeat to ask for more at once
+    #[arg(long = "where", value_name = "CONDITION", value_parser = condition)]
+    filters: Vec<Filter>,
+
+    /// Make the fields of structs columns of their own, their names joined by SEP
+    #[arg(long, value_name = "SEP")]
+    flatten: Option<String>,
+
     /// Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl); `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -78,13 +91,17 @@ pub struct Convert {
     drift: Option<DriftArg>,
 
     /// Put records that are not JSON here, as NDJSON with place and reason, and go on after their line. Inside an
-    /// array only records with a key twice can be set aside
+    /// array only elements whose brackets and quotes are whole can be set aside
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
     /// Stop when there are more bad records than this
     #[arg(long, value_name = "N", requires = "rejects")]
     max_rejects: Option<u64>,
+
+    /// Threads: with 2, one decodes while another one encodes and writes a file
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 
     #[command(flatten)]
     write: OutputArgs,
@@ -97,7 +114,7 @@ const CELL_CHARS: usize = 120;
 
 impl Convert {
     pub fn run(self, cx: &mut Context) -> Result<Status> {
-        let sources = self.input.sources();
+        let sources = self.input.sources()?;
         let target = self.output.clone().filter(|p| !is_dash(p));
         let format = self.format(target.as_deref(), cx)?;
         let drift = match self.drift {
@@ -107,7 +124,11 @@ impl Convert {
             Some(DriftArg::Null) => Drift::Null,
             Some(DriftArg::Error) => Drift::Error,
         };
-        let mut opts = self.input.options(self.sample.0);
+        let mut opts = self.input.options();
+        self.types.apply(&mut opts)?;
+        opts.sample = self.sample.0;
+        opts.filters.clone_from(&self.filters);
+        opts.flatten.clone_from(&self.flatten);
         opts.drift = drift;
         opts.rejects = self.rejects.is_some();
         opts.rejects_max = self.max_rejects;
@@ -175,6 +196,11 @@ impl Convert {
         qx_io::publish(target, self.write.mode(), |file| {
             let regular = file.get_ref().metadata().is_ok_and(|m| m.is_file());
             let made = || emptied(file.get_ref(), regular);
+            if self.behind() {
+                let mut sink = ConvertedBehind { format, restartable: regular, make: made, writer: None };
+                let report = self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, &job, sink))?;
+                return sink.finish().map(|bytes| (report, bytes));
+            }
             let mut sink = Converted::new(format, regular, made);
             let report = self.with_rejects(&mut sink, |sink| {
                 // What the input gets wrong stands under its own name, not under the target's.
@@ -182,6 +208,11 @@ impl Convert {
             })?;
             sink.finish().map(|bytes| (report, bytes))
         })
+    }
+
+    fn behind(&self) -> bool {
+        let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or(available, usize::from) > 1
     }
 
     fn to_stdout(
@@ -305,6 +336,44 @@ impl<W: Write + Send, M: FnMut() -> Result<W>> Sink for Converted<W, M> {
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
         match &mut self.writer {
             Some(writer) => writer.write(&batch),
+            None => Ok(()),
+        }
+    }
+
+    fn restartable(&self) -> bool {
+        self.restartable
+    }
+}
+
+/// The same on a thread of its own.
+struct ConvertedBehind<W, M> {
+    format: Format,
+    restartable: bool,
+    make: M,
+    writer: Option<Behind<Counted<W>>>,
+}
+
+impl<W: Write + Send + 'static, M: FnMut() -> Result<W>> ConvertedBehind<W, M> {
+    fn finish(&mut self) -> Result<u64> {
+        let Some(writer) = self.writer.take() else { return Ok(0) };
+        let mut out = writer.finish()?;
+        out.flush().map_err(|e| Error::io("write", e))?;
+        Ok(out.bytes)
+    }
+}
+
+impl<W: Write + Send + 'static, M: FnMut() -> Result<W>> Sink for ConvertedBehind<W, M> {
+    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
+        // The writer before this one may still write as it goes.
+        self.writer = None;
+        let out = Counted { inner: (self.make)()?, bytes: 0 };
+        self.writer = Some(Behind::new(Writer::new(self.format, out, schema)?)?);
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+        match &mut self.writer {
+            Some(writer) => writer.write(batch),
             None => Ok(()),
         }
     }

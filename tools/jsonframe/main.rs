@@ -2,6 +2,7 @@
 
 mod args;
 mod convert;
+mod count;
 mod schema;
 mod summary;
 
@@ -17,7 +18,8 @@ Examples:
   jsonframe convert day1.ndjson.zst day2.json.gz -o both.arrow
   curl -s https://host/api | jsonframe convert - --format csv
   jsonframe convert dirty.ndjson -o clean.parquet --rejects bad.ndjson
-  jsonframe schema events.ndjson --format sql";
+  jsonframe schema events.ndjson --format sql
+  jsonframe count events.ndjson --where 'status>=500' --by host";
 
 /// JSON to typed columns: Parquet, Arrow, CSV, NDJSON; nothing is lost silently
 ///
@@ -26,8 +28,8 @@ Examples:
 /// row, a scalar goes to the column `value`; null gives a row of nulls. JSON is strict (RFC 8259), and an error names
 /// file, line, byte and place in the document.
 ///
-/// Types come from a sample: bool, int64, uint64, float64 (only where exact), decimal, date, timestamp, utf8, struct,
-/// list; values without a type in common stay JSON text. What does not fit later follows --drift. Every value that
+/// Types come from a sample: bool, int64, uint64, float64 (only where exact), decimal, date, timestamp, time, uuid, utf8,
+/// struct, list, map; values without a type in common stay JSON text. What does not fit later follows --drift. Every value that
 /// changed its form is counted and reported on stderr.
 #[derive(Debug, Parser)]
 #[command(name = "jsonframe", version, before_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
@@ -41,6 +43,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Convert(convert::Convert),
+    Count(count::Count),
     Schema(schema::Schema),
 }
 
@@ -52,6 +55,7 @@ impl Tool for Cli {
     fn run(self, cx: &mut Context) -> Result<Status> {
         match self.verb {
             Verb::Convert(verb) => verb.run(cx),
+            Verb::Count(verb) => verb.run(cx),
             Verb::Schema(verb) => verb.run(cx),
         }
     }

@@ -6,13 +6,14 @@ use qx_formats::{Error, Kind, Result};
 use qx_frame::{Inferred, sql_name};
 use serde_json::json;
 
-use crate::args::{Input, Sample, sample};
+use crate::args::{Input, Sample, Types, sample};
 
 const EXAMPLES: &str = "\
 Examples:
   jsonframe schema events.ndjson
   jsonframe schema events.ndjson --sample 1000
   jsonframe schema events.ndjson --format sql --name events
+  jsonframe schema events.ndjson --format json-schema > event.schema.json
   jsonframe schema *.ndjson.zst --json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,6 +22,8 @@ pub enum SchemaFormat {
     Json,
     /// A CREATE TABLE statement
     Sql,
+    /// A JSON Schema (2020-12) of one record
+    JsonSchema,
 }
 
 /// Print the schema of JSON, with counts per field
@@ -32,6 +35,9 @@ pub enum SchemaFormat {
 pub struct Schema {
     #[command(flatten)]
     input: Input,
+
+    #[command(flatten)]
+    types: Types,
 
     /// How many records of each input to look at, or `all`
     #[arg(long, value_name = "N|all", default_value = "all", value_parser = sample)]
@@ -48,9 +54,11 @@ pub struct Schema {
 
 impl Schema {
     pub fn run(self, cx: &mut Context) -> Result<Status> {
-        let opts = self.input.options(self.sample.0);
+        let mut opts = self.input.options();
+        self.types.apply(&mut opts)?;
+        opts.sample = self.sample.0;
         let job = cx.job();
-        let inferred = qx_frame::infer(&self.input.sources(), &opts, &job)?;
+        let inferred = qx_frame::infer(&self.input.sources()?, &opts, &job)?;
         drop(job);
         let format = match self.format {
             Some(format) => format,
@@ -60,6 +68,7 @@ impl Schema {
         match format {
             SchemaFormat::Table => table(&inferred, cx)?,
             SchemaFormat::Json => cx.out.record(&document(&inferred))?,
+            SchemaFormat::JsonSchema => cx.out.record(&qx_frame::json_schema(&inferred))?,
             SchemaFormat::Sql => {
                 let name = self.name.unwrap_or_else(|| self.input.table_name());
                 cx.out.line(sql(&inferred, &name)?)?;
@@ -72,7 +81,7 @@ impl Schema {
 fn document(inferred: &Inferred) -> serde_json::Value {
     json!({
         "v": 1, "rows": inferred.rows, "bytes": inferred.bytes, "arrays": inferred.arrays,
-        "complete": inferred.complete, "fields": inferred.fields,
+        "rootless": inferred.rootless, "rejected": inferred.rejected, "complete": inferred.complete, "fields": inferred.fields,
     })
 }
 

@@ -26,6 +26,7 @@ impl Summary<'_> {
         json!({"summary": {
             "v": 1, "output": self.output, "format": self.format, "output_bytes": self.output_bytes,
             "dry_run": self.dry_run, "rows": r.rows, "columns": columns, "bytes": r.bytes, "arrays": r.arrays,
+            "filtered": r.filtered, "rootless": r.rootless, "dropped": r.dropped,
             "coercions": r.coercions, "rescued": r.rescued, "nulled": r.nulled, "rejected": r.rejected,
             "undecided": r.undecided, "widened": r.widened,
         }})
@@ -53,7 +54,13 @@ impl Summary<'_> {
             count(r.bytes, "byte"),
             count(r.schema.fields().len() as u64, "column"),
         ));
-        if r.rows == 0 && r.rejected == 0 {
+        if r.filtered > 0 {
+            cx.say(format!("{} left out by the condition", count(r.filtered, "row")));
+        }
+        if r.rootless > 0 {
+            cx.say(format!("nothing at the root in {}", count(r.rootless, "document")));
+        }
+        if r.rows == 0 && r.filtered == 0 && r.rejected == 0 {
             cx.say("the frame is empty: the input is an empty array");
         }
         if r.widened {

@@ -57,7 +57,7 @@ fn each_trouble_has_its_exit_status_and_one_message() {
         ("convert - -o x.csv --drift widen", 2, "pipe"),
         ("convert a.ndjson -o x.csv --sample 1 --drift error", 65, "line 2"),
         ("convert a.ndjson -o x.csv --type a=int64", 65, "given"),
-        ("convert a.ndjson -o x.csv --type a=float", 2, "is no type"),
+        ("convert a.ndjson -o x.csv --type a=floaty", 2, "is no type"),
         ("convert a.ndjson -o x.csv --max-rejects 3", 2, "--rejects"),
         ("schema empty", 65, "no JSON value"),
         ("schema missing", 2, "No such file"),
@@ -174,5 +174,67 @@ fn a_closed_pipe_ends_it_quietly() {
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{format}");
+    }
+}
+
+#[test]
+fn records_are_counted_by_condition_and_by_value() {
+    let dir = folder();
+    fs::write(dir.path().join("s.ndjson"), "{\"s\":200,\"u\":{\"n\":\"a\"}}\n{\"s\":500}\n{\"s\":200}\n").unwrap();
+    assert_eq!(run(dir.path(), "count s.ndjson").out, "3\n");
+    assert_eq!(run(dir.path(), "count s.ndjson --where s>=500").out, "1\n");
+    assert_eq!(run(dir.path(), "count s.ndjson --where u.n=a --where s=200").out, "1\n");
+    assert_eq!(run(dir.path(), "count s.ndjson --by s").out, "{\"s\":200,\"count\":2}\n{\"s\":500,\"count\":1}\n");
+    let by = run(dir.path(), "count s.ndjson --by u.n,s --where s=200 --json").out;
+    assert_eq!(by.lines().next(), Some("{\"u.n\":null,\"s\":200,\"count\":1}"));
+    let summary: Value = serde_json::from_str(by.lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["summary"]["groups"], &summary["summary"]["records"]), (&2.into(), &3.into()));
+    let json: Value = serde_json::from_str(&run(dir.path(), "count s.ndjson --json --where s=500").out).unwrap();
+    assert_eq!((&json["count"], &json["records"]), (&1.into(), &3.into()));
+    let none = run(dir.path(), "count s.ndjson --where typo=1");
+    assert_eq!((none.code, none.out.as_str()), (0, "0\n"));
+    assert!(none.err.contains("typo"), "{}", none.err);
+    for (args, code) in [("count s.ndjson --where s=x", 2), ("count s.ndjson --where a..b", 2), ("count cut.json", 65)]
+    {
+        assert_eq!(run(dir.path(), args).code, code, "{args}");
+    }
+}
+
+#[test]
+fn patterns_roots_and_columns_are_asked_for() {
+    let dir = folder();
+    fs::write(dir.path().join("d1.json"), "{\"data\":[{\"x\":1,\"y\":{\"z\":2}}]}").unwrap();
+    fs::write(dir.path().join("d2.json"), "{\"data\":[{\"x\":3}],\"next\":null}").unwrap();
+    let done = run(dir.path(), "convert d?.json --root /data --format csv --flatten _");
+    assert_eq!(done.out, "x,y_z\n1,2\n3,\n", "{}", done.err);
+    assert_eq!(
+        run(dir.path(), "convert d*.json --root /data --select y.z,x --where x<3 --format csv").out,
+        "y,x\n\"{\"\"z\"\":2}\",1\n"
+    );
+    assert_eq!(run(dir.path(), "convert no*.json --format csv").code, 2);
+    let schema = run(dir.path(), "schema d*.json --root /data --sort-columns").out;
+    fs::write(dir.path().join("s.json"), &schema).unwrap();
+    let done = run(dir.path(), "convert d2.json --root /data --schema s.json --drift error --format csv");
+    assert_eq!(done.out, "x,y\n3,\n", "{}", done.err);
+    let json: Value = serde_json::from_str(&run(dir.path(), "schema a.ndjson --format json-schema").out).unwrap();
+    assert_eq!(json["properties"]["b"]["type"], "string");
+    fs::write(dir.path().join("bad.sql"), "a NOTHING").unwrap();
+    let done = run(dir.path(), "convert a.ndjson --schema bad.sql --format csv");
+    assert_eq!(done.code, 2);
+    assert!(done.err.contains("bad.sql") && done.err.contains("NOTHING"), "{}", done.err);
+}
+
+#[test]
+fn one_thread_and_two_write_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |i: usize| format!("{{\"i\":{i},\"s\":\"text {}\",\"l\":[{}]}}\n", i % 97, i % 7);
+    fs::write(dir.path().join("a.ndjson"), (0..60_000).map(line).collect::<String>()).unwrap();
+    for format in ["parquet", "arrow", "csv"] {
+        for threads in [1, 2] {
+            let done = run(dir.path(), &format!("convert a.ndjson -o {threads}.{format} --threads {threads}"));
+            assert_eq!(done.code, 0, "{}", done.err);
+        }
+        let read = |n: usize| fs::read(dir.path().join(format!("{n}.{format}"))).unwrap();
+        assert!(read(1) == read(2), "{format}");
     }
 }

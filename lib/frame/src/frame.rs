@@ -1,5 +1,6 @@
 //! Rows under construction: records appended, batches handed on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -7,11 +8,13 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use qx_formats::Result;
 
 use crate::Sink;
-use crate::column::{Misfit, Policy, Record, Row};
+use crate::column::{Misfit, Policy, Row};
+use crate::fast::{Taken, Walk};
 use crate::json::{Kind, Tape};
 use crate::options::Options;
 use crate::read::arrow_error;
-use crate::report::{Became, Coercion, Place, Report, Spot};
+use crate::record::{Given, Record};
+use crate::report::{Became, Coercion, Place, Report, Spot, Tally};
 use crate::shape::{Seen, VALUE};
 use crate::text::Rescued;
 use crate::types::Type;
@@ -20,6 +23,10 @@ use crate::types::Type;
 pub(crate) struct Frame {
     pub(crate) schema: SchemaRef,
     root: Record,
+    /// Keys that stood twice, by field.
+    dropped: BTreeMap<String, Tally>,
+    /// Keys that were no text.
+    replaced: Option<Tally>,
     rescued: Option<Rescued>,
     policy: Policy,
     rows: u64,
@@ -40,17 +47,11 @@ impl Frame {
             }
             fields.push(Type::Json.field(&name));
         }
-        // A type that is given holds for everything inside the field as well.
-        let within = |path: &str, given: &str| {
-            path.strip_prefix(given).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let hinted = |path: &str| {
-            opts.hints.iter().any(|(given, _)| within(path, given))
-                || opts.as_json.iter().any(|given| within(path, given))
-        };
         Frame {
             schema: Arc::new(Schema::new(fields)),
-            root: Record::new("", columns, &hinted),
+            root: Record::new("", columns, Given { opts }),
+            dropped: BTreeMap::new(),
+            replaced: None,
             rescued: rescue.then(Rescued::default),
             policy,
             rows: 0,
@@ -76,18 +77,57 @@ impl Frame {
         }
         self.nulled += row.nulled;
         self.rescued_values = row.rescued;
+        if tape.altered() {
+            self.count_altered(tape, raw, spot);
+        }
         self.rows += 1;
         self.in_batch.0 += 1;
         self.in_batch.1 += raw.len();
         Ok(())
     }
 
-    pub(crate) fn flush_if_full(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        if self.in_batch.0 >= self.batch_rows || self.in_batch.1 >= self.batch_bytes {
-            self.flush(sink)
-        } else {
-            Ok(())
+    /// Appends an object by the fast path, if it takes it; `length` is not known before, so it is asked for after.
+    pub(crate) fn take(&mut self, w: &mut Walk<'_>, start: usize) -> Taken {
+        w.record = self.rows + 1;
+        if self.root.take(w).is_none() {
+            self.root.give_up(self.in_batch.0, w.record);
+            return None;
         }
+        if let Some(rescued) = &mut self.rescued {
+            rescued.append_none();
+        }
+        let end = w.next.checked_sub(1).and_then(|i| w.positions.get(i)).map_or(start, |p| *p as usize);
+        self.rows += 1;
+        self.in_batch.0 += 1;
+        self.in_batch.1 += end + 1 - start;
+        Some(())
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.in_batch.0 >= self.batch_rows || self.in_batch.1 >= self.batch_bytes
+    }
+
+    fn count_altered(&mut self, tape: &Tape, raw: &[u8], spot: Spot) {
+        let one =
+            |became, at| Tally { from: Seen::String, became, count: 1, first: spot.inside(raw, at), undo: (0, 0) };
+        for (path, at) in tape.dropped() {
+            match self.dropped.get_mut(path) {
+                Some(tally) => tally.count += 1,
+                None => {
+                    let named = self.dropped.len() < DROPPED_MAX;
+                    let path = if named { path.clone() } else { "(other keys)".to_owned() };
+                    let first = one(Became::Null, *at as usize);
+                    self.dropped.entry(path).and_modify(|t| t.count += 1).or_insert(first);
+                }
+            }
+        }
+        if let Some(at) = tape.replaced_key() {
+            self.replaced.get_or_insert(Tally { count: 0, ..one(Became::Replaced, at) }).count += 1;
+        }
+    }
+
+    pub(crate) fn flush_if_full(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        if self.is_full() { self.flush(sink) } else { Ok(()) }
     }
 
     pub(crate) fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
@@ -107,34 +147,55 @@ impl Frame {
 
     pub(crate) fn report(&self, names: &[Arc<str>]) -> Report {
         let mut coercions = Vec::new();
+        let place = |spot: Spot| {
+            let source = names.get(spot.source).map(|n| n.to_string()).unwrap_or_default();
+            Place { source, line: spot.line, offset: spot.offset }
+        };
         self.root.visit(&mut |field, kind, tally| {
             let to = match (tally.became, kind) {
                 (Became::Rescued, _) => self.schema.fields().last().map_or("", |f| f.name()).to_owned(),
+                (Became::Replaced, _) => REPLACED.to_owned(),
                 (Became::Null, _) | (Became::Type, None) => "null".to_owned(),
                 (Became::Type, Some(t)) => t.to_string(),
             };
-            let source = names.get(tally.first.source).map(|n| n.to_string()).unwrap_or_default();
-            let first = Place { source, line: tally.first.line, offset: tally.first.offset };
             let from = match (tally.from, tally.became, kind) {
                 // Same instant, other text: the offset is what is gone.
                 (Seen::Timestamp, Became::Type, Some(Type::Timestamp)) => "timestamp with offset",
                 (seen, ..) => seen.name(),
             };
-            coercions.push(Coercion { field: field.to_owned(), from, to, count: tally.count, first });
+            let (field, first) = (field.to_owned(), place(tally.first));
+            coercions.push(Coercion { field, from, to, count: tally.count, first });
         });
+        for (field, tally) in &self.dropped {
+            let (field, to) = (field.clone(), "dropped".to_owned());
+            let first = place(tally.first);
+            coercions.push(Coercion { field, from: "key that stands twice", to, count: tally.count, first });
+        }
+        if let Some(tally) = &self.replaced {
+            let (field, to) = ("(keys)".to_owned(), REPLACED.to_owned());
+            coercions.push(Coercion { field, from: "string", to, count: tally.count, first: place(tally.first) });
+        }
         let mut undecided = Vec::new();
         self.root.columns.iter().for_each(|c| c.undecided(&mut undecided));
         Report {
             schema: Arc::clone(&self.schema),
             rows: self.rows,
+            filtered: 0,
             bytes: 0,
             arrays: 0,
             coercions,
             rescued: self.rescued.as_ref().map_or(0, |r| r.count),
             nulled: self.nulled,
+            dropped: self.dropped.values().map(|t| t.count).sum(),
+            rootless: 0,
             rejected: 0,
             undecided,
             widened: false,
         }
     }
 }
+
+/// Fields of dropped keys that are counted by name; the rest are counted together.
+const DROPPED_MAX: usize = 1000;
+/// What stands where text was none.
+const REPLACED: &str = "U+FFFD";

@@ -13,16 +13,24 @@
 //!   exactly a float64. What has no type in common stays JSON text, marked as such in the schema. A bool is never a
 //!   number.
 
+mod build;
 mod column;
+mod fast;
+mod filter;
 mod fit;
 mod frame;
+mod given;
 pub mod json;
+mod jsonschema;
 mod number;
 mod options;
+mod parse;
 mod path;
 mod read;
+mod record;
 mod records;
 mod report;
+mod select;
 mod shape;
 mod source;
 mod stats;
@@ -32,9 +40,14 @@ mod types;
 mod value;
 pub mod write;
 
-pub use options::{Drift, Limits, Options, Source};
+pub use filter::{Compare, Filter, column};
+pub use given::parse_schema;
+pub use jsonschema::json_schema;
+pub use options::{BadText, Decode, Drift, DupKeys, Limits, Options, Source, Strings};
+pub use parse::{parse_sql_columns, parse_type};
 pub use read::{Sink, infer, read, read_all, read_into};
 pub use report::{Coercion, FieldStats, Inferred, Place, Reject, Report};
 pub use shape::Seen;
-pub use types::{Type, parse_type, sql_name};
+pub use source::expand;
+pub use types::{Type, sql_name};
 pub use value::value_to_frame;

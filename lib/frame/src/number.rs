@@ -39,6 +39,111 @@ pub(crate) fn int(raw: &[u8]) -> Int {
     }
 }
 
+/// Eight digits at once, after Lemire, "Quickly parsing eight digits" (2022).
+#[inline]
+fn eight(chunk: [u8; 8]) -> Option<u64> {
+    const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+    let x = u64::from_le_bytes(chunk);
+    if (x & HIGH) | ((x.wrapping_add(0x0606_0606_0606_0606) & HIGH) >> 4) != 0x3333_3333_3333_3333 {
+        return None;
+    }
+    let x = (x & 0x0F0F_0F0F_0F0F_0F0F).wrapping_mul(2561) >> 8;
+    let x = (x & 0x00FF_00FF_00FF_00FF).wrapping_mul(6_553_601) >> 16;
+    Some((x & 0x0000_FFFF_0000_FFFF).wrapping_mul(42_949_672_960_001) >> 32)
+}
+
+/// A run of at most 19 digits, and nothing else.
+#[inline]
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    let (chunks, rest) = text.as_chunks::<8>();
+    let mut value = 0u64;
+    for chunk in chunks {
+        value = value * 100_000_000 + eight(*chunk)?;
+    }
+    for b in rest {
+        let digit = b.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    Some(value)
+}
+
+/// A JSON integer that fits, minus zero aside.
+#[inline]
+pub(crate) fn short_int(word: &[u8]) -> Option<i64> {
+    let (negative, text) = match word.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, word),
+    };
+    if text.len() > 1 && text.first() == Some(&b'0') {
+        return None;
+    }
+    let value = digits(text)?;
+    match negative {
+        true if value == 0 => None,
+        true => 0i64.checked_sub_unsigned(value),
+        false => i64::try_from(value).ok(),
+    }
+}
+
+/// A JSON integer that is not negative and fits.
+#[inline]
+pub(crate) fn short_uint(word: &[u8]) -> Option<u64> {
+    if word.len() > 1 && word.first() == Some(&b'0') {
+        return None;
+    }
+    if word.len() < 20 {
+        return digits(word);
+    }
+    word.iter().all(u8::is_ascii_digit).then(|| text(word).parse().ok())?
+}
+
+/// Powers of ten that are float64s.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// A JSON number whose float64 loses nothing, and whether it was an integer. Few digits and a small exponent are one
+/// exact operation (Clinger, 1990).
+#[inline]
+pub(crate) fn short_float(word: &[u8]) -> Option<(f64, bool)> {
+    let (negative, rest) = match word.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, word),
+    };
+    let (whole, after) = rest.split_at(run_of_digits(rest));
+    if whole.is_empty() || (whole.len() > 1 && whole.first() == Some(&b'0')) {
+        return None;
+    }
+    if after.is_empty() {
+        let value = short_int(word).filter(|v| v.unsigned_abs() <= 1 << 53)?;
+        return Some((value as f64, true));
+    }
+    let (fraction, after) = match after.split_first() {
+        Some((b'.', rest)) => rest.split_at(run_of_digits(rest)),
+        _ => (&b""[..], after),
+    };
+    if whole.len() + fraction.len() > 15 || !after.is_empty() || fraction.is_empty() {
+        let strict = crate::json::is_number(word);
+        return strict.then(|| float(word)).flatten().map(|v| (v, false));
+    }
+    let power = POWERS.get(fraction.len())?;
+    let mantissa = digits(whole)? * (*power as u64) + digits(fraction)?;
+    let value = mantissa as f64 / power;
+    Some((if negative { -value } else { value }, false))
+}
+
+#[inline]
+fn run_of_digits(text: &[u8]) -> usize {
+    text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len())
+}
+
 /// The float64 that is exactly this integer, if there is one.
 pub(crate) fn int_as_f64(raw: &[u8]) -> Option<f64> {
     match int(raw) {
@@ -80,6 +185,13 @@ pub(crate) fn float(raw: &[u8]) -> Option<f64> {
     // A float64 has at most 767 significant digits; a longer text that is exact ends in zeros, trimmed above.
     if digits.len() > 800 {
         return None;
+    }
+    // Most long texts are a float64 in its shortest form.
+    let mut buffer = ryu::Buffer::new();
+    let shortest = significand(buffer.format_finite(value.abs()));
+    let begin = shortest.iter().position(|b| *b != b'0').unwrap_or(0);
+    if trim_zeros(shortest.get(begin..).unwrap_or_default()) == digits {
+        return Some(value);
     }
     let written = format!("{:.*e}", digits.len().saturating_sub(1), value.abs());
     // Where the value lies half-way between two texts of that length, its shortest form may be the other one.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use arrow::datatypes::DataType;
 use qx_formats::{Error, Result};
 
+use crate::filter::Filter;
 use crate::json::DEPTH_MAX;
+use crate::types::Type;
 
 /// Where JSON comes from. Gzip and zstd are recognized by content, wherever they come from.
 #[derive(Debug, Clone)]
@@ -55,6 +57,52 @@ impl Drift {
     }
 }
 
+/// What strings are taken for beside text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Strings {
+    /// Nothing.
+    Text,
+    /// Dates and timestamps, which every table format can store.
+    #[default]
+    Dates,
+    /// Times of day and UUIDs as well.
+    All,
+}
+
+/// What becomes of a key that stands twice in one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DupKeys {
+    /// The record is bad.
+    #[default]
+    Error,
+    /// Its first value counts, the others are dropped and counted.
+    First,
+    /// Its last value counts, the others are dropped and counted.
+    Last,
+}
+
+/// What becomes of text that is none: bytes that are not UTF-8, and half surrogate pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BadText {
+    /// The record is bad.
+    #[default]
+    Error,
+    /// U+FFFD stands in its place, and is counted.
+    Replace,
+}
+
+/// How text is decoded. All ways give the same; the others are there to be compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Decode {
+    /// By the vector instructions that the processor has.
+    #[default]
+    Auto,
+    /// Without vector instructions.
+    Scalar,
+    /// Each record by the general parser.
+    Careful,
+}
+
 /// Bounds on what an input may make of memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -64,7 +112,7 @@ pub struct Limits {
     pub depth: usize,
     /// Levels of structs and lists that become nested columns; what is deeper stays JSON text.
     pub columns_depth: usize,
-    /// Keys of one object that become columns. A nested object with more stays JSON text; at the root it is an error.
+    /// Keys of one object that become columns. A nested object with more is a map; at the root it is an error.
     pub columns: usize,
     /// Bytes of records that the sample may take per source, whatever its count.
     pub sample_bytes: usize,
@@ -86,6 +134,26 @@ pub struct Options {
     pub hints: Vec<(String, DataType)>,
     /// Paths whose values stay JSON text.
     pub as_json: Vec<String>,
+    /// Paths whose objects become maps, whatever their keys.
+    pub maps: Vec<String>,
+    /// Columns that are known beforehand: they stand for the sample, and what they lack drifts.
+    pub schema: Option<Vec<(String, Type)>>,
+    /// Only these fields, in this order; empty: all. What is not selected is checked for its grammar alone.
+    pub select: Vec<String>,
+    /// No column at all: with nothing selected, rows are only counted.
+    pub nothing: bool,
+    /// Only rows for which all of these hold.
+    pub filters: Vec<Filter>,
+    /// Columns and fields by name rather than as first seen.
+    pub sort_columns: bool,
+    /// Fields of structs become columns of their own, their names joined by this.
+    pub flatten: Option<String>,
+    /// JSON pointer to what holds the records in each document.
+    pub root: Option<String>,
+    pub strings: Strings,
+    pub dup_keys: DupKeys,
+    pub bad_text: BadText,
+    pub decode: Decode,
     /// Rows of a batch, at most.
     pub batch_rows: usize,
     /// Bytes of JSON in a batch, roughly at most.
@@ -104,6 +172,18 @@ impl Default for Options {
             drift: Drift::Widen,
             hints: Vec::new(),
             as_json: Vec::new(),
+            maps: Vec::new(),
+            schema: None,
+            select: Vec::new(),
+            nothing: false,
+            filters: Vec::new(),
+            sort_columns: false,
+            flatten: None,
+            root: None,
+            strings: Strings::default(),
+            dup_keys: DupKeys::default(),
+            bad_text: BadText::default(),
+            decode: Decode::default(),
             batch_rows: 8192,
             batch_bytes: 8 << 20,
             rejects: false,
@@ -123,6 +203,9 @@ impl Options {
         }
         if self.batch_rows == 0 || self.sample == Some(0) {
             return Err(Error::usage("a sample and a batch need at least one record"));
+        }
+        if let Some(root) = &self.root {
+            crate::records::pointer_steps(root)?;
         }
         if self.drift == Drift::Widen
             && let Some(pipe) = sources.iter().find(|s| !crate::source::rereadable(s))

@@ -1,5 +1,7 @@
 //! Paths of fields as reports print them and hints name them: `a.b`, `a[].b`, `"odd.key"`.
 
+use qx_formats::{Error, Result};
+
 use crate::types::Type;
 
 /// One step of a path.
@@ -23,6 +25,17 @@ pub(crate) fn push_name(path: &mut String, name: &str) {
     } else {
         path.push_str(name);
     }
+}
+
+/// Takes a path apart.
+///
+/// # Errors
+/// `Usage`.
+pub(crate) fn steps(path: &str) -> Result<Vec<Step>> {
+    parse(path).ok_or_else(|| {
+        Error::usage(format!("`{path}` is no path"))
+            .hint("fields are written as `jsonframe schema` prints them: a.b, a[].b, \"odd.key\"")
+    })
 }
 
 /// Takes a path apart; `None` when it is none.
@@ -59,7 +72,7 @@ fn key(text: &str) -> Option<(String, &str)> {
 }
 
 /// Gives the field at `steps` a type, making what leads there. `Err` holds the type that stands in the way.
-pub(crate) fn insert(at: &mut Type, steps: &[Step], given: &Type) -> Result<(), Type> {
+pub(crate) fn insert(at: &mut Type, steps: &[Step], given: &Type) -> std::result::Result<(), Type> {
     let Some((step, rest)) = steps.split_first() else {
         *at = given.clone();
         return Ok(());
@@ -77,7 +90,7 @@ pub(crate) fn insert(at: &mut Type, steps: &[Step], given: &Type) -> Result<(), 
             });
             fields.get_mut(i).map_or(Ok(()), |(_, t)| insert(t, rest, given))
         }
-        (Type::List(item), Step::Item) => insert(item, rest, given),
+        (Type::List(item) | Type::Map(item), Step::Item) => insert(item, rest, given),
         (other, _) => Err(other.clone()),
     }
 }

@@ -9,11 +9,15 @@ use qx_formats::{Error, Kind as ErrorKind, Result};
 use qx_io::Job;
 
 use crate::column::{Misfit, Policy};
+use crate::filter::Filtered;
 use crate::frame::Frame;
-use crate::json::Tape;
+use crate::json::{Rules, Tape};
 use crate::options::{Drift, Options};
+use crate::path::{self, Step};
+use crate::record::within;
 use crate::records::{Next, Records};
 use crate::report::{Reject, Report, Spot};
+use crate::select::{Flat, flat_schema};
 use crate::shape::Rows;
 use crate::source::rereadable;
 use crate::types::Type;
@@ -105,10 +109,53 @@ pub fn read_all(sources: &[Source], opts: &Options, job: &Job) -> Result<(Schema
 /// As [`read`].
 pub fn read_into(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn Sink) -> Result<Report> {
     opts.check(sources)?;
+    match &opts.flatten {
+        None => read_filtered(sources, opts, job, sink),
+        Some(separator) => {
+            let mut flat = Flat::new(sink, separator);
+            let report = read_filtered(sources, opts, job, &mut flat)?;
+            Ok(Report { schema: flat_schema(&report.schema, separator)?, ..report })
+        }
+    }
+}
+
+fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn Sink) -> Result<Report> {
+    if opts.filters.is_empty() {
+        return read_unfiltered(sources, opts, job, sink);
+    }
+    // What only the conditions need is read as well, behind what was selected, and not passed on.
+    let mut wider = opts.clone();
+    let covered = |path: &str| (opts.select.is_empty() && !opts.nothing) || opts.select.iter().any(|s| within(path, s));
+    wider.select.extend(opts.filters.iter().map(|f| f.path().to_owned()).filter(|p| !covered(p)));
+    let (asked, read) = (top_level(&opts.select)?, top_level(&wider.select)?);
+    if top_level(wider.select.get(opts.select.len()..).unwrap_or_default())? + asked != read {
+        return Err(Error::usage("a condition is on a field inside a selected one").hint("select that field as well"));
+    }
+    let mut filtered = Filtered { sink, filters: &opts.filters, hidden: asked..read, kept: 0 };
+    let report = read_unfiltered(sources, &wider, job, &mut filtered)?;
+    let schema = filtered.schema(&report.schema);
+    Ok(Report { schema, rows: filtered.kept, filtered: report.rows - filtered.kept, ..report })
+}
+
+/// How many columns the paths lead into.
+fn top_level(paths: &[String]) -> Result<usize> {
+    let mut names: Vec<Option<Step>> = Vec::new();
+    for path in paths {
+        let first = path::steps(path)?.into_iter().next();
+        if !names.contains(&first) {
+            names.push(first);
+        }
+    }
+    Ok(names.len())
+}
+
+fn read_unfiltered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn Sink) -> Result<Report> {
     let names: Vec<Arc<str>> = sources.iter().map(|s| s.name().into()).collect();
     let read = Read { sources, opts, job, names };
     job.progress.phase("sample", None, "bytes");
-    let mut sample = read.look(opts.sample, true)?;
+    // Given columns stand for the sample.
+    let limit = if opts.schema.is_some() { Some(0) } else { opts.sample };
+    let mut sample = read.look(limit, true)?;
     let policy = match opts.drift {
         Drift::Widen => Policy::Widen,
         Drift::Rescue => Policy::Rescue,
@@ -157,6 +204,7 @@ pub fn infer(sources: &[Source], opts: &Options, job: &Job) -> Result<Inferred> 
         rows: sample.rows.rows,
         bytes: sample.bytes,
         arrays: sample.arrays,
+        rootless: sample.rootless,
         rejected: sample.rejected,
         complete: sample.complete,
     })
@@ -168,6 +216,7 @@ struct Sample {
     complete: bool,
     bytes: u64,
     arrays: u64,
+    rootless: u64,
     rejected: u64,
     /// Sources that can be read only once, with what was already read of them.
     once: Vec<Option<Once>>,
@@ -193,16 +242,27 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
+    fn tape(&self) -> Tape {
+        Tape::new(Rules { dup_keys: self.opts.dup_keys, bad_text: self.opts.bad_text })
+    }
+
     /// Looks at the first records of each source. `keep`: what comes from a pipe is kept for the rows.
     fn look(&self, limit: Option<usize>, keep: bool) -> Result<Sample> {
-        let mut sample =
-            Sample { rows: Rows::default(), complete: true, bytes: 0, arrays: 0, rejected: 0, once: Vec::new() };
+        let mut sample = Sample {
+            rows: Rows::default(),
+            complete: true,
+            bytes: 0,
+            arrays: 0,
+            rootless: 0,
+            rejected: 0,
+            once: Vec::new(),
+        };
         for (index, source) in self.sources.iter().enumerate() {
             let mut records = Records::open(source, index, self.opts)?;
             let pipe = keep && !rereadable(source);
             let (mut kept, mut bytes) = (Vec::new(), Vec::new());
             let (mut count, mut length) = (0, 0);
-            let mut tape = Tape::default();
+            let mut tape = self.tape();
             loop {
                 if limit.is_some_and(|n| count >= n || length >= self.opts.limits.sample_bytes) {
                     sample.complete &= records.finished(self.job)?;
@@ -212,7 +272,7 @@ impl Read<'_> {
                     Next::Record { raw, spot } => {
                         count += 1;
                         length += raw.len();
-                        let observed = sample.rows.observe(&tape, raw, self.opts.limits);
+                        let observed = sample.rows.observe(&tape, raw, self.opts);
                         observed.map_err(|e| e.path(&*source.name()).offset(spot.offset))?;
                         if pipe {
                             kept.push(Kept::Record { start: bytes.len(), end: bytes.len() + raw.len(), spot });
@@ -231,6 +291,7 @@ impl Read<'_> {
             }
             sample.bytes += records.bytes();
             sample.arrays += records.arrays;
+            sample.rootless += records.rootless();
             sample.once.push(pipe.then_some(Once { records, kept, bytes }));
         }
         Ok(sample)
@@ -259,8 +320,8 @@ impl Read<'_> {
         sink.begin(&frame.schema)?;
         let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
         self.job.progress.phase("rows", total, "bytes");
-        let (mut bytes, mut arrays, mut rejected) = (0, 0, 0);
-        let mut tape = Tape::default();
+        let (mut bytes, mut arrays, mut rootless, mut rejected) = (0, 0, 0, 0);
+        let mut tape = self.tape();
         for (index, (source, once)) in self.sources.iter().zip(sample.once).enumerate() {
             let mut records = match once {
                 None => Records::open(source, index, self.opts)?,
@@ -286,6 +347,7 @@ impl Read<'_> {
                 }
             };
             loop {
+                records.take(&mut frame, sink, self.job)?;
                 match records.next(&mut tape, self.job)? {
                     Next::Record { raw, spot } => {
                         if let Err(misfit) = frame.append(&tape, raw, spot) {
@@ -303,9 +365,10 @@ impl Read<'_> {
             }
             bytes += records.bytes();
             arrays += records.arrays;
+            rootless += records.rootless();
         }
         frame.flush(sink)?;
-        Ok(Ok(Report { bytes, arrays, rejected, ..frame.report(&self.names) }))
+        Ok(Ok(Report { bytes, arrays, rootless, rejected, ..frame.report(&self.names) }))
     }
 
     fn misfit_error(&self, misfit: &Misfit, changed: bool) -> Error {

@@ -1,6 +1,10 @@
 //! Splits a stream into records: top-level values, and the elements of top-level arrays. Only what is not yet handed
 //! out is in memory.
 
+mod fast;
+mod reject;
+mod seek;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,10 +12,13 @@ use qx_formats::{Error, Result};
 use qx_io::Job;
 
 use crate::Source;
-use crate::json::{Code, Fault, Tape, shown};
-use crate::options::Options;
+use crate::json::{Code, Fault, Rules, Tape, shown};
+use crate::options::{BadText, Options};
 use crate::report::{Reject, Spot};
 use crate::source::Input;
+use fast::Fast;
+use seek::Root;
+pub(crate) use seek::steps as pointer_steps;
 
 /// How much is asked for at a time.
 const CHUNK: usize = 256 << 10;
@@ -60,6 +67,9 @@ pub(crate) struct Records {
     rejects: bool,
     record_max: usize,
     depth_max: usize,
+    root: Root,
+    fast: Fast,
+    lenient: bool,
 }
 
 impl Records {
@@ -68,6 +78,7 @@ impl Records {
     }
 
     fn new(input: Input, name: Arc<str>, source: usize, opts: &Options) -> Result<Records> {
+        let rules = Rules { dup_keys: opts.dup_keys, bad_text: opts.bad_text };
         let mut records = Records {
             input,
             name,
@@ -87,6 +98,9 @@ impl Records {
             rejects: opts.rejects,
             record_max: opts.limits.record_bytes.min(i32::MAX as usize / 2),
             depth_max: opts.limits.depth,
+            root: Root::new(opts)?,
+            fast: Fast::new(opts, Tape::new(rules)),
+            lenient: opts.bad_text == BadText::Replace,
         };
         records.start_of_text()?;
         Ok(records)
@@ -95,6 +109,11 @@ impl Records {
     /// Bytes consumed so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.offset + self.pending as u64
+    }
+
+    /// Documents that have nothing where their records should be.
+    pub(crate) fn rootless(&self) -> u64 {
+        self.root.missing
     }
 
     /// A byte-order mark is dropped when it says UTF-8, and refused when it says UTF-16.
@@ -129,6 +148,7 @@ impl Records {
         if self.eof {
             return Ok(false);
         }
+        self.fast.forget();
         self.buf.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -164,6 +184,9 @@ impl Records {
     /// Whether nothing but the end is left.
     pub(crate) fn finished(&mut self, job: &Job) -> Result<bool> {
         self.settle();
+        if self.state == State::Root && self.root.inside() {
+            self.ascend(job)?;
+        }
         Ok(self.state == State::Root && self.peek(job)?.is_none())
     }
 
@@ -176,8 +199,17 @@ impl Records {
     pub(crate) fn next(&mut self, tape: &mut Tape, job: &Job) -> Result<Next<'_>> {
         self.settle();
         loop {
-            let byte = self.peek(job)?;
-            let Some(byte) = byte else {
+            if self.state == State::Root && self.root.inside() {
+                self.ascend(job)?;
+            }
+            if self.peek(job)?.is_none() {
+                self.at_end()?;
+                return Ok(Next::End);
+            }
+            if self.state == State::Root && self.root.asked() && !self.descend(job)? {
+                continue;
+            }
+            let Some(byte) = self.peek(job)? else {
                 self.at_end()?;
                 return Ok(Next::End);
             };
@@ -206,9 +238,14 @@ impl Records {
 
     fn at_end(&self) -> Result<()> {
         let path = PathBuf::from(&*self.name);
-        if self.state != State::Root {
+        if self.state != State::Root || self.root.inside() {
             let fault = Fault::new(Code::Truncated, 0, "`,` or `]`");
             return Err(self.error(&fault, "", &[]));
+        }
+        if self.roots == 0 && self.root.missing > 0 {
+            return Err(Error::invalid("no document has anything at the root that was asked for")
+                .path(path)
+                .hint("--root is a JSON pointer: /data/items"));
         }
         if self.roots == 0 {
             return Err(Error::invalid("there is no JSON value in it")
@@ -265,7 +302,8 @@ impl Records {
     fn unseparated(&self, tape: &Tape, length: usize) -> Option<Fault> {
         let scalar = !matches!(tape.node(0).kind, crate::json::Kind::Object | crate::json::Kind::Array);
         let next = self.rest().get(length)?;
-        let open = self.state == State::Root && scalar && !matches!(next, b' ' | b'\n' | b'\r' | b'\t');
+        let open =
+            self.state == State::Root && !self.root.inside() && scalar && !matches!(next, b' ' | b'\n' | b'\r' | b'\t');
         open.then(|| Fault::new(Code::Syntax, length, "space after a value"))
     }
 
@@ -276,94 +314,6 @@ impl Records {
             self.only_null = tape.node(0).kind == crate::json::Kind::Null;
         } else {
             self.state = State::Comma;
-        }
-    }
-
-    /// A bad record is an error, or it is set aside and reading goes on after its line. Inside an array there are no
-    /// lines to go by: there, only a record whose end is known can be set aside.
-    fn bad(&mut self, tape: &mut Tape, fault: &Fault, job: &Job) -> Result<Next<'_>> {
-        let at = self.rest().get(fault.at).copied();
-        let got: &[u8] = at.as_slice();
-        let path = tape.fault_pointer(self.rest());
-        let in_array = self.state != State::Root;
-        if !self.rejects || (in_array && fault.code != Code::DuplicateKey) {
-            return Err(self.error(fault, &path, got));
-        }
-        let here = Spot { source: self.source, line: self.line, offset: self.offset };
-        let place = here.inside(self.rest(), fault.at);
-        let mut reject = Reject {
-            source: self.name.to_string(),
-            record: self.count,
-            line: place.line,
-            offset: place.offset,
-            path,
-            code: fault.code.name(),
-            message: describe(fault, got),
-            raw: String::new(),
-            raw_bytes: None,
-        };
-        self.roots += u64::from(!in_array);
-        // Where the record ends is known when only its keys are wrong; but what follows may be no JSON at all.
-        let skipped = if fault.code == Code::DuplicateKey { self.skip_element(job)? } else { None };
-        let (raw, length) = match skipped {
-            Some(skipped) => skipped,
-            None => self.skip_line(job)?,
-        };
-        reject.raw = String::from_utf8_lossy(&raw).into_owned();
-        reject.raw_bytes = (length > raw.len() as u64).then_some(length);
-        Ok(Next::Bad(Box::new(reject)))
-    }
-
-    /// Consumes up to the end of the line. Gives what was on it, or its beginning, and its length.
-    fn skip_line(&mut self, job: &Job) -> Result<(Vec<u8>, u64)> {
-        let (mut raw, mut length) = (Vec::new(), 0);
-        loop {
-            let rest = self.rest();
-            let found = memchr::memchr(b'\n', rest);
-            let line = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
-            let room = RAW_MAX - raw.len();
-            raw.extend_from_slice(line.get(..room).unwrap_or(line));
-            let taken = line.len();
-            length += taken as u64;
-            self.consume(taken);
-            if found.is_some() || !self.fill(1, job)? {
-                return Ok((raw, length));
-            }
-        }
-    }
-
-    /// Consumes a value that is well formed but for its keys. All of it is in the buffer only once it was parsed to
-    /// its end, which a tape that does not look at keys can do.
-    fn skip_element(&mut self, job: &Job) -> Result<Option<(Vec<u8>, u64)>> {
-        loop {
-            let have = self.end - self.start;
-            let mut pull = crate::json::Pull::new(self.rest(), self.eof, self.depth_max);
-            let end = loop {
-                match pull.next() {
-                    Ok(Some(_)) => {}
-                    Ok(None) => break Ok(pull.position()),
-                    Err(fault) => break Err(fault),
-                }
-            };
-            match end {
-                Ok(length) => {
-                    let raw = self.rest().get(..length.min(RAW_MAX)).unwrap_or_default().to_vec();
-                    self.consume(length);
-                    if self.state != State::Root {
-                        self.state = State::Comma;
-                    }
-                    return Ok(Some((raw, length as u64)));
-                }
-                Err(fault) if fault.is_truncated() && !self.eof && have <= self.record_max => {
-                    self.fill(have.clamp(CHUNK / 4, self.record_max), job)?;
-                }
-                Err(fault) if fault.is_truncated() && !self.eof => return Err(self.too_long(have)),
-                Err(_) if self.state == State::Root => return Ok(None),
-                Err(fault) => {
-                    let at = self.rest().get(fault.at).copied();
-                    return Err(self.error(&fault, "", at.as_slice()));
-                }
-            }
         }
     }
 

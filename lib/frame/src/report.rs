@@ -22,7 +22,8 @@ pub struct Coercion {
     pub field: String,
     /// What they were: `int64`, `string`, `object`, ...
     pub from: &'static str,
-    /// What became of them: a type, `_rescued` (kept there as JSON), or `null` (dropped).
+    /// What became of them: a type, `_rescued` (kept there as JSON), `U+FFFD` (text with
+    /// that in it), `null` (gone), or `dropped` (a key that stood twice).
     pub to: String,
     pub count: u64,
     pub first: Place,
@@ -31,7 +32,7 @@ pub struct Coercion {
 impl Coercion {
     /// The value is not in the output any more.
     pub fn is_loss(&self) -> bool {
-        self.to == "null"
+        matches!(self.to.as_str(), "null" | "dropped")
     }
 }
 
@@ -59,7 +60,10 @@ pub struct Reject {
 #[derive(Debug, Clone)]
 pub struct Report {
     pub schema: SchemaRef,
+    /// Rows handed on.
     pub rows: u64,
+    /// Rows for which [`crate::Options::filters`] did not hold.
+    pub filtered: u64,
     /// Bytes of JSON, after decompression.
     pub bytes: u64,
     /// Top-level arrays whose elements became rows.
@@ -69,6 +73,10 @@ pub struct Report {
     pub rescued: u64,
     /// Values that became null under [`crate::Drift::Null`].
     pub nulled: u64,
+    /// Values that were dropped because their key stood twice.
+    pub dropped: u64,
+    /// Documents without anything at [`crate::Options::root`].
+    pub rootless: u64,
     /// Records handed to [`crate::Sink::reject`].
     pub rejected: u64,
     /// Fields in which nothing but null was seen.
@@ -103,6 +111,8 @@ pub struct Inferred {
     pub rows: u64,
     pub bytes: u64,
     pub arrays: u64,
+    /// Documents without anything at [`crate::Options::root`].
+    pub rootless: u64,
     pub rejected: u64,
     /// Everything was looked at, not only a sample.
     pub complete: bool,
@@ -132,6 +142,8 @@ pub(crate) enum Became {
     Type,
     Rescued,
     Null,
+    /// Text with U+FFFD in it.
+    Replaced,
 }
 
 /// A coercion while it is counted.
@@ -141,12 +153,14 @@ pub(crate) struct Tally {
     pub(crate) became: Became,
     pub(crate) count: u64,
     pub(crate) first: Spot,
+    /// A record's number, and what of the count is its.
+    pub(crate) undo: (u64, u64),
 }
 
 /// Counts one more value in a short list of tallies.
 pub(crate) fn tally(list: &mut Vec<Tally>, from: Seen, became: Became, first: impl FnOnce() -> Spot) {
     match list.iter_mut().find(|t| t.from == from && t.became == became) {
         Some(t) => t.count += 1,
-        None => list.push(Tally { from, became, count: 1, first: first() }),
+        None => list.push(Tally { from, became, count: 1, first: first(), undo: (0, 0) }),
     }
 }

@@ -3,13 +3,13 @@
 //! A shape only grows, and the type of a grown shape holds every value that the type before it held: looking at more
 //! records can widen a column, never narrow it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use qx_formats::{Error, Result};
 
 use crate::json::{Kind, Tape};
 use crate::number::{self, Int};
-use crate::options::{Limits, Options};
+use crate::options::{Limits, Options, Strings};
 use crate::path::{self, push_name};
 use crate::time;
 use crate::types::Type;
@@ -31,12 +31,14 @@ pub enum Seen {
     Number,
     Date,
     Timestamp,
+    Time,
+    Uuid,
     String,
     Object,
     Array,
 }
 
-pub(crate) const SEEN: [Seen; 12] = [
+pub(crate) const SEEN: [Seen; 14] = [
     Seen::Null,
     Seen::Bool,
     Seen::Int64,
@@ -46,6 +48,8 @@ pub(crate) const SEEN: [Seen; 12] = [
     Seen::Number,
     Seen::Date,
     Seen::Timestamp,
+    Seen::Time,
+    Seen::Uuid,
     Seen::String,
     Seen::Object,
     Seen::Array,
@@ -63,6 +67,8 @@ impl Seen {
             Seen::Number => "number",
             Seen::Date => "date",
             Seen::Timestamp => "timestamp",
+            Seen::Time => "time",
+            Seen::Uuid => "uuid",
             Seen::String => "string",
             Seen::Object => "object",
             Seen::Array => "array",
@@ -82,18 +88,29 @@ impl Seen {
             },
             Kind::Float if number::float(tape.raw(raw, node)).is_some() => Seen::Float64,
             Kind::Float => Seen::Number,
-            Kind::String => {
-                let text = tape.text(raw, node);
-                if time::date(&text).is_some() {
-                    Seen::Date
-                } else if time::timestamp(&text).is_some() {
-                    Seen::Timestamp
-                } else {
-                    Seen::String
-                }
-            }
+            Kind::String => Seen::of_text(&tape.text(raw, node)),
             Kind::Object => Seen::Object,
             Kind::Array => Seen::Array,
+        }
+    }
+
+    fn of_text(text: &[u8]) -> Seen {
+        // The length and one byte tell apart what could be which.
+        match (text.len(), text.get(2), text.get(4), text.get(8)) {
+            (10, _, Some(b'-'), _) if time::date(text).is_some() => Seen::Date,
+            (20.., _, Some(b'-'), _) if time::timestamp(text).is_some() => Seen::Timestamp,
+            (8.., Some(b':'), ..) if time::time_of_day(text).is_some() => Seen::Time,
+            (36, _, _, Some(b'-')) if time::uuid(text).is_some() => Seen::Uuid,
+            _ => Seen::String,
+        }
+    }
+
+    /// What a caller wants strings to be taken for.
+    fn taken_as(self, strings: Strings) -> Seen {
+        match (self, strings) {
+            (Seen::Time | Seen::Uuid, Strings::Dates | Strings::Text) => Seen::String,
+            (Seen::Date | Seen::Timestamp, Strings::Text) => Seen::String,
+            _ => self,
         }
     }
 }
@@ -106,25 +123,33 @@ pub(crate) struct Observer<'a> {
     pub(crate) tape: &'a Tape,
     pub(crate) raw: &'a [u8],
     pub(crate) limits: Limits,
+    pub(crate) strings: Strings,
     pub(crate) fields: &'a mut usize,
 }
 
+/// An object with fewer distinct keys than this is never taken for a map.
+const MAP_KEYS_MIN: u64 = 100;
+/// Nor is one of which a single object holds, on average, more than one in this many.
+const MAP_SPARSE: u64 = 5;
+
 /// What was seen in one place.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Shape {
     counts: [u64; SEEN.len()],
     negative: bool,
     /// An integer that no float64 is equal to.
     inexact: bool,
     digits: usize,
-    /// Too many keys or levels for columns.
+    /// Too many levels for columns.
     text_only: bool,
     pub(crate) fields: Fields,
+    /// The values of all keys together, once there are too many keys for fields.
+    values: Option<Box<Shape>>,
     pub(crate) item: Option<Box<Shape>>,
 }
 
 /// The keys of an object, in the order in which they were first seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Fields {
     pub(crate) list: Vec<(Box<[u8]>, Shape)>,
     index: HashMap<Box<[u8]>, usize>,
@@ -146,6 +171,10 @@ impl Fields {
         at
     }
 
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&Shape> {
+        self.index.get(name).and_then(|at| self.list.get(*at)).map(|(_, shape)| shape)
+    }
+
     fn shape(&mut self, at: usize) -> Option<&mut Shape> {
         self.list.get_mut(at).map(|(_, shape)| shape)
     }
@@ -162,7 +191,7 @@ impl Shape {
     }
 
     pub(crate) fn observe(&mut self, o: &mut Observer<'_>, index: usize, depth: usize) {
-        let seen = Seen::of(o.tape, o.raw, index);
+        let seen = Seen::of(o.tape, o.raw, index).taken_as(o.strings);
         if let Some(count) = self.counts.get_mut(seen as usize) {
             *count += 1;
         }
@@ -193,13 +222,18 @@ impl Shape {
         let end = o.tape.node(index).next as usize;
         let (mut at, mut guess) = (index + 1, 0);
         while at < end && !self.text_only {
+            if let Some(values) = &mut self.values {
+                values.observe(o, at + 1, depth + 1);
+                at = o.tape.node(at + 1).next as usize;
+                continue;
+            }
             let name = o.tape.text(o.raw, o.tape.node(at));
             let field = match self.fields.position(&name, guess) {
                 Some(field) => field,
                 None if self.fields.list.len() >= o.limits.columns || *o.fields >= FIELDS_MAX => {
-                    self.text_only = true;
+                    self.values = Some(Box::new(self.map_values()));
                     self.fields = Fields::default();
-                    return;
+                    continue;
                 }
                 None => {
                     *o.fields += 1;
@@ -214,12 +248,46 @@ impl Shape {
         }
     }
 
+    /// What the values of all keys are together.
+    pub(crate) fn map_values(&self) -> Shape {
+        let mut all = self.values.as_deref().cloned().unwrap_or_default();
+        self.fields.list.iter().for_each(|(_, shape)| all.merge(shape));
+        all
+    }
+
+    fn merge(&mut self, other: &Shape) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
+        self.negative |= other.negative;
+        self.inexact |= other.inexact;
+        self.digits = self.digits.max(other.digits);
+        self.text_only |= other.text_only;
+        for (name, shape) in &other.fields.list {
+            let at = self.fields.position(name, usize::MAX).unwrap_or_else(|| self.fields.add(name));
+            if let Some(mine) = self.fields.shape(at) {
+                mine.merge(shape);
+            }
+        }
+        for (mine, theirs) in [(&mut self.values, &other.values), (&mut self.item, &other.item)] {
+            if let Some(theirs) = theirs {
+                mine.get_or_insert_default().merge(theirs);
+            }
+        }
+    }
+
+    /// Whether the keys look like data: very many, and each object has only a few of them.
+    fn keys_vary(&self) -> bool {
+        let distinct = self.fields.list.len() as u64;
+        let held: u64 = self.fields.list.iter().map(|(_, shape)| shape.present()).sum();
+        distinct >= MAP_KEYS_MIN && held.saturating_mul(MAP_SPARSE) <= distinct.saturating_mul(self.count(Seen::Object))
+    }
+
     /// The smallest type that holds all that was seen, hints aside.
     fn scalar_type(&self) -> Option<Type> {
         let has = |seen| self.count(seen) > 0;
         let integers = has(Seen::Int64) || has(Seen::UInt64) || has(Seen::Integer);
         let floats = has(Seen::Float64) || has(Seen::Number);
-        let strings = has(Seen::Date) || has(Seen::Timestamp) || has(Seen::String);
+        let texts = [Seen::Date, Seen::Timestamp, Seen::Time, Seen::Uuid, Seen::String];
+        let strings = texts.iter().any(|seen| has(*seen));
         let groups = [has(Seen::Bool), integers || floats, strings, has(Seen::Object), has(Seen::Array)].map(u32::from);
         match groups.iter().sum::<u32>() {
             0 => return Some(Type::Undecided),
@@ -234,9 +302,12 @@ impl Shape {
         } else if integers {
             Some(self.integer_type())
         } else if strings {
-            Some(match (has(Seen::Date), has(Seen::Timestamp), has(Seen::String)) {
-                (true, false, false) => Type::Date,
-                (false, true, false) => Type::Timestamp,
+            let mut kinds = texts.iter().filter(|seen| has(**seen));
+            Some(match (kinds.next(), kinds.next()) {
+                (Some(Seen::Date), None) => Type::Date,
+                (Some(Seen::Timestamp), None) => Type::Timestamp,
+                (Some(Seen::Time), None) => Type::Time,
+                (Some(Seen::Uuid), None) => Type::Uuid,
                 _ => Type::Utf8,
             })
         } else {
@@ -256,23 +327,41 @@ impl Shape {
         if let Some(hint) = hints.take(path) {
             return hint;
         }
+        let map_asked = hints.is_map(path);
+        if map_asked && self.count(Seen::Object) == 0 {
+            return Type::Map(Box::new(self.map_values().resolve_inside(path, hints)));
+        }
         if let Some(t) = self.scalar_type() {
             return t;
         }
         if self.text_only {
             return Type::Json;
         }
-        let length = path.len();
-        if self.count(Seen::Object) > 0 {
-            if self.fields.list.is_empty() {
-                return Type::EmptyObject;
-            }
-            return Type::Struct(resolve_fields(&self.fields, path, hints));
+        if self.count(Seen::Object) == 0 {
+            let item = self.item.as_ref().map_or(Type::Undecided, |item| item.resolve_inside(path, hints));
+            return Type::List(Box::new(item));
         }
+        if map_asked || self.values.is_some() || self.keys_vary() {
+            match self.map_values().resolve_inside(path, hints) {
+                Type::Json if self.values.is_some() && !map_asked => return Type::Json,
+                // Fields of their own types are better than values without one.
+                Type::Json if !map_asked => {}
+                value => return Type::Map(Box::new(value)),
+            }
+        }
+        if self.fields.list.is_empty() {
+            return Type::EmptyObject;
+        }
+        Type::Struct(resolve_fields(&self.fields, path, hints))
+    }
+
+    /// The type of what stands in a list or map at `path`.
+    fn resolve_inside(&self, path: &mut String, hints: &mut Hints<'_>) -> Type {
+        let length = path.len();
         path.push_str("[]");
-        let item = self.item.as_ref().map_or(Type::Undecided, |item| item.resolve(path, hints));
+        let t = self.resolve(path, hints);
         path.truncate(length);
-        Type::List(Box::new(item))
+        t
     }
 }
 
@@ -290,24 +379,47 @@ fn resolve_fields(fields: &Fields, path: &mut String, hints: &mut Hints<'_>) -> 
 
 /// Types that were given, and which of them found their field.
 struct Hints<'a> {
-    types: HashMap<&'a str, Type>,
-    used: Vec<String>,
+    types: HashMap<String, Type>,
+    maps: &'a [String],
+    used: HashSet<String>,
 }
 
 impl<'a> Hints<'a> {
     fn new(opts: &'a Options) -> Result<Self> {
         let mut types = HashMap::new();
-        for (path, t) in &opts.hints {
-            types.insert(path.as_str(), Type::from_arrow(t)?);
+        for (name, t) in opts.schema.iter().flatten() {
+            let mut path = String::new();
+            push_name(&mut path, name);
+            types.insert(path, t.clone());
         }
-        types.extend(opts.as_json.iter().map(|path| (path.as_str(), Type::Json)));
-        Ok(Hints { types, used: Vec::new() })
+        for (path, t) in &opts.hints {
+            types.insert(path.clone(), Type::from_arrow(t)?);
+        }
+        types.extend(opts.as_json.iter().map(|path| (path.clone(), Type::Json)));
+        Ok(Hints { types, maps: &opts.maps, used: HashSet::new() })
     }
 
     fn take(&mut self, path: &str) -> Option<Type> {
         let t = self.types.get(path)?.clone();
-        self.used.push(path.to_owned());
+        self.used.insert(path.to_owned());
         Some(t)
+    }
+
+    fn is_map(&mut self, path: &str) -> bool {
+        let asked = self.maps.iter().any(|p| p == path);
+        if asked {
+            self.used.insert(path.to_owned());
+        }
+        asked
+    }
+
+    /// What is given for fields that were not seen, in the order in which it was given.
+    fn unused(&self, opts: &Options) -> Vec<(String, Type)> {
+        let map = Type::Map(Box::new(Type::Undecided));
+        let given = opts.hints.iter().map(|(path, _)| path).chain(&opts.as_json);
+        let typed = given.filter_map(|path| Some((path.clone(), self.types.get(path)?.clone())));
+        let all = typed.chain(opts.maps.iter().map(|path| (path.clone(), map.clone())));
+        all.filter(|(path, _)| !self.used.contains(path)).collect()
     }
 }
 
@@ -324,16 +436,17 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn observe(&mut self, tape: &Tape, raw: &[u8], limits: Limits) -> Result<()> {
+    pub(crate) fn observe(&mut self, tape: &Tape, raw: &[u8], opts: &Options) -> Result<()> {
         self.rows += 1;
-        let mut o = Observer { tape, raw, limits, fields: &mut self.total };
+        let limits = opts.limits;
+        let mut o = Observer { tape, raw, limits, strings: opts.strings, fields: &mut self.total };
         match tape.node(0).kind {
             Kind::Null => {}
             Kind::Object => {
                 self.objects += 1;
                 let mut root = Shape { fields: std::mem::take(&mut self.fields), ..Shape::default() };
                 root.observe_object(&mut o, 0, 0);
-                if root.text_only {
+                if root.values.is_some() {
                     return Err(Error::limit(
                         "the number of columns",
                         limits.columns as u64,
@@ -356,28 +469,33 @@ impl Rows {
         Ok(())
     }
 
-    /// The columns that hold everything that was seen. Hinted columns that were not seen stand at the end.
+    /// The columns that hold everything that was seen. Given columns come first in their order, hinted ones that were
+    /// not seen stand at the end.
     pub(crate) fn resolve(&self, opts: &Options) -> Result<Vec<(String, Type)>> {
         let mut hints = Hints::new(opts)?;
         let mut columns = resolve_fields(&self.fields, &mut String::new(), &mut hints);
-        let given = opts.hints.iter().map(|(path, _)| path).chain(&opts.as_json);
-        for path in given.filter(|path| !hints.used.contains(path)) {
-            let steps = path::parse(path).ok_or_else(|| {
-                Error::usage(format!("`{path}` is no path"))
-                    .hint("fields are written as `jsonframe schema` prints them: a.b, a[].b, \"odd.key\"")
-            })?;
+        if let Some(given) = &opts.schema {
+            columns.retain(|(name, _)| !given.iter().any(|(n, _)| n == name));
+            columns.splice(0..0, given.iter().cloned());
+        }
+        for (path, t) in hints.unused(opts) {
+            let steps = path::steps(&path)?;
             let mut root = Type::Struct(std::mem::take(&mut columns));
-            if let Some(t) = hints.types.get(path.as_str()) {
-                path::insert(&mut root, &steps, t).map_err(|other| {
-                    Error::usage(format!("a type is given for `{path}`, and what leads there is of another kind"))
-                        .got(other)
-                })?;
-            }
+            path::insert(&mut root, &steps, &t).map_err(|other| {
+                Error::usage(format!("a type is given for `{path}`, and what leads there is of another kind"))
+                    .got(other)
+            })?;
             if let Type::Struct(fields) = root {
                 columns = fields;
             }
         }
-        if columns.is_empty() && self.rows > 0 {
+        if opts.sort_columns {
+            columns = crate::select::sorted(columns);
+        }
+        if !opts.select.is_empty() || opts.nothing {
+            columns = crate::select::selected(columns, &opts.select)?;
+        }
+        if columns.is_empty() && self.rows > 0 && !opts.nothing {
             // Rows without a single key still are rows; a column of nulls keeps their number.
             columns.push((VALUE.to_owned(), Type::Undecided));
         }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +17,31 @@ pub(crate) fn rereadable(source: &Source) -> bool {
         Source::Bytes { .. } => true,
         Source::Stdin => stdin_file().is_some(),
     }
+}
+
+/// The files that a path or pattern (`*`, `?`, `[...]`, `**`) names, in the order of their names. A file that is there
+/// under exactly that name is meant itself.
+///
+/// # Errors
+/// `Usage` for a pattern that is none; `NotFound` when nothing matches.
+pub fn expand(path: &Path) -> Result<Vec<PathBuf>> {
+    let pattern = path.to_string_lossy();
+    if !pattern.contains(['*', '?', '[']) || path.symlink_metadata().is_ok() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let wrong = |e: glob::PatternError| Error::usage(format!("`{pattern}` is no pattern: {e}"));
+    let mut found = Vec::new();
+    for entry in glob::glob(&pattern).map_err(wrong)? {
+        let entry = entry.map_err(|e| Error::io("look at", e.into()).path(path))?;
+        if !entry.is_dir() {
+            found.push(entry);
+        }
+    }
+    if found.is_empty() {
+        let nothing = io::Error::new(io::ErrorKind::NotFound, "No such file: nothing matches the pattern");
+        return Err(Error::io("read", nothing).path(path));
+    }
+    Ok(found)
 }
 
 /// stdin as a file of its own, when it is a regular one (`tool < file`).

@@ -27,8 +27,8 @@ pub(crate) fn fields(rows: &Rows, columns: &[(String, Type)]) -> Vec<FieldStats>
 /// `parents`: how many objects could have had these fields.
 fn walk(fields: &Fields, columns: &[(String, Type)], parents: u64, path: &mut String, out: &mut Vec<FieldStats>) {
     let nothing = Shape::default();
-    for (i, (name, t)) in columns.iter().enumerate() {
-        let shape = fields.list.get(i).filter(|(n, _)| **n == *name.as_bytes()).map_or(&nothing, |(_, shape)| shape);
+    for (name, t) in columns {
+        let shape = fields.get(name.as_bytes()).unwrap_or(&nothing);
         let length = path.len();
         push_name(path, name);
         place(shape, t, parents, path, out);
@@ -54,11 +54,13 @@ fn place(shape: &Shape, t: &Type, parents: u64, path: &mut String, out: &mut Vec
     let length = path.len();
     match t {
         Type::Struct(columns) => walk(&shape.fields, columns, shape.count(Seen::Object), path, out),
-        Type::List(item) => {
+        Type::List(item) | Type::Map(item) => {
             path.push_str("[]");
-            let nothing = Shape::default();
-            let inner = shape.item.as_deref().unwrap_or(&nothing);
-            place(inner, item, inner.present(), path, out);
+            let inner = match t {
+                Type::List(_) => shape.item.as_deref().cloned().unwrap_or_default(),
+                _ => shape.map_values(),
+            };
+            place(&inner, item, inner.present(), path, out);
             path.truncate(length);
         }
         _ => {}

@@ -1,47 +1,25 @@
-//! Text columns, validity bits, and the column of what was rescued.
+//! Text columns, and the column of what was rescued.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBufferBuilder, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, StringArray};
+use arrow::buffer::{Buffer, NullBuffer};
 use arrow::error::ArrowError;
 
+use crate::build::{Ends, Validity};
 use crate::column::{Policy, Row};
-use crate::json::{self, Kind};
+use crate::json::{self, Kind, Tape};
 use crate::types::Type;
-
-/// Validity bits that cost little while everything is valid.
-#[derive(Debug)]
-pub(crate) struct Validity {
-    bits: BooleanBufferBuilder,
-    nulls: usize,
-}
-
-impl Validity {
-    pub(crate) fn new() -> Self {
-        Validity { bits: BooleanBufferBuilder::new(0), nulls: 0 }
-    }
-
-    pub(crate) fn push(&mut self, valid: bool) {
-        self.nulls += usize::from(!valid);
-        self.bits.append(valid);
-    }
-
-    pub(crate) fn finish(&mut self) -> (usize, Option<NullBuffer>) {
-        let nulls = std::mem::take(&mut self.nulls);
-        let bits = self.bits.finish();
-        (bits.len(), (nulls > 0).then(|| NullBuffer::new(bits)))
-    }
-}
 
 /// Text values end to end.
 #[derive(Debug, Default)]
 pub(crate) struct Text {
-    bytes: Vec<u8>,
-    ends: Vec<i32>,
+    pub(crate) bytes: Vec<u8>,
+    ends: Ends,
 }
 
 impl Text {
+    #[inline]
     pub(crate) fn end(&mut self) {
         // Batches are bounded by bytes far below 2 GiB.
         self.ends.push(self.bytes.len() as i32);
@@ -50,12 +28,12 @@ impl Text {
     pub(crate) fn append(&mut self, row: &Row<'_>, index: usize, kind: &Type, hinted: bool) -> bool {
         let string = row.tape.node(index).kind == Kind::String;
         match kind {
-            Type::Utf8 if string => self.string(row, index),
-            Type::Undecided if string && row.policy != Policy::Widen => self.string(row, index),
-            Type::Utf8 if hinted => json::minify(row.raw_of(index), &mut self.bytes),
-            Type::Json => json::minify(row.raw_of(index), &mut self.bytes),
+            Type::Utf8 if string => self.string(row.tape, row.raw, index),
+            Type::Undecided if string && row.policy != Policy::Widen => self.string(row.tape, row.raw, index),
+            Type::Utf8 if hinted => row.json(index, &mut self.bytes),
+            Type::Json => row.json(index, &mut self.bytes),
             Type::EmptyObject if row.policy != Policy::Widen || row.is_empty_object(index) => {
-                json::minify(row.raw_of(index), &mut self.bytes);
+                row.json(index, &mut self.bytes);
             }
             _ => return false,
         }
@@ -63,26 +41,49 @@ impl Text {
         true
     }
 
-    fn string(&mut self, row: &Row<'_>, index: usize) {
-        let node = row.tape.node(index);
-        let content = json::content(row.raw, node);
-        if node.escaped {
+    /// Appends `content`, which stands at `at` of `bytes`. Short ones are copied by a fixed length, which is one
+    /// instruction, and cut.
+    #[inline]
+    pub(crate) fn push(&mut self, bytes: &[u8], at: usize, content: &[u8]) {
+        let end = self.bytes.len() + content.len();
+        match bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+            Some(chunk) if content.len() <= 32 => {
+                self.bytes.extend_from_slice(chunk);
+                self.bytes.truncate(end);
+            }
+            _ => self.bytes.extend_from_slice(content),
+        }
+        self.end();
+    }
+
+    /// The value at `index`.
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
+        self.ends.range(index).and_then(|range| self.bytes.get(range)).unwrap_or_default()
+    }
+
+    /// The text of a string or key, without its end.
+    pub(crate) fn string(&mut self, tape: &Tape, raw: &[u8], index: usize) {
+        let node = tape.node(index);
+        let content = json::content(raw, node);
+        if node.replaced {
+            self.bytes.extend_from_slice(&tape.text(raw, node));
+        } else if node.escaped {
             json::unescape_into(content, &mut self.bytes);
         } else {
             self.bytes.extend_from_slice(content);
         }
     }
 
-    pub(crate) fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        let ends = offsets(std::mem::take(&mut self.ends));
-        StringArray::try_new(ends, Buffer::from_vec(std::mem::take(&mut self.bytes)), nulls)
+    pub(crate) fn truncate(&mut self, length: usize) {
+        let end = self.ends.truncate(length);
+        self.bytes.truncate(end);
     }
-}
 
-/// Ends of values as Arrow's offsets, which begin with 0.
-pub(crate) fn offsets(mut ends: Vec<i32>) -> OffsetBuffer<i32> {
-    ends.insert(0, 0);
-    OffsetBuffer::new(ScalarBuffer::from(ends))
+    pub(crate) fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+        let fresh = Vec::with_capacity(self.bytes.len());
+        let bytes = std::mem::replace(&mut self.bytes, fresh);
+        StringArray::try_new(self.ends.finish(), Buffer::from_vec(bytes), nulls)
+    }
 }
 
 /// `_rescued`: one JSON object a row, from JSON pointers to the values set aside.
@@ -95,18 +96,24 @@ pub(crate) struct Rescued {
 
 impl Rescued {
     pub(crate) fn append(&mut self, row: &Row<'_>) {
-        let valid = self.valid.get_or_insert_with(Validity::new);
+        let valid = self.valid.get_or_insert_default();
         valid.push(!row.rescued.is_empty());
         for (i, &node) in row.rescued.iter().enumerate() {
             self.text.bytes.push(if i == 0 { b'{' } else { b',' });
             json::write_string(&row.tape.pointer(row.raw, node), &mut self.text.bytes);
             self.text.bytes.push(b':');
-            json::minify(row.raw_of(node), &mut self.text.bytes);
+            row.json(node, &mut self.text.bytes);
         }
         if !row.rescued.is_empty() {
             self.text.bytes.push(b'}');
             self.count += row.rescued.len() as u64;
         }
+        self.text.end();
+    }
+
+    /// A row that the columns took as it is.
+    pub(crate) fn append_none(&mut self) {
+        self.valid.get_or_insert_default().push(false);
         self.text.end();
     }
 

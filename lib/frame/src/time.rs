@@ -87,6 +87,75 @@ pub(crate) fn timestamp(text: &[u8]) -> Option<Instant> {
     (YEAR_0..YEAR_10000).contains(&micros).then_some(Instant { micros, offset: offset.is_some() })
 }
 
+/// `23:59:59.5` as microseconds of the day; a finer fraction or a leap second is none.
+pub(crate) fn time_of_day(text: &[u8]) -> Option<i64> {
+    if text.len() < 8 || text.get(2) != Some(&b':') || text.get(5) != Some(&b':') {
+        return None;
+    }
+    let (hour, minute) = (number(text.get(..2)?)?, number(text.get(3..5)?)?);
+    let second = number(text.get(6..8)?)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let micros = match text.get(8..)? {
+        b"" => 0,
+        [b'.', digits @ ..] => {
+            let (fine, finer) = digits.split_at(digits.len().min(6));
+            if fine.is_empty() || finer.iter().any(|b| *b != b'0') {
+                return None;
+            }
+            number(fine)? * 10i64.pow(6 - fine.len() as u32)
+        }
+        _ => return None,
+    };
+    Some((hour * 3600 + minute * 60 + second) * 1_000_000 + micros)
+}
+
+pub(crate) fn write_time_of_day(ticks: i64, per_second: i64, out: &mut Vec<u8>) {
+    let (seconds, ticks) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second));
+    let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    out.extend_from_slice(time.as_bytes());
+    write_fraction(ticks, per_second, out);
+}
+
+fn write_fraction(ticks: i64, per_second: i64, out: &mut Vec<u8>) {
+    if ticks != 0 {
+        let nanos = ticks * (1_000_000_000 / per_second);
+        let text = format!(".{nanos:09}");
+        out.extend_from_slice(text.trim_end_matches('0').as_bytes());
+    }
+}
+
+/// A UUID in the form that it is written in again: 36 characters, small letters.
+pub(crate) fn uuid(text: &[u8]) -> Option<[u8; 16]> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let mut out = [0u8; 16];
+    let mut digits = text.iter().enumerate().filter(|(i, _)| !matches!(i, 8 | 13 | 18 | 23)).map(|(_, b)| *b);
+    if [8, 13, 18, 23].iter().any(|i| text.get(*i) != Some(&b'-')) {
+        return None;
+    }
+    let nibble = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
+    };
+    for byte in &mut out {
+        *byte = nibble(digits.next()?)? << 4 | nibble(digits.next()?)?;
+    }
+    Some(out)
+}
+
+pub(crate) fn write_uuid(bytes: &[u8], out: &mut Vec<u8>) {
+    for (i, b) in bytes.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        for nibble in [b >> 4, b & 15] {
+            out.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+        }
+    }
+}
+
 const YEAR_0: i64 = -719_528 * 86_400_000_000;
 const YEAR_10000: i64 = 2_932_897 * 86_400_000_000;
 
@@ -121,11 +190,7 @@ pub(crate) fn write_timestamp(ticks: i64, per_second: i64, zone: &str, out: &mut
     write_date(days, out);
     let time = format!("T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
     out.extend_from_slice(time.as_bytes());
-    if ticks != 0 {
-        let nanos = ticks * (1_000_000_000 / per_second);
-        let text = format!(".{nanos:09}");
-        out.extend_from_slice(text.trim_end_matches('0').as_bytes());
-    }
+    write_fraction(ticks, per_second, out);
     out.extend_from_slice(zone.as_bytes());
 }
 
@@ -153,6 +218,24 @@ mod tests {
             "1970-01-01T00:00:00.123",
         ] {
             assert_eq!(t(no), None, "{no}");
+        }
+        for (text, micros) in [
+            ("00:00:00", Some(0)),
+            ("23:59:59.5", Some(86_399_500_000)),
+            ("24:00:00", None),
+            ("1:00:00", None),
+            ("01:00:00Z", None),
+            ("01:00:00.", None),
+            ("01:00:00.0000001", None),
+        ] {
+            assert_eq!(time_of_day(text.as_bytes()), micros, "{text}");
+        }
+        let id = "00112233-4455-6677-8899-aabbccddeeff";
+        let mut out = Vec::new();
+        write_uuid(&uuid(id.as_bytes()).unwrap(), &mut out);
+        assert_eq!(out, id.as_bytes());
+        for no in [id.to_uppercase().as_str(), "00112233445566778899aabbccddeeff", &id.replace('-', "0")] {
+            assert_eq!(uuid(no.as_bytes()), None);
         }
         assert_eq!((date(b"2024-02-29"), date(b"2023-02-29"), date(b"2024-2-9")), (Some(19782), None, None));
     }

@@ -31,13 +31,26 @@ pub enum Type {
     Date,
     /// Microseconds, UTC.
     Timestamp,
+    /// Microseconds of a day.
+    Time,
+    /// In its canonical text form, small letters.
+    Uuid,
     Struct(Vec<(String, Type)>),
     List(Box<Type>),
+    /// Text keys, values of one type.
+    Map(Box<Type>),
 }
 
 /// Marks a text column as JSON (the canonical Arrow extension type), so that it is written back as what it was.
 const EXTENSION_KEY: &str = "ARROW:extension:name";
 const EXTENSION_JSON: &str = "arrow.json";
+const EXTENSION_UUID: &str = "arrow.uuid";
+
+/// Whether a field holds UUIDs.
+pub(crate) fn is_uuid(field: &Field) -> bool {
+    *field.data_type() == DataType::FixedSizeBinary(16)
+        && field.metadata().get(EXTENSION_KEY).is_some_and(|v| v == EXTENSION_UUID)
+}
 
 /// Whether a field holds JSON text.
 pub(crate) fn is_json(field: &Field) -> bool {
@@ -66,8 +79,11 @@ impl Type {
             Type::Utf8 => "utf8",
             Type::Date => "date",
             Type::Timestamp => "timestamp",
+            Type::Time => "time",
+            Type::Uuid => "uuid",
             Type::Struct(_) => "struct",
             Type::List(_) => "list",
+            Type::Map(_) => "map",
         }
     }
 
@@ -83,19 +99,22 @@ impl Type {
             Type::Date => DataType::Date32,
             Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Type::Struct(fields) => DataType::Struct(fields.iter().map(|(name, t)| t.field(name)).collect::<Fields>()),
+            Type::Time => DataType::Time64(TimeUnit::Microsecond),
+            Type::Uuid => DataType::FixedSizeBinary(16),
             Type::List(item) => DataType::List(Arc::new(item.field("item"))),
+            Type::Map(value) => DataType::Map(Arc::new(map_entries(value)), false),
         }
     }
 
     /// A nullable field of this type; JSON text is marked as such.
     pub fn field(&self, name: &str) -> Field {
         let field = Field::new(name, self.data_type(), true);
-        match self {
-            Type::Json | Type::EmptyObject => {
-                field.with_metadata(HashMap::from([(EXTENSION_KEY.to_owned(), EXTENSION_JSON.to_owned())]))
-            }
-            _ => field,
-        }
+        let extension = match self {
+            Type::Json | Type::EmptyObject => EXTENSION_JSON,
+            Type::Uuid => EXTENSION_UUID,
+            _ => return field,
+        };
+        field.with_metadata(HashMap::from([(EXTENSION_KEY.to_owned(), extension.to_owned())]))
     }
 
     /// The type for a given Arrow type, as a hint names it.
@@ -116,6 +135,15 @@ impl Type {
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if matches!(&**zone, "UTC" | "+00:00" | "Z") => {
                 Type::Timestamp
             }
+            DataType::Time64(TimeUnit::Microsecond) => Type::Time,
+            DataType::FixedSizeBinary(16) => Type::Uuid,
+            DataType::Map(entries, _) => match entries.data_type() {
+                DataType::Struct(fields) if fields.len() == 2 => {
+                    let value = fields.last().map(|f| Type::from_field(f)).transpose()?;
+                    Type::Map(Box::new(value.unwrap_or(Type::Undecided)))
+                }
+                other => return Err(Error::unsupported(format!("a map of {other} is not read from JSON"))),
+            },
             DataType::Struct(fields) => {
                 let fields = fields.iter().map(|f| Ok((f.name().clone(), Type::from_field(f)?)));
                 Type::Struct(fields.collect::<Result<_>>()?)
@@ -123,7 +151,7 @@ impl Type {
             DataType::List(item) => Type::List(Box::new(Type::from_field(item)?)),
             other => {
                 return Err(Error::unsupported(format!("JSON is not read into {other}")).hint(
-                    "use bool, int64, uint64, float64, decimal, utf8, date, timestamp in microseconds UTC, struct or list",
+                    "use bool, int64, uint64, float64, decimal, utf8, date, timestamp in microseconds UTC, time in microseconds, uuid, struct, list or map",
                 ));
             }
         })
@@ -144,6 +172,9 @@ impl Type {
             Type::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
             Type::Date => "DATE".to_owned(),
             Type::Timestamp => "TIMESTAMP WITH TIME ZONE".to_owned(),
+            Type::Time => "TIME".to_owned(),
+            Type::Uuid => "UUID".to_owned(),
+            Type::Map(value) => format!("MAP<VARCHAR, {}>", value.sql()),
             Type::Struct(fields) => {
                 let fields: Vec<_> = fields.iter().map(|(n, t)| format!("{} {}", sql_name(n), t.sql())).collect();
                 format!("STRUCT<{}>", fields.join(", "))
@@ -172,72 +203,14 @@ impl fmt::Display for Type {
                 f.write_str(">")
             }
             Type::List(item) => write!(f, "list<{item}>"),
+            Type::Map(value) => write!(f, "map<utf8, {value}>"),
             other => f.write_str(other.short()),
         }
     }
 }
 
-/// Reads a type's name as hints give it: `bool`, `int64`, `uint64`, `float64`, `decimal(P,S)`, `utf8`, `date`,
-/// `timestamp`, `json`, and `list<...>` of one of them.
-///
-/// # Errors
-/// A sentence for the usage message.
-pub fn parse_type(text: &str) -> Result<Type, String> {
-    let text = text.trim();
-    if let Some(inner) = text.strip_prefix("list<").and_then(|t| t.strip_suffix('>')) {
-        return Ok(Type::List(Box::new(parse_type(inner)?)));
-    }
-    if let Some(inner) = text.strip_prefix("decimal(").and_then(|t| t.strip_suffix(')')) {
-        let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
-        return match (precision.trim().parse::<u8>(), scale.trim().parse::<i8>()) {
-            (Ok(precision @ 1..=76), Ok(scale)) if scale >= 0 && i16::from(scale) <= i16::from(precision) => {
-                Ok(Type::Decimal { precision, scale })
-            }
-            _ => Err(format!("`{text}` needs a precision of 1 to 76 and a scale of 0 up to it")),
-        };
-    }
-    Ok(match text {
-        "bool" => Type::Bool,
-        "int64" => Type::Int64,
-        "uint64" => Type::UInt64,
-        "float64" => Type::Float64,
-        "decimal" => Type::Decimal { precision: 38, scale: 0 },
-        "utf8" => Type::Utf8,
-        "json" => Type::Json,
-        "date" => Type::Date,
-        "timestamp" => Type::Timestamp,
-        _ => {
-            return Err(format!(
-                "`{text}` is no type: use bool, int64, uint64, float64, decimal(P,S), utf8, date, timestamp, json or list<...>"
-            ));
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_types_agree() {
-        for name in [
-            "bool",
-            "int64",
-            "uint64",
-            "float64",
-            "decimal(10,2)",
-            "utf8",
-            "json",
-            "date",
-            "timestamp",
-            "list<list<utf8>>",
-        ] {
-            let t = parse_type(name).unwrap();
-            assert_eq!(t.to_string(), name);
-            assert_eq!(Type::from_field(&t.field("x")).unwrap(), t);
-        }
-        assert!(
-            parse_type("decimal(77,0)").is_err() && parse_type("text").is_err() && parse_type("decimal(3,4)").is_err()
-        );
-    }
+/// The entries of a map, as Arrow nests them.
+pub(crate) fn map_entries(value: &Type) -> Field {
+    let fields = vec![Field::new("key", DataType::Utf8, false), value.field("value")];
+    Field::new("entries", DataType::Struct(fields.into()), false)
 }

@@ -227,7 +227,12 @@ fn bad_records_are_set_aside_with_their_line() {
     // In an array only keys may be wrong.
     let (got, _) = run(&[bytes("[{\"a\":1,\"a\":2},{\"a\":3}]")], &opts).unwrap();
     assert_eq!(got, "{\"a\":3}\n");
-    assert_eq!(run(&[bytes("[{\"a\":x},{\"a\":3}]")], &opts).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(run(&[bytes("[{\"a\":},{\"a\":3}]")], &opts).unwrap_err().kind(), Kind::Invalid);
+    // Where brackets and quotes are whole, an element of an array can be set aside too.
+    let text = "[{\"a\":x},{\"a\":\"\\q]\"} , {\"a\":01},{\"a\":3}]";
+    let (got, report) = run(&[bytes(text)], &opts).unwrap();
+    assert_eq!((got.as_str(), report.rejected), ("{\"a\":3}\n", 3));
+    assert_eq!(run(&[bytes("[{\"a\":x]")], &opts).unwrap_err().kind(), Kind::Invalid);
 }
 
 #[test]

@@ -3,14 +3,16 @@
 //! [`Pull`] yields tokens and checks the grammar; [`Tape`] keeps one value as a flat list of nodes that later stages
 //! walk. A slice may end in the middle of a value: that is [`Code::Truncated`], and the caller comes back with more.
 
+pub(crate) mod index;
 mod pull;
 mod scan;
+pub(crate) mod simd;
 mod tape;
 mod text;
 
 pub use pull::{DEPTH_MAX, Pull, Token, TokenKind};
 pub(crate) use tape::content;
-pub use tape::{Kind, Node, Tape};
+pub use tape::{Kind, Node, Rules, Tape};
 pub(crate) use text::unescape_into;
 pub use text::{minify, unescape, write_string};
 
@@ -98,6 +100,22 @@ impl Fault {
 /// Whether a text is one JSON number and nothing else.
 pub(crate) fn is_number(text: &[u8]) -> bool {
     scan::number(text, 0, true).is_ok_and(|(end, _)| end == text.len())
+}
+
+/// Where the number or word that `text` begins with ends, if it is one; strict.
+pub(crate) fn scalar_end(text: &[u8]) -> Option<usize> {
+    let word = |w: &'static str| text.starts_with(w.as_bytes()).then_some(w.len());
+    match text.first()? {
+        b't' => word("true"),
+        b'f' => word("false"),
+        b'n' => word("null"),
+        _ => scan::number(text, 0, true).ok().map(|(end, _)| end),
+    }
+}
+
+/// Where the string whose quote is at `start` ends, if it is one; strict.
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    scan::string(bytes, start, false).ok().map(|(end, _)| end)
 }
 
 /// What stands at `at`, for the "got" of an error.

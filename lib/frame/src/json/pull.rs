@@ -29,6 +29,8 @@ pub struct Token {
     pub start: usize,
     pub end: usize,
     pub flag: bool,
+    /// A string or key that is no text, let pass.
+    pub replaced: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub struct Pull<'a> {
     at: usize,
     /// No further slice follows: a number at the very end is complete.
     last: bool,
+    lenient: bool,
     expect: Expect,
     depth: usize,
     depth_max: usize,
@@ -57,7 +60,23 @@ pub struct Pull<'a> {
 impl<'a> Pull<'a> {
     pub fn new(bytes: &'a [u8], last: bool, depth_max: usize) -> Self {
         let depth_max = depth_max.min(DEPTH_MAX);
-        Pull { bytes, at: 0, last, expect: Expect::Value, depth: 0, depth_max, objects: [0; DEPTH_MAX / 64] }
+        Pull {
+            bytes,
+            at: 0,
+            last,
+            lenient: false,
+            expect: Expect::Value,
+            depth: 0,
+            depth_max,
+            objects: [0; DEPTH_MAX / 64],
+        }
+    }
+
+    /// Lets strings pass that are no text: half surrogate pairs, and bytes that are not UTF-8.
+    #[must_use]
+    pub fn lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
     }
 
     /// Bytes consumed so far: after the last token, the length of the value.
@@ -140,12 +159,12 @@ impl<'a> Pull<'a> {
         let start = self.at;
         self.at += 1;
         self.after_value();
-        Token { kind, start, end: self.at, flag: false }
+        Token { kind, start, end: self.at, flag: false, replaced: false }
     }
 
     fn key(&mut self) -> Result<Token, Fault> {
         let start = self.at;
-        let (end, flag) = scan::string(self.bytes, start)?;
+        let (end, holds) = scan::string(self.bytes, start, self.lenient)?;
         self.at = end;
         match self.space() {
             Some(b':') => self.at += 1,
@@ -153,7 +172,7 @@ impl<'a> Pull<'a> {
             None => return Err(Fault::new(Code::Truncated, self.at, "`:`")),
         }
         self.expect = Expect::Value;
-        Ok(Token { kind: TokenKind::Key, start, end, flag })
+        Ok(Token { kind: TokenKind::Key, start, end, flag: holds.escaped, replaced: holds.replaced })
     }
 
     fn value(&mut self, byte: u8) -> Result<Token, Fault> {
@@ -165,11 +184,14 @@ impl<'a> Pull<'a> {
                 self.at += 1;
                 self.expect = if object { Expect::FirstKey } else { Expect::FirstElement };
                 let kind = if object { TokenKind::ObjectBegin } else { TokenKind::ArrayBegin };
-                return Ok(Token { kind, start, end: self.at, flag: false });
+                return Ok(Token { kind, start, end: self.at, flag: false, replaced: false });
             }
             b'"' => {
-                let (end, flag) = scan::string(self.bytes, start)?;
-                (TokenKind::String, end, flag)
+                let (end, holds) = scan::string(self.bytes, start, self.lenient)?;
+                self.at = end;
+                self.after_value();
+                let (flag, replaced) = (holds.escaped, holds.replaced);
+                return Ok(Token { kind: TokenKind::String, start, end, flag, replaced });
             }
             b'-' | b'0'..=b'9' => {
                 let (end, flag) = scan::number(self.bytes, start, self.last)?;
@@ -186,6 +208,6 @@ impl<'a> Pull<'a> {
         };
         self.at = end;
         self.after_value();
-        Ok(Token { kind, start, end, flag })
+        Ok(Token { kind, start, end, flag, replaced: false })
     }
 }

@@ -49,6 +49,15 @@ fn truncated(bytes: &[u8]) -> Fault {
     Fault::new(Code::Truncated, bytes.len(), "more")
 }
 
+/// What a string holds beside plain text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Holds {
+    /// Its text is not its bytes.
+    pub(super) escaped: bool,
+    /// It has half surrogate pairs or is no UTF-8, and that was let pass.
+    pub(super) replaced: bool,
+}
+
 /// Checks the escape whose backslash is at `at`; gives the position after it.
 fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     match bytes.get(at + 1) {
@@ -76,27 +85,36 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Reads the string whose opening quote is at `start`. Gives the position after the closing quote, and whether there
-/// is an escape in it.
-pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Fault> {
+/// Reads the string whose opening quote is at `start`. Gives the position after the closing quote, and what is in it.
+/// `lenient` lets text pass that is none.
+pub(super) fn string(bytes: &[u8], start: usize, lenient: bool) -> Result<(usize, Holds), Fault> {
     let mut at = start + 1;
-    let (mut high, mut escaped) = (false, false);
+    let (mut high, mut holds) = (false, Holds::default());
     loop {
         at = plain(bytes, at, &mut high);
         match bytes.get(at) {
             None => return Err(truncated(bytes)),
             Some(b'"') => break,
             Some(b'\\') => {
-                escaped = true;
-                at = escape(bytes, at)?;
+                holds.escaped = true;
+                at = match escape(bytes, at) {
+                    Err(fault) if lenient && fault.code == Code::Surrogate => {
+                        holds.replaced = true;
+                        at + 6
+                    }
+                    other => other?,
+                };
             }
             Some(_) => return Err(Fault::new(Code::Control, at, "an escape such as \\n or \\u0000")),
         }
     }
     if high && let Err(e) = std::str::from_utf8(bytes.get(start..at).unwrap_or_default()) {
-        return Err(Fault::new(Code::Utf8, start + e.valid_up_to(), "UTF-8"));
+        if !lenient {
+            return Err(Fault::new(Code::Utf8, start + e.valid_up_to(), "UTF-8"));
+        }
+        holds = Holds { escaped: true, replaced: true };
     }
-    Ok((at + 1, escaped))
+    Ok((at + 1, holds))
 }
 
 fn digits(bytes: &[u8], mut at: usize) -> usize {

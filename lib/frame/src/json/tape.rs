@@ -1,9 +1,10 @@
 //! One JSON value as a flat list of nodes.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{Code, Fault, Pull, TokenKind, unescape};
+use super::{Code, Fault, Pull, TokenKind, minify, unescape, write_string};
+use crate::options::{BadText, DupKeys};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -26,12 +27,14 @@ pub struct Node {
     pub kind: Kind,
     /// Strings and keys: there is an escape inside.
     pub escaped: bool,
+    /// Strings and keys: U+FFFD stands for what is no text.
+    pub replaced: bool,
     pub start: u32,
     pub end: u32,
     pub next: u32,
 }
 
-const NOTHING: Node = Node { kind: Kind::Null, escaped: false, start: 0, end: 0, next: u32::MAX };
+const NOTHING: Node = Node { kind: Kind::Null, escaped: false, replaced: false, start: 0, end: 0, next: u32::MAX };
 
 /// The nodes of one value; reused from record to record.
 #[derive(Debug, Default)]
@@ -39,9 +42,49 @@ pub struct Tape {
     nodes: Vec<Node>,
     open: Vec<u32>,
     keys: Keys,
+    rules: Rules,
+    /// Keys that stood twice and were dropped: their fields, and where.
+    dropped: Vec<(String, u32)>,
+    replaced: bool,
+}
+
+/// Dropped keys of one record that are named; the rest are counted together.
+const DROPPED_NAMED: usize = 100;
+
+/// What a tape lets pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    pub dup_keys: DupKeys,
+    pub bad_text: BadText,
 }
 
 impl Tape {
+    pub fn new(rules: Rules) -> Self {
+        Tape { rules, ..Tape::default() }
+    }
+
+    /// Keys that stood twice and were dropped: the paths of their fields, and where they stood.
+    pub fn dropped(&self) -> &[(String, u32)] {
+        &self.dropped
+    }
+
+    /// The bytes of a value are not what it says: keys were dropped, or text replaced.
+    pub fn altered(&self) -> bool {
+        self.replaced || !self.dropped.is_empty()
+    }
+
+    /// The first key in which text was replaced.
+    pub(crate) fn replaced_key(&self) -> Option<usize> {
+        let key = self.nodes.iter().find(|n| n.kind == Kind::Key && n.replaced);
+        key.filter(|_| self.replaced).map(|n| n.start as usize)
+    }
+
+    /// Whether a text in the value at `index` was replaced.
+    pub fn replaced_in(&self, index: usize) -> bool {
+        let end = self.node(index).next as usize;
+        self.replaced && self.nodes.get(index..end).is_some_and(|nodes| nodes.iter().any(|n| n.replaced))
+    }
+
     /// Reads one value from the start of `bytes`, which may go on after it, and gives the value's length. `last` says
     /// that no more bytes will follow these.
     ///
@@ -50,10 +93,12 @@ impl Tape {
     pub fn parse(&mut self, bytes: &[u8], last: bool, depth_max: usize) -> Result<usize, Fault> {
         self.nodes.clear();
         self.open.clear();
+        self.dropped.clear();
+        self.replaced = false;
         if bytes.len() > u32::MAX as usize / 2 {
             return Err(Fault::new(Code::Size, 0, "at most 2 GiB"));
         }
-        let mut pull = Pull::new(bytes, last, depth_max);
+        let mut pull = Pull::new(bytes, last, depth_max).lenient(self.rules.bad_text == BadText::Replace);
         while let Some(token) = pull.next()? {
             let kind = match token.kind {
                 TokenKind::ObjectBegin => Kind::Object,
@@ -76,7 +121,9 @@ impl Tape {
                 self.open.push(index);
             }
             let escaped = token.flag && kind != Kind::Float;
-            self.nodes.push(Node { kind, escaped, start, end, next: index + 1 });
+            let replaced = token.replaced;
+            self.replaced |= replaced;
+            self.nodes.push(Node { kind, escaped, replaced, start, end, next: index + 1 });
         }
         Ok(pull.position())
     }
@@ -95,21 +142,113 @@ impl Tape {
     }
 
     fn close(&mut self, bytes: &[u8], end: usize) -> Result<(), Fault> {
-        let next = self.nodes.len() as u32;
         let Some(index) = self.open.pop() else { return Ok(()) };
-        if let Some(node) = self.nodes.get_mut(index as usize) {
-            node.end = end as u32;
-            node.next = next;
-            if node.kind == Kind::Object
-                && let Some(twice) = self.keys.twice(&self.nodes, index as usize, bytes)
-            {
+        if self.node(index as usize).kind == Kind::Object
+            && let Some(twice) = self.keys.twice(&self.nodes, index as usize, bytes)
+        {
+            let at = self.node(twice).start;
+            if self.rules.dup_keys == DupKeys::Error {
                 // What is left then ends in that key, so that the fault's pointer names it.
                 self.nodes.truncate(twice + 1);
                 self.open.push(index);
-                return Err(Fault::new(Code::DuplicateKey, self.node(twice).start as usize, "each key once"));
+                return Err(Fault::new(Code::DuplicateKey, at as usize, "each key once"));
             }
+            self.drop_keys(bytes, index as usize);
+        }
+        let next = self.nodes.len() as u32;
+        if let Some(node) = self.nodes.get_mut(index as usize) {
+            node.end = end as u32;
+            node.next = next;
         }
         Ok(())
+    }
+
+    /// Leaves one member of each key in the object that ends here.
+    fn drop_keys(&mut self, bytes: &[u8], object: usize) {
+        let parent =
+            if self.dropped.len() < DROPPED_NAMED { self.open_path(bytes, object, true) } else { String::new() };
+        let mut by_name: HashMap<Cow<'_, [u8]>, usize> = HashMap::new();
+        let mut gone = vec![];
+        for key in self.keys.list.iter().map(|i| *i as usize) {
+            let name = text_of(bytes, self.node(key));
+            let Some(first) = by_name.get(&name).copied() else {
+                by_name.insert(name, key);
+                continue;
+            };
+            let mut path = parent.clone();
+            if self.dropped.len() < DROPPED_NAMED {
+                crate::path::push_name(&mut path, &String::from_utf8_lossy(&name));
+            } else {
+                path = "(other keys)".to_owned();
+            }
+            self.dropped.push((path, self.node(key).start));
+            if self.rules.dup_keys == DupKeys::First {
+                gone.push(key);
+            } else {
+                gone.push(first);
+                by_name.insert(name, key);
+            }
+        }
+        gone.sort_unstable();
+        let (mut to, mut at, mut gone) = (object + 1, object + 1, gone.into_iter().peekable());
+        while at < self.nodes.len() {
+            if gone.next_if_eq(&at).is_some() {
+                at = (self.node(at + 1).next as usize).max(at + 1);
+                continue;
+            }
+            let mut node = self.node(at);
+            node.next -= (at - to) as u32;
+            if let Some(slot) = self.nodes.get_mut(to) {
+                *slot = node;
+            }
+            to += 1;
+            at += 1;
+        }
+        self.nodes.truncate(to);
+    }
+
+    /// Writes a value as JSON on one line, without what was dropped and with what was replaced.
+    pub fn write(&self, bytes: &[u8], index: usize, out: &mut Vec<u8>) {
+        let node = self.node(index);
+        if !self.altered() {
+            minify(self.raw(bytes, node), out);
+            return;
+        }
+        // Ends of the containers that are open, and what closes them.
+        let mut open: Vec<(usize, u8)> = Vec::new();
+        let (mut at, end) = (index, node.next as usize);
+        let mut fresh = true;
+        loop {
+            while let Some(&(_, close)) = open.last().filter(|(end, _)| *end == at) {
+                out.push(close);
+                open.pop();
+                fresh = false;
+            }
+            if at >= end {
+                return;
+            }
+            let node = self.node(at);
+            if !std::mem::replace(&mut fresh, false) {
+                out.push(b',');
+            }
+            match node.kind {
+                Kind::Object | Kind::Array => {
+                    let object = node.kind == Kind::Object;
+                    out.push(if object { b'{' } else { b'[' });
+                    open.push((node.next as usize, if object { b'}' } else { b']' }));
+                    fresh = true;
+                }
+                Kind::String | Kind::Key if node.replaced => {
+                    write_string(&String::from_utf8_lossy(&self.text(bytes, node)), out);
+                }
+                _ => out.extend_from_slice(self.raw(bytes, node)),
+            }
+            if node.kind == Kind::Key {
+                out.push(b':');
+                fresh = true;
+            }
+            at += 1;
+        }
     }
 
     pub fn node(&self, index: usize) -> Node {
@@ -123,7 +262,7 @@ impl Tape {
 
     /// The text of a string or key, decoded.
     pub fn text<'a>(&self, bytes: &'a [u8], node: Node) -> Cow<'a, [u8]> {
-        unescape(content(bytes, node), node.escaped)
+        text_of(bytes, node)
     }
 
     /// Elements of an array, or keys of an object, by index.
@@ -171,9 +310,14 @@ impl Tape {
 
     /// Where reading stopped after a fault, as a JSON pointer to the innermost place known.
     pub fn fault_pointer(&self, bytes: &[u8]) -> String {
+        self.open_path(bytes, self.nodes.len(), false)
+    }
+
+    /// The way to what was read last before node `end`: as a JSON pointer, or as the path of a field.
+    fn open_path(&self, bytes: &[u8], end: usize, field: bool) -> String {
         let mut out = String::new();
         for (level, &index) in self.open.iter().enumerate() {
-            let end = self.open.get(level + 1).map_or(self.nodes.len(), |i| *i as usize);
+            let end = self.open.get(level + 1).map_or(end, |i| *i as usize);
             let object = self.node(index as usize).kind == Kind::Object;
             // A container that is still open claims only itself, so its children are walked by hand up to the next
             // open one.
@@ -189,8 +333,13 @@ impl Tape {
                 };
             }
             match (object, last) {
+                (true, Some(key)) if field => {
+                    let name = self.text(bytes, self.node(key));
+                    crate::path::push_name(&mut out, &String::from_utf8_lossy(&name));
+                }
                 (true, Some(key)) => self.push_step(bytes, true, 0, key, &mut out),
                 (true, None) => {}
+                (false, _) if field => out.push_str("[]"),
                 (false, _) => self.push_step(bytes, false, count, 0, &mut out),
             }
         }
@@ -200,6 +349,16 @@ impl Tape {
     fn span(&self, index: usize) -> usize {
         (self.node(index).next as usize).saturating_sub(index)
     }
+}
+
+fn text_of(bytes: &[u8], node: Node) -> Cow<'_, [u8]> {
+    let text = unescape(content(bytes, node), node.escaped);
+    if node.replaced
+        && let Err(_) = std::str::from_utf8(&text)
+    {
+        return Cow::Owned(String::from_utf8_lossy(&text).into_owned().into_bytes());
+    }
+    text
 }
 
 /// What stands between the quotes of a string or key.
@@ -232,16 +391,11 @@ impl Keys {
         let twice = if any_escaped {
             self.twice_decoded(nodes, bytes)
         } else if self.list.len() <= PAIRWISE_MAX {
-            let mut rest = self.list.as_slice();
-            let mut found = None;
-            while let Some((last, before)) = rest.split_last() {
-                let text = name(*last);
-                if before.iter().any(|i| name(*i) == text) {
-                    found = Some(*last);
-                }
-                rest = before;
-            }
-            found
+            let again = |(i, key): (usize, &u32)| {
+                let text = name(*key);
+                self.list.iter().take(i).any(|k| name(*k) == text).then_some(*key)
+            };
+            self.list.iter().enumerate().find_map(again)
         } else {
             self.twice_hashed(name)
         };
@@ -251,7 +405,7 @@ impl Keys {
     fn twice_decoded(&self, nodes: &[Node], bytes: &[u8]) -> Option<u32> {
         let mut seen = HashSet::with_capacity(self.list.len());
         self.list.iter().copied().find(|i| {
-            let decoded = nodes.get(*i as usize).map(|n| unescape(content(bytes, *n), n.escaped));
+            let decoded = nodes.get(*i as usize).map(|n| text_of(bytes, *n));
             !seen.insert(decoded)
         })
     }

@@ -27,8 +27,10 @@ pub(crate) fn unescape_into(content: &[u8], out: &mut Vec<u8>) {
             Some(b'u') => {
                 let mut code = unit(tail, 2);
                 used = 6;
-                if (0xD800..0xDC00).contains(&code) {
-                    code = 0x10000 + ((code - 0xD800) << 10) + (unit(tail, 8).wrapping_sub(0xDC00) & 0x3FF);
+                // Half a pair is let through only by those who want U+FFFD for it.
+                let low = if tail.get(6..8) == Some(b"\\u") { unit(tail, 8) } else { 0 };
+                if (0xD800..0xDC00).contains(&code) && (0xDC00..0xE000).contains(&low) {
+                    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
                     used = 12;
                 }
                 let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);

@@ -3,13 +3,13 @@
 use std::io::Write as _;
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, Decimal128Array, Decimal256Array, GenericListArray, OffsetSizeTrait, PrimitiveArray,
-    RecordBatch, StringArray, StringViewArray, StructArray,
+    Array, AsArray, BooleanArray, Decimal128Array, Decimal256Array, GenericListArray, MapArray, OffsetSizeTrait,
+    PrimitiveArray, RecordBatch, StringArray, StringViewArray, StructArray,
 };
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use qx_formats::{Error, Result};
@@ -17,7 +17,7 @@ use qx_formats::{Error, Result};
 use crate::json::write_string;
 use crate::read::arrow_error;
 use crate::time;
-use crate::types::is_json;
+use crate::types::{is_json, is_uuid};
 
 type WriteAt<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
 
@@ -36,6 +36,8 @@ enum Kind<'a> {
     Json(&'a StringArray),
     Struct(Vec<(Vec<u8>, Cells<'a>)>),
     List(Box<dyn Fn(usize) -> (usize, usize) + 'a>, Box<Cells<'a>>),
+    /// Keys and values.
+    Map(&'a MapArray, Box<Cells<'a>>, Box<Cells<'a>>),
 }
 
 fn integers<'a, T>(array: &'a dyn Array) -> Kind<'a>
@@ -74,6 +76,15 @@ fn list<'a, O: OffsetSizeTrait>(array: &'a dyn Array, item: &'a Field) -> Result
         (at(i), at(i + 1))
     };
     Ok(Kind::List(Box::new(bounds), Box::new(cells)))
+}
+
+fn map<'a>(array: &'a MapArray, entries: &'a Field) -> Result<Kind<'a>> {
+    let DataType::Struct(fields) = entries.data_type() else { return Err(Error::unsupported("a map without entries")) };
+    let (Some(key), Some(value)) = (fields.first(), fields.get(1)) else {
+        return Err(Error::unsupported("a map without keys and values"));
+    };
+    let keys = Cells::new(array.keys().as_ref(), key)?;
+    Ok(Kind::Map(array, Box::new(keys), Box::new(Cells::new(array.values().as_ref(), value)?)))
 }
 
 fn structure<'a>(array: &'a StructArray) -> Result<Kind<'a>> {
@@ -137,6 +148,15 @@ fn kind_of<'a>(array: &'a dyn Array, field: &'a Field) -> Result<Kind<'a>> {
                 TimeUnit::Nanosecond => timestamps::<TimestampNanosecondType>(array, 1_000_000_000, zone),
             }
         }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            let array = array.as_primitive::<Time64MicrosecondType>();
+            Kind::Quoted(Box::new(move |i, out| time::write_time_of_day(array.value(i), 1_000_000, out)))
+        }
+        DataType::FixedSizeBinary(16) if is_uuid(field) => {
+            let array = array.as_fixed_size_binary();
+            Kind::Quoted(Box::new(move |i, out| time::write_uuid(array.value(i), out)))
+        }
+        DataType::Map(entries, _) => map(array.as_map(), entries)?,
         DataType::Struct(_) => structure(array.as_struct())?,
         DataType::List(item) => list::<i32>(array, item)?,
         DataType::LargeList(item) => list::<i64>(array, item)?,
@@ -202,6 +222,18 @@ impl<'a> Cells<'a> {
                 }
                 out.push(b'}');
             }
+            Kind::Map(array, keys, values) => {
+                let at = |i: usize| array.value_offsets().get(i).map_or(0, |o| usize::try_from(*o).unwrap_or(0));
+                out.push(b'{');
+                for (n, i) in (at(row)..at(row + 1)).enumerate() {
+                    if n > 0 {
+                        out.push(b',');
+                    }
+                    keys.key(i, out);
+                    values.json(i, out);
+                }
+                out.push(b'}');
+            }
             Kind::List(bounds, item) => {
                 out.push(b'[');
                 let (start, end) = bounds(row);
@@ -214,6 +246,14 @@ impl<'a> Cells<'a> {
                 out.push(b']');
             }
         }
+    }
+
+    /// Writes the key of a map: any value as a JSON string.
+    fn key(&self, row: usize, out: &mut Vec<u8>) {
+        let mut text = Vec::new();
+        self.text(row, &mut text);
+        write_string(&String::from_utf8_lossy(&text), out);
+        out.push(b':');
     }
 
     /// Writes a value as text for people and CSV: strings bare, nested values as JSON, null as nothing.

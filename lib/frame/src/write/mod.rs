@@ -1,5 +1,6 @@
 //! Batches out: Parquet, Arrow IPC, CSV, NDJSON.
 
+mod behind;
 mod cell;
 mod text;
 
@@ -15,6 +16,7 @@ use parquet::file::properties::WriterProperties;
 use qx_formats::{Error, Kind, Result};
 
 use crate::read::arrow_error;
+pub use behind::Behind;
 pub use cell::Cells;
 pub use text::{CsvWriter, NdjsonWriter};
 

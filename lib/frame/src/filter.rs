@@ -1,0 +1,298 @@
+//! Rows by the value of a field: `status>=500`, `user.name=ann`, `error`, `!error`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, Scalar, StringArray};
+use arrow::buffer::NullBuffer;
+use arrow::compute::kernels::cmp;
+use arrow::compute::{and, cast_with_options, filter_record_batch, is_not_null, is_null};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use qx_formats::{Error, Result};
+
+use crate::Sink;
+use crate::json::write_string;
+use crate::path::{self, Step};
+use crate::read::arrow_error;
+use crate::report::Reject;
+use crate::time;
+use crate::types::{is_json, is_uuid};
+
+/// How a value is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    /// There is a value, and it is not null.
+    Present,
+    /// There is none.
+    Absent,
+}
+
+/// A condition on one field. A comparison with null is never true.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    path: String,
+    steps: Vec<Step>,
+    compare: Compare,
+    value: String,
+}
+
+const OPERATORS: [(&str, Compare); 7] = [
+    ("==", Compare::Equal),
+    ("!=", Compare::NotEqual),
+    ("<=", Compare::LessOrEqual),
+    (">=", Compare::GreaterOrEqual),
+    ("=", Compare::Equal),
+    ("<", Compare::Less),
+    (">", Compare::Greater),
+];
+
+impl Filter {
+    /// Reads a condition: a path, an operator (`=` `!=` `<` `<=` `>` `>=`) and a value; a path alone asks for presence,
+    /// `!path` for absence. The value may stand in double quotes.
+    ///
+    /// # Errors
+    /// `Usage`.
+    pub fn parse(text: &str) -> Result<Filter> {
+        let found = operator(text);
+        let (path, compare, value) = match (found, text.trim_start().strip_prefix('!')) {
+            (Some((at, length, compare)), _) => {
+                let value = text.get(at + length..).unwrap_or_default().trim();
+                (text.get(..at).unwrap_or_default(), compare, value)
+            }
+            (None, Some(path)) => (path, Compare::Absent, ""),
+            (None, None) => (text, Compare::Present, ""),
+        };
+        let value = match serde_json::from_str::<String>(value) {
+            Ok(inside) => inside,
+            Err(_) => value.to_owned(),
+        };
+        let path = path.trim().to_owned();
+        let steps = path::steps(&path)?;
+        if steps.contains(&Step::Item) {
+            return Err(Error::usage(format!("`{path}` is many values, and a condition compares one")));
+        }
+        Ok(Filter { path, steps, compare, value })
+    }
+
+    /// The field that is compared.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Which rows of a batch hold.
+    fn holds(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let (field, column) = self.column(batch)?;
+        let compare = match self.compare {
+            Compare::Present => return is_not_null(&column).map_err(arrow_error),
+            Compare::Absent => return is_null(&column).map_err(arrow_error),
+            other => other,
+        };
+        if is_json(&field) {
+            return self.json_holds(column.as_string(), compare);
+        }
+        let literal = self.literal(&field)?;
+        let scalar = Scalar::new(literal);
+        let holds = match compare {
+            Compare::NotEqual => cmp::neq(&column, &scalar),
+            Compare::Less => cmp::lt(&column, &scalar),
+            Compare::LessOrEqual => cmp::lt_eq(&column, &scalar),
+            Compare::Greater => cmp::gt(&column, &scalar),
+            Compare::GreaterOrEqual => cmp::gt_eq(&column, &scalar),
+            _ => cmp::eq(&column, &scalar),
+        };
+        holds.map_err(arrow_error)
+    }
+
+    /// A column of mixed values: the condition's value is JSON, or the text of a string.
+    fn json_holds(&self, column: &StringArray, compare: Compare) -> Result<BooleanArray> {
+        let mut quoted = Vec::new();
+        write_string(&self.value, &mut quoted);
+        let same = |v: &str| v == self.value || v.as_bytes() == quoted;
+        let want = match compare {
+            Compare::Equal => true,
+            Compare::NotEqual => false,
+            _ => {
+                return Err(Error::usage(format!("the values of `{}` have no type in common, so no order", self.path))
+                    .hint("compare with = or !=, or give it a type: --type"));
+            }
+        };
+        Ok(column.iter().map(|v| v.map(|v| same(v) == want)).collect())
+    }
+
+    fn column(&self, batch: &RecordBatch) -> Result<(Arc<Field>, ArrayRef)> {
+        column_at(batch, &self.path, &self.steps)
+    }
+
+    /// The value as the column's type.
+    fn literal(&self, field: &Field) -> Result<ArrayRef> {
+        let text = self.value.as_str();
+        let wrong = || {
+            let kind = crate::types::Type::from_arrow(field.data_type()).map(|t| t.to_string());
+            Error::usage(format!("`{}` cannot be compared with `{text}`", self.path))
+                .expected(kind.unwrap_or_else(|_| field.data_type().to_string()))
+        };
+        let ints = |v: Option<i64>| Arc::new(arrow::array::Int64Array::from(vec![v])) as ArrayRef;
+        let string: ArrayRef = Arc::new(StringArray::from(vec![text]));
+        let literal = match field.data_type() {
+            DataType::Utf8 => return Ok(string),
+            DataType::FixedSizeBinary(16) if is_uuid(field) => {
+                let id = time::uuid(text.to_ascii_lowercase().as_bytes()).ok_or_else(wrong)?;
+                let ids = arrow::array::FixedSizeBinaryArray::try_from_iter(std::iter::once(id));
+                return Ok(Arc::new(ids.map_err(arrow_error)?));
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                // A date is its first instant.
+                let day = time::date(text.as_bytes()).map(|d| i64::from(d) * 86_400_000_000);
+                ints(day.or_else(|| time::timestamp(text.as_bytes()).map(|t| t.micros)))
+            }
+            DataType::Time64(TimeUnit::Microsecond) => ints(time::time_of_day(text.as_bytes())),
+            DataType::Struct(_) | DataType::List(_) | DataType::Map(..) => return Err(wrong()),
+            _ => string,
+        };
+        let strict = arrow::compute::CastOptions { safe: true, ..Default::default() };
+        let literal = cast_with_options(&literal, field.data_type(), &strict).map_err(|_| wrong())?;
+        if literal.is_null(0) { Err(wrong()) } else { Ok(literal) }
+    }
+}
+
+/// The column at a path such as `a.b`, null where anything on the way is.
+///
+/// # Errors
+/// `Usage` for a path that is none or leads nowhere.
+pub fn column(batch: &RecordBatch, path: &str) -> Result<(Arc<Field>, ArrayRef)> {
+    column_at(batch, path, &path::steps(path)?)
+}
+
+fn column_at(batch: &RecordBatch, path: &str, steps: &[Step]) -> Result<(Arc<Field>, ArrayRef)> {
+    let unknown = || {
+        Error::usage(format!("no field `{path}` was seen"))
+            .hint("`jsonframe schema` prints what there is; --sample all looks at everything first")
+    };
+    let mut names = steps.iter().map(|step| match step {
+        Step::Key(name) => name.as_str(),
+        Step::Item => "",
+    });
+    let first = names.next().and_then(|name| batch.schema_ref().index_of(name).ok()).ok_or_else(unknown)?;
+    let mut field = Arc::new(batch.schema_ref().field(first).clone());
+    let mut column = Arc::clone(batch.column(first));
+    let mut nulls: Option<NullBuffer> = None;
+    for name in names {
+        let DataType::Struct(fields) = column.data_type().clone() else { return Err(unknown()) };
+        let (at, inner) = fields.find(name).ok_or_else(unknown)?;
+        nulls = NullBuffer::union(nulls.as_ref(), column.nulls());
+        field = Arc::clone(inner);
+        column = Arc::clone(column.as_struct().column(at));
+    }
+    if nulls.is_some() {
+        let nulls = NullBuffer::union(nulls.as_ref(), column.nulls());
+        let data = column.to_data().into_builder().nulls(nulls).build().map_err(arrow_error)?;
+        column = arrow::array::make_array(data);
+    }
+    Ok((field, column))
+}
+
+/// The first operator outside of quotes.
+fn operator(text: &str) -> Option<(usize, usize, Compare)> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        if c == '"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = c == '\\' && !escaped;
+        let rest = text.get(at..).unwrap_or_default();
+        if !quoted && let Some((op, compare)) = OPERATORS.iter().find(|(op, _)| rest.starts_with(op)) {
+            return Some((at, op.len(), *compare));
+        }
+    }
+    None
+}
+
+/// Passes on the rows that hold.
+pub(crate) struct Filtered<'a> {
+    pub(crate) sink: &'a mut dyn Sink,
+    pub(crate) filters: &'a [Filter],
+    /// Columns that were read for the conditions alone.
+    pub(crate) hidden: Range<usize>,
+    pub(crate) kept: u64,
+}
+
+impl Filtered<'_> {
+    fn wanted(&self, columns: usize) -> Vec<usize> {
+        (0..columns).filter(|i| !self.hidden.contains(i)).collect()
+    }
+
+    pub(crate) fn schema(&self, schema: &SchemaRef) -> SchemaRef {
+        let fields = self.wanted(schema.fields().len()).into_iter().filter_map(|i| schema.fields().get(i).cloned());
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+}
+
+impl Sink for Filtered<'_> {
+    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
+        self.kept = 0;
+        let empty = RecordBatch::new_empty(Arc::clone(schema));
+        // What is wrong with a condition is told even when no row comes.
+        if !schema.fields().is_empty() {
+            self.filters.iter().try_for_each(|f| f.holds(&empty).map(drop))?;
+        }
+        let schema = self.schema(schema);
+        self.sink.begin(&schema)
+    }
+
+    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+        let mut all: Option<BooleanArray> = None;
+        for filter in self.filters {
+            let holds = filter.holds(&batch)?;
+            all = Some(match all {
+                None => holds,
+                Some(before) => and(&before, &holds).map_err(arrow_error)?,
+            });
+        }
+        let kept = all.as_ref().map_or(batch.num_rows(), BooleanArray::true_count);
+        self.kept += kept as u64;
+        if kept == 0 {
+            return Ok(());
+        }
+        // Dropped before the rows are copied, if they are.
+        let batch = batch.project(&self.wanted(batch.num_columns())).map_err(arrow_error)?;
+        match all {
+            Some(all) if kept < batch.num_rows() => {
+                self.sink.batch(filter_record_batch(&batch, &all).map_err(arrow_error)?)
+            }
+            _ => self.sink.batch(batch),
+        }
+    }
+
+    fn reject(&mut self, reject: &Reject) -> Result<()> {
+        self.sink.reject(reject)
+    }
+
+    fn restartable(&self) -> bool {
+        self.sink.restartable()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_taken_apart() {
+        let parts = |text: &str| Filter::parse(text).map(|f| (f.path, f.compare, f.value)).ok();
+        let want = |path: &str, compare, value: &str| Some((path.to_owned(), compare, value.to_owned()));
+        assert_eq!(parts("a.b >= 5"), want("a.b", Compare::GreaterOrEqual, "5"));
+        assert_eq!(parts("a=\"x = y\""), want("a", Compare::Equal, "x = y"));
+        assert_eq!(parts("\"k=1\"!=v"), want("\"k=1\"", Compare::NotEqual, "v"));
+        assert_eq!(parts("a"), want("a", Compare::Present, ""));
+        assert_eq!(parts("!a"), want("a", Compare::Absent, ""));
+        for bad in ["", "=1", "a[]=1", "a..b=1", "!"] {
+            assert!(Filter::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

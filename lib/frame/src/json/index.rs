@@ -1,0 +1,230 @@
+//! The structural index: where in a text its quotes, brackets, colons, commas and bare words stand, found 64 bytes at a
+//! time. After Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019), with closing quotes in the index, so
+//! that a string's length is known without looking at it.
+
+use super::simd::{self, Masks};
+
+/// Positions of a text, and what was seen on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    at: Vec<u32>,
+    length: usize,
+    /// A bit for each backslash.
+    backslashes: Vec<u64>,
+    /// There is a backslash somewhere.
+    escapes: bool,
+    /// A control character stands in a string, or the text is no UTF-8: the slow path will tell.
+    pub(crate) suspicious: bool,
+}
+
+/// What a block leaves to the next one.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Carry {
+    /// The next byte is escaped: 1 or 0.
+    escaped: u64,
+    /// All ones inside a string.
+    string: u64,
+    /// The last byte belongs to a bare word: 1 or 0.
+    scalar: u64,
+    backslash: u64,
+    control: u64,
+    high: u64,
+}
+
+impl Index {
+    /// Positions in ascending order.
+    pub(crate) fn positions(&self) -> &[u32] {
+        self.at.get(..self.length).unwrap_or_default()
+    }
+
+    /// Where the backslashes of the text are.
+    pub(crate) fn escapes(&self) -> Escapes<'_> {
+        Escapes(if self.escapes { &self.backslashes } else { &[] })
+    }
+
+    /// Indexes `bytes`, which begin outside of any string.
+    pub(crate) fn build(&mut self, bytes: &[u8], path: simd::Path) {
+        // A block writes whole groups of eight, so there is room for one more block than there are bytes.
+        let room = bytes.len() + 2 * 64;
+        if self.at.len() < room {
+            self.at.resize(room, 0);
+        }
+        let blocks = bytes.len().div_ceil(64);
+        if self.backslashes.len() < blocks {
+            self.backslashes.resize(blocks, 0);
+        }
+        let mut carry = Carry::default();
+        let out = (self.at.as_mut_slice(), self.backslashes.as_mut_slice());
+        self.length = simd::index(bytes, out, &mut carry, path);
+        self.escapes = carry.backslash != 0;
+        self.suspicious = carry.control != 0 || (carry.high != 0 && !whole_utf8(bytes));
+    }
+}
+
+/// A bit for each backslash of a text, or nothing where there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Escapes<'a>(&'a [u64]);
+
+impl Escapes<'_> {
+    /// Whether one stands in `from..to`.
+    #[inline]
+    pub(crate) fn any(self, from: usize, to: usize) -> bool {
+        if self.0.is_empty() || from >= to {
+            return false;
+        }
+        let (first, last) = (from / 64, (to - 1) / 64);
+        let low = u64::MAX << (from % 64);
+        let high = u64::MAX >> (63 - (to - 1) % 64);
+        let word = |i: usize| self.0.get(i).copied().unwrap_or(u64::MAX);
+        if first == last {
+            return word(first) & low & high != 0;
+        }
+        word(first) & low != 0 || word(last) & high != 0 || (first + 1..last).any(|i| word(i) != 0)
+    }
+}
+
+/// Whether text is UTF-8, up to a character that its end cuts off.
+fn whole_utf8(bytes: &[u8]) -> bool {
+    let tail = bytes.iter().rev().take(3).position(|b| *b >= 0xC0);
+    let end = match tail {
+        Some(back) => {
+            let at = bytes.len() - 1 - back;
+            let lead = bytes.get(at).copied().unwrap_or(0);
+            let need = if lead >= 0xF0 {
+                4
+            } else if lead >= 0xE0 {
+                3
+            } else {
+                2
+            };
+            if back + 1 < need { at } else { bytes.len() }
+        }
+        None => bytes.len(),
+    };
+    simdutf8::basic::from_utf8(bytes.get(..end).unwrap_or_default()).is_ok()
+}
+
+/// Bits that are set where an odd number of bits at or below is set.
+#[inline(always)]
+pub(super) fn prefix_xor(mut x: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        x ^= x << shift;
+    }
+    x
+}
+
+/// The bytes that a backslash escapes.
+#[inline(always)]
+fn escaped(backslash: u64, carry: &mut u64) -> u64 {
+    if backslash == 0 {
+        return std::mem::take(carry);
+    }
+    const EVEN: u64 = 0x5555_5555_5555_5555;
+    let backslash = backslash & !*carry;
+    let follows = backslash << 1 | *carry;
+    // Runs that begin at an odd place: adding carries to the bit after the run.
+    let odd = backslash & !EVEN & !follows;
+    let (sum, over) = odd.overflowing_add(backslash);
+    *carry = u64::from(over);
+    (EVEN ^ (sum << 1)) & follows
+}
+
+/// The positions of one block as bits.
+#[inline(always)]
+pub(super) fn structure(m: &Masks, carry: &mut Carry, prefix_xor: impl Fn(u64) -> u64) -> u64 {
+    let escaped = escaped(m.backslash, &mut carry.escaped);
+    let quote = m.quote & !escaped;
+    // From each opening quote up to, not including, its closing one.
+    let string = prefix_xor(quote) ^ carry.string;
+    carry.string = ((string as i64) >> 63) as u64;
+    let scalar = !(m.operator | m.space | string | quote);
+    let begins = scalar & !(scalar << 1 | carry.scalar);
+    carry.scalar = scalar >> 63;
+    carry.backslash |= m.backslash;
+    carry.control |= m.control & string;
+    carry.high |= m.high;
+    (m.operator & !string) | quote | begins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same, a byte at a time.
+    fn plain(bytes: &[u8]) -> (Vec<u32>, bool) {
+        let (mut out, mut string, mut escape, mut scalar, mut control) = (Vec::new(), false, false, false, false);
+        for (i, &b) in bytes.iter().enumerate() {
+            let (was_escape, was_scalar) = (std::mem::take(&mut escape), std::mem::take(&mut scalar));
+            if string {
+                control |= b < 0x20;
+                escape = b == b'\\' && !was_escape;
+                if b == b'"' && !was_escape {
+                    string = false;
+                    out.push(i as u32);
+                }
+                continue;
+            }
+            match b {
+                b'"' if !was_escape => {
+                    string = true;
+                    out.push(i as u32);
+                }
+                b'{' | b'}' | b'[' | b']' | b':' | b',' => out.push(i as u32),
+                b' ' | b'\n' | b'\r' | b'\t' => {}
+                _ => {
+                    escape = b == b'\\' && !was_escape;
+                    scalar = true;
+                    if !was_scalar {
+                        out.push(i as u32);
+                    }
+                }
+            }
+        }
+        (out, control)
+    }
+
+    fn check(bytes: &[u8]) {
+        let (want, control) = plain(bytes);
+        for path in simd::Path::all() {
+            let mut index = Index::default();
+            index.build(bytes, path);
+            assert_eq!(index.positions(), want, "{path:?} {:?}", String::from_utf8_lossy(bytes));
+            let utf8 = match std::str::from_utf8(bytes) {
+                Ok(_) => true,
+                Err(e) => e.error_len().is_none(),
+            };
+            for (i, b) in bytes.iter().enumerate() {
+                assert_eq!(index.escapes().any(i, i + 1), *b == b'\\');
+            }
+            assert_eq!(index.escapes().any(0, bytes.len()), bytes.contains(&b'\\'));
+            assert_eq!(index.suspicious, control || !utf8, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn edges_of_blocks_are_no_edges_of_values() {
+        let text = r#"{"a":[1,-2.5e+3,true,null,"x\n\"\\"],"bé":{},"c\\":"\\\\\""} "#;
+        for pad in 0..130 {
+            check(format!("{}{text}{text}", " ".repeat(pad)).as_bytes());
+        }
+        for run in 0..140 {
+            check(format!("\"{}\"{{", "\\".repeat(run)).as_bytes());
+        }
+        check(b"");
+        check("\"é".as_bytes());
+        check(&[b'"', 0xC3]);
+        check(&[b'"', 0xE2, 0x82]);
+        check(&[b'"', 0xC3, b'"']);
+        check(&[b'"', 0x80]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn every_path_finds_the_same(bytes in prop::collection::vec(prop::sample::select(b"{}[]:,\"\\\\\" 01.e-truen\n\t\x01\x1f\x20\x80\xc3\xa9".to_vec()), 0..300)) {
+            // Outside of strings an escaped quote is no JSON anyway.
+            check(&bytes);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Records by the fast path, as long as they are as expected.
+
+use qx_formats::Result;
+use qx_io::Job;
+
+use super::{CHUNK, Records, State};
+use crate::Sink;
+use crate::fast::Walk;
+use crate::frame::Frame;
+use crate::json::Tape;
+use crate::json::index::Index;
+use crate::json::simd::Path;
+use crate::options::{Decode, Options};
+
+/// Bytes that are indexed at once; a record that does not fit is the slow path's. An index takes up to four times as
+/// much memory as its text.
+const WINDOW: usize = 4 << 20;
+const WINDOW_SMALL: usize = 16 << 10;
+
+/// The index of what is in the buffer.
+pub(super) struct Fast {
+    path: Option<Path>,
+    index: Index,
+    /// The text that is indexed: `buf[from..to]`.
+    from: usize,
+    to: usize,
+    /// The next position.
+    next: usize,
+    /// How much is indexed at once: little after trouble, so that each trouble costs little.
+    window: usize,
+    tape: Tape,
+}
+
+impl Fast {
+    pub(super) fn new(opts: &Options, tape: Tape) -> Fast {
+        let path = match opts.decode {
+            Decode::Auto => Some(Path::best()),
+            Decode::Scalar => Some(Path::Scalar),
+            Decode::Careful => None,
+        };
+        Fast { path, index: Index::default(), from: 0, to: 0, next: 0, window: WINDOW, tape }
+    }
+
+    /// What follows may begin inside what the index took for a string.
+    pub(super) fn distrust(&mut self) {
+        self.forget();
+        self.window = WINDOW_SMALL;
+    }
+
+    /// The buffer moved: nothing is indexed.
+    pub(super) fn forget(&mut self) {
+        (self.from, self.to) = (0, 0);
+    }
+}
+
+/// Why the fast path stopped.
+enum Stop {
+    /// The next record is for the slow path.
+    Slow,
+    /// The text ends inside a record.
+    More,
+    /// The next record has more bytes than one may have.
+    TooLong(usize),
+}
+
+impl Records {
+    /// Appends records until one comes that is not as expected, or the end; the slow path goes on from there.
+    pub(crate) fn take(&mut self, frame: &mut Frame, sink: &mut dyn Sink, job: &Job) -> Result<()> {
+        let Some(path) = self.fast.path else { return Ok(()) };
+        self.settle();
+        if self.root.asked() && !self.root.inside() {
+            return Ok(());
+        }
+        loop {
+            let fresh = self.fast.to <= self.start || self.fast.from > self.start;
+            if fresh {
+                let to = self.end.min(self.start + self.fast.window);
+                self.fast.index.build(self.buf.get(self.start..to).unwrap_or_default(), path);
+                (self.fast.from, self.fast.to, self.fast.next) = (self.start, to, 0);
+            }
+            if self.fast.index.suspicious {
+                if self.fast.to - self.fast.from <= WINDOW_SMALL {
+                    return Ok(());
+                }
+                self.fast.distrust();
+                continue;
+            }
+            match self.walk(frame, sink)? {
+                Stop::Slow => return Ok(()),
+                Stop::TooLong(length) => return Err(self.too_long(length)),
+                Stop::More if self.fast.to < self.end && self.start > self.fast.from => {
+                    self.fast.forget();
+                    self.fast.window = (self.fast.window * 2).min(WINDOW);
+                }
+                Stop::More if self.fast.to < self.end && self.fast.window < WINDOW => {
+                    self.fast.forget();
+                    self.fast.window = WINDOW;
+                }
+                Stop::More => {
+                    let have = self.end - self.start;
+                    if have >= WINDOW
+                        || have > self.record_max
+                        || !self.fill(have.clamp(CHUNK / 2, self.record_max), job)?
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Over what is indexed.
+    fn walk(&mut self, frame: &mut Frame, sink: &mut dyn Sink) -> Result<Stop> {
+        let fast = &mut self.fast;
+        let bytes = self.buf.get(fast.from..fast.to).unwrap_or_default();
+        let positions = fast.index.positions();
+        let begin = (self.start - fast.from) as u64;
+        let mut next = fast.next;
+        // The slow path may have gone on since.
+        while positions.get(next).is_some_and(|p| u64::from(*p) < begin) {
+            next += 1;
+        }
+        let mut walk = Walk {
+            bytes,
+            positions,
+            next,
+            escapes: fast.index.escapes(),
+            ran_out: false,
+            depth_max: self.depth_max,
+            record: 0,
+            tape: &mut fast.tape,
+        };
+        // Bytes that are done with.
+        let mut done = begin as usize;
+        let stop = loop {
+            let before = walk.next;
+            let Some((at, b)) = walk.step() else { break Stop::More };
+            match (self.state, b) {
+                (State::Root | State::First | State::Element, b'{') => {}
+                (State::Root, b'[') if !self.root.asked() => {
+                    self.roots += 1;
+                    self.arrays += 1;
+                    self.only_null = false;
+                    self.state = State::First;
+                    done = at + 1;
+                    continue;
+                }
+                (State::First | State::Comma, b']') if !self.root.asked() => {
+                    self.state = State::Root;
+                    done = at + 1;
+                    continue;
+                }
+                (State::Comma, b',') => {
+                    self.state = State::Element;
+                    done = at + 1;
+                    continue;
+                }
+                _ => {
+                    walk.next = before;
+                    break Stop::Slow;
+                }
+            }
+            if frame.take(&mut walk, at).is_none() {
+                walk.next = before;
+                break if walk.ran_out { Stop::More } else { Stop::Slow };
+            }
+            let end = positions.get(walk.next - 1).map_or(at, |p| *p as usize) + 1;
+            if end - at > self.record_max {
+                done = at;
+                break Stop::TooLong(end - at);
+            }
+            self.count += 1;
+            if self.state == State::Root {
+                self.roots += 1;
+                self.only_null = false;
+            } else {
+                self.state = State::Comma;
+            }
+            done = end;
+            if frame.is_full() {
+                frame.flush(sink)?;
+            }
+        };
+        fast.next = walk.next;
+        self.consume(done - begin as usize);
+        Ok(stop)
+    }
+}

@@ -1,0 +1,246 @@
+//! What a caller can ask for: roots, columns, maps, policies, conditions.
+
+use qx_formats::{Kind, Result};
+use qx_frame::write::{Format, Writer};
+use qx_frame::{
+    BadText, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, infer, json_schema, parse_schema,
+    read_all,
+};
+use qx_io::Job;
+
+fn bytes(text: impl AsRef<[u8]>) -> Source {
+    Source::Bytes { name: "x".into(), bytes: text.as_ref().to_vec() }
+}
+
+fn run(text: impl AsRef<[u8]>, opts: &Options) -> Result<(String, Report)> {
+    let (schema, batches, report) = read_all(&[bytes(text)], opts, &Job::default())?;
+    let mut writer = Writer::new(Format::Ndjson, Vec::new(), &schema)?;
+    batches.iter().try_for_each(|b| writer.write(b))?;
+    Ok((String::from_utf8(writer.finish()?).unwrap(), report))
+}
+
+fn rows(text: impl AsRef<[u8]>, opts: &Options) -> String {
+    run(text, opts).unwrap().0
+}
+
+fn types(text: impl AsRef<[u8]>, opts: &Options) -> Vec<String> {
+    let inferred = infer(&[bytes(text)], opts, &Job::default()).unwrap();
+    inferred.fields.iter().map(|f| format!("{} {}", f.path, f.type_name)).collect()
+}
+
+fn coercions(report: &Report) -> Vec<String> {
+    report.coercions.iter().map(|c| format!("{} {} {} {}", c.field, c.count, c.from, c.to)).collect()
+}
+
+#[test]
+fn a_root_leads_to_the_records_of_each_document() {
+    let root = |pointer: &str| Options { root: Some(pointer.to_owned()), ..Options::default() };
+    let api = r#"{"meta":{"n":[1,{}]},"a/b":[{"x":1},{"x":2}],"z":{"items":[[{"y":1}]]},"null":null,"last":"é"}"#;
+    assert_eq!(rows(api, &root("/a~1b")), "{\"x\":1}\n{\"x\":2}\n");
+    assert_eq!(rows(api, &root("/z/items/0")), "{\"y\":1}\n");
+    assert_eq!(rows(api, &root("/a~1b/1")), "{\"x\":2}\n");
+    assert_eq!(rows(api, &root("/last")), "{\"value\":\"é\"}\n");
+    assert_eq!(rows(api, &root("")).lines().count(), 1);
+    for (pointer, kind) in
+        [("/null", Kind::Invalid), ("/no", Kind::Invalid), ("/z/items/7", Kind::Invalid), ("z", Kind::Usage)]
+    {
+        assert_eq!(run(api, &root(pointer)).unwrap_err().kind(), kind, "{pointer}");
+    }
+    // Lines of documents, some of which have nothing there.
+    let lines = "{\"a\":[{\"x\":1}]}\n{\"b\":1}\n[1]\n{\"c\":{},\"a\":{\"x\":2},\"d\":[]}\n";
+    let (got, report) = run(lines, &root("/a")).unwrap();
+    assert_eq!((got.as_str(), report.rootless, report.arrays), ("{\"x\":1}\n{\"x\":2}\n", 2, 1));
+    // What stands around the root is checked to the end.
+    for bad in [
+        "{\"a\":[1],}",
+        "{\"a\":[1],\"b\"}",
+        "{\"a\":[1],\"b\":tru}",
+        "{\"a\":[1]",
+        "{\"a\":[1] \"b\":1}",
+        "{x:1}",
+        "{\"a\" 1}",
+    ] {
+        assert_eq!(run(bad, &root("/a")).unwrap_err().kind(), Kind::Invalid, "{bad}");
+    }
+    let long = format!("{{\"pad\":\"{}\",\"a\":[{}1]}}", "x".repeat(1 << 20), "1,".repeat(400_000));
+    assert_eq!(run(long, &root("/a")).unwrap().1.rows, 400_001);
+}
+
+#[test]
+fn columns_are_selected_sorted_and_flattened() {
+    let text = r#"{"b":{"y":1,"x":{"q":"s","p":2}},"a":[{"k":1,"j":2}],"c":1}
+{"b":null,"c":2}
+{"b":{"x":null}}"#;
+    let select =
+        |paths: &[&str]| Options { select: paths.iter().map(|p| (*p).to_owned()).collect(), ..Options::default() };
+    assert_eq!(rows(text, &select(&["c", "b.x.p"])), "{\"c\":1,\"b\":{\"x\":{\"p\":2}}}\n{\"c\":2}\n{\"b\":{}}\n");
+    assert_eq!(rows(text, &select(&["a[].j"])), "{\"a\":[{\"j\":2}]}\n{}\n{}\n");
+    let (got, report) = run(text, &select(&["nope"])).unwrap();
+    assert_eq!((got.as_str(), report.undecided.as_slice()), ("{}\n{}\n{}\n", &["nope".to_owned()][..]));
+    assert_eq!(run(text, &select(&["c.d"])).unwrap_err().kind(), Kind::Usage);
+    let sorted = Options { sort_columns: true, ..Options::default() };
+    assert!(
+        rows(text, &sorted)
+            .starts_with("{\"a\":[{\"j\":2,\"k\":1}],\"b\":{\"x\":{\"p\":2,\"q\":\"s\"},\"y\":1},\"c\":1}\n")
+    );
+    let flat = Options { flatten: Some("_".into()), ..Options::default() };
+    assert_eq!(
+        rows(text, &flat),
+        "{\"b_y\":1,\"b_x_q\":\"s\",\"b_x_p\":2,\"a\":[{\"k\":1,\"j\":2}],\"c\":1}\n{\"c\":2}\n{}\n"
+    );
+    assert_eq!(run("{\"a\":{\"b\":1},\"a_b\":2}", &flat).unwrap_err().kind(), Kind::Usage);
+    let shallow = Options { limits: Limits { columns_depth: 1, ..Limits::default() }, ..Options::default() };
+    assert_eq!(types(text, &shallow), ["b json", "a json", "c int64"]);
+}
+
+#[test]
+fn objects_whose_keys_are_data_are_maps() {
+    let line = |i: usize| format!("{{\"m\":{{\"k{}\":{i},\"k{}\":null}}}}\n", i * 3, i * 3 + 1);
+    let text: String = (0..200).map(line).collect();
+    assert_eq!(types(&text, &Options::default()), ["m map<utf8, int64>", "m[] int64"]);
+    assert_eq!(rows(&text, &Options::default()), text);
+    let few = "{\"m\":{\"a\":1,\"b\":\"x\"}}\n{\"m\":{}}\n{}\n";
+    let asked = Options { maps: vec!["m".into()], ..Options::default() };
+    assert_eq!(types(few, &asked), ["m map<utf8, json>", "m[] json"]);
+    assert_eq!(rows(few, &asked), few);
+    // Drift inside a map is drift of its values.
+    let late = format!("{text}{{\"m\":{{\"z\":\"text\"}}}}\n");
+    let opts = Options { sample: Some(150), ..Options::default() };
+    let (got, report) = run(late.replace("\"text\"", "0.5"), &opts).unwrap();
+    assert!(got.ends_with("{\"m\":{\"z\":0.5}}\n") && report.widened, "{:?}", report.schema);
+    let rescue = Options { drift: Drift::Rescue, ..opts };
+    assert!(rows(&late, &rescue).ends_with("{\"m\":{\"z\":null},\"_rescued\":{\"/m/z\":\"text\"}}\n"));
+    let wide: Vec<_> = (0..11_000).map(|i| format!("\"k{i}\":{i}")).collect();
+    assert_eq!(types(format!("{{\"m\":{{{}}}}}", wide.join(",")), &Options::default())[0], "m map<utf8, int64>");
+}
+
+#[test]
+fn times_and_ids_are_found_when_asked_for() {
+    let id = "00112233-4455-6677-8899-aabbccddeeff";
+    let text = format!("{{\"t\":\"10:00:00.5\",\"u\":\"{id}\"}}\n{{\"t\":\"00:00:00\",\"u\":\"{id}\"}}\n");
+    let all = Options { strings: Strings::All, ..Options::default() };
+    assert_eq!(types(&text, &all), ["t time", "u uuid"]);
+    assert_eq!(rows(&text, &all), text);
+    assert_eq!(types(&text, &Options::default()), ["t utf8", "u utf8"]);
+    let text_only = Options { strings: Strings::Text, ..Options::default() };
+    assert_eq!(types("{\"d\":\"2024-01-01\"}", &text_only), ["d utf8"]);
+    for other in ["\"x\"", "\"10:00\"", "\"00112233-4455-6677-8899-AABBCCDDEEFF\""] {
+        let mixed = format!("{text}{{\"t\":{other},\"u\":{other}}}\n");
+        assert_eq!(rows(&mixed, &all), mixed);
+    }
+}
+
+#[test]
+fn keys_that_stand_twice_follow_the_policy() {
+    let text = "{\"a\":1,\"b\":{\"k\":[{\"x\":1,\"x\":2}],\"k\":null},\"a\":2,\"a\":3}\n{\"a\":4}\n";
+    let policy = |dup_keys| Options { dup_keys, ..Options::default() };
+    assert_eq!(run(text, &policy(DupKeys::Error)).unwrap_err().kind(), Kind::Invalid);
+    let (got, report) = run(text, &policy(DupKeys::First)).unwrap();
+    assert_eq!(got, "{\"a\":1,\"b\":{\"k\":[{\"x\":1}]}}\n{\"a\":4}\n");
+    assert_eq!(report.dropped, 4);
+    let (got, report) = run(text, &policy(DupKeys::Last)).unwrap();
+    assert_eq!(got, "{\"b\":{},\"a\":3}\n{\"a\":4}\n");
+    assert!(coercions(&report).contains(&"a 2 key that stands twice dropped".to_owned()), "{:?}", coercions(&report));
+    // JSON text is written without what was dropped.
+    let json = Options { as_json: vec!["b".into()], ..policy(DupKeys::First) };
+    assert_eq!(rows(text, &json).lines().next(), Some("{\"a\":1,\"b\":{\"k\":[{\"x\":1}]}}"));
+    let many = format!("{{{}\"z\":0}}", "\"a\":1,\"\\u0061\":2,".repeat(50_000));
+    assert_eq!(run(many, &policy(DupKeys::Last)).unwrap().1.dropped, 99_999);
+}
+
+#[test]
+fn text_that_is_none_follows_the_policy() {
+    let text =
+        b"{\"a\":\"\\ud800x\",\"b\":\"\xff\xe2\x82\",\"k\xff\":[\"\\udc00\"],\"j\":{\"y\":\"\xfe\"}}\n{\"a\":\"ok\"}\n";
+    assert_eq!(run(text, &Options::default()).unwrap_err().kind(), Kind::Invalid);
+    let replace = Options { bad_text: BadText::Replace, as_json: vec!["j".into()], ..Options::default() };
+    let (got, report) = run(text, &replace).unwrap();
+    assert_eq!(
+        got,
+        "{\"a\":\"\u{fffd}x\",\"b\":\"\u{fffd}\u{fffd}\",\"k\u{fffd}\":[\"\u{fffd}\"],\"j\":{\"y\":\"\u{fffd}\"}}\n{\"a\":\"ok\"}\n"
+    );
+    assert_eq!(
+        coercions(&report),
+        [
+            "a 1 string U+FFFD",
+            "b 1 string U+FFFD",
+            "k\u{fffd}[] 1 string U+FFFD",
+            "j 1 string U+FFFD",
+            "(keys) 1 string U+FFFD"
+        ]
+    );
+    // Whole pairs and other faults are as ever.
+    assert_eq!(rows(r#"{"a":"\ud83d\ude00\ud83d\u0041"}"#, &replace), "{\"a\":\"😀\u{fffd}A\"}\n");
+    assert_eq!(run("{\"a\":\"\\x\"}", &replace).unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn given_columns_stand_for_the_sample() {
+    let given = |drift| Options {
+        schema: Some(parse_schema("b DOUBLE, a STRUCT<x BIGINT>, n TEXT").unwrap()),
+        drift,
+        ..Options::default()
+    };
+    let text = "{\"a\":{\"x\":1},\"b\":1}\n{\"a\":{\"x\":2,\"y\":3},\"c\":true}\n{\"b\":\"high\"}\n";
+    let fits = "{\"a\":{\"x\":1},\"b\":1}\n";
+    assert_eq!(rows(fits, &given(Drift::Error)), "{\"b\":1.0,\"a\":{\"x\":1}}\n");
+    assert_eq!(
+        rows(text, &given(Drift::Rescue)),
+        "{\"b\":1.0,\"a\":{\"x\":1}}\n{\"a\":{\"x\":2},\"_rescued\":{\"/a/y\":3,\"/c\":true}}\n{\"_rescued\":{\"/b\":\"high\"}}\n"
+    );
+    // A column that was not given is found; what was given stays.
+    assert_eq!(rows("{\"b\":1}\n{\"c\":true}\n", &given(Drift::Widen)), "{\"b\":1.0}\n{\"c\":true}\n");
+    assert_eq!(
+        run(text, &given(Drift::Widen)).unwrap_err().get_hint().unwrap().split(':').next(),
+        Some("the column's type was given")
+    );
+    assert_eq!(run("", &given(Drift::Error)).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(run("[]", &given(Drift::Error)).unwrap().1.schema.fields().len(), 3);
+}
+
+#[test]
+fn conditions_leave_rows_out() {
+    let text = r#"{"s":200,"u":{"n":"ann"},"t":"2024-01-02T00:00:00Z","f":0.5,"m":1}
+{"s":500,"u":{"n":"bob"},"t":"2024-01-01T00:00:00Z","m":"x"}
+{"s":503,"u":null,"f":-1,"m":"1"}"#;
+    let held = |conditions: &[&str], select: &[&str]| {
+        let opts = Options {
+            filters: conditions.iter().map(|c| Filter::parse(c).unwrap()).collect(),
+            select: select.iter().map(|s| (*s).to_owned()).collect(),
+            ..Options::default()
+        };
+        run(text, &opts).map(|(rows, report)| (rows, report.filtered))
+    };
+    assert_eq!(held(&["s>=500"], &["s"]).unwrap(), ("{\"s\":500}\n{\"s\":503}\n".into(), 1));
+    assert_eq!(held(&["s>=500", "u.n=bob"], &["f", "s"]).unwrap(), ("{\"s\":500}\n".into(), 2));
+    assert_eq!(held(&["!u"], &["s"]).unwrap().0, "{\"s\":503}\n");
+    assert_eq!(held(&["f"], &["f"]).unwrap().0, "{\"f\":0.5}\n{\"f\":-1.0}\n");
+    assert_eq!(held(&["t<2024-01-02"], &["s"]).unwrap().0, "{\"s\":500}\n");
+    assert_eq!(held(&["m=1"], &["s"]).unwrap().0, "{\"s\":200}\n{\"s\":503}\n");
+    assert_eq!(held(&["m!=x"], &["m"]).unwrap().0, "{\"m\":1}\n{\"m\":\"1\"}\n");
+    assert_eq!(held(&["s=200"], &[]).unwrap().0.lines().count(), 1);
+    for bad in ["s=many", "u=1", "m<1", "s.x=1"] {
+        assert_eq!(held(&[bad], &["f"]).unwrap_err().kind(), Kind::Usage, "{bad}");
+    }
+    let count = |conditions: &[&str]| {
+        let filters = conditions.iter().map(|c| Filter::parse(c).unwrap()).collect();
+        let opts = Options { filters, nothing: true, ..Options::default() };
+        let (_, batches, report) = read_all(&[bytes(text)], &opts, &Job::default()).unwrap();
+        assert_eq!(report.schema.fields().len(), 0);
+        assert_eq!(batches.iter().map(|b| b.num_rows() as u64).sum::<u64>(), report.rows);
+        report.rows
+    };
+    assert_eq!((count(&[]), count(&["s<=500"]), count(&["s>=500", "!f"])), (3, 2, 1));
+}
+
+#[test]
+fn a_schema_is_a_json_schema_too() {
+    let text = "{\"a\":1,\"l\":[{\"k\":\"2024-01-01\"}],\"n\":null,\"j\":1}\n{\"a\":2,\"l\":null,\"j\":\"x\"}\n";
+    let inferred = infer(&[bytes(text)], &Options::default(), &Job::default()).unwrap();
+    let schema = json_schema(&inferred);
+    assert_eq!(schema["required"], serde_json::json!(["a", "l", "j"]));
+    assert_eq!(schema["properties"]["a"], serde_json::json!({"type": "integer"}));
+    assert_eq!(schema["properties"]["l"]["type"], serde_json::json!(["array", "null"]));
+    assert_eq!(schema["properties"]["l"]["items"]["properties"]["k"]["format"], "date");
+    assert_eq!((&schema["properties"]["n"], &schema["properties"]["j"]), (&true.into(), &true.into()));
+}

@@ -1,0 +1,207 @@
+//! The fast path against the general parser: same rows, same report, same errors, for every way of decoding.
+
+use proptest::prelude::*;
+use qx_frame::write::{Format, Writer};
+use qx_frame::{BadText, Decode, Drift, DupKeys, Options, Source, read_all};
+use qx_io::Job;
+use serde_json::Value;
+
+/// Everything that can be seen of a read.
+fn outcome(text: &[u8], opts: &Options) -> String {
+    let sources = [Source::Bytes { name: "x".into(), bytes: text.to_vec() }];
+    match read_all(&sources, opts, &Job::default()) {
+        Err(e) => format!("{e} {:?}", e.get_hint()),
+        Ok((schema, batches, report)) => {
+            let mut writer = Writer::new(Format::Ndjson, Vec::new(), &schema).unwrap();
+            batches.iter().for_each(|b| writer.write(b).unwrap());
+            let rows = String::from_utf8(writer.finish().unwrap()).unwrap();
+            let sizes: Vec<_> = batches.iter().map(|b| b.num_rows()).collect();
+            format!("{rows}{sizes:?}{schema:?}{report:?}")
+        }
+    }
+}
+
+fn check(text: &[u8], opts: &Options) {
+    let want = outcome(text, &Options { decode: Decode::Careful, ..opts.clone() });
+    for decode in [Decode::Scalar, Decode::Auto] {
+        let got = outcome(text, &Options { decode, ..opts.clone() });
+        assert_eq!(got, want, "{decode:?} {opts:?}\n{}", String::from_utf8_lossy(text));
+    }
+}
+
+/// Records that are mostly alike, as logs are, with something odd now and then.
+fn record() -> impl Strategy<Value = String> {
+    let string = prop_oneof![
+        6 => "[a-z ]{0,40}".prop_map(|s| format!("\"{s}\"")),
+        1 => Just(r#""a\nb\u0041\ud83d\ude00\\""#.to_owned()),
+        1 => Just("\"é😀\"".to_owned()),
+        1 => Just(r#""\x""#.to_owned()),
+        1 => Just("\"a\tb\"".to_owned()),
+        1 => Just(r#""\ud800""#.to_owned()),
+        1 => Just("null".to_owned()),
+    ];
+    let int = prop_oneof![
+        6 => (-1000i64..100_000).prop_map(|i| i.to_string()),
+        1 => any::<i64>().prop_map(|i| i.to_string()),
+        1 => any::<u64>().prop_map(|i| i.to_string()),
+        1 => prop::sample::select(vec!["null", "-0", "01", "1.0", "1e3", "\"1\"", "12345678901234567890123"]).prop_map(str::to_owned),
+    ];
+    let float = prop_oneof![
+        6 => (-1000i64..1000).prop_map(|i| format!("{:?}", i as f64 / 8.0)),
+        2 => any::<f64>().prop_filter("finite", |v| v.is_finite()).prop_map(|f| format!("{f:?}")),
+        1 => any::<f64>().prop_filter("finite", |v| v.is_finite()).prop_map(|f| format!("{f:e}")),
+        1 => (-1000i64..1000).prop_map(|i| i.to_string()),
+        1 => prop::sample::select(vec!["0.10000000000000001", "1.", "-", "1e400", "9007199254740993", "-0.0", "3.14159265358979323846"]).prop_map(str::to_owned),
+    ];
+    let time = prop::sample::select(vec![
+        "\"2024-01-01T00:00:00Z\"",
+        "\"2024-01-01T00:00:00.25Z\"",
+        "\"2024-01-01T01:00:00+01:00\"",
+        "\"2024-13-01T00:00:00Z\"",
+        "\"x\"",
+    ]);
+    let flag = prop::sample::select(vec!["true", "false", "true", "null", "tru", "1"]);
+    let list = prop::sample::select(vec![
+        "[]",
+        "[1,2]",
+        "[ 1 , 2 ]",
+        "[1,]",
+        "[null]",
+        "[1,2.5]",
+        "[{\"k\":1}]",
+        "[[1]]",
+        "[1 2]",
+        "{}",
+    ]);
+    let inner = prop::sample::select(vec![
+        "{\"k\":1,\"l\":\"x\"}",
+        "{\"k\":2}",
+        "{}",
+        "{\"l\":\"y\",\"k\":3}",
+        "{\"k\":1,\"k\":2}",
+        "{\"k\":1,}",
+        "null",
+        "{\"m\":[1,{\"n\":\"x\\ny\"}]}",
+    ]);
+    let extra = prop::option::weighted(
+        0.1,
+        prop::sample::select(vec![
+            "\"new\":1",
+            "\"i\":7",
+            "\"n\\u0065w\":2",
+            "\"\\u0069\":2",
+            "\"deep\":[[{\"a\":[true,{}]}]]",
+            "bad",
+            "\"z\":",
+            "\"q\":\"\\q\"",
+        ]),
+    );
+    let space = prop::sample::select(vec!["", "", "", " ", "\n", "\t "]);
+    (string, int, float, time, flag, list, inner, (extra, space, 0usize..5)).prop_map(
+        |(s, i, f, t, b, l, o, (extra, sp, order))| {
+            let mut members = vec![
+                format!("\"id\":{i}"),
+                format!("{sp}\"name\" {sp}:{sp}{s}"),
+                format!("\"x\":{f}{sp}"),
+                format!("\"at\":{t}"),
+                format!("\"ok\":{b}{sp}"),
+                format!("\"tags\":{l}"),
+                format!("\"user\":{sp}{o}"),
+            ];
+            members.rotate_left(if order == 0 { 3 } else { 0 });
+            if order == 1 {
+                members.pop();
+            }
+            members.extend(extra.map(str::to_owned));
+            format!("{{{sp}{}{sp}}}", members.join(&format!(",{sp}")))
+        },
+    )
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    let good = prop::collection::vec(
+        record().prop_map(|r| {
+            if serde_json::from_str::<Value>(&r).is_ok() { r } else { "{\"id\":5,\"x\":0.5}".to_owned() }
+        }),
+        1..40,
+    );
+    let any = prop::collection::vec(record(), 1..12);
+    (prop_oneof![3 => good, 1 => any], 0..3).prop_map(|(records, form)| match form {
+        0 => records.join("\n"),
+        1 => format!("[{}]", records.join(",\n")),
+        _ => records.concat(),
+    })
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    let drift = prop::sample::select(vec![Drift::Widen, Drift::Rescue, Drift::Null, Drift::Error]);
+    let select =
+        prop::sample::select(vec![vec![], vec![], vec!["id"], vec!["user.k", "x"], vec!["name", "nope", "tags"]]);
+    (drift, 1usize..8, 1usize..20, any::<bool>(), select, any::<[bool; 4]>()).prop_map(
+        |(drift, sample, batch_rows, rejects, select, [replace, last, json, nothing])| Options {
+            drift,
+            sample: Some(sample),
+            batch_rows,
+            rejects,
+            select: select.iter().map(|s| (*s).to_owned()).collect(),
+            bad_text: if replace { BadText::Replace } else { BadText::Error },
+            dup_keys: if last { DupKeys::Last } else { DupKeys::Error },
+            as_json: if json { vec!["user".to_owned()] } else { Vec::new() },
+            nothing: nothing && select.is_empty(),
+            ..Options::default()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_fast_path_is_the_slow_path(text in texts(), opts in options()) {
+        // What was not selected is checked for its grammar alone; a key that stands twice in it is let pass by one.
+        let partial = opts.nothing || !opts.select.is_empty();
+        prop_assume!(!(partial && (text.contains("\"k\":1,\"k\"") || text.contains("\"i\":7"))));
+        check(text.as_bytes(), &opts);
+    }
+
+    #[test]
+    fn cut_and_broken_texts_are_told_alike(text in texts(), at in any::<prop::sample::Index>(), byte in prop::sample::select(b"{}[]:,\"\\ 0e-\n\x01\x80\xff".to_vec()), cut in any::<bool>()) {
+        let mut text = text.into_bytes();
+        let at = at.index(text.len());
+        if cut { text.truncate(at) } else if let Some(b) = text.get_mut(at) { *b = byte }
+        for rejects in [false, true] {
+            check(&text, &Options { sample: Some(2), rejects, ..Options::default() });
+        }
+    }
+}
+
+#[test]
+fn records_longer_than_a_window_and_many_windows() {
+    let line = |n: usize, i: usize| format!("{{\"a\":\"{}\",\"i\":{i}}}\n", "x\\n".repeat(n));
+    let mut text = String::new();
+    for i in 0..3000 {
+        text.push_str(&line(if i % 1000 == 500 { 400_000 } else { i % 300 }, i));
+    }
+    text.push_str(&line(3 << 20, 1));
+    check(text.as_bytes(), &Options { sample: Some(4), ..Options::default() });
+    let array = format!("[{}]", text.trim_end().replace('\n', ","));
+    check(array.as_bytes(), &Options { sample: Some(4), ..Options::default() });
+    let limits = qx_frame::Limits { record_bytes: 1 << 20, ..qx_frame::Limits::default() };
+    check(text.as_bytes(), &Options { sample: Some(4), limits, ..Options::default() });
+}
+
+#[test]
+fn maps_decimals_times_and_ids() {
+    let mut text = String::new();
+    for i in 0..300 {
+        let keys: Vec<_> = (0..4).map(|k| format!("\"k{}\":{i}", i * 7 % 311 + k)).collect();
+        text.push_str(&format!(
+            "{{\"m\":{{{}}},\"d\":{}00000000000000000000,\"t\":\"10:00:{:02}\",\"u\":\"00112233-4455-6677-8899-aabbccddee{:02x}\",\"j\":{}}}\n",
+            keys.join(","), i + 1, i % 60, i % 256, if i % 2 == 0 { "1" } else { "\"x y\"" },
+        ));
+    }
+    let opts = Options { strings: qx_frame::Strings::All, ..Options::default() };
+    check(text.as_bytes(), &opts);
+    check(text.as_bytes(), &Options { sample: Some(20), ..opts.clone() });
+    check(text.replace("\"k1\"", "\"k\\u0031\"").as_bytes(), &opts);
+}

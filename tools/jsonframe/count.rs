@@ -1,0 +1,162 @@
+//! `jsonframe count`.
+
+use std::collections::HashMap;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use clap::Args;
+use qx_cli::{Context, Status, Table};
+use qx_formats::{Error, Result};
+use qx_frame::write::Cells;
+use qx_frame::{Drift, Filter, Report, Sink};
+use serde_json::json;
+
+use crate::args::{Input, Sample, condition, sample};
+
+const EXAMPLES: &str = "\
+Examples:
+  jsonframe count events.ndjson.zst
+  jsonframe count 'day-*.json' --where 'status>=500' --where host=web1
+  jsonframe count events.ndjson --by host,status
+  jsonframe count api.json --root /data/items --where '!deleted_at'";
+
+/// Count records, those that hold, or those of each value
+///
+/// Only the fields in --where and --by are decoded; of everything else the grammar is checked. With --by one line for
+/// each value that occurs, the most frequent first.
+#[derive(Debug, Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Count {
+    #[command(flatten)]
+    input: Input,
+
+    /// Only records that hold: a=b, a.b>=5, !=, <, a (there is one), !a (there is none); repeat to ask for more at once
+    #[arg(long = "where", value_name = "CONDITION", value_parser = condition)]
+    filters: Vec<Filter>,
+
+    /// Count each value of these fields on its own: a,b.c
+    #[arg(long, value_name = "PATH,...", value_delimiter = ',')]
+    by: Vec<String>,
+
+    /// How many records of each input fix the types, or `all`
+    #[arg(long, value_name = "N|all", default_value = "1024", value_parser = sample)]
+    sample: Sample,
+}
+
+impl Count {
+    pub fn run(self, cx: &mut Context) -> Result<Status> {
+        let sources = self.input.sources()?;
+        let mut opts = self.input.options();
+        opts.sample = self.sample.0;
+        opts.drift = Drift::default_for(&sources);
+        opts.filters.clone_from(&self.filters);
+        opts.select.clone_from(&self.by);
+        opts.nothing = self.by.is_empty();
+        let mut groups = Groups { by: self.by.clone(), ..Groups::default() };
+        let job = cx.job();
+        let report = qx_frame::read_into(&sources, &opts, &job, &mut groups)?;
+        drop(job);
+        if self.by.is_empty() {
+            total(&report, cx)?;
+        } else {
+            groups.print(&self.by, &report, cx)?;
+        }
+        if !report.undecided.is_empty() {
+            cx.say(format!("only null: {}", report.undecided.join(", ")));
+        }
+        if report.rescued > 0 {
+            cx.warn(format!("{} values did not fit the type of their field and were not counted", report.rescued));
+        }
+        Ok(Status::Yes)
+    }
+}
+
+fn total(report: &Report, cx: &mut Context) -> Result<()> {
+    if cx.json() {
+        return cx.out.record(&json!({
+            "v": 1, "count": report.rows, "records": report.rows + report.filtered, "bytes": report.bytes,
+            "rescued": report.rescued,
+        }));
+    }
+    cx.out.line(report.rows.to_string())
+}
+
+/// How often each combination of values occurs; a value is its JSON.
+#[derive(Default)]
+struct Groups {
+    by: Vec<String>,
+    counts: HashMap<Vec<u8>, u64>,
+    key: Vec<u8>,
+}
+
+/// Distinct values that are counted; more are a mistake, or another tool's work.
+const GROUPS_MAX: u64 = 10_000_000;
+
+impl Groups {
+    fn print(self, by: &[String], report: &Report, cx: &mut Context) -> Result<()> {
+        let mut groups: Vec<_> = self.counts.into_iter().collect();
+        groups.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let (people, mut table) = (cx.for_people(), Table::new(by.iter().map(String::as_str).chain([">count"])));
+        for (key, count) in &groups {
+            let values: Vec<serde_json::Value> =
+                serde_json::from_slice(key).map_err(|e| Error::invalid(format!("a value cannot be printed: {e}")))?;
+            if people {
+                let cell = |v: &serde_json::Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                table.row(values.iter().map(cell).chain([count.to_string()]));
+                continue;
+            }
+            let mut row: serde_json::Map<_, _> = by.iter().cloned().zip(values).collect();
+            row.insert("count".to_owned(), json!(count));
+            cx.out.record(&row)?;
+        }
+        if people {
+            cx.out.table(&table)?;
+        } else if cx.json() {
+            cx.out.record(&json!({"summary": {
+                "v": 1, "groups": groups.len(), "count": report.rows, "records": report.rows + report.filtered,
+                "bytes": report.bytes, "rescued": report.rescued,
+            }}))?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Groups {
+    fn begin(&mut self, _: &SchemaRef) -> Result<()> {
+        self.counts.clear();
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+        if self.by.is_empty() {
+            return Ok(());
+        }
+        let found = self.by.iter().map(|path| qx_frame::column(&batch, path)).collect::<Result<Vec<_>>>()?;
+        let columns = found.iter().map(|(f, a)| Cells::new(a.as_ref(), f)).collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            self.key.clear();
+            self.key.push(b'[');
+            for (i, column) in columns.iter().enumerate() {
+                if i > 0 {
+                    self.key.push(b',');
+                }
+                column.json(row, &mut self.key);
+            }
+            self.key.push(b']');
+            if let Some(count) = self.counts.get_mut(&self.key) {
+                *count += 1;
+                continue;
+            }
+            let have = self.counts.len() as u64 + 1;
+            if have > GROUPS_MAX {
+                return Err(Error::limit("the number of distinct values", GROUPS_MAX, have));
+            }
+            self.counts.insert(self.key.clone(), 1);
+        }
+        Ok(())
+    }
+
+    fn restartable(&self) -> bool {
+        true
+    }
+}
