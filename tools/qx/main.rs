@@ -2,6 +2,7 @@
 
 mod answers;
 mod flush;
+mod graph;
 mod init;
 mod run;
 mod runtime;
@@ -34,6 +35,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Flush(flush::Args),
+    #[command(subcommand)]
+    Graph(graph::Verb),
     Init(init::Args),
     Run(run::Args),
     Sql(sql::Args),
@@ -49,6 +52,7 @@ impl Tool for Cli {
     fn run(self, cx: &mut Context) -> Result<Status> {
         match self.verb {
             Verb::Flush(args) => flush::run(args, cx),
+            Verb::Graph(verb) => graph::run(verb, cx),
             Verb::Init(args) => init::run(args, cx),
             Verb::Run(args) => run::run(args, cx),
             Verb::Sql(args) => sql::run(args, cx),

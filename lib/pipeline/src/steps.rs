@@ -165,10 +165,12 @@ impl Bench<'_> {
         let dir = self.writer.store().layout().graph(name);
         ensure_folder(&dir)?;
         let node_rows = node_rows.iter().map(|(l, k, id)| Ok((l.as_bytes(), k.as_bytes(), Some(*id))));
-        let options = GraphOptions { partitions, ..GraphOptions::default() };
-        let report = qx_graph::build(&dir, node_rows, edge_rows.map(Ok), &options, self.job)?;
         let uuid = self.writer.catalog().graph(name).map_or_else(Uuid::now_v7, |g| g.uuid);
-        let def = GraphDef { uuid, partitions, etypes, origin: Some(self.origin.clone()) };
+        // What was written into a graph of this name before is replaced by what is built now.
+        let options = GraphOptions { partitions, lsn: self.writer.view().lsn(), graph: Some(uuid) };
+        let report = qx_graph::build(&dir, node_rows, edge_rows.map(Ok), &options, self.job)?;
+        let origin = Some(self.origin.clone());
+        let def = GraphDef { uuid, partitions, etypes, origin, ..GraphDef::default() };
         self.writer.define(vec![Define::Graph { name: name.key(), def }])?;
         Ok(json!({"nodes": report.nodes, "edges": report.edges, "bytes": report.bytes}))
     }

@@ -5,15 +5,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use qx_store::names::ObjectName;
 use qx_store::{Store, View};
 
+use crate::graph::Cache;
+
 #[derive(Debug)]
 pub(crate) struct Current {
     view: RwLock<Arc<View>>,
     graph: RwLock<Option<ObjectName>>,
+    graphs: Cache,
 }
 
 impl Current {
     pub(crate) fn new(view: Arc<View>) -> Self {
-        Current { view: RwLock::new(view), graph: RwLock::new(None) }
+        Current { view: RwLock::new(view), graph: RwLock::new(None), graphs: Cache::default() }
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -22,6 +25,11 @@ impl Current {
 
     pub(crate) fn set_view(&self, view: Arc<View>) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    /// The graphs that were loaded.
+    pub(crate) fn graphs(&self) -> &Cache {
+        &self.graphs
     }
 
     pub(crate) fn store(&self) -> Arc<Store> {

@@ -131,6 +131,10 @@ impl Session {
         self.current.set_graph(graph);
     }
 
+    pub(crate) fn graphs(&self) -> &graph::Cache {
+        self.current.graphs()
+    }
+
     /// The engine's context, for callers that register relations of their own or look at plans.
     pub fn context(&self) -> &SessionContext {
         &self.context
@@ -208,6 +212,11 @@ impl Session {
             Body::System(statement) => system::run(self, statement).await,
             Body::Explain(statement) => explain::run(self, *statement).await,
         }
+    }
+
+    /// Runs a statement that is part of another one, at the same moment.
+    pub(crate) async fn run_inner(&self, statement: Statement) -> Result<Answer> {
+        Box::pin(self.dispatch(statement)).await
     }
 
     /// Plans and runs a statement of the engine.
@@ -299,7 +308,7 @@ impl Session {
             Ok(value) => {
                 if !explicit {
                     writer.commit()?;
-                    settle(writer).await;
+                    settle(writer, self.current.graphs()).await;
                 }
                 Ok(value)
             }
@@ -356,7 +365,7 @@ impl Session {
         }
         let writer = self.writer(&mut state).await?;
         writer.commit()?;
-        settle(writer).await;
+        settle(writer, self.current.graphs()).await;
         Ok(())
     }
 
@@ -394,6 +403,7 @@ impl Session {
     /// Our own parts of the language, put into the terms of the engine.
     async fn prepare(&self, sql: &mut Sql) -> Result<()> {
         documents::rewrite(sql);
+        Box::pin(graph::preload(self, sql)).await?;
         let mut values = Vec::new();
         for query in arguments::subqueries(sql) {
             values.push(Box::pin(self.scalar(query)).await?);
@@ -421,10 +431,11 @@ impl Session {
 
 /// Work that falls due behind a commit. The commit stands whatever comes of it: rows that cannot be flushed stay in the
 /// log, and the next flush takes them up.
-async fn settle(writer: &mut Writer) {
+async fn settle(writer: &mut Writer, graphs: &graph::Cache) {
     if let Err(e) = writer.flush_due().await {
         tracing::warn!(target: "qx::sql", error = %e, "a flush failed, its rows stay in the log");
     }
+    graph::settle(graphs, writer);
 }
 
 fn literal(column: &dyn Array) -> Result<Expr> {

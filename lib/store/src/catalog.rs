@@ -8,6 +8,7 @@ use qx_formats::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::graph_def::GraphDef;
 use crate::names::ObjectName;
 pub use crate::table_def::{Column, TableDef, TableOptions};
 
@@ -22,15 +23,6 @@ pub struct Origin {
     pub pipeline: String,
     /// BLAKE3 over the definition of the step and everything it was built from.
     pub fingerprint: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GraphDef {
-    pub uuid: Uuid,
-    pub partitions: u32,
-    /// Names of the edge types.
-    pub etypes: BTreeMap<u32, String>,
-    pub origin: Option<Origin>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ pub mod cold;
 mod database;
 pub mod delta;
 pub mod durable;
+pub mod graph_def;
 pub mod names;
 mod retain;
 pub mod rows;

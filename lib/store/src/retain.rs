@@ -5,6 +5,7 @@ use qx_formats::Result;
 use qx_log::Op;
 
 use crate::database::Store;
+use crate::names::ObjectName;
 use crate::view::View;
 
 /// Segments of the log that end below this number may go: the definitions are published, the rows of every table stand
@@ -15,7 +16,7 @@ use crate::view::View;
 pub async fn needed_lsn(view: &View, published: u64) -> Result<u64> {
     let mut needed = published + 1;
     let catalog = view.catalog();
-    if !catalog.stores.is_empty() || !catalog.graphs.is_empty() {
+    if !catalog.stores.is_empty() {
         needed = needed.min(others(view.store())?);
     }
     let names: Vec<String> = catalog.tables.keys().cloned().collect();
@@ -29,7 +30,20 @@ pub async fn needed_lsn(view: &View, published: u64) -> Result<u64> {
     Ok(needed)
 }
 
-/// The first number in the log that a document or a graph depends on.
+/// Copies what graphs have in the log alone into their delta logs. What the log holds is durable.
+///
+/// # Errors
+/// `Corrupt`, `Io`.
+pub(crate) fn graphs(view: &View) -> Result<()> {
+    let layout = view.store().layout();
+    for (key, def) in view.catalog().graphs.iter().filter(|(_, def)| def.tables.is_none()) {
+        let home = def.home(layout, &ObjectName::parse("graph", key)?);
+        qx_graph::write_behind(&home, &qx_io::Job::default())?;
+    }
+    Ok(())
+}
+
+/// The first number in the log that a document depends on.
 fn others(store: &Store) -> Result<u64> {
     let wal = store.layout().wal();
     if !wal.is_dir() {
@@ -37,7 +51,13 @@ fn others(store: &Store) -> Result<u64> {
     }
     for transaction in qx_log::Reader::open(&wal)?.transactions(1) {
         let transaction = transaction?;
-        let needed = |op: &Op| !matches!(op, Op::RowUpsert { .. } | Op::RowDelete { .. } | Op::Define { .. });
+        let needed = |op: &Op| match op {
+            Op::RowUpsert { .. } | Op::RowDelete { .. } | Op::Define { .. } => false,
+            // [`graphs`] copied them.
+            Op::NodeUpsert { .. } | Op::NodeDelete { .. } | Op::EdgeUpsert { .. } | Op::EdgeDelete { .. } => false,
+            Op::UseGraph { .. } => false,
+            _ => true,
+        };
         if transaction.ops.iter().any(|(_, _, op)| needed(op)) {
             return Ok(transaction.ops.first().map_or(transaction.commit_lsn, |(lsn, _, _)| *lsn));
         }

@@ -57,6 +57,8 @@ struct Inner {
     lsn: u64,
     /// Operations of the open transaction.
     pending: Vec<Op>,
+    /// How often operations of a transaction were taken back.
+    rewinds: u64,
 }
 
 impl View {
@@ -70,7 +72,7 @@ impl View {
     }
 
     pub(crate) fn new(store: &Arc<Store>, catalog: Catalog, lsn: u64) -> Arc<View> {
-        let inner = Inner { catalog: Arc::new(catalog), lsn, pending: Vec::new() };
+        let inner = Inner { catalog: Arc::new(catalog), lsn, pending: Vec::new(), rewinds: 0 };
         Arc::new(View { store: Arc::clone(store), inner: RwLock::new(inner), tables: tokio::sync::Mutex::default() })
     }
 
@@ -244,6 +246,7 @@ impl View {
             let mut inner = self.write();
             let keep = keep.min(inner.pending.len());
             let dropped = inner.pending.split_off(keep);
+            inner.rewinds += u64::from(!dropped.is_empty());
             inner.catalog = catalog;
             dropped
         };
@@ -253,7 +256,18 @@ impl View {
         }
     }
 
-    pub(crate) fn pending_len(&self) -> usize {
+    /// The operations of the open transaction behind the first `from`.
+    pub fn pending_from(&self, from: usize) -> Vec<Op> {
+        self.read().pending.get(from..).map(<[Op]>::to_vec).unwrap_or_default()
+    }
+
+    /// How often operations of a transaction were taken back: what was derived from them before is void then.
+    pub fn rewinds(&self) -> u64 {
+        self.read().rewinds
+    }
+
+    /// How many operations the open transaction has so far.
+    pub fn pending_len(&self) -> usize {
         self.read().pending.len()
     }
 

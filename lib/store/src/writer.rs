@@ -381,6 +381,7 @@ impl Writer {
     /// `Io`, `Engine`.
     pub async fn prune(&mut self) -> Result<()> {
         self.publish_catalog(true)?;
+        retain::graphs(&self.view)?;
         let needed = retain::needed_lsn(&self.view, self.view.lsn()).await?;
         self.log.rotate()?;
         self.log.prune(&PruneOptions { before_lsn: needed, ..PruneOptions::default() })?;

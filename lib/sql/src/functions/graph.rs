@@ -1,44 +1,49 @@
-//! Table functions over a graph: neighbours, reach, shortest paths, nodes.
+//! Table functions over a graph: neighbours, reach, shortest paths, nodes, edges.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, StringArray, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemTable, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use qx_formats::{Error, Kind, Result};
-use qx_graph::{Direction, Graph, Walk};
-use qx_store::names::ObjectName;
+use qx_formats::{Error, Result};
+use qx_graph::{Direction, TimeRange, Walk, count_search, parse_time};
 
 use super::literal::Arguments;
 use super::{Signature, Source};
 use crate::error::to_engine;
+use crate::graph::{Loaded, batch, for_function};
 
 /// `direction` is `out` (the default), `in` or `both`.
 pub(super) const NEIGHBORS: Signature = Signature {
     name: "graph_neighbors",
-    parameters: &["graph", "start", "etype", "max_hops", "direction"],
+    parameters: &["graph", "start", "etype", "max_hops", "time_start", "time_end", "direction"],
     required: 2,
 };
 /// Per node: how many nodes it reaches in one hop, and within `max_hops` (all of them when not given).
 pub(super) const REACH: Signature =
     Signature { name: "graph_reach", parameters: &["graph", "etype", "max_hops", "direction"], required: 1 };
-pub(super) const PATHS: Signature =
-    Signature { name: "graph_paths", parameters: &["graph", "src", "dst", "max_hops", "etype"], required: 3 };
+pub(super) const PATHS: Signature = Signature {
+    name: "graph_paths",
+    parameters: &["graph", "src", "dst", "max_hops", "etype", "time_start", "time_end", "direction"],
+    required: 3,
+};
 pub(super) const NODES: Signature = Signature { name: "graph_nodes", parameters: &["graph"], required: 1 };
+pub(super) const EDGES: Signature = Signature { name: "graph_edges", parameters: &["graph"], required: 1 };
 
 const DEFAULT_PATH_HOPS: u64 = 3;
 
 type Call = fn(&Function, &Arguments) -> Result<RecordBatch>;
 
 pub(super) fn register(context: &SessionContext, source: &Arc<Source>) {
-    let calls: [(&'static Signature, Call); 4] = [
+    let calls: [(&'static Signature, Call); 5] = [
         (&NEIGHBORS, Function::neighbors),
         (&REACH, Function::reach),
         (&PATHS, Function::paths),
         (&NODES, Function::nodes),
+        (&EDGES, Function::edges),
     ];
     for (signature, call) in calls {
         context.register_udtf(signature.name, Arc::new(Function { signature, call, source: Arc::clone(source) }));
@@ -65,111 +70,124 @@ impl TableFunctionImpl for Function {
     }
 }
 
+fn u64s(values: impl IntoIterator<Item = u64>) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(values))
+}
+
+fn texts(values: Vec<String>) -> ArrayRef {
+    Arc::new(StringArray::from(values))
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl Function {
-    fn graph(&self, args: &Arguments) -> Result<Graph> {
-        let name = ObjectName::parse("graph", &args.string("graph")?)?;
-        let catalog = self.source.catalog();
-        if catalog.graph(&name).is_none() {
-            let names: Vec<&str> = catalog.graphs.keys().map(String::as_str).collect();
-            return Err(Error::new(Kind::NotFound, format!("there is no graph {}", name.key()))
-                .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") }));
-        }
-        self.source.store().graph(&name)
+    fn loaded(&self, args: &Arguments) -> Result<Arc<Loaded>> {
+        let name = args.string("graph")?;
+        for_function(self.source.current.graphs(), &self.source.current.view(), &name)
     }
 
-    fn etype(&self, args: &Arguments) -> Result<Option<u32>> {
-        let number = args.optional_count("etype");
-        if let (Err(_), Ok(Some(name))) = (&number, args.optional_string("etype")) {
-            let graph = ObjectName::parse("graph", &args.string("graph")?)?;
-            let catalog = self.source.catalog();
-            let etypes = catalog.graph(&graph).map(|g| &g.etypes);
-            let found = etypes.into_iter().flatten().find(|(_, n)| **n == name).map(|(number, _)| *number);
-            let names = || etypes.into_iter().flatten().map(|(_, n)| n.as_str()).collect::<Vec<_>>().join(", ");
-            return found.map(Some).ok_or_else(|| {
-                Error::usage(format!("{}: the graph has no edge type {name}", self.signature.name)).expected(names())
-            });
-        }
-        number?.map(|n| u32::try_from(n).map_err(|_| Error::limit("edge type", u64::from(u32::MAX), n))).transpose()
+    /// The edges that a search follows. An edge type of '' is any.
+    fn walk(&self, graph: &Loaded, args: &Arguments, default_hops: u64) -> Result<Walk> {
+        let etype = match args.optional_text("etype")?.filter(|t| !t.is_empty()) {
+            Some(text) => Some(graph.etype(&text)?),
+            None => None,
+        };
+        let direction = direction(self.signature, args)?;
+        let max_hops = match args.has("max_hops") {
+            true => args.optional_count("max_hops")?.unwrap_or(default_hops),
+            false => default_hops,
+        };
+        Ok(Walk { direction, etype, max_hops: hops_limit(max_hops), time: None, ..Walk::default() })
     }
 
-    fn node(&self, graph: &Graph, args: &Arguments, name: &str) -> Result<u64> {
-        let text = args.node(name)?;
-        graph.resolve(&text)?.ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("the graph has no node {text}")).expected("a key or label:key")
-        })
+    fn timed(&self, walk: Walk, args: &Arguments) -> Result<Walk> {
+        let (start, end) = (time(self.signature, args, "time_start")?, time(self.signature, args, "time_end")?);
+        let time = (start.is_some() || end.is_some()).then_some(TimeRange { start, end });
+        Ok(Walk { time, ..walk })
+    }
+
+    fn node(&self, graph: &Loaded, args: &Arguments, name: &str) -> Result<u64> {
+        let (text, is_number) = args.node(name)?;
+        graph.find(&text, is_number)
     }
 
     fn neighbors(&self, args: &Arguments) -> Result<RecordBatch> {
-        let graph = self.graph(args)?;
+        let graph = self.loaded(args)?;
         let start = self.node(&graph, args, "start")?;
-        let max_hops = hops_limit(args.optional_count("max_hops")?.unwrap_or(1));
-        let found = graph.neighbors(&[start], &Walk { max_hops, ..self.walk(args)? })?;
-        numbers(&[
-            ("node_id", found.iter().map(|n| n.node_id).collect()),
-            ("prev_id", found.iter().map(|n| n.prev_id).collect()),
-            ("hop", found.iter().map(|n| u64::from(n.hop)).collect()),
+        let walk = self.timed(self.walk(&graph, args, 1)?, args)?;
+        count_search();
+        let found = graph.graph.neighbors(&[start], &walk)?;
+        let ids = |f: fn(&qx_graph::Hop) -> u64| found.iter().map(f).collect::<Vec<_>>();
+        batch(vec![
+            ("node_id", graph.id_column(&ids(|h| h.node_id))?),
+            ("prev_id", graph.id_column(&ids(|h| h.prev_id))?),
+            ("hop", u64s(ids(|h| u64::from(h.hop)))),
         ])
     }
 
     fn reach(&self, args: &Arguments) -> Result<RecordBatch> {
-        let graph = self.graph(args)?;
-        let walk = self.walk(args)?;
-        let counts: Vec<(u64, u64)> = match args.optional_count("max_hops")?.map(hops_limit) {
-            None => graph.reach_counts(&walk)?,
-            Some(max_hops) => {
-                let walk = Walk { max_hops, ..walk.clone() };
-                let count = |id| Ok((id, graph.reach_count(id, &walk)?));
-                graph.ids()?.into_iter().map(count).collect::<Result<_>>()?
-            }
-        };
-        let direct = counts.iter().map(|(id, _)| graph.reach_count(*id, &walk)).collect::<Result<_>>()?;
-        numbers(&[
-            ("node_id", counts.iter().map(|(id, _)| *id).collect()),
-            ("direct", direct),
-            ("reachable", counts.iter().map(|(_, n)| *n).collect()),
+        let graph = self.loaded(args)?;
+        let walk = self.walk(&graph, args, u64::MAX)?;
+        let found = graph.graph.reach(&walk)?;
+        let column = |f: fn(&qx_graph::Reach) -> u64| found.iter().map(f).collect::<Vec<_>>();
+        batch(vec![
+            ("node_id", graph.id_column(&column(|r| r.node_id))?),
+            ("direct", u64s(column(|r| r.direct))),
+            ("reachable", u64s(column(|r| r.reachable))),
         ])
     }
 
     fn paths(&self, args: &Arguments) -> Result<RecordBatch> {
-        let graph = self.graph(args)?;
+        let graph = self.loaded(args)?;
         let (src, dst) = (self.node(&graph, args, "src")?, self.node(&graph, args, "dst")?);
-        let max_hops = hops_limit(args.optional_count("max_hops")?.unwrap_or(DEFAULT_PATH_HOPS));
-        let walk = Walk { etype: self.etype(args)?, max_hops, ..Walk::default() };
-        let path = graph.shortest_path(src, dst, &walk)?.unwrap_or_default();
+        let walk = self.timed(self.walk(&graph, args, DEFAULT_PATH_HOPS)?, args)?;
+        count_search();
+        let path = if graph.graph.has_props() {
+            graph.graph.cheapest_path(src, dst, &walk)?.map(|p| p.nodes)
+        } else {
+            graph.graph.shortest_path(src, dst, &walk)?
+        };
+        let path = path.unwrap_or_default();
         let count = path.len() as u64;
-        numbers(&[
-            ("path_id", vec![1; path.len()]),
-            ("node_id", path),
-            ("ord", (0..count).collect()),
-            ("hop", (0..count).collect()),
+        batch(vec![
+            ("path_id", u64s(vec![1; path.len()])),
+            ("node_id", graph.id_column(&path)?),
+            ("ord", u64s(0..count)),
+            ("hop", u64s(0..count)),
         ])
     }
 
-    /// One hop, in the direction and along the edges that the arguments name.
-    fn walk(&self, args: &Arguments) -> Result<Walk> {
-        Ok(Walk { direction: direction(self.signature, args)?, etype: self.etype(args)?, ..Walk::default() })
+    fn nodes(&self, args: &Arguments) -> Result<RecordBatch> {
+        let graph = self.loaded(args)?;
+        let (mut ids, mut labels, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, name) in graph.graph.nodes()? {
+            ids.push(id);
+            labels.push(text_of(&name.label));
+            keys.push(text_of(&name.key));
+        }
+        batch(vec![("node_id", graph.id_column(&ids)?), ("label", texts(labels)), ("key", texts(keys))])
     }
 
-    fn nodes(&self, args: &Arguments) -> Result<RecordBatch> {
-        let graph = self.graph(args)?;
-        let (mut ids, mut labels, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        for id in graph.ids()? {
-            let Some(name) = graph.node(id)? else { continue };
-            ids.push(id);
-            labels.push(String::from_utf8_lossy(&name.label).into_owned());
-            keys.push(String::from_utf8_lossy(&name.key).into_owned());
-        }
-        let schema = Schema::new(vec![
-            Field::new("node_id", DataType::UInt64, false),
-            Field::new("label", DataType::Utf8, false),
-            Field::new("key", DataType::Utf8, false),
-        ]);
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from(ids)),
-            Arc::new(StringArray::from(labels)),
-            Arc::new(StringArray::from(keys)),
-        ];
-        RecordBatch::try_new(Arc::new(schema), columns).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+    fn edges(&self, args: &Arguments) -> Result<RecordBatch> {
+        let graph = self.loaded(args)?;
+        let (mut src, mut dst, mut etypes, mut names, mut props) = (vec![], vec![], vec![], vec![], vec![]);
+        graph.graph.each_edge(|from, edge, properties| {
+            src.push(from);
+            dst.push(edge.node);
+            etypes.push(edge.etype);
+            names.push(graph.etype_name(edge.etype));
+            props.push((!properties.is_empty()).then(|| text_of(properties)));
+            Ok(())
+        })?;
+        batch(vec![
+            ("src", graph.id_column(&src)?),
+            ("dst", graph.id_column(&dst)?),
+            ("etype", Arc::new(UInt32Array::from(etypes))),
+            ("type", texts(names)),
+            ("props", Arc::new(StringArray::from(props))),
+        ])
     }
 }
 
@@ -184,12 +202,26 @@ fn direction(signature: &Signature, args: &Arguments) -> Result<Direction> {
     }
 }
 
-fn hops_limit(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// One end of a range of times: a whole number as edges hold it, or a time.
+fn time(signature: &Signature, args: &Arguments, name: &str) -> Result<Option<i64>> {
+    let Some(value) = args.value(name) else { return Ok(None) };
+    let wrong = || {
+        Error::usage(format!("{}: argument {name}", signature.name))
+            .expected("a whole number, or a time such as '2026-11-25T22:00:00Z'")
+            .got(value)
+    };
+    let number = match value {
+        v if v.data_type().is_integer() => v.to_string().parse().ok(),
+        ScalarValue::TimestampSecond(Some(t), _) => t.checked_mul(1_000_000),
+        ScalarValue::TimestampMillisecond(Some(t), _) => t.checked_mul(1000),
+        ScalarValue::TimestampMicrosecond(Some(t), _) => Some(*t),
+        ScalarValue::TimestampNanosecond(Some(t), _) => Some(t.div_euclid(1000)),
+        ScalarValue::Date32(Some(days)) => i64::from(*days).checked_mul(86_400_000_000),
+        v => v.try_as_str().flatten().and_then(|text| text.trim().parse().ok().or_else(|| parse_time(text))),
+    };
+    number.map(Some).ok_or_else(wrong)
 }
 
-fn numbers(columns: &[(&str, Vec<u64>)]) -> Result<RecordBatch> {
-    let fields: Vec<Field> = columns.iter().map(|(name, _)| Field::new(*name, DataType::UInt64, false)).collect();
-    let arrays = columns.iter().map(|(_, values)| Arc::new(UInt64Array::from(values.clone())) as ArrayRef).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+fn hops_limit(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -60,12 +60,30 @@ impl Arguments {
         self.optional_count(name)?.ok_or_else(|| self.wrong(name, "a whole number from 0"))
     }
 
-    /// A node: a number is an id, a string is `key` or `label:key`.
-    pub(crate) fn node(&self, name: &str) -> Result<String> {
+    /// A node: a number is an id, a string is `key` or `label:key`. Whether it was a number comes with it.
+    pub(crate) fn node(&self, name: &str) -> Result<(String, bool)> {
         match self.get(name) {
-            Some(v) if v.data_type().is_integer() => Ok(v.to_string()),
-            _ => self.string(name),
+            Some(v) if v.data_type().is_integer() => Ok((v.to_string(), true)),
+            _ => Ok((self.string(name)?, false)),
         }
+    }
+
+    /// A string, or a whole number as one.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<String>> {
+        match self.get(name) {
+            Some(v) if v.data_type().is_integer() => Ok(Some(v.to_string())),
+            _ => self.optional_string(name),
+        }
+    }
+
+    /// The value of an argument that was given and is not null.
+    pub(crate) fn value(&self, name: &str) -> Option<&ScalarValue> {
+        self.get(name)
+    }
+
+    /// Whether the function has such an argument and it was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
     }
 
     /// A vector: `[1,2]`, `(1 2)`, `1,2`, `1 2`, or an array of numbers.

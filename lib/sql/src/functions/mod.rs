@@ -20,7 +20,8 @@ pub(crate) struct Signature {
     pub(crate) required: usize,
 }
 
-const SIGNATURES: &[Signature] = &[graph::NEIGHBORS, graph::REACH, graph::PATHS, graph::NODES, vector::SEARCH];
+const SIGNATURES: &[Signature] =
+    &[graph::NEIGHBORS, graph::REACH, graph::PATHS, graph::NODES, graph::EDGES, vector::SEARCH];
 
 impl Signature {
     pub(crate) fn find(name: &str) -> Option<&'static Signature> {

@@ -1,19 +1,137 @@
-//! Graphs: CREATE GRAPH, INSERT NODE, MATCH and the like.
+//! Graphs: definitions, nodes and edges, MATCH, compaction; over the graph store and over tables.
 
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use qx_formats::Result;
+mod define;
+mod load;
+mod parse;
+mod pattern;
+mod run_match;
+mod show;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use qx_formats::{Error, Kind, Result};
+use qx_graph::NodeRef;
+use qx_store::catalog::Catalog;
+use qx_store::graph_def::GraphDef;
+use qx_store::names::ObjectName;
 
 use crate::session::{Answer, Session};
 
+pub(crate) use load::{Cache, Loaded, for_function, preload, settle};
+pub(crate) use parse::parse;
+pub(crate) use show::batch;
+
 /// The statements of this area.
 #[derive(Debug, Clone)]
-pub(crate) enum Statement {}
-
-/// Takes a statement of this area; `None`, and nothing taken, for any other.
-pub(crate) fn parse(_: &mut Parser<'_>) -> Result<Option<Statement>, ParserError> {
-    Ok(None)
+pub(crate) enum Statement {
+    Create(Box<Create>),
+    Drop { name: String, if_exists: bool },
+    Show(String),
+    ShowCreate(String),
+    ShowAll,
+    ShowCurrent,
+    Use(Option<String>),
+    Status(Option<String>),
+    Gc(Option<String>),
+    Write { change: Change, graph: Option<String> },
+    Match(Box<pattern::Match>),
 }
 
-pub(crate) async fn run(_: &Session, statement: Statement) -> Result<Answer> {
-    match statement {}
+/// A type of edges, and the labels of its ends.
+#[derive(Debug, Clone)]
+pub(crate) struct EdgeKind {
+    pub name: String,
+    pub from: String,
+    pub to: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Create {
+    pub name: String,
+    pub if_not_exists: bool,
+    /// Labels, each with the column of its key.
+    pub labels: Vec<(String, String)>,
+    pub edges: Vec<EdgeKind>,
+    /// The tables of nodes and edges; the graph store without.
+    pub tables: Option<(String, String)>,
+    pub options: Vec<(String, String)>,
+}
+
+/// A change of a graph in the graph store.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    InsertNode { label: String, key: String, id: Option<u64>, props: String },
+    DeleteNode(NodeRef),
+    Edge { insert: bool, src: NodeRef, dst: NodeRef, etype: Option<String>, part: Option<u32>, props: String },
+}
+
+pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
+    match statement {
+        Statement::Create(create) => define::create(session, *create).await,
+        Statement::Drop { name, if_exists } => define::drop_graph(session, &name, if_exists).await,
+        Statement::Show(name) => show::graph(session, &name).await,
+        Statement::ShowCreate(name) => show::definition(session, &name),
+        Statement::ShowAll => show::graphs(session),
+        Statement::ShowCurrent => show::current(session),
+        Statement::Use(name) => define::use_graph(session, name.as_deref()),
+        Statement::Status(name) => show::status(session, name.as_deref()).await,
+        Statement::Gc(name) => define::collect(session, name.as_deref()).await,
+        Statement::Write { change, graph } => write::run(session, change, graph.as_deref()).await,
+        Statement::Match(statement) => run_match::run(session, *statement).await,
+    }
+}
+
+/// A graph's name as a person writes it: `name`, `schema.name`, or with the database before that; strokes do for points.
+pub(crate) fn graph_name(session: &Session, text: &str) -> Result<ObjectName> {
+    parse_name(session.store().database(), text)
+}
+
+/// [`graph_name`] in the database with this name.
+pub(crate) fn parse_name(database: &str, text: &str) -> Result<ObjectName> {
+    let text = text.replace('/', ".");
+    let text = match text.split_once('.') {
+        Some((db, rest)) if db == database && rest.contains('.') => rest,
+        _ => &text,
+    };
+    ObjectName::parse("graph", text)
+}
+
+/// The graph that is named, or else the one in use.
+fn named_or_used(session: &Session, name: Option<&str>) -> Result<ObjectName> {
+    match name {
+        Some(name) => graph_name(session, name),
+        None => session.graph().ok_or_else(|| {
+            Error::usage("no graph is named and none is in use")
+                .hint("name one (GRAPH g, USING GRAPH g), or USE GRAPH g first")
+        }),
+    }
+}
+
+/// # Errors
+/// `NotFound` with the names that there are.
+pub(crate) fn definition<'a>(catalog: &'a Catalog, name: &ObjectName) -> Result<&'a GraphDef> {
+    catalog.graph(name).ok_or_else(|| {
+        let names: Vec<&str> = catalog.graphs.keys().map(String::as_str).collect();
+        Error::new(Kind::NotFound, format!("there is no graph {}", name.key()))
+            .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") })
+            .hint("SHOW GRAPHS lists them")
+    })
+}
+
+/// The number of an edge type that is given as a number or by its name.
+pub(crate) fn etype_number(def: &GraphDef, text: &str) -> Result<u32> {
+    if let Some((number, _)) = def.etypes.iter().find(|(_, name)| *name == text) {
+        return Ok(*number);
+    }
+    if let Ok(number) = text.parse::<u64>() {
+        return u32::try_from(number).map_err(|_| Error::limit("edge type", u64::from(u32::MAX), number));
+    }
+    let names: Vec<&str> = def.etypes.values().map(String::as_str).collect();
+    Err(Error::usage(format!("the graph has no edge type {text}")).expected(if names.is_empty() {
+        "a number: it has no named types".to_owned()
+    } else {
+        names.join(", ")
+    }))
 }
