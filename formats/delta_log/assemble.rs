@@ -124,6 +124,14 @@ impl Assembler {
     }
 }
 
+/// The operations of one Data frame, with LSN and index.
+///
+/// # Errors
+/// `Corrupt` when the payload cannot be decoded.
+pub fn operations(frame: &Frame<'_>, given: bool) -> Result<Vec<(u64, u32, Op)>> {
+    records(&mut &*frame.payload, frame, u32::from(frame.head.whole), given, None)
+}
+
 fn misplaced(why: &str) -> Error {
     Error::corrupt(format!("frame cannot stand here: {why}"))
 }

@@ -17,7 +17,7 @@ mod tests;
 mod verify;
 mod walk;
 
-pub use assemble::{Assembler, Transaction};
+pub use assemble::{Assembler, Transaction, operations};
 pub use batch::{Batch, Place};
 pub use footer::{Counts, Footer, IndexEntry, Names, Touches, Trailer};
 pub use frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload, put_frame};

@@ -64,7 +64,7 @@ pub struct Args {
 }
 
 /// `always`, `interval:50ms` (a plain number is milliseconds), `bytes:1MiB`, `none`.
-fn parse_sync(text: &str) -> std::result::Result<SyncPolicy, String> {
+pub fn parse_sync(text: &str) -> std::result::Result<SyncPolicy, String> {
     Ok(match text.split_once(':') {
         None if text == "always" => SyncPolicy::Always,
         None if text == "none" => SyncPolicy::None,

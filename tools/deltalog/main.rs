@@ -3,11 +3,21 @@
 mod append;
 #[path = "../dictctl/base64.rs"]
 mod base64;
+mod compact;
+mod drill;
 mod dump;
+mod filter;
+mod follow;
+mod import;
+mod index;
 mod input;
 mod ops;
+mod prune;
+mod real;
 mod recover;
+mod repair;
 mod show;
+mod split;
 mod stat;
 mod verify;
 
@@ -22,9 +32,10 @@ const EXAMPLES: &str = r#"Examples:
   deltalog append LOG --ack < ops.ndjson      {"lsn":2,"txn":1} once that is on disk
   deltalog dump LOG | jq -c 'select(.op == "node")'
   deltalog verify LOG && deltalog stat LOG
-  deltalog recover LOG --dry-run              what the next writer would do"#;
+  deltalog recover LOG --dry-run              what the next writer would do
+  deltalog drill --samples 10000              crash it ten thousand times"#;
 
-/// Append to, read, verify and recover logs of transactions.
+/// Append to, read, verify, recover and rehearse logs of transactions.
 #[derive(Parser)]
 #[command(name = "deltalog", version, before_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -38,9 +49,16 @@ struct Cli {
 enum Verb {
     Append(append::Args),
     Dump(dump::Args),
+    Follow(follow::Args),
     Verify(verify::Args),
     Stat(stat::Args),
     Recover(recover::Args),
+    Repair(repair::Args),
+    Compact(compact::Args),
+    Prune(prune::Args),
+    Split(split::Args),
+    Import(import::Args),
+    Drill(drill::Args),
 }
 
 impl Tool for Cli {
@@ -52,9 +70,16 @@ impl Tool for Cli {
         match self.verb {
             Verb::Append(args) => append::run(args, cx),
             Verb::Dump(args) => dump::run(args, cx),
+            Verb::Follow(args) => follow::run(args, cx),
             Verb::Verify(args) => verify::run(args, cx),
             Verb::Stat(args) => stat::run(args, cx),
             Verb::Recover(args) => recover::run(args, cx),
+            Verb::Repair(args) => repair::run(args, cx),
+            Verb::Compact(args) => compact::run(args, cx),
+            Verb::Prune(args) => prune::run(args, cx),
+            Verb::Split(args) => split::run(args, cx),
+            Verb::Import(args) => import::run(args, cx),
+            Verb::Drill(args) => drill::run(args, cx),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use qx_cli::{Context, Status, WaitArg};
+use qx_cli::{Context, Status, WaitArg, is_dash};
 use qx_formats::Result;
-use qx_log::{Cut, Mode, Op, Reader, RecoverOptions, RecoveryReport};
+use qx_log::{Cut, Mode, Reader, RecoverOptions, RecoveryReport, Transaction};
 use serde_json::{Map, Value, json};
 
+use crate::index::Index;
 use crate::show;
 
 const EXAMPLES: &str = "\
@@ -16,7 +17,8 @@ Examples:
   deltalog recover LOG --dry-run           what would be kept, what cut, and why
   deltalog recover LOG                     cut a torn tail, keep everything acknowledged
   deltalog recover LOG --mode salvage      keep every whole transaction around damage
-  deltalog recover DELTA --wal WAL         then: both logs as one, each operation once";
+  deltalog recover DELTA --wal WAL         then: both logs as one, each operation once
+  deltalog recover DELTA --wal WAL --index-out index.ndjson";
 
 /// Recover a log that was not closed cleanly, and report what was kept and cut
 ///
@@ -39,7 +41,16 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     wal: Option<PathBuf>,
 
-    /// Look and report, change nothing
+    /// Write adds and tombstones per partition, source and edge type, and the last word on each node, as NDJSON; `-` is
+    /// stdout, instead of the report
+    #[arg(long, value_name = "FILE")]
+    index_out: Option<PathBuf>,
+
+    /// Replace the file of --index-out if it is already there
+    #[arg(long, requires = "index_out")]
+    force: bool,
+
+    /// Look and report, change nothing in the log
     #[arg(long)]
     dry_run: bool,
 
@@ -48,7 +59,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum ModeArg {
+pub enum ModeArg {
     /// Cut a torn tail above the durable watermark; refuse damage below it
     #[default]
     Tail,
@@ -58,15 +69,24 @@ enum ModeArg {
     Salvage,
 }
 
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Mode {
+        match mode {
+            ModeArg::Tail => Mode::Tail,
+            ModeArg::Strict => Mode::Strict,
+            ModeArg::Salvage => Mode::Salvage,
+        }
+    }
+}
+
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let mode = match args.mode {
-        ModeArg::Tail => Mode::Tail,
-        ModeArg::Strict => Mode::Strict,
-        ModeArg::Salvage => Mode::Salvage,
-    };
+    let mode = Mode::from(args.mode);
     let options = RecoverOptions { mode, dry_run: args.dry_run, wait: args.wait.wait.unwrap_or_default() };
     let report = qx_log::recover(&args.dir, &options)?;
-    let merged = args.wal.as_ref().map(|wal| merge(&args, wal, cx)).transpose()?;
+    let merged = if args.wal.is_some() || args.index_out.is_some() { Some(merge(&args, cx)?) } else { None };
+    if args.index_out.as_deref().is_some_and(is_dash) {
+        return Ok(Status::Yes);
+    }
     if cx.json() {
         let mut document = Map::from_iter([("v".to_owned(), json!(1))]);
         if let Ok(Value::Object(fields)) = serde_json::to_value(&report) {
@@ -90,7 +110,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     Ok(Status::Yes)
 }
 
-fn summary(r: &RecoveryReport) -> Map<String, Value> {
+pub fn summary(r: &RecoveryReport) -> Map<String, Value> {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("path", r.path.to_string_lossy().into());
@@ -114,7 +134,7 @@ fn summary(r: &RecoveryReport) -> Map<String, Value> {
     fields
 }
 
-fn cells(c: &Cut) -> Vec<String> {
+pub fn cells(c: &Cut) -> Vec<String> {
     let lost = match c.lost_lsns {
         None => String::new(),
         Some(r) => match r.to {
@@ -126,51 +146,50 @@ fn cells(c: &Cut) -> Vec<String> {
     numbers.into_iter().chain([c.reason.to_owned(), lost, c.message.clone()]).collect()
 }
 
-/// What stands in a partition once both logs are applied.
-#[derive(Default)]
-struct Partition {
-    /// True for an edge that is there, false for one that was deleted.
-    edges: BTreeMap<(u64, u64, u32), bool>,
-}
-
-/// Reads both logs as one and sums up.
-fn merge(args: &Args, wal: &std::path::Path, cx: &Context) -> Result<Map<String, Value>> {
-    let (log, wal) = (Reader::open(&args.dir)?, Reader::open(wal)?);
-    let mut merged = qx_log::merge(&log, &wal);
-    let mut parts: BTreeMap<u32, Partition> = BTreeMap::new();
+/// Reads both logs as one - or the one alone - and sums up.
+fn merge(args: &Args, cx: &mut Context) -> Result<Map<String, Value>> {
+    let log = Reader::open(&args.dir)?;
+    let wal = args.wal.as_ref().map(Reader::open).transpose()?;
+    let mut index = Index::default();
     let mut by_kind: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for tx in merged.by_ref() {
-        cx.cancel.check()?;
-        for (_, _, op) in tx?.ops {
-            *by_kind.entry(op.name()).or_default() += 1;
-            match op {
-                Op::EdgeUpsert { part, src, dst, etype, .. } => {
-                    parts.entry(part).or_default().edges.insert((src, dst, etype), true);
-                }
-                Op::EdgeDelete { part, src, dst, etype } => {
-                    parts.entry(part).or_default().edges.insert((src, dst, etype), false);
-                }
-                _ => {}
+    let mut take = |tx: Transaction| {
+        tx.ops.iter().for_each(|(_, _, op)| *by_kind.entry(op.name()).or_default() += 1);
+        index.apply(&tx.ops);
+    };
+    let counts = match &wal {
+        Some(wal) => {
+            let mut merged = qx_log::merge(&log, wal);
+            for tx in merged.by_ref() {
+                cx.cancel.check()?;
+                take(tx?);
             }
+            Some(merged.counts)
         }
-    }
-    let c = merged.counts;
-    if c.conflicts > 0 {
-        cx.warn(format!("{} operations differ between the logs; those of the WAL were taken", c.conflicts));
-    }
+        None => {
+            for tx in log.transactions(0) {
+                cx.cancel.check()?;
+                take(tx?);
+            }
+            None
+        }
+    };
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(format!("merged_{name}"), value);
-    put("transactions", c.transactions.into());
-    put("operations", c.operations.into());
-    put("in_both", c.in_both.into());
-    put("only_log", c.only_log.into());
-    put("only_wal", c.only_wal.into());
-    put("conflicts", c.conflicts.into());
+    if let Some(c) = counts {
+        if c.conflicts > 0 {
+            cx.warn(format!("{} operations differ between the logs; those of the WAL were taken", c.conflicts));
+        }
+        put("transactions", c.transactions.into());
+        put("operations", c.operations.into());
+        put("in_both", c.in_both.into());
+        put("only_log", c.only_log.into());
+        put("only_wal", c.only_wal.into());
+        put("conflicts", c.conflicts.into());
+    }
     put("operations_by_kind", json!(by_kind));
-    let list = parts.iter().map(|(part, p)| {
-        let adds = p.edges.values().filter(|there| **there).count();
-        json!({"part": part, "adds": adds, "tombstones": p.edges.len() - adds})
-    });
-    put("partitions", list.collect());
+    put("partitions", index.partitions());
+    if let Some(path) = &args.index_out {
+        index.write(path, args.force, cx)?;
+    }
     Ok(fields)
 }

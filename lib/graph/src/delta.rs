@@ -133,6 +133,18 @@ impl PartitionDeltaIndex {
         change.is_some_and(|c| c.edge.is_some())
     }
 
+    /// Every change as (source, type, target, properties of the edge that stands now), by source, type and target;
+    /// without properties the edge is gone.
+    pub fn changes(&self) -> impl Iterator<Item = (u64, u32, u64, Option<&[u8]>)> {
+        let mut sources: Vec<_> = self.by_src.iter().collect();
+        sources.sort_unstable_by_key(|(src, _)| **src);
+        let row = |(&src, row)| {
+            let row: &BTreeMap<(u32, u64), Change> = row;
+            row.iter().map(move |(&(etype, dst), c)| (src, etype, dst, c.edge.as_deref()))
+        };
+        sources.into_iter().flat_map(row)
+    }
+
     /// Every added edge, with its source.
     pub(crate) fn added(&self) -> impl Iterator<Item = (u64, Added<'_>)> {
         self.by_src.keys().flat_map(|&src| self.out(src).map(move |added| (src, added)))

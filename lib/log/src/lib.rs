@@ -6,15 +6,20 @@
 //! - [`recover`] explains and mends what a crash left; [`repair`] writes a clean copy of a damaged log elsewhere;
 //!   [`verify`] reads every byte.
 //! - [`compact`] and [`split`] write copies that hold less.
+//! - [`import`] makes a log of an older system's files.
+//! - [`drill`] rehearses crashes on a modelled disk.
 //!
 //! The format is `qx_formats::delta_log`; `SPEC.md` there is the authority.
 
 mod chain;
 mod compact;
 mod copy;
+pub mod drill;
 mod files;
 mod folder;
 mod follow;
+mod frames;
+mod import;
 mod log;
 mod merge;
 mod open;
@@ -35,6 +40,8 @@ pub use compact::{CompactOptions, Compacted, compact, compact_on};
 pub use copy::{Copied, CopyOptions, LogCopy};
 pub use files::{LOCK_NAME, segment_name};
 pub use follow::Follower;
+pub use frames::{RawFrame, frames, frames_on};
+pub use import::{ImportOptions, Imported, ImportedFile, import};
 pub use log::{Ack, Log, Stats};
 pub use merge::{Merge, MergeCounts, merge};
 pub use open::{RecoverOptions, recover, recover_on};

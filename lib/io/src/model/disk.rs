@@ -46,6 +46,7 @@ impl Inner {
     fn grow(&mut self, inode: usize, end: usize) -> io::Result<()> {
         let len = self.now.inodes.get(inode).map_or(0, |i| i.live.len());
         let more = end.saturating_sub(len) as u64;
+        self.calls.grown += more;
         match &mut self.faults.space {
             Some(left) if *left < more => Err(Error::from(ErrorKind::StorageFull)),
             Some(left) => {
@@ -156,6 +157,7 @@ impl Disk for ModelDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut inner = self.inner();
+        inner.calls.syncs += 1;
         if due(&mut inner.faults.sync) {
             return Err(Error::other("injected: the sync of a folder failed"));
         }
@@ -174,6 +176,7 @@ impl Disk for ModelDisk {
 impl DiskFile for ModelFile {
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
         let mut inner = self.disk.inner();
+        inner.calls.reads += 1;
         if due(&mut inner.faults.read) {
             return Err(Error::other("injected: the read failed"));
         }
@@ -190,6 +193,7 @@ impl DiskFile for ModelFile {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let at = usize::try_from(at).map_err(Error::other)?;
         let mut inner = self.disk.inner();
+        inner.calls.writes += 1;
         inner.grow(self.inode, at + bytes.len())?;
         let full = due(&mut inner.faults.full_write);
         let fails = due(&mut inner.faults.write) || full;
@@ -208,6 +212,7 @@ impl DiskFile for ModelFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut inner = self.disk.inner();
+        inner.calls.syncs += 1;
         if due(&mut inner.faults.sync) {
             inner.apply(Step::SyncFailed(self.inode));
             return Err(Error::other("injected: the sync failed"));

@@ -64,8 +64,20 @@ struct Faults {
     space: Option<u64>,
 }
 
+/// How often a disk was asked for what, and by how much files grew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls {
+    pub reads: u64,
+    pub writes: u64,
+    /// Of files and of folders.
+    pub syncs: u64,
+    /// Bytes by which files grew.
+    pub grown: u64,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
+    calls: Calls,
     /// What the record starts from.
     begin: Snapshot,
     now: Snapshot,
@@ -102,6 +114,11 @@ impl ModelDisk {
     /// Changes so far: a crash may come after any of them.
     pub fn steps(&self) -> usize {
         self.inner().trace.len()
+    }
+
+    /// Calls so far: the range in which a fault strikes.
+    pub fn calls(&self) -> Calls {
+        self.inner().calls
     }
 
     /// The record so far, to derive crashes from.
