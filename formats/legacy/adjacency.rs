@@ -1,13 +1,8 @@
 //! clarium's adjacency segment: the rows of a compressed sparse matrix, node ids being row numbers.
-//!
-//! Header of 40 bytes: magic `u32` 0x4144474A, version `u16` (1), flags `u16`, nodes `u64`, edges `u64`, offset of the row
-//! pointers `u64`, offset of the columns `u64`. Row pointers are `u64` x (nodes + 1), ascending, the last one being the
-//! number of edges; columns are target ids, `u64` each.
 
 use super::bytes::Bytes;
+use super::layout::ADJACENCY_MAGIC;
 use crate::{Error, Result};
-
-pub const ADJACENCY_MAGIC: u32 = 0x4144_474A;
 
 /// A segment, read in place.
 #[derive(Debug, Clone, Copy)]

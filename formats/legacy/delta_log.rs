@@ -1,14 +1,8 @@
-//! clarium's delta logs, `nodes/delta.log` and `edges/delta.P000.log`: records one behind the other, without a checksum.
-//!
-//! A header of 12 bytes - magic `DLOG` as the integer 0x444C4F47, kind `u8` (1 edge, 2 node), version `u8` (1), 2 bytes
-//! of padding, length `u32` - and the payload. An edge: transaction `u64`, index `u32`, operation `u8` (0 upsert, 1
-//! delete), source `u64`, target `u64`; its partition stands in the file's name, its type nowhere. A node: transaction,
-//! index, operation, then label, key and id as in the write-ahead log. Edges and nodes are counted each by itself.
+//! clarium's delta logs, which have no checksum.
 
 use super::Skipped;
 use super::bytes::{Bytes, find_magic};
-
-pub const DELTA_LOG_MAGIC: u32 = 0x444C_4F47;
+use super::layout::*;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeltaRecord {
@@ -64,8 +58,10 @@ fn payload_of(kind: u8, mut b: Bytes<'_>) -> Option<DeltaRecord> {
         _ => return None,
     };
     let record = match kind {
-        1 => DeltaRecord::Edge { txn, index, delete, src: b.u64()?, dst: b.u64()? },
-        2 => DeltaRecord::Node { txn, index, delete, label: b.text()?, key: b.text()?, id: b.optional_u64()? },
+        DELTA_LOG_EDGE => DeltaRecord::Edge { txn, index, delete, src: b.u64()?, dst: b.u64()? },
+        DELTA_LOG_NODE => {
+            DeltaRecord::Node { txn, index, delete, label: b.text()?, key: b.text()?, id: b.optional_u64()? }
+        }
         _ => return None,
     };
     b.is_empty().then_some(record)

@@ -1,12 +1,9 @@
-//! clarium's dictionary: `{"entries":[{"label":"Tool","key":"planner","id":1}]}`. A binary form would start with the
-//! integer 0x44474E44 and a version; it was never written.
+//! clarium's dictionary, as JSON.
 
 use serde_json::Value;
 
 use super::Skipped;
 use crate::{Error, Result};
-
-pub const BINARY_DICTIONARY_MAGIC: u32 = 0x4447_4E44;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DictionaryEntry {

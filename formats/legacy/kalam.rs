@@ -1,9 +1,4 @@
 //! KalamDB's `manifest.json`, in both shapes that are known.
-//!
-//! `table_id, user_id, version, created_at, updated_at, segments[], last_sequence_number`; a segment: `id, path, min_seq,
-//! max_seq, row_count, size_bytes, created_at, schema_version, status, column_stats`. The newer shape keys statistics by
-//! the column's id, with tagged values (`{"Int64": "42"}`); the older one by its name, with plain values, says `tombstone`
-//! instead of a status, and counts times in seconds.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

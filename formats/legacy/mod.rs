@@ -1,6 +1,6 @@
 //! Readers of older systems' files. Never written; read generously, and what was skipped is said.
 //!
-//! Layouts that stand nowhere else are described at the top of each module. All integers are little-endian.
+//! `SPEC.md` in this folder describes the layouts; [`layout`] holds its constants and nothing else.
 
 mod adjacency;
 mod bytes;
@@ -8,20 +8,22 @@ mod crc32;
 mod delta_log;
 mod dictionary;
 mod kalam;
+pub mod layout;
 #[cfg(test)]
 mod tests;
 mod vectors;
 mod wal;
 
+use layout::*;
 use serde::Serialize;
 
-pub use adjacency::{ADJACENCY_MAGIC, Adjacency};
+pub use adjacency::Adjacency;
 pub use crc32::crc32;
-pub use delta_log::{DELTA_LOG_MAGIC, DeltaRecord, delta_log};
-pub use dictionary::{BINARY_DICTIONARY_MAGIC, DictionaryEntry, dictionary};
+pub use delta_log::{DeltaRecord, delta_log};
+pub use dictionary::{DictionaryEntry, dictionary};
 pub use kalam::{KalamColumn, KalamManifest, KalamSegment, kalam_manifest};
-pub use vectors::{OldRowIds, OldVectors, VECTORS_MAGIC};
-pub use wal::{EdgeOp, NodeOp, WAL_MAGIC, Wal, WalTransaction, wal};
+pub use vectors::{OldRowIds, OldVectors};
+pub use wal::{EdgeOp, NodeOp, Wal, WalTransaction, wal};
 
 /// A place that was passed over, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,5 +1,6 @@
 //! Files of older systems, made here by a writer of its own, whole and damaged.
 
+use super::layout::*;
 use super::*;
 use crate::Kind;
 use proptest::prelude::*;

@@ -1,13 +1,8 @@
-//! clarium's `.vdata`, magic `VDCF` as the integer 0x56444346, in both versions.
-//!
-//! Version 1: magic `u32`, version `u32`, dimension `u32`, rows `u32`, then `f32` x rows x dimension, and nothing more.
-//! Version 2: magic, version, flags `u32` (1 has row ids, 2 numeric key, 4 hashed key, 8 ordinal), dimension, rows, row ids
-//! `u64` x rows if flag 1 is set, `f32` x rows x dimension; bytes behind that are tolerated.
+//! clarium's `.vdata` in both versions.
 
 use super::bytes::Bytes;
+use super::layout::VECTORS_MAGIC;
 use crate::{Error, Result};
-
-pub const VECTORS_MAGIC: u32 = 0x5644_4346;
 
 /// What row ids are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

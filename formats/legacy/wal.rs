@@ -1,28 +1,10 @@
-//! clarium's write-ahead log: frames one behind the other.
-//!
-//! | Bytes | Field |
-//! |---|---|
-//! | 4 | magic `GWL1` as the integer 0x47574C31 |
-//! | 1 | kind: 1 Begin, 2 Data, 3 Commit, 4 Abort |
-//! | 1 | version, 1 |
-//! | 2 | padding |
-//! | 4 | length of the payload |
-//! | length | payload |
-//! | 4 | CRC-32 (IEEE) of the payload |
-//!
-//! Begin: transaction `u64`, snapshot epoch `u64`. Data: transaction `u64`, nodes `u32`, edges `u32`, then those. Commit:
-//! transaction `u64`, epoch `u64`; it may stand twice. Abort: transaction `u64`. A node: operation `u8` (0 upsert, 1
-//! delete), label and key behind `u16` lengths, a flag byte and, if it is not zero, the id `u64`. An edge: operation `u8`,
-//! partition `u32`, source `u64`, target `u64`, type `u16`.
+//! clarium's write-ahead log.
 
 use std::collections::BTreeMap;
 
 use super::bytes::{Bytes, find_magic};
+use super::layout::*;
 use super::{Skipped, crc32};
-
-pub const WAL_MAGIC: u32 = 0x4757_4C31;
-const HEADER_LEN: usize = 12;
-const CRC_LEN: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeOp {
@@ -121,17 +103,17 @@ fn frame(bytes: &[u8], at: usize, budget: &mut usize) -> Result<(Record, usize),
         return Err("a frame of an unknown version");
     }
     let record = record(kind, Bytes(payload)).ok_or("a frame of an unknown kind, or whose payload cannot be read")?;
-    Ok((record, HEADER_LEN + len + CRC_LEN))
+    Ok((record, WAL_HEADER_LEN + len + WAL_CRC_LEN))
 }
 
 fn record(kind: u8, mut b: Bytes<'_>) -> Option<Record> {
     let txn = b.u64()?;
     let record = match kind {
-        1 => {
+        WAL_BEGIN => {
             b.u64()?;
             Record::Begin(txn)
         }
-        2 => {
+        WAL_DATA => {
             let (nodes, edges) = (b.u32()?, b.u32()?);
             // Nothing is allocated for a count: the bytes that are there bound the loops.
             let mut list = (Vec::new(), Vec::new());
@@ -143,8 +125,8 @@ fn record(kind: u8, mut b: Bytes<'_>) -> Option<Record> {
             }
             Record::Data(txn, list.0, list.1)
         }
-        3 => Record::Commit(txn, b.u64()?),
-        4 => Record::Abort(txn),
+        WAL_COMMIT => Record::Commit(txn, b.u64()?),
+        WAL_ABORT => Record::Abort(txn),
         _ => return None,
     };
     b.is_empty().then_some(record)

@@ -264,7 +264,39 @@ pub fn print(op: &Op, lsn: u64, txn: u64, time_us: u64) -> Result<String, serde_
         op: Some(op.name().to_owned()),
         ..Raw::default()
     };
+    names(op, &mut raw);
     let owned;
+    match op {
+        Op::NodeUpsert { props, .. } | Op::EdgeUpsert { props, .. } if !props.is_empty() => {
+            owned = raw_json(props).filter(|p| p.get().starts_with('{'));
+            raw.props = owned.as_deref();
+            raw.props_b64 = if owned.is_none() { Some(base64::encode(props)) } else { None };
+        }
+        Op::Define { json } => {
+            owned = raw_json(json);
+            raw.definition = owned.as_deref();
+            raw.definition_b64 = if owned.is_none() { Some(base64::encode(json)) } else { None };
+        }
+        Op::KvPut { kind, value, .. } => {
+            owned = shown(*kind, value)?;
+            raw.value = owned.as_deref();
+            let name = kind_name(*kind);
+            match &owned {
+                None => (raw.value_b64, raw.kind) = (Some(base64::encode(value)), Some(name.to_owned())),
+                // Only where the type of the value does not say it.
+                Some(json) if json_value(json.get(), None).is_ok_and(|(k, _)| k != *kind) => {
+                    raw.kind = Some(name.to_owned());
+                }
+                Some(_) => {}
+            }
+        }
+        _ => {}
+    }
+    serde_json::to_string(&raw)
+}
+
+/// The fields of an operation that say what it is about; its body is for the caller.
+fn names(op: &Op, raw: &mut Raw<'_>) {
     match op {
         Op::NodeUpsert { label, key, id, .. } | Op::NodeDelete { label, key, id } => {
             raw.label = Some(label.clone());
@@ -293,33 +325,6 @@ pub fn print(op: &Op, lsn: u64, txn: u64, time_us: u64) -> Result<String, serde_
             raw.ttl = reset_us.map(|us| format!("{us}us"));
         }
     }
-    match op {
-        Op::NodeUpsert { props, .. } | Op::EdgeUpsert { props, .. } if !props.is_empty() => {
-            owned = raw_json(props).filter(|p| p.get().starts_with('{'));
-            raw.props = owned.as_deref();
-            raw.props_b64 = if owned.is_none() { Some(base64::encode(props)) } else { None };
-        }
-        Op::Define { json } => {
-            owned = raw_json(json);
-            raw.definition = owned.as_deref();
-            raw.definition_b64 = if owned.is_none() { Some(base64::encode(json)) } else { None };
-        }
-        Op::KvPut { kind, value, .. } => {
-            owned = shown(*kind, value)?;
-            raw.value = owned.as_deref();
-            let name = kind_name(*kind);
-            match &owned {
-                None => (raw.value_b64, raw.kind) = (Some(base64::encode(value)), Some(name.to_owned())),
-                // Only where the type of the value does not say it.
-                Some(json) if json_value(json.get(), None).is_ok_and(|(k, _)| k != *kind) => {
-                    raw.kind = Some(name.to_owned());
-                }
-                Some(_) => {}
-            }
-        }
-        _ => {}
-    }
-    serde_json::to_string(&raw)
 }
 
 /// JSON bytes as they are, if they are JSON on one line.

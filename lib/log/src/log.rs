@@ -1,7 +1,7 @@
 //! The writer: transactions in, durability out.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use crate::prune::{PruneOptions, Pruned};
 use crate::rebuild::place_of;
 use crate::report::RecoveryReport;
 use crate::segment_out::SegmentOut;
+use crate::stats::{Counters, Stats};
 
 /// A transaction's place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,29 +27,6 @@ pub struct Ack {
     /// Of its commit.
     pub lsn: u64,
     pub txn: u64,
-}
-
-/// Counters since the log was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    pub commits: u64,
-    pub operations: u64,
-    pub bytes: u64,
-    pub syncs: u64,
-    pub sync_us: u64,
-    pub rotations: u64,
-    pub errors: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    commits: AtomicU64,
-    operations: AtomicU64,
-    bytes: AtomicU64,
-    syncs: AtomicU64,
-    sync_us: AtomicU64,
-    rotations: AtomicU64,
-    errors: AtomicU64,
 }
 
 /// Bytes that wait for a leader before whoever adds more becomes one.
@@ -232,17 +210,7 @@ impl Log {
     }
 
     pub fn stats(&self) -> Stats {
-        let c = &self.shared.counters;
-        let get = |a: &AtomicU64| a.load(Ordering::Relaxed);
-        Stats {
-            commits: get(&c.commits),
-            operations: get(&c.operations),
-            bytes: get(&c.bytes),
-            syncs: get(&c.syncs),
-            sync_us: get(&c.sync_us),
-            rotations: get(&c.rotations),
-            errors: get(&c.errors),
-        }
+        self.shared.counters.stats()
     }
 
     /// Seals the segment and begins the next one.
@@ -469,14 +437,15 @@ impl Shared {
         st.leader = true;
         drop(st);
         let crc = crc32c::crc32c_append(crc, &buf);
+        let start = Instant::now();
         let mut done = if buf.is_empty() { Ok(()) } else { file.write_all_at(&buf, pos) };
+        self.counters.writes.add(start.elapsed());
         let mut what = "write";
         if sync && done.is_ok() {
             let start = Instant::now();
             done = file.sync_data();
             what = "sync";
-            self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-            self.counters.sync_us.fetch_add(start.elapsed().as_micros() as u64, Ordering::Relaxed);
+            self.counters.syncs.add(start.elapsed());
         }
         self.counters.bytes.fetch_add(buf.len() as u64, Ordering::Relaxed);
         let mut st = self.lock();
