@@ -3,7 +3,7 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything but the benchmarks, which link peers.
-house := "--workspace --exclude qx-benches"
+house := "--workspace --exclude qx-benches --exclude qx-benches-sql"
 
 # List the recipes
 default:
