@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::layout::*;
-use super::{Flavour, Meta, Metric};
+use super::{Engine, Flavour, Meta, Metric};
 use super::{u32_at, u64_at};
 use crate::container::{Container, Section};
 use crate::{Error, Result};
@@ -56,28 +56,39 @@ impl View {
             }
         };
         let (dim, coded) = (meta.dim as usize, meta.codes);
+        let graph = meta.engine == Engine::Graph;
+        // Ordinals that are the rows' own numbers are not stored.
+        let dense = flavour == Flavour::Ordinal && ids.is_empty();
         Ok(View {
-            row_ids: find(KIND_ROW_IDS, "RIDS", true, rows, 8)?,
-            vectors: find(KIND_VECTORS, "VECS", true, rows, meta.vector_len())?,
+            row_ids: find(KIND_ROW_IDS, "RIDS", true, if dense { 0 } else { rows }, 8)?,
+            vectors: find(KIND_VECTORS, "VECS", !meta.compact, rows, meta.vector_len())?,
             norms: find(KIND_NORMS, "NORM", meta.metric == Metric::Cosine, rows, 4)?,
             mean: find(KIND_MEAN, "MEAN", coded, dim, 4)?,
             codes: find(KIND_CODES, "CODE", coded, rows, meta.code_len())?,
             code_params: find(KIND_CODE_PARAMS, "CPRM", coded, rows, CODE_PARAMS_LEN)?,
-            graph: find(KIND_GRAPH, "GRPH", coded, rows, meta.degree as usize * 4)?,
-            entries: find(KIND_ENTRIES, "ENTR", coded, meta.entry_count as usize, 4)?,
+            graph: find(KIND_GRAPH, "GRPH", graph, rows, meta.degree as usize * 4)?,
+            entries: find(KIND_ENTRIES, "ENTR", graph, meta.entry_count as usize, 4)?,
             flavour,
             meta,
             container,
         })
     }
 
+    /// The id of a row is its number: none are stored.
+    pub fn dense(&self) -> bool {
+        self.row_ids.is_empty() && self.flavour == Flavour::Ordinal
+    }
+
     /// `None` beyond the last row, as in all of these.
     #[inline]
     pub fn row_id(&self, bytes: &[u8], row: u32) -> Option<u64> {
+        if self.dense() {
+            return (u64::from(row) < self.meta.rows).then_some(u64::from(row));
+        }
         u64_at(bytes.get(self.row_ids.clone())?, (row as usize).checked_mul(8)?)
     }
 
-    /// The stored bytes of one vector.
+    /// The stored bytes of one vector; of a compact file none.
     #[inline]
     pub fn vector<'a>(&self, bytes: &'a [u8], row: u32) -> Option<&'a [u8]> {
         nth(bytes.get(self.vectors.clone())?, row, self.meta.vector_len())
@@ -103,6 +114,11 @@ impl View {
     /// Scale and bias of all rows, [`CODE_PARAMS_LEN`] bytes a row.
     pub fn code_params<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.code_params.clone()).unwrap_or(&[])
+    }
+
+    /// Scale of the codes of one row.
+    pub fn scale(&self, bytes: &[u8], row: u32) -> Option<f32> {
+        f32_at(bytes.get(self.code_params.clone())?, (row as usize).checked_mul(2)?)
     }
 
     /// All adjacency lists, `meta.degree` slots of four bytes a row.

@@ -43,11 +43,13 @@ pub const METRIC_L2: u8 = 1;
 pub const METRIC_IP: u8 = 2;
 pub const METRIC_COSINE: u8 = 3;
 
+/// Compact: no vectors are stored, the codes stand for them.
+pub const ELEMENT_NONE: u8 = 0;
 pub const ELEMENT_F32: u8 = 1;
 pub const ELEMENT_F16: u8 = 2;
 pub const ELEMENT_BF16: u8 = 3;
 
-/// No codes: every search is exact.
+/// No codes: every search scans the vectors.
 pub const CODE_NONE: u8 = 0;
 /// Eight bits a component, centred on the mean, one scale a row.
 pub const CODE_CENTRED_8: u8 = 1;
@@ -79,3 +81,10 @@ pub const MAX_DEGREE: u32 = 512;
 pub const MAX_ENTRIES: u32 = 4096;
 /// Highest ef_build and ef_search.
 pub const MAX_EF: u32 = 65_536;
+
+/// First eight bytes of a deny list.
+pub const DENY_MAGIC: [u8; 8] = *b"QXDENY\x1A\n";
+pub const DENY_MAJOR: u16 = 1;
+pub const DENY_MINOR: u16 = 0;
+/// Its one section: row ids, ascending. The section flags say their flavour, as those of RIDS do.
+pub const KIND_DENY: u32 = u32::from_le_bytes(*b"DENY");

@@ -13,8 +13,10 @@ pub struct Meta {
     pub dim: u32,
     pub metric: Metric,
     pub element: Element,
+    /// No vectors are stored: the codes stand for them. `element` is f32 then.
+    pub compact: bool,
     pub engine: Engine,
-    /// There are codes: always with a graph.
+    /// There are codes: always with a graph and in a compact file.
     pub codes: bool,
     /// Slots of one adjacency list.
     pub degree: u32,
@@ -32,9 +34,14 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Bytes of one stored vector.
+    /// Bytes of one stored vector; 0 in a compact file.
     pub fn vector_len(&self) -> usize {
-        self.dim as usize * self.element.len()
+        if self.compact { 0 } else { self.dim as usize * self.element.len() }
+    }
+
+    /// Source rows that were left out, for whatever reason.
+    pub fn skipped(&self) -> u64 {
+        self.skipped_null.saturating_add(self.skipped_dim).saturating_add(self.skipped_value)
     }
 
     /// Bytes of one row of codes.
@@ -48,7 +55,7 @@ impl Meta {
         put(META_ROWS, &self.rows.to_le_bytes());
         put(META_DIM, &self.dim.to_le_bytes());
         put(META_METRIC, &[self.metric.code()]);
-        put(META_ELEMENT, &[self.element.code()]);
+        put(META_ELEMENT, &[if self.compact { ELEMENT_NONE } else { self.element.code() }]);
         put(META_CODE_KIND, &[if self.codes { CODE_CENTRED_8 } else { CODE_NONE }]);
         put(META_ENGINE, &[if self.engine == Engine::Graph { ENGINE_GRAPH } else { ENGINE_FLAT }]);
         put(META_DEGREE, &self.degree.to_le_bytes());
@@ -79,7 +86,11 @@ impl Meta {
             rows: long(META_ROWS),
             dim: int(META_DIM),
             metric: Metric::from_code(byte(META_METRIC)).ok_or_else(|| unknown("metric", META_METRIC))?,
-            element: Element::from_code(byte(META_ELEMENT)).ok_or_else(|| unknown("element type", META_ELEMENT))?,
+            element: match byte(META_ELEMENT) {
+                ELEMENT_NONE => Element::F32,
+                code => Element::from_code(code).ok_or_else(|| unknown("element type", META_ELEMENT))?,
+            },
+            compact: byte(META_ELEMENT) == ELEMENT_NONE,
             engine: match byte(META_ENGINE) {
                 ENGINE_FLAT => Engine::Flat,
                 ENGINE_GRAPH => Engine::Graph,
@@ -126,8 +137,11 @@ impl Meta {
             return bad("META has rows of dimension 0", META_DIM);
         }
         let graph = self.engine == Engine::Graph;
-        if graph != self.codes {
-            return bad("META has a graph without codes or codes without a graph", META_CODE_KIND);
+        if graph && !self.codes {
+            return bad("META has a graph without codes", META_CODE_KIND);
+        }
+        if self.compact && !self.codes {
+            return bad("META has neither vectors nor codes", META_ELEMENT);
         }
         if graph != (self.degree > 0) {
             return bad("META has a degree that does not fit its engine", META_DEGREE);

@@ -1,6 +1,7 @@
 //! `.vdata` v2: vectors, row ids, 8-bit codes and the search graph in one immutable file. See SPEC.md.
 
 mod decode;
+pub mod deny;
 mod encode;
 mod kinds;
 pub mod layout;

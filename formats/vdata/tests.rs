@@ -13,17 +13,23 @@ fn the_document_has_the_constants_of_the_code() {
     let rows = SPEC.lines().filter(|l| l.contains("| `MAGIC` |")).count();
     assert_eq!(rows, 1);
     assert!(SPEC.contains(&format!("| `MAGIC` | `{}` |", MAGIC.escape_ascii().to_string().replace("\\x1a", "\\x1A"))));
-    let source = include_str!("layout.rs").replace("pub const MAGIC", "pub const_MAGIC");
+    assert!(SPEC.contains(&format!(
+        "| `DENY_MAGIC` | `{}` |",
+        DENY_MAGIC.escape_ascii().to_string().replace("\\x1a", "\\x1A")
+    )));
+    let source = include_str!("layout.rs")
+        .replace("pub const MAGIC", "pub const_MAGIC")
+        .replace("pub const DENY_MAGIC", "pub const_DENY_MAGIC");
     macro_rules! all {
         ($($name:ident)*) => { &[$((stringify!($name), $name as u64)),*] };
     }
     let values = all!(MAJOR MINOR KIND_META KIND_ROW_IDS KIND_VECTORS KIND_NORMS KIND_MEAN KIND_CODES KIND_CODE_PARAMS
         KIND_GRAPH KIND_ENTRIES META_LEN META_ROWS META_DIM META_METRIC META_ELEMENT META_CODE_KIND META_ENGINE
         META_DEGREE META_ENTRY_COUNT META_M META_EF_BUILD META_EF_SEARCH META_SEED META_SKIPPED_NULL META_SKIPPED_DIM
-        META_SKIPPED_VALUE META_ZERO_VECTORS META_RESERVED METRIC_L2 METRIC_IP METRIC_COSINE ELEMENT_F32 ELEMENT_F16
+        META_SKIPPED_VALUE META_ZERO_VECTORS META_RESERVED METRIC_L2 METRIC_IP METRIC_COSINE ELEMENT_NONE ELEMENT_F32 ELEMENT_F16
         ELEMENT_BF16 CODE_NONE CODE_CENTRED_8 ENGINE_FLAT ENGINE_GRAPH IDS_SIGNED_KEY IDS_UNSIGNED_KEY IDS_HASHED_KEY
         IDS_ORDINAL NO_NEIGHBOUR CODE_ALIGN CODE_ZERO CODE_MAX CODE_PARAMS_LEN MAX_DIM MAX_ROWS MAX_DEGREE MAX_ENTRIES
-        MAX_EF);
+        MAX_EF DENY_MAJOR DENY_MINOR KIND_DENY);
     compare_constants(SPEC, &source, values);
 }
 

@@ -1,32 +1,34 @@
 //! `vindex build`: vectors to an index.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use qx_cli::{Context, OutputArgs, Status, is_dash};
 use qx_formats::{Error, Kind, Result};
-use qx_vector::ndjson::Columns;
-use qx_vector::{BuildOptions, BuildReport, DimPolicy, Element, Engine, Metric};
+use qx_io::Job;
+use qx_vector::{BuildOptions, BuildReport, CodeKind, Element, Engine, Metric, RowIds, VectorSource};
 use serde_json::json;
 
-use crate::input::{self, Form};
+use crate::options::{EffortArgs, InputArgs, PolicyArgs, left_out, report};
 
 const EXAMPLES: &str = "\
 Examples:
   vindex build embeddings.npy -o x.vdata --metric cosine --element f16
   vindex build docs.ndjson --column embedding --id-column id -o x.vdata --metric l2
-  vindex build sift.fvecs -o x.vdata --metric l2 --threads 2
+  vindex build docs.parquet --column embedding --id-column id -o x.vindex --metric cosine
+  vindex build sift.fvecs -o x.vdata --metric l2 --threads 2 --memory 2GiB
   jq -c .embedding docs.ndjson | vindex build - -o x.vdata --metric ip --dim-policy skip";
 
-/// Build an index from vectors (npy, fvecs, fbin, NDJSON)
+/// Build an index from vectors (npy, fvecs, bvecs, ivecs, fbin, NDJSON, CSV, Parquet, Arrow, another index)
 ///
 /// The same vectors, row ids and options give the same bytes, on any number of threads and any machine. A row without
 /// a vector (null, no such field) is left out and counted; one of another dimension, or with a component that is NaN,
-/// infinite or too large for --element, ends the build or is left out and counted, as --dim-policy says.
+/// infinite or too large for --element, ends the build or is left out and counted, as --dim-policy says. An output that
+/// ends in .vindex is a definition: the file of vectors is written beside it, and rows can be added and deleted.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// Vectors to index; `-` is stdin (npy or NDJSON)
+    /// Vectors to index; `-` is stdin (npy, NDJSON, Parquet, Arrow; others with --input)
     #[arg(value_name = "IN")]
     input_path: PathBuf,
 
@@ -38,34 +40,27 @@ pub struct Args {
     #[arg(long, value_name = "METRIC")]
     metric: Metric,
 
-    /// Form of the input, instead of telling it by name and content
-    #[arg(long, value_name = "FORM", value_enum)]
-    input: Option<Form>,
-
-    /// NDJSON: field that holds the vector (default: every line is an array)
-    #[arg(long, value_name = "C")]
-    column: Option<String>,
-
-    /// NDJSON: field that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64
-    /// (default: the position in the input)
-    #[arg(long, value_name = "I", requires = "column")]
-    id_column: Option<String>,
+    #[command(flatten)]
+    source: InputArgs,
 
     /// Dimension that vectors must have (default: that of the first)
     #[arg(long, value_name = "N")]
     dim: Option<u32>,
 
-    /// error or skip: what to do with vectors that cannot be indexed
-    #[arg(long, value_name = "POLICY", default_value_t)]
-    dim_policy: DimPolicy,
+    #[command(flatten)]
+    policy: PolicyArgs,
 
     /// f32, f16 or bf16: how components are stored
     #[arg(long, value_name = "TYPE", default_value_t = Element::F32)]
     element: Element,
 
-    /// hnsw (a search graph) or flat (every search scans the vectors)
-    #[arg(long, value_name = "ENGINE", default_value_t = Engine::Graph)]
-    engine: Engine,
+    /// 8bit (beside the vectors), none (no graph either) or only (compact: codes stand for the vectors)
+    #[arg(long, value_name = "CODES", default_value_t)]
+    codes: CodeKind,
+
+    /// hnsw (a search graph) or flat (every search scans); hnsw_rs where that library is built in
+    #[arg(long, value_name = "ENGINE", default_value = "hnsw")]
+    engine: String,
 
     /// Neighbours that a row chooses in the graph
     #[arg(long, value_name = "N", default_value_t = qx_vector::DEFAULT_M)]
@@ -83,103 +78,130 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Threads to use (default: as many as there are cores)
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    effort: EffortArgs,
 
     #[command(flatten)]
     out: OutputArgs,
 }
 
+/// The engine by its name, and who links the graph.
+fn engine(name: &str, codes: CodeKind) -> Result<(Engine, qx_vector::Linker)> {
+    let linker = name.parse::<qx_vector::Linker>();
+    match (name.parse::<Engine>(), linker) {
+        // Without codes there is nothing to walk on; asking for none asks for no graph.
+        (Ok(Engine::Graph), _) if codes == CodeKind::None => Ok((Engine::Flat, qx_vector::Linker::default())),
+        (Ok(engine), _) => Ok((engine, qx_vector::Linker::default())),
+        (Err(_), Ok(linker)) => Ok((Engine::Graph, linker)),
+        (Err(e), Err(l)) => Err(if l.kind() == Kind::Unsupported { l } else { e }),
+    }
+}
+
+impl Args {
+    fn options(&self) -> Result<BuildOptions> {
+        let (engine, linker) = engine(&self.engine, self.codes)?;
+        let opts = BuildOptions {
+            metric: self.metric,
+            element: self.element,
+            engine,
+            linker,
+            codes: self.codes,
+            dim: self.dim,
+            dim_policy: self.policy.dim_policy,
+            m: self.m,
+            ef_build: self.ef_build,
+            ef_search: self.ef_search,
+            seed: self.seed,
+            threads: self.effort.threads,
+            memory: self.effort.memory,
+        };
+        opts.check()?;
+        Ok(opts)
+    }
+}
+
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let to_stdout = is_dash(&args.output);
-    if to_stdout && cx.out.terminal && !args.out.dry_run {
+    let opts = args.options()?;
+    check_output(&args.output, &args.out, cx)?;
+    let source = args.source.open(&args.input_path)?;
+    let row_ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
+    let job = cx.job();
+    let of_input = |e: Error| match e.kind() {
+        Kind::Invalid | Kind::Limit => e.path(&args.input_path),
+        _ => e,
+    };
+    let definition = args.output.extension().is_some_and(|e| e == "vindex");
+    let built = if definition && !args.out.dry_run {
+        qx_vector::set::create(&args.output, args.out.mode(), source.vectors(), row_ids, &opts, &job)
+            .map_err(of_input)?
+    } else {
+        write(source.vectors(), row_ids, &opts, &job, &args.output, &args.out, cx).map_err(of_input)?
+    };
+    let verb = if args.out.dry_run { "would write" } else { "wrote" };
+    let sentence = format!(
+        "{verb} {}: {} rows of dimension {}, {} bytes, in {:.1} s{}",
+        args.output.display(),
+        built.rows,
+        built.dim,
+        built.bytes,
+        built.build_ms as f64 / 1000.0,
+        left_out(&built)
+    );
+    let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run});
+    report(cx, &built, more, sentence)?;
+    if built.engine != opts.engine {
+        cx.warn("the magnitudes in these vectors do not fit 8-bit codes: the index has no graph, searches scan it");
+    }
+    Ok(Status::Yes)
+}
+
+/// Refuses before the work what could not be written after it.
+pub fn check_output(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()> {
+    let to_stdout = is_dash(output);
+    if to_stdout && cx.out.terminal && !out.dry_run {
         return Err(Error::usage("an index is not for a terminal").hint("redirect stdout, or name a file with -o"));
     }
     if to_stdout && cx.json() {
         return Err(Error::usage("--json and -o - both want stdout").hint("name a file with -o"));
     }
-    let opts = BuildOptions {
-        metric: args.metric,
-        element: args.element,
-        engine: args.engine,
-        dim: args.dim,
-        dim_policy: args.dim_policy,
-        m: args.m,
-        ef_build: args.ef_build,
-        ef_search: args.ef_search,
-        seed: args.seed,
-        threads: args.threads,
-    };
-    opts.check()?;
-    if !to_stdout {
-        // Refused before the work, not after it.
-        args.out.check_target(&args.output)?;
-    }
-    let columns = Columns { vector: args.column.as_deref(), id: args.id_column.as_deref() };
-    let source = input::source(&args.input_path, args.input, columns)?;
-    let row_ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
-    let job = cx.job();
-    let build = |out: &mut dyn Seekable| {
-        qx_vector::build(source.vectors(), row_ids, &opts, &job, out).map_err(|e| match e.kind() {
-            Kind::Invalid | Kind::Limit => e.path(&args.input_path),
-            _ => e,
-        })
-    };
-    // Devices and pipes cannot seek, so they get an index that was made in memory.
-    let plain = !args.output.exists() || args.output.is_file();
-    let report = if to_stdout || args.out.dry_run || !plain {
-        let mut memory = Cursor::new(Vec::new());
-        let report = build(&mut memory)?;
-        if args.out.dry_run {
-            report
-        } else if to_stdout {
-            cx.out.bytes(memory.get_ref())?;
-            report
-        } else {
-            qx_io::write_atomic(&args.output, args.out.mode(), memory.get_ref())?;
-            report
-        }
-    } else {
-        qx_io::publish(&args.output, args.out.mode(), |out| build(out))?
-    };
-    print(&report, &args, cx)?;
-    Ok(Status::Yes)
+    if to_stdout { Ok(()) } else { out.check_target(output) }
 }
 
-trait Seekable: std::io::Write + std::io::Seek {}
+/// What is written to: a file takes its place atomically, devices and pipes get an index that was made in memory.
+pub fn to_output<T>(
+    output: &Path,
+    out: &OutputArgs,
+    cx: &mut Context,
+    fill: impl FnOnce(&mut dyn Seekable) -> Result<T>,
+) -> Result<T> {
+    let to_stdout = is_dash(output);
+    let plain = !output.exists() || output.is_file();
+    if !to_stdout && !out.dry_run && plain {
+        return qx_io::publish(output, out.mode(), |o| fill(o));
+    }
+    let mut memory = Cursor::new(Vec::new());
+    let value = fill(&mut memory)?;
+    if !out.dry_run {
+        if to_stdout {
+            cx.out.bytes(memory.get_ref())?;
+        } else {
+            qx_io::write_atomic(output, out.mode(), memory.get_ref())?;
+        }
+    }
+    Ok(value)
+}
+
+pub trait Seekable: std::io::Write + std::io::Seek {}
 impl<T: std::io::Write + std::io::Seek> Seekable for T {}
 
-fn print(r: &BuildReport, args: &Args, cx: &mut Context) -> Result<()> {
-    if cx.json() {
-        let mut document = json!({"v": 1, "path": args.output.to_string_lossy(), "dry_run": args.out.dry_run});
-        if let (Some(all), Ok(serde_json::Value::Object(report))) = (document.as_object_mut(), serde_json::to_value(r))
-        {
-            all.extend(report);
-        }
-        return cx.out.record(&document);
-    }
-    let verb = if args.out.dry_run { "would write" } else { "wrote" };
-    let mut text = format!(
-        "{verb} {}: {} rows of dimension {}, {} bytes, in {:.1} s",
-        args.output.display(),
-        r.rows,
-        r.dim,
-        r.bytes,
-        r.build_ms as f64 / 1000.0
-    );
-    let parts = [
-        (r.skipped_null, "rows without a vector left out"),
-        (r.skipped_dim, "rows of another dimension left out"),
-        (r.skipped_value, "rows that cannot be stored left out"),
-        (r.zero_vectors, "zero vectors"),
-    ];
-    for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&format!(", {count} {what}"));
-    }
-    cx.say(text);
-    if r.engine != args.engine {
-        cx.warn("the magnitudes in these vectors do not fit 8-bit codes: the index has no graph, searches scan it");
-    }
-    Ok(())
+fn write(
+    vectors: &dyn VectorSource,
+    row_ids: RowIds,
+    opts: &BuildOptions,
+    job: &Job,
+    output: &Path,
+    out: &OutputArgs,
+    cx: &mut Context,
+) -> Result<BuildReport> {
+    to_output(output, out, cx, |o| qx_vector::build(vectors, row_ids, opts, job, o))
 }

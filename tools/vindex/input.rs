@@ -10,28 +10,85 @@ use qx_io::Map;
 use qx_vector::input::Rows;
 use qx_vector::ndjson::{Columns, Vectors};
 use qx_vector::npy::Matrix;
-use qx_vector::{Index, RowIds, VectorSource, input, ndjson, npy};
+use qx_vector::set::Segments;
+use qx_vector::{Index, RowIds, VectorSource, columns, csv, input, ndjson, npy};
 
 /// Forms in which vectors are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
     /// A matrix of <f2, <f4 or <f8, in C order
     Npy,
-    /// Before each vector its dimension
+    /// Before each vector its dimension; components are f32
     Fvecs,
+    /// As fvecs, components are i32
+    Ivecs,
+    /// As fvecs, components are bytes
+    Bvecs,
     /// Number and dimension, then the vectors
     Fbin,
     /// An array of numbers a line, or an object a line (see --column)
     Ndjson,
+    /// Text such as "[1,2]" in one column (see --column), or a column for each component
+    Csv,
+    /// As csv, separated by tabs
+    Tsv,
+    /// A column of lists (see --column)
+    Parquet,
+    /// Arrow IPC, file or stream; a column of lists (see --column)
+    Arrow,
+    /// An index: the vectors and row ids that it holds
+    Vdata,
 }
 
 const NPY_MAGIC: &[u8] = b"\x93NUMPY";
+const VDATA_MAGIC: &[u8] = b"QXVDAT";
+/// What an Arrow IPC stream begins with: a continuation marker.
+const STREAM_MARKER: &[u8] = &[0xFF; 4];
 
 /// Vectors in one of the forms.
 pub enum Source {
     Npy(Matrix<Map>),
     Rows(Rows<Map>),
-    Ndjson(Vectors),
+    Read(Vectors),
+    Index(Box<Indexed>),
+}
+
+/// The rows of an index that can be answered.
+pub struct Indexed {
+    pub set: Segments,
+    rows: Vec<(u32, u32)>,
+}
+
+impl Indexed {
+    pub fn new(set: Segments) -> Result<Self> {
+        let mut rows = Vec::new();
+        set.for_each(|part, row| {
+            rows.push((part, row));
+            Ok(())
+        })?;
+        Ok(Indexed { set, rows })
+    }
+
+    pub fn id(&self, row: usize) -> u64 {
+        let place = self.rows.get(row).and_then(|&(part, row)| self.set.parts().get(part as usize)?.index.row_id(row));
+        place.unwrap_or(0)
+    }
+}
+
+impl VectorSource for Indexed {
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        if let Some(&(part, row)) = self.rows.get(row)
+            && let Some(part) = self.set.parts().get(part as usize)
+        {
+            part.index.vector_into(row, out);
+        }
+        Ok(())
+    }
 }
 
 impl Source {
@@ -39,14 +96,19 @@ impl Source {
         match self {
             Source::Npy(m) => m,
             Source::Rows(r) => r,
-            Source::Ndjson(v) => v,
+            Source::Read(v) => v,
+            Source::Index(i) => &**i,
         }
     }
 
     pub fn row_ids(&self) -> Result<RowIds> {
         match self {
-            Source::Ndjson(v) => v.row_ids(),
+            Source::Read(v) => v.row_ids(),
             Source::Npy(_) | Source::Rows(_) => Ok(RowIds::Ordinal),
+            Source::Index(i) => {
+                let ids: Vec<u64> = (0..i.rows()).map(|row| i.id(row)).collect();
+                Ok(RowIds::of(i.set.flavour(), ids))
+            }
         }
     }
 }
@@ -61,8 +123,14 @@ pub fn bytes(path: &Path) -> Result<Map> {
     Ok(bytes.into())
 }
 
+/// One file by itself.
 pub fn index(path: &Path) -> Result<Index<Map>> {
     Index::open(bytes(path)?).map_err(|e| e.path(path))
+}
+
+/// An index with all that was added and deleted: a definition, or a file that is searched through the one beside it.
+pub fn set(path: &Path) -> Result<Segments> {
+    if is_dash(path) { Segments::from_bytes(path, bytes(path)?) } else { Segments::open_whole(path) }
 }
 
 /// The form that a name or the bytes tell.
@@ -71,16 +139,26 @@ fn form(path: &Path, bytes: &[u8]) -> Result<Form> {
     match extension.as_deref() {
         Some("npy") => Ok(Form::Npy),
         Some("fvecs") => Ok(Form::Fvecs),
+        Some("ivecs") => Ok(Form::Ivecs),
+        Some("bvecs") => Ok(Form::Bvecs),
         Some("fbin") => Ok(Form::Fbin),
         Some("ndjson" | "jsonl") => Ok(Form::Ndjson),
+        Some("csv") => Ok(Form::Csv),
+        Some("tsv") => Ok(Form::Tsv),
+        Some("parquet") => Ok(Form::Parquet),
+        Some("arrow" | "arrows" | "feather" | "ipc") => Ok(Form::Arrow),
+        Some("vdata" | "vindex") => Ok(Form::Vdata),
         _ if bytes.starts_with(NPY_MAGIC) => Ok(Form::Npy),
+        _ if bytes.starts_with(columns::PARQUET_MAGIC) => Ok(Form::Parquet),
+        _ if bytes.starts_with(columns::ARROW_MAGIC) || bytes.starts_with(STREAM_MARKER) => Ok(Form::Arrow),
+        _ if bytes.starts_with(VDATA_MAGIC) => Ok(Form::Vdata),
         _ if bytes.trim_ascii_start().starts_with(b"[") || bytes.trim_ascii_start().starts_with(b"{") => {
             Ok(Form::Ndjson)
         }
         _ if bytes.is_empty() => Err(Error::invalid("file is empty").offset(0)),
         _ => Err(Error::invalid("cannot tell the form of these vectors")
             .offset(0)
-            .expected("npy, fvecs, fbin or NDJSON")
+            .expected("npy, fvecs, ivecs, bvecs, fbin, NDJSON, CSV, Parquet, Arrow or an index")
             .hint("say it with --input")),
     }
 }
@@ -90,17 +168,28 @@ pub fn source(path: &Path, given: Option<Form>, columns: Columns<'_>) -> Result<
     let map = bytes(path)?;
     let open = || {
         let form = given.map_or_else(|| form(path, &map), Ok)?;
-        if form != Form::Ndjson && (columns.vector.is_some() || columns.id.is_some()) {
-            return Err(Error::usage("only NDJSON has columns").hint("leave out --column and --id-column"));
+        let plain = matches!(form, Form::Npy | Form::Fvecs | Form::Ivecs | Form::Bvecs | Form::Fbin | Form::Vdata);
+        if plain && (columns.vector.is_some() || columns.id.is_some()) {
+            return Err(Error::usage("vectors in this form have no columns").hint("leave out --column and --id-column"));
         }
-        if form == Form::Ndjson && map.is_empty() {
+        if !plain && map.is_empty() {
             return Err(Error::invalid("file is empty").offset(0));
         }
         match form {
             Form::Npy => npy::read(map).map(Source::Npy),
             Form::Fvecs => input::fvecs(map).map(Source::Rows),
+            Form::Ivecs => input::ivecs(map).map(Source::Rows),
+            Form::Bvecs => input::bvecs(map).map(Source::Rows),
             Form::Fbin => input::fbin(map).map(Source::Rows),
-            Form::Ndjson => ndjson::read(&map, columns).map(Source::Ndjson),
+            Form::Ndjson => ndjson::read(&map, columns).map(Source::Read),
+            Form::Csv => csv::read(&map, b',', columns).map(Source::Read),
+            Form::Tsv => csv::read(&map, b'\t', columns).map(Source::Read),
+            Form::Parquet => qx_vector::columns::parquet(map, columns).map(Source::Read),
+            Form::Arrow => qx_vector::columns::arrow(&map, columns).map(Source::Read),
+            Form::Vdata => {
+                let set = if is_dash(path) { Segments::from_bytes(path, map)? } else { Segments::open_whole(path)? };
+                Ok(Source::Index(Box::new(Indexed::new(set)?)))
+            }
         }
     };
     open().map_err(|e: Error| e.path(path))

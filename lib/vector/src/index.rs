@@ -2,8 +2,10 @@
 
 use qx_formats::vdata::{Engine, Flavour, Meta, View};
 use qx_formats::{Error, Result};
+use rayon::prelude::*;
 use uuid::Uuid;
 
+use crate::filter::Filter;
 use crate::kernel::{self, Kernels};
 use crate::metric::Metric;
 use crate::pool::Pool;
@@ -13,6 +15,8 @@ use crate::walk::{Adjacency, Scratch};
 /// One row of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
+    /// Which of several files, as [`Segments`](crate::set::Segments) counts them; 0 where there is one.
+    pub segment: u32,
     /// Position in the file.
     pub ordinal: u32,
     pub row_id: u64,
@@ -20,33 +24,72 @@ pub struct Hit {
     pub score: f32,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SearchOptions<'a> {
     /// Rows kept in mind during the walk: more find more and take longer. The file's default when not given, and
     /// never less than `k`.
     pub ef: Option<usize>,
-    /// Scan the vectors instead of walking the graph.
+    /// Answer exactly.
     pub exact: bool,
-    /// Rows (by ordinal) that may be answered. Rows that it refuses are still walked through.
-    pub allow: Option<&'a dyn Fn(u64) -> bool>,
+    /// Rows that may be answered. Others are still walked through.
+    pub filter: Option<&'a Filter>,
 }
 
-impl std::fmt::Debug for SearchOptions<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let SearchOptions { ef, exact, allow } = self;
-        f.debug_struct("SearchOptions").field("ef", ef).field("exact", exact).field("allow", &allow.is_some()).finish()
+/// How an answer was found, and why so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Path {
+    /// Nothing was searched: no row can be answered.
+    #[default]
+    Empty,
+    /// The graph was walked.
+    Graph,
+    /// Scanned: asked for.
+    Exact,
+    /// Scanned: the index has no graph.
+    Flat,
+    /// Scanned: a walk would meet most of the rows anyway.
+    FewRows,
+    /// Scanned: the filter lets so few rows through that looking at each is cheaper.
+    FewMatches,
+    /// Scanned: under cosine everything is equally far from a zero query.
+    ZeroQuery,
+    /// Scanned: the walk found too few of the rows that the filter lets through, or less than the graph should hold.
+    WalkGaveUp,
+}
+
+impl Path {
+    /// The answer is exact.
+    pub fn exact(self) -> bool {
+        self != Path::Graph
+    }
+
+    /// For EXPLAIN and `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Path::Empty => "empty",
+            Path::Graph => "graph",
+            Path::Exact => "exact",
+            Path::Flat => "flat",
+            Path::FewRows => "few_rows",
+            Path::FewMatches => "few_matches",
+            Path::ZeroQuery => "zero_query",
+            Path::WalkGaveUp => "walk_gave_up",
+        }
     }
 }
 
 /// How an answer was found, for EXPLAIN and benches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SearchStats {
-    /// The vectors were scanned: asked for, or cheaper, or a filter let too few rows through.
-    pub exact: bool,
+    pub path: Path,
+    /// Rows that could be answered: those that the filter lets through.
+    pub matches: u64,
     /// Distances computed on codes.
     pub code_distances: u64,
     /// Distances computed on vectors.
     pub vector_distances: u64,
+    /// Rows of the graph whose neighbours were looked at.
+    pub expanded: u64,
 }
 
 /// An open `.vdata` file. Opening reads the header and costs the same for any number of rows.
@@ -177,11 +220,30 @@ impl<B: AsRef<[u8]>> Index<B> {
         self.parsed.view.container.sections.iter().map(|s| (s.name(), s.len() as u64)).collect()
     }
 
-    /// The vector as it is stored; `None` beyond the last row.
+    /// The vector as it is stored, or as its codes say in a compact file; `None` beyond the last row.
     pub fn vector(&self, ordinal: u32) -> Option<Vec<f32>> {
         let mut out = Vec::new();
-        self.parsed.view.meta.element.read(self.parsed.view.vector(self.bytes(), ordinal)?, &mut out);
-        Some(out)
+        self.vector_into(ordinal, &mut out).then_some(out)
+    }
+
+    /// [`Index::vector`] into `out`; false beyond the last row.
+    pub fn vector_into(&self, ordinal: u32, out: &mut Vec<f32>) -> bool {
+        crate::rows::read(&self.parsed.view, self.bytes(), &self.parsed.mean, ordinal, out)
+    }
+
+    /// The neighbours of a row in the graph, as the file has them; none without a graph.
+    pub fn neighbours(&self, ordinal: u32) -> impl Iterator<Item = u32> + '_ {
+        let view = &self.parsed.view;
+        let graph = view.meta.engine == Engine::Graph;
+        view.neighbours(self.bytes(), ordinal).take(if graph { usize::MAX } else { 0 })
+    }
+
+    /// Scale, bias and signed codes of a row; `None` without codes and beyond the last row.
+    pub fn coded(&self, ordinal: u32) -> Option<(f32, f32, Vec<i8>)> {
+        let codes = Open { bytes: self.bytes(), parsed: &self.parsed }.codes();
+        let row = codes.row(ordinal).get(..self.dim()).filter(|r| !r.is_empty())?;
+        let [scale, bias] = codes.params(ordinal);
+        Some((scale, bias, row.iter().map(|&c| (c ^ qx_formats::vdata::layout::CODE_ZERO) as i8).collect()))
     }
 
     pub fn row_id(&self, ordinal: u32) -> Option<u64> {
@@ -201,14 +263,33 @@ impl<B: AsRef<[u8]>> Index<B> {
         Ok(self.search_counted(query, k, opts)?.0)
     }
 
-    /// One answer for each query, on all cores; `ef` and `exact` as in [`SearchOptions`].
+    /// One answer for each query, on all cores.
     ///
     /// # Errors
     /// As [`Index::search`], for the first query that is refused.
-    pub fn search_many(&self, queries: &[Vec<f32>], k: usize, ef: Option<usize>, exact: bool) -> Result<Vec<Vec<Hit>>> {
+    pub fn search_many(&self, queries: &[Vec<f32>], k: usize, opts: &SearchOptions<'_>) -> Result<Vec<Vec<Hit>>> {
         let open = Open { bytes: self.bytes(), parsed: &self.parsed };
         queries.iter().try_for_each(|q| open.check_query(q))?;
-        Ok(crate::search::search_many(open, queries, k, ef, exact))
+        Ok(queries.par_iter().map(|q| crate::search::search(open, q, k, opts).0).collect())
+    }
+
+    /// Whether a query can be asked at all.
+    ///
+    /// # Errors
+    /// `Invalid` for a query of another dimension or with a component that is not finite.
+    pub fn check_query(&self, query: &[f32]) -> Result<()> {
+        Open { bytes: self.bytes(), parsed: &self.parsed }.check_query(query)
+    }
+
+    /// Scores these rows on their vectors: the second phase of a search in two. Ordinals beyond the last row are left
+    /// out.
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub fn rescore(&self, query: &[f32], ordinals: &[u32], k: usize) -> Result<Vec<Hit>> {
+        let open = Open { bytes: self.bytes(), parsed: &self.parsed };
+        open.check_query(query)?;
+        Ok(crate::search::rescore(open, query, ordinals, k))
     }
 
     /// As [`Index::search`], and how the answer was found.

@@ -1,14 +1,29 @@
-//! Matrices in the binary files of nearest-neighbour benchmarks: `.fvecs` and `.fbin`.
+//! Matrices in the binary files of nearest-neighbour benchmarks: `.fvecs`, `.ivecs`, `.bvecs` and `.fbin`.
 
 use qx_formats::vdata::Element;
 use qx_formats::{Error, Result};
 
 use crate::build::VectorSource;
 
-/// Vectors of 32-bit floats at even distances in a file.
+/// What a component is in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    F32,
+    I32,
+    U8,
+}
+
+impl Type {
+    fn len(self) -> usize {
+        if self == Type::U8 { 1 } else { 4 }
+    }
+}
+
+/// Vectors at even distances in a file.
 #[derive(Debug, Clone)]
 pub struct Rows<B> {
     bytes: B,
+    component: Type,
     rows: usize,
     dim: usize,
     /// Where the first vector begins, and how far the next is.
@@ -25,27 +40,47 @@ fn int(b: &[u8], at: usize) -> Option<usize> {
 /// # Errors
 /// `Invalid` for a dimension that changes or is not positive, `Corrupt` for a file that ends inside a vector.
 pub fn fvecs<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
+    vecs(bytes, Type::F32, "fvecs")
+}
+
+/// `.ivecs`: as [`fvecs`], of 32-bit integers; those above 2^24 are rounded.
+///
+/// # Errors
+/// As [`fvecs`].
+pub fn ivecs<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
+    vecs(bytes, Type::I32, "ivecs")
+}
+
+/// `.bvecs`: as [`fvecs`], of bytes, 0 to 255.
+///
+/// # Errors
+/// As [`fvecs`].
+pub fn bvecs<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
+    vecs(bytes, Type::U8, "bvecs")
+}
+
+fn vecs<B: AsRef<[u8]>>(bytes: B, component: Type, name: &str) -> Result<Rows<B>> {
     let b = bytes.as_ref();
     if b.is_empty() {
         return Err(Error::invalid("file is empty").offset(0));
     }
     let dim =
-        int(b, 0).filter(|&d| d > 0).ok_or_else(|| Error::invalid("fvecs dimension is not positive").offset(0))?;
-    let stride = dim.checked_mul(4).and_then(|n| n.checked_add(4)).filter(|&s| s <= b.len());
-    let stride = stride.ok_or_else(|| truncated(b).expected(format!("a vector of dimension {dim}")))?;
+        int(b, 0).filter(|&d| d > 0).ok_or_else(|| Error::invalid(format!("{name} dimension is not positive")).offset(0))?;
+    let stride = dim.checked_mul(component.len()).and_then(|n| n.checked_add(4)).filter(|&s| s <= b.len());
+    let stride = stride.ok_or_else(|| truncated(b, name).expected(format!("a vector of dimension {dim}")))?;
     for (row, v) in b.chunks(stride).enumerate() {
         let at = (row * stride) as u64;
         if int(v, 0) != Some(dim) {
-            return Err(Error::invalid(format!("fvecs vector {row} has another dimension"))
+            return Err(Error::invalid(format!("{name} vector {row} has another dimension"))
                 .offset(at)
                 .expected(dim)
                 .got(int(v, 0).map_or("no dimension".to_owned(), |d| d.to_string())));
         }
         if v.len() != stride {
-            return Err(truncated(b).expected(format!("{stride} bytes")).got(format!("{} bytes", v.len())));
+            return Err(truncated(b, name).expected(format!("{stride} bytes")).got(format!("{} bytes", v.len())));
         }
     }
-    Ok(Rows { rows: b.len() / stride, dim, first: 4, stride, bytes })
+    Ok(Rows { rows: b.len() / stride, component, dim, first: 4, stride, bytes })
 }
 
 /// `.fbin`: number of vectors and dimension, a u32 each, then the vectors.
@@ -63,11 +98,11 @@ pub fn fbin<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
             .expected(want.map_or("a possible length".to_owned(), |w| format!("{w} bytes")))
             .got(format!("{} bytes", b.len())));
     }
-    Ok(Rows { rows, dim, first: 8, stride: dim * 4, bytes })
+    Ok(Rows { rows, component: Type::F32, dim, first: 8, stride: dim * 4, bytes })
 }
 
-fn truncated(b: &[u8]) -> Error {
-    Error::corrupt("fvecs file ends inside a vector").offset(b.len() as u64)
+fn truncated(b: &[u8], name: &str) -> Error {
+    Error::corrupt(format!("{name} file ends inside a vector")).offset(b.len() as u64)
 }
 
 impl<B> Rows<B> {
@@ -83,8 +118,20 @@ impl<B: AsRef<[u8]> + Sync> VectorSource for Rows<B> {
 
     fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
         let start = row.checked_mul(self.stride).and_then(|at| at.checked_add(self.first));
-        let bytes = start.and_then(|s| self.bytes.as_ref().get(s..s.checked_add(self.dim * 4)?));
-        Element::F32.read(bytes.unwrap_or(&[]), out);
+        let bytes = start
+            .and_then(|s| self.bytes.as_ref().get(s..s.checked_add(self.dim * self.component.len())?))
+            .unwrap_or(&[]);
+        match self.component {
+            Type::F32 => Element::F32.read(bytes, out),
+            Type::I32 => {
+                out.clear();
+                out.extend(bytes.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b) as f32));
+            }
+            Type::U8 => {
+                out.clear();
+                out.extend(bytes.iter().map(|&b| f32::from(b)));
+            }
+        }
         Ok(())
     }
 }
@@ -123,6 +170,15 @@ mod tests {
         let mut none = vec![1.0];
         f.read(usize::MAX, &mut none).unwrap();
         assert!(none.is_empty());
+    }
+
+    #[test]
+    fn integers_and_bytes_are_read() {
+        let i = ivecs([2i32, -1, 7, 2, 0, 1 << 20].map(i32::to_le_bytes).concat()).unwrap();
+        assert_eq!(vectors(&i), [[-1.0, 7.0], [0.0, 1_048_576.0]]);
+        let b = bvecs([3, 0, 0, 0, 0, 128, 255, 3, 0, 0, 0, 1, 2, 3]).unwrap();
+        assert_eq!(vectors(&b), [[0.0, 128.0, 255.0], [1.0, 2.0, 3.0]]);
+        assert!(bvecs([3, 0, 0, 0, 0, 128]).is_err() && ivecs([1, 0, 0, 0]).is_err());
     }
 
     #[test]

@@ -4,11 +4,16 @@
 //! - [`build`]: vectors and row ids in, a `.vdata` file out, the same bytes on any machine.
 //! - [`Index`]: a file that is searched where it lies.
 //! - [`verify`]: every checksum, the graph, the codes against the vectors.
-//! - [`npy`], [`input`], [`ndjson`], [`literal`]: vectors as other programs and people write them.
+//! - [`repair`]: what can be saved from a damaged file. [`tune`]: recall against speed.
+//! - [`set`]: an index of several files, and changing it.
+//! - [`npy`], [`input`], [`ndjson`], [`csv`], [`columns`], [`literal`]: vectors as other programs and people write them.
 //! - [`definition`]: the `.vindex` document beside the file.
 
 mod build;
+pub mod columns;
+pub mod csv;
 pub mod definition;
+mod filter;
 mod index;
 pub mod input;
 mod kernel;
@@ -18,17 +23,22 @@ pub mod ndjson;
 pub mod npy;
 mod pool;
 mod quant;
+pub mod repair;
+mod rows;
 mod search;
+pub mod set;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 mod verify;
 mod walk;
 
 pub use build::{
-    BuildOptions, BuildReport, DEFAULT_EF_BUILD, DEFAULT_EF_SEARCH, DEFAULT_M, DimPolicy, Flat, RowIds, VectorSource,
+    BuildOptions, BuildReport, CodeKind, DEFAULT_EF_BUILD, DEFAULT_EF_SEARCH, DEFAULT_M, DimPolicy, Flat, Linker, RowIds, VectorSource,
     build,
 };
-pub use index::{Hit, Index, SearchOptions, SearchStats};
+pub use filter::{Filter, IdSet};
+pub use index::{Hit, Index, Path, SearchOptions, SearchStats};
 pub use metric::Metric;
 pub use qx_formats::vdata::{Element, Engine, Flavour};
 pub use verify::verify;

@@ -28,11 +28,27 @@ pub struct Vectors {
     named: u64,
 }
 
+/// A row id as a source has it.
 #[derive(Debug, Clone)]
-enum Id {
+pub(crate) enum Id {
     Signed(i64),
     Unsigned(u64),
     Text(String),
+}
+
+impl Id {
+    pub(crate) fn unsigned(v: u64) -> Id {
+        i64::try_from(v).map_or(Id::Unsigned(v), Id::Signed)
+    }
+
+    /// An integer where the text is one as integers are written, else text.
+    pub(crate) fn text(text: &str) -> Id {
+        match (text.parse::<i64>(), text.parse::<u64>()) {
+            (Ok(n), _) if n.to_string() == text => Id::Signed(n),
+            (_, Ok(n)) if n.to_string() == text => Id::Unsigned(n),
+            _ => Id::Text(text.to_owned()),
+        }
+    }
 }
 
 impl VectorSource for Vectors {
@@ -48,6 +64,13 @@ impl VectorSource for Vectors {
 }
 
 impl Vectors {
+    /// Appends a row: its vector (empty for none) and its id, where there are ids.
+    pub(crate) fn push_row(&mut self, vector: impl IntoIterator<Item = f32>, id: Option<Id>) {
+        self.data.extend(vector);
+        self.ends.push(self.data.len());
+        self.ids.extend(id);
+    }
+
     /// Empty for a row without a vector.
     pub fn get(&self, row: usize) -> &[f32] {
         let start = row.checked_sub(1).and_then(|r| self.ends.get(r)).copied().unwrap_or(0);
@@ -293,7 +316,7 @@ impl Visitor<'_> for IdValue {
     }
 
     fn visit_u64<E: de::Error>(self, v: u64) -> Result<Option<Id>, E> {
-        Ok(Some(i64::try_from(v).map_or(Id::Unsigned(v), Id::Signed)))
+        Ok(Some(Id::unsigned(v)))
     }
 
     fn visit_str<E: de::Error>(self, v: &str) -> Result<Option<Id>, E> {

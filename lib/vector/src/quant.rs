@@ -29,8 +29,34 @@ pub(crate) struct Query {
 }
 
 impl Query {
+    /// [`CODE_ZERO`] times the sum of the codes.
+    pub(crate) fn offset(&self) -> i32 {
+        self.offset
+    }
+
     fn set_offset(&mut self) {
         self.offset = self.codes.iter().map(|&c| i32::from(c)).sum::<i32>() * i32::from(CODE_ZERO);
+    }
+
+    /// What [`Quantizer::centre`] left of a query, in sixteen bits: the upper eight, and the lower eight of what those
+    /// leave, with a scale of their own.
+    pub(crate) fn split(centred: &[f32], largest: f32) -> (Query, Query) {
+        let scale = largest / CODE_MAX as f32;
+        let (mut high, mut low) = (Query { scale, ..Query::default() }, Query::default());
+        // What is left is at most half a step.
+        low.scale = scale / 2.0 / CODE_MAX as f32;
+        for &x in centred {
+            let steps = f64::from(x) / f64::from(scale);
+            let upper = steps.round_ties_even().clamp(-127.0, 127.0);
+            let lower = ((steps - upper) * f64::from(2 * CODE_MAX)).round_ties_even().clamp(-127.0, 127.0);
+            high.codes.push(upper as i8);
+            low.codes.push(lower as i8);
+        }
+        for q in [&mut high, &mut low] {
+            q.codes.resize(centred.len().next_multiple_of(CODE_ALIGN), 0);
+            q.set_offset();
+        }
+        (high, low)
     }
 
     /// The codes of a stored row, as a query.
@@ -98,7 +124,7 @@ impl<'a> Quantizer<'a> {
     }
 
     /// Codes a row into exactly its padded length; returns scale and bias. `v` is overwritten.
-    pub(crate) fn row(&self, v: &mut [f32], codes: &mut [u8]) -> [f32; 2] {
+    pub(crate) fn row(&self, v: &mut Vec<f32>, codes: &mut [u8]) -> [f32; 2] {
         let largest = self.centre(v);
         codes.fill(CODE_ZERO);
         let mut slots = codes.iter_mut();
@@ -107,16 +133,21 @@ impl<'a> Quantizer<'a> {
                 *slot = (c as i32 + i32::from(CODE_ZERO)) as u8;
             }
         });
-        let bias = match self.metric {
+        [scale, self.bias(v, codes, scale)]
+    }
+
+    /// The bias of a coded row. `v` is overwritten.
+    pub(crate) fn bias(&self, v: &mut Vec<f32>, codes: &[u8], scale: f32) -> f32 {
+        match self.metric {
             Metric::L2 => -0.5 * square(codes, scale),
             Metric::Ip | Metric::Cosine => {
                 // `v` becomes the codes as floats, for the one float sum of this crate.
-                v.iter_mut().zip(&*codes).for_each(|(x, &c)| *x = f32::from(c) - f32::from(CODE_ZERO));
+                v.clear();
+                v.extend(self.mean.iter().zip(codes).map(|(_, &c)| f32::from(c) - f32::from(CODE_ZERO)));
                 let sum = Kernels::best().ip(qx_formats::vdata::Element::F32)(self.mean, Components::of(v).as_ref());
                 scale * sum
             }
-        };
-        [scale, bias]
+        }
     }
 }
 
@@ -167,6 +198,22 @@ impl<'a> Codes<'a> {
     pub(crate) fn dot(&self, query: &Query, row: u32, scale: f32) -> f32 {
         let sum = (self.kernels.dot)(self.row(row), &query.codes).wrapping_sub(query.offset);
         sum as f32 * (query.scale * scale)
+    }
+
+    /// [`Codes::similarity`] of four rows.
+    #[inline(always)]
+    pub(crate) fn similarity4(&self, query: &Query, rows: [u32; 4]) -> [f32; 4] {
+        let sums = (self.kernels.dot4)(rows.map(|r| self.row(r)), &query.codes);
+        let mut out = [0.0; 4];
+        for ((out, row), sum) in out.iter_mut().zip(rows).zip(sums) {
+            let [scale, bias] = self.params(row);
+            let similarity = sum.wrapping_sub(query.offset) as f32 * (query.scale * scale) + bias;
+            *out = match self.lift.get(row as usize) {
+                Some(lift) => similarity + query.lift * lift,
+                None => similarity,
+            };
+        }
+        out
     }
 
     /// Larger is nearer.

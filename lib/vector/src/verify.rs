@@ -6,6 +6,7 @@ use qx_formats::vdata::{self, Metric, View};
 use rayon::prelude::*;
 
 use crate::metric::norm;
+use crate::rows;
 use crate::quant::Quantizer;
 
 /// Rows that are listed one by one; the rest is counted.
@@ -42,8 +43,8 @@ fn vectors(view: &View, bytes: &[u8], findings: &mut Vec<Finding>) {
     if let Some(more) = wrong.len().checked_sub(LISTED).filter(|&more| more > 0) {
         findings.push(Finding::error("vdata.vector", format!("and {more} more rows like these")));
     }
-    let zero = (0..rows).into_par_iter().filter(|&r| is_zero(view, bytes, r)).count() as u64;
-    if zero != view.meta.zero_vectors {
+    let zero = (0..rows).into_par_iter().filter(|&r| is_zero(view, bytes, &mean, r)).count() as u64;
+    if !view.meta.compact && zero != view.meta.zero_vectors {
         findings.push(
             Finding::error("vdata.zero_vectors", "META counts another number of zero vectors")
                 .section("META")
@@ -53,14 +54,14 @@ fn vectors(view: &View, bytes: &[u8], findings: &mut Vec<Finding>) {
     }
 }
 
-fn read(view: &View, bytes: &[u8], row: u32) -> Vec<f32> {
+fn read(view: &View, bytes: &[u8], mean: &[f32], row: u32) -> Vec<f32> {
     let mut v = Vec::new();
-    view.meta.element.read(view.vector(bytes, row).unwrap_or(&[]), &mut v);
+    rows::read(view, bytes, mean, row, &mut v);
     v
 }
 
-fn is_zero(view: &View, bytes: &[u8], row: u32) -> bool {
-    read(view, bytes, row).iter().all(|&x| x == 0.0)
+fn is_zero(view: &View, bytes: &[u8], mean: &[f32], row: u32) -> bool {
+    read(view, bytes, mean, row).iter().all(|&x| x == 0.0)
 }
 
 /// Section and sentence for what is wrong with a row.
@@ -71,7 +72,7 @@ fn row_wrong(
     row: u32,
     codes: &mut Vec<u8>,
 ) -> Option<(&'static str, &'static str)> {
-    let mut v = read(view, bytes, row);
+    let mut v = read(view, bytes, mean, row);
     if v.iter().any(|x| !x.is_finite()) {
         return Some(("VECS", "a component is not finite"));
     }
@@ -82,6 +83,13 @@ fn row_wrong(
         return None;
     }
     let each = view.meta.code_len();
+    if view.meta.compact {
+        // Nothing is left to compare the codes with; what follows from them can be.
+        let stored = view.codes(bytes).get(row as usize * each..(row as usize + 1) * each).unwrap_or(&[]);
+        let [scale, bias] = code_params(view, bytes, row);
+        let same = Quantizer::new(view.meta.metric, mean).bias(&mut v, stored, scale).to_bits() == bias.to_bits();
+        return (!same || !scale.is_finite()).then_some(("CPRM", "the bias is not that of the codes"));
+    }
     codes.resize(each, 0);
     let params = Quantizer::new(view.meta.metric, mean).row(&mut v, codes).map(f32::to_le_bytes);
     let nth = |all: &'_ [u8], each: usize, want: &[u8]| {
@@ -95,4 +103,10 @@ fn row_wrong(
         return Some(("CPRM", "scale or bias are not those of the vector"));
     }
     None
+}
+
+fn code_params(view: &View, bytes: &[u8], row: u32) -> [f32; 2] {
+    let all = view.code_params(bytes).as_chunks::<CODE_PARAMS_LEN>().0;
+    let [a, b, c, d, e, f, g, h] = all.get(row as usize).copied().unwrap_or_default();
+    [f32::from_le_bytes([a, b, c, d]), f32::from_le_bytes([e, f, g, h])]
 }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::filter::Filter;
 use crate::quant::{Codes, Query};
 
 /// Adjacency lists, wherever they live.
@@ -53,6 +54,8 @@ pub(crate) struct Scratch {
     frontier: BinaryHeap<Reverse<Near>>,
     /// Distances computed by the last walk.
     pub distances: u64,
+    /// Rows expanded by the last walk.
+    pub expanded: u64,
     pub query: Query,
     pub vector: Vec<f32>,
 }
@@ -73,6 +76,7 @@ impl Scratch {
         self.found.clear();
         self.frontier.clear();
         self.distances = 0;
+        self.expanded = 0;
     }
 
     /// True the first time that a row is seen; false for what is no row.
@@ -105,6 +109,7 @@ impl Scratch {
             }
         });
         self.distances += self.fresh.len() as u64;
+        self.expanded += 1;
     }
 
     fn start(&mut self, codes: &Codes<'_>, entries: &[u32], rows: u32) {
@@ -146,20 +151,31 @@ impl Scratch {
     /// Scores the fresh rows into the pool; `next` becomes the first place that changed, if that is earlier.
     #[inline(always)]
     fn absorb(&mut self, codes: &Codes<'_>, ef: usize, next: &mut usize) {
-        for &row in &self.fresh {
-            let near = Near::new(-codes.similarity(&self.query, row), row);
-            if self.pool.len() >= ef {
-                match self.pool.last() {
-                    Some(last) if near < last.near => {
-                        self.pool.pop();
-                    }
-                    _ => continue,
-                }
+        let (fours, rest) = self.fresh.as_chunks::<4>();
+        let (pool, query) = (&mut self.pool, &self.query);
+        for &rows in fours {
+            for (similarity, row) in codes.similarity4(query, rows).into_iter().zip(rows) {
+                Self::offer(pool, Near::new(-similarity, row), ef, next);
             }
-            let at = self.pool.partition_point(|s| s.near < near);
-            self.pool.insert(at, Slot { near, expanded: false });
-            *next = at.min(*next);
         }
+        for &row in rest {
+            Self::offer(pool, Near::new(-codes.similarity(query, row), row), ef, next);
+        }
+    }
+
+    #[inline(always)]
+    fn offer(pool: &mut Vec<Slot>, near: Near, ef: usize, next: &mut usize) {
+        if pool.len() >= ef {
+            match pool.last() {
+                Some(last) if near < last.near => {
+                    pool.pop();
+                }
+                _ => return,
+            }
+        }
+        let at = pool.partition_point(|s| s.near < near);
+        pool.insert(at, Slot { near, expanded: false });
+        *next = at.min(*next);
     }
 
     /// Rows of the last walk, nearest first by their codes.
@@ -167,7 +183,7 @@ impl Scratch {
         self.pool.iter().map(|s| s.near.row())
     }
 
-    /// As [`Scratch::walk`], but only rows that `allow` lets through are kept; the others are walked through. Gives up
+    /// As [`Scratch::walk`], but only rows that `filter` lets through are kept; the others are walked through. Gives up
     /// and returns false after `budget` distances.
     #[allow(clippy::too_many_arguments, reason = "the parts of one graph, and the limits of one walk")]
     pub(crate) fn walk_allowed(
@@ -177,7 +193,7 @@ impl Scratch {
         entries: &[u32],
         rows: u32,
         ef: usize,
-        allow: &dyn Fn(u64) -> bool,
+        filter: &Filter,
         budget: u64,
     ) -> bool {
         self.start(codes, entries, rows);
@@ -190,7 +206,7 @@ impl Scratch {
                     continue;
                 }
                 self.frontier.push(Reverse(near));
-                if allow(u64::from(row)) {
+                if filter.allows(row) {
                     self.found.push(near);
                     if full {
                         self.found.pop();

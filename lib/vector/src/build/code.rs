@@ -27,7 +27,7 @@ pub(super) struct Coded {
 
 impl Coded {
     /// `None` when the magnitudes in the data are too large or too small for f32 sums of squares.
-    pub(super) fn new(data: &Ingested, metric: Metric, job: &Job) -> Result<Option<Coded>> {
+    pub(super) fn new(data: &Ingested<'_>, metric: Metric, job: &Job) -> Result<Option<Coded>> {
         let rows = data.rows();
         let each = (data.dim as usize).next_multiple_of(CODE_ALIGN);
         let mean = mean(data, metric);
@@ -57,7 +57,10 @@ impl Coded {
             })
             .reduce(|| 0.0, f32::max);
         job.cancel.check()?;
-        let fits = largest == 0.0 && all_equal(data) || SAFE.contains(&largest);
+        data.check()?;
+        // Directions of vectors whose length f32 hardly holds are lost before they are coded.
+        let lengths = data.norms.iter().all(|&n| n == 0.0 || (1e-30..=f32::MAX).contains(&n));
+        let fits = lengths && (largest == 0.0 && all_equal(data) || SAFE.contains(&largest));
         Ok(fits.then_some(Coded { metric, mean, codes, each, params }))
     }
 
@@ -65,6 +68,20 @@ impl Coded {
     pub(super) fn squares(&self) -> Vec<f32> {
         let rows = self.codes.chunks_exact(self.each.max(1)).zip(&self.params);
         rows.map(|(codes, params)| square(codes, params[0])).collect()
+    }
+
+    /// Norms of what the codes say; 0 where the vector's own is.
+    pub(super) fn norms(&self, own: &[f32]) -> Vec<f32> {
+        let rows = self.codes.par_chunks_exact(self.each.max(1)).zip(&self.params).zip(own);
+        rows.map_init(Vec::new, |v, ((codes, params), &own)| {
+            if own == 0.0 {
+                return 0.0;
+            }
+            v.clear();
+            crate::rows::decode(&self.mean, codes, params[0], v);
+            norm(v)
+        })
+        .collect()
     }
 
     /// See [`Codes::lift`](crate::quant::Codes::lift): with it, the coded rows (mean added again) are all of one
@@ -82,13 +99,16 @@ impl Coded {
 }
 
 /// All rows equal: codes of zero are right then, unless the differences were lost because they are tiny.
-fn all_equal(data: &Ingested) -> bool {
-    let each = data.dim as usize * data.element.len();
-    let first = data.vectors.get(..each);
-    data.vectors.chunks_exact(each.max(1)).all(|v| Some(v) == first)
+fn all_equal(data: &Ingested<'_>) -> bool {
+    let (mut first, mut v) = (Vec::new(), Vec::new());
+    data.vector(0, &mut first);
+    (1..data.rows()).all(|row| {
+        data.vector(row, &mut v);
+        v == first
+    })
 }
 
-fn mean(data: &Ingested, metric: Metric) -> Vec<f32> {
+fn mean(data: &Ingested<'_>, metric: Metric) -> Vec<f32> {
     let dim = data.dim as usize;
     let rows = data.rows();
     let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();

@@ -1,12 +1,14 @@
 //! Reading the source: each vector checked against the policy, rounded to its stored form, and counted.
 
+use std::sync::{Mutex, PoisonError};
+
 use qx_formats::vdata::layout::{MAX_DIM, MAX_ROWS};
-use qx_formats::vdata::{Element, Flavour, Metric};
+use qx_formats::vdata::{Element, Engine, Flavour, Metric};
 use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
 use rayon::prelude::*;
 
-use super::{BuildOptions, DimPolicy, RowIds, VectorSource};
+use super::{BuildOptions, CodeKind, DimPolicy, RowIds, VectorSource};
 use crate::metric::norm;
 
 /// Source rows that one task reads.
@@ -21,57 +23,131 @@ pub(super) struct Skipped {
 }
 
 /// The rows that are indexed, in the order of the source.
-#[derive(Debug)]
-pub(super) struct Ingested {
+pub(super) struct Ingested<'a> {
     pub dim: u32,
     pub element: Element,
     pub flavour: Flavour,
     pub row_ids: Vec<u64>,
+    /// Stored bytes of all vectors; empty where they are read again instead.
     pub vectors: Vec<u8>,
+    /// Where to read them again, and which rows of it.
+    again: Option<(&'a dyn VectorSource, Vec<u32>)>,
+    /// What a second reading said; looked at after each phase.
+    failed: Mutex<Option<Error>>,
     /// Cosine only.
     pub norms: Vec<f32>,
     pub zero_vectors: u64,
     pub skipped: Skipped,
 }
 
-impl Ingested {
+impl<'a> Ingested<'a> {
+    fn empty(dim: u32, opts: &BuildOptions, flavour: Flavour, rows: usize, keep: bool) -> Self {
+        Ingested {
+            dim,
+            element: opts.element,
+            flavour,
+            row_ids: Vec::with_capacity(rows),
+            vectors: Vec::with_capacity(if keep { rows * dim as usize * opts.element.len() } else { 0 }),
+            again: None,
+            failed: Mutex::new(None),
+            norms: Vec::new(),
+            zero_vectors: 0,
+            skipped: Skipped::default(),
+        }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.row_ids.len()
     }
 
+    /// Replaces `out` with the vector of a row, as it is stored.
     pub(super) fn vector(&self, row: usize, out: &mut Vec<f32>) {
-        let each = self.dim as usize * self.element.len();
-        self.element.read(self.vectors.get(row * each..(row + 1) * each).unwrap_or(&[]), out);
+        let Some((source, rows)) = &self.again else {
+            let each = self.dim as usize * self.element.len();
+            self.element.read(self.vectors.get(row * each..(row + 1) * each).unwrap_or(&[]), out);
+            return;
+        };
+        let at = rows.get(row).map_or(row, |&r| r as usize);
+        let read = source.read(at, out);
+        out.iter_mut().for_each(|x| *x = self.element.round(*x));
+        if read.is_err() || out.len() != self.dim as usize {
+            out.clear();
+            out.resize(self.dim as usize, 0.0);
+            let e = read.err().unwrap_or_else(|| Error::invalid(format!("vector of row {at} has changed meanwhile")));
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        }
+    }
+
+    /// # Errors
+    /// What a second reading of the source said.
+    pub(super) fn check(&self) -> Result<()> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+
+    /// Hands over the stored bytes of all vectors, in order.
+    pub(super) fn each_stored(&self, put: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
+        if self.again.is_none() {
+            return put(&self.vectors);
+        }
+        let (mut v, mut bytes) = (Vec::new(), Vec::new());
+        for row in 0..self.rows() {
+            self.vector(row, &mut v);
+            v.iter().for_each(|&x| self.element.put(x, &mut bytes));
+            if bytes.len() >= 64 << 10 {
+                put(&bytes)?;
+                bytes.clear();
+            }
+        }
+        put(&bytes)
     }
 }
 
-pub(super) fn ingest(source: &dyn VectorSource, row_ids: RowIds, opts: &BuildOptions, job: &Job) -> Result<Ingested> {
+/// Bytes that coding and linking take beside the vectors.
+fn needed(rows: u64, dim: u64, opts: &BuildOptions) -> u64 {
+    let graph = if opts.engine == Engine::Graph { u64::from(super::link::degree(opts.m)) * 9 } else { 0 };
+    let codes = if opts.codes == CodeKind::None { 0 } else { dim.next_multiple_of(32) + 24 };
+    rows.saturating_mul(graph + codes + 16)
+}
+
+/// Whether vectors are kept in memory, as `memory` allows.
+fn keep_vectors(rows: u64, dim: u64, opts: &BuildOptions) -> Result<bool> {
+    let Some(memory) = opts.memory else { return Ok(true) };
+    let needed = needed(rows, dim, opts);
+    if needed > memory {
+        return Err(Error::usage("the build does not fit the memory that it may use")
+            .expected(format!("at least {needed} bytes for {rows} rows of dimension {dim}"))
+            .got(format!("{memory} bytes"))
+            .hint("give more, lower m, or build several files and search them together"));
+    }
+    Ok(needed.saturating_add(rows.saturating_mul(dim * opts.element.len() as u64)) <= memory)
+}
+
+pub(super) fn ingest<'a>(
+    source: &'a dyn VectorSource,
+    row_ids: &RowIds,
+    opts: &BuildOptions,
+    job: &Job,
+) -> Result<Ingested<'a>> {
     let rows = source.rows();
     if rows as u64 > MAX_ROWS {
         return Err(Error::limit("number of rows", MAX_ROWS, rows as u64));
     }
     row_ids.check(rows)?;
     let dim = dimension(source, opts)?;
-    let mut all = Ingested {
-        dim,
-        element: opts.element,
-        flavour: row_ids.flavour(),
-        row_ids: Vec::with_capacity(rows),
-        vectors: Vec::with_capacity(rows * dim as usize * opts.element.len()),
-        norms: Vec::new(),
-        zero_vectors: 0,
-        skipped: Skipped::default(),
-    };
+    let keep = keep_vectors(rows as u64, dim.into(), opts)?;
+    let mut all = Ingested::empty(dim, opts, row_ids.flavour(), rows, keep);
+    let mut kept = Vec::new();
     job.progress.phase("reading vectors", Some(rows as u64), "rows");
     // Waves of blocks: read in parallel, appended in order, without holding everything twice.
     let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
     for wave in starts.chunks(64) {
-        let blocks: Vec<Result<Ingested>> = wave
+        let blocks: Vec<Result<(Ingested<'_>, Vec<u32>)>> = wave
             .par_iter()
-            .map(|&start| read_block(source, &row_ids, opts, dim, start..(start + BLOCK).min(rows)))
+            .map(|&start| read_block(source, row_ids, opts, dim, keep, start..(start + BLOCK).min(rows)))
             .collect();
         for block in blocks {
-            let block = block?;
+            let (block, rows) = block?;
+            kept.extend(rows);
             all.row_ids.extend(block.row_ids);
             all.vectors.extend(block.vectors);
             all.norms.extend(block.norms);
@@ -82,7 +158,12 @@ pub(super) fn ingest(source: &dyn VectorSource, row_ids: RowIds, opts: &BuildOpt
         }
         job.step((wave.len() * BLOCK) as u64)?;
     }
-    unique(&row_ids, &all)?;
+    unique(row_ids, &all)?;
+    if !keep {
+        // Without gaps the rows are the source's, one by one.
+        let gaps = kept.len() != rows;
+        all.again = Some((source, if gaps { kept } else { Vec::new() }));
+    }
     Ok(all)
 }
 
@@ -109,18 +190,11 @@ fn read_block(
     row_ids: &RowIds,
     opts: &BuildOptions,
     dim: u32,
+    keep: bool,
     rows: std::ops::Range<usize>,
-) -> Result<Ingested> {
-    let mut block = Ingested {
-        dim,
-        element: opts.element,
-        flavour: row_ids.flavour(),
-        row_ids: Vec::with_capacity(rows.len()),
-        vectors: Vec::with_capacity(rows.len() * dim as usize * opts.element.len()),
-        norms: Vec::new(),
-        zero_vectors: 0,
-        skipped: Skipped::default(),
-    };
+) -> Result<(Ingested<'static>, Vec<u32>)> {
+    let mut block = Ingested::empty(dim, opts, row_ids.flavour(), rows.len(), keep);
+    let mut kept = Vec::with_capacity(if keep { 0 } else { rows.len() });
     let mut v = Vec::with_capacity(dim as usize);
     for row in rows {
         source.read(row, &mut v)?;
@@ -150,14 +224,18 @@ fn read_block(
         if opts.metric == Metric::Cosine {
             block.norms.push(norm(&v));
         }
-        v.iter().for_each(|&x| opts.element.put(x, &mut block.vectors));
+        if keep {
+            v.iter().for_each(|&x| opts.element.put(x, &mut block.vectors));
+        } else {
+            kept.push(row as u32);
+        }
         block.row_ids.push(row_ids.get(row));
     }
-    Ok(block)
+    Ok((block, kept))
 }
 
-fn unique(row_ids: &RowIds, all: &Ingested) -> Result<()> {
-    if matches!(row_ids, RowIds::Ordinal) {
+fn unique(row_ids: &RowIds, all: &Ingested<'_>) -> Result<()> {
+    if matches!(row_ids, RowIds::Ordinal | RowIds::OrdinalFrom(_)) {
         return Ok(());
     }
     let mut sorted = all.row_ids.clone();

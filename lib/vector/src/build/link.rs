@@ -73,19 +73,25 @@ impl Adjacency for Lists {
 }
 
 /// Entry points among this many rows.
-fn entry_points(rows: usize) -> usize {
+pub(super) fn entry_points(rows: usize) -> usize {
     (rows / 16).clamp(1, ENTRY_POINTS)
 }
 
 /// Slots of a list for `m` chosen neighbours.
 pub(super) fn degree(m: u32) -> u32 {
-    m + m / 2
+    m + m.div_ceil(4)
+}
+
+/// Scale and bias as a file has them.
+fn stored_params(coded: &Coded) -> Vec<u8> {
+    let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
+    debug_assert_eq!(params.len(), coded.params.len() * CODE_PARAMS_LEN);
+    params
 }
 
 pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions, job: &Job) -> Result<Linked> {
     let rows = coded.params.len() as u32;
-    let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
-    debug_assert_eq!(params.len(), rows as usize * CODE_PARAMS_LEN);
+    let params = stored_params(coded);
     let squares = coded.squares();
     let lift = coded.lift(&squares);
     let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &lift };
@@ -110,20 +116,48 @@ pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions
     linker.trim();
     let mut entries: Vec<u32> = linker.order.iter().copied().take(entry_points(rows as usize)).collect();
     entries.sort_unstable();
-    let Linker { space, mut lists, scratch, .. } = linker;
-    let repaired = repair::repair(&space, &mut lists, &entries, rows, degree, opts.ef_build as usize, scratch.take());
-    let mut graph = vec![NO_NEIGHBOUR; rows as usize * degree];
+    let Linker { space, lists, scratch, .. } = linker;
+    Ok(reachable(&space, lists, entries, opts, scratch.take()))
+}
+
+/// A graph that another library linked, made reachable.
+#[cfg(feature = "hnsw_rs")]
+pub(super) fn finish(
+    kernels: &'static Kernels,
+    coded: &Coded,
+    lists: Lists,
+    entries: Vec<u32>,
+    opts: &BuildOptions,
+) -> Linked {
+    let params = stored_params(coded);
+    let squares = coded.squares();
+    let lift = coded.lift(&squares);
+    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &lift };
+    reachable(&Space::new(codes, &squares), lists, entries, opts, Default::default())
+}
+
+/// The lists as a file has them, every row within reach.
+fn reachable(
+    space: &Space<'_>,
+    mut lists: Lists,
+    entries: Vec<u32>,
+    opts: &BuildOptions,
+    scratch: (Scratch, Choice),
+) -> Linked {
+    let (rows, degree) = (lists.lens.len(), degree(opts.m) as usize);
+    let repaired = repair::repair(space, &mut lists, &entries, rows as u32, degree, opts.ef_build as usize, scratch);
+    let mut graph = vec![NO_NEIGHBOUR; rows * degree];
     let mut edges = 0;
     for (row, slots) in graph.chunks_exact_mut(degree).enumerate() {
         let list = lists.get(row as u32);
         slots[..list.len()].copy_from_slice(list);
         edges += list.len() as u64;
     }
-    Ok(Linked { degree: degree as u32, graph, entries, edges, repaired })
+    Linked { degree: degree as u32, graph, entries, edges, repaired }
 }
 
 /// Rows in an order that has nothing to do with their data, so that early links span all of it.
-fn order(rows: u32, seed: u64) -> Vec<u32> {
+pub(super) fn order(rows: u32, seed: u64) -> Vec<u32> {
     let mut keyed: Vec<(u64, u32)> = (0..rows).map(|r| (mix(seed ^ mix(u64::from(r))), r)).collect();
     keyed.par_sort_unstable();
     keyed.into_iter().map(|(_, r)| r).collect()

@@ -6,6 +6,8 @@
 mod code;
 mod ingest;
 mod link;
+#[cfg(feature = "hnsw_rs")]
+mod peer;
 mod prune;
 mod repair;
 mod source;
@@ -68,16 +70,85 @@ impl std::str::FromStr for DimPolicy {
     }
 }
 
+/// Which codes a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CodeKind {
+    /// Eight bits a component beside the vectors.
+    #[default]
+    Eight,
+    /// None: an index without a graph, whose searches scan the vectors.
+    None,
+    /// Eight bits a component and no vectors: the compact profile.
+    Only,
+}
+
+impl CodeKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            CodeKind::Eight => "8bit",
+            CodeKind::None => "none",
+            CodeKind::Only => "only",
+        }
+    }
+}
+
+impl std::fmt::Display for CodeKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for CodeKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [CodeKind::Eight, CodeKind::None, CodeKind::Only]
+            .into_iter()
+            .find(|p| p.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::usage("unknown kind of codes").expected("8bit, none, only").got(text))
+    }
+}
+
+/// Who makes the graph. The file is the same in all but which neighbours a row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Linker {
+    /// This crate, deterministically.
+    #[default]
+    Own,
+    /// The library hnsw_rs, where the feature of that name is built in: a cross-check. Not deterministic.
+    HnswRs,
+}
+
+fn no_hnsw_rs() -> Error {
+    Error::unsupported("this build does not have the engine hnsw_rs").hint("build with --features hnsw_rs, or use hnsw")
+}
+
+impl std::str::FromStr for Linker {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "own" => Ok(Linker::Own),
+            "hnsw_rs" if cfg!(feature = "hnsw_rs") => Ok(Linker::HnswRs),
+            "hnsw_rs" => Err(no_hnsw_rs()),
+            _ => Err(Error::usage("unknown engine").expected("own, hnsw_rs").got(text)),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
     pub metric: Metric,
     pub element: Element,
-    /// `Flat` writes the vectors alone.
+    /// `Flat` writes no graph.
     pub engine: Engine,
+    /// Who makes the graph.
+    pub linker: Linker,
+    pub codes: CodeKind,
     /// Wanted dimension; the first vector decides when it is not given.
     pub dim: Option<u32>,
     pub dim_policy: DimPolicy,
-    /// Neighbours that a row chooses for itself; its list has room for half as many again that chose it.
+    /// Neighbours that a row chooses for itself; its list has room for a quarter as many again that chose it.
     pub m: u32,
     /// Rows that are kept in mind while a row looks for its neighbours.
     pub ef_build: u32,
@@ -87,6 +158,9 @@ pub struct BuildOptions {
     pub seed: u64,
     /// As many as there are cores when not given. Changes nothing but time.
     pub threads: Option<usize>,
+    /// Bytes that the build may use. Vectors that do not fit beside codes and graph are read from the source again
+    /// instead of being kept. Changes nothing but time.
+    pub memory: Option<u64>,
 }
 
 impl Default for BuildOptions {
@@ -95,6 +169,8 @@ impl Default for BuildOptions {
             metric: Metric::Cosine,
             element: Element::F32,
             engine: Engine::Graph,
+            linker: Linker::Own,
+            codes: CodeKind::Eight,
             dim: None,
             dim_policy: DimPolicy::Error,
             m: DEFAULT_M,
@@ -102,6 +178,7 @@ impl Default for BuildOptions {
             ef_search: DEFAULT_EF_SEARCH,
             seed: 0,
             threads: None,
+            memory: None,
         }
     }
 }
@@ -123,6 +200,9 @@ impl BuildOptions {
         within("ef_build", 1, MAX_EF, self.ef_build)?;
         within("ef_search", 1, MAX_EF, self.ef_search)?;
         within("dim", 1, MAX_DIM, self.dim.unwrap_or(1))?;
+        if self.engine == Engine::Graph && self.codes == CodeKind::None {
+            return Err(Error::usage("a graph is searched on codes").hint("an index without codes needs engine flat"));
+        }
         if self.threads == Some(0) {
             return Err(Error::usage("threads is out of range").expected("1 or more").got(0));
         }
@@ -145,6 +225,8 @@ pub struct BuildReport {
     pub metric: Metric,
     #[serde(serialize_with = "display")]
     pub element: Element,
+    /// No vectors were written.
+    pub compact: bool,
     /// `flat` when a graph was asked for but the magnitudes in the data do not fit 8-bit codes.
     #[serde(serialize_with = "display")]
     pub engine: Engine,
@@ -197,19 +279,30 @@ pub(crate) fn build_with(
         .num_threads(threads)
         .build()
         .map_err(|e| Error::new(Kind::Engine, "cannot start threads").source(e))?;
-    let (data, index) = pool.install(|| -> Result<_> {
-        let data = ingest::ingest(vectors, row_ids, opts, job)?;
-        if opts.engine == Engine::Flat {
-            return Ok((data, None));
+    let (data, coded, linked) = pool.install(|| -> Result<_> {
+        let data = ingest::ingest(vectors, &row_ids, opts, job)?;
+        if opts.codes == CodeKind::None {
+            return Ok((data, None, None));
         }
         let Some(coded) = Coded::new(&data, opts.metric, job)? else {
+            if opts.codes == CodeKind::Only {
+                return Err(Error::invalid("the magnitudes in these vectors do not fit 8-bit codes")
+                    .hint("keep the vectors: leave the compact profile out"));
+            }
             tracing::warn!(target: "qx::vector", "magnitudes do not fit 8-bit codes: searches will scan the vectors");
-            return Ok((data, None));
+            return Ok((data, None, None));
         };
-        let linked = link::link(kernels, &coded, opts, job)?;
-        Ok((data, Some((coded, linked))))
+        let linked = match (opts.engine, opts.linker) {
+            (Engine::Flat, _) => None,
+            (Engine::Graph, Linker::Own) => Some(link::link(kernels, &coded, opts, job)?),
+            #[cfg(feature = "hnsw_rs")]
+            (Engine::Graph, Linker::HnswRs) => Some(peer::link(kernels, &data, &coded, opts, job)?),
+            #[cfg(not(feature = "hnsw_rs"))]
+            (Engine::Graph, Linker::HnswRs) => return Err(no_hnsw_rs()),
+        };
+        Ok((data, Some(coded), linked))
     })?;
-    let mut report = write(&data, index.as_ref(), opts, out)?;
+    let mut report = write(&data, coded.as_ref(), linked.as_ref(), opts, out)?;
     report.build_ms = start.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
     tracing::info!(target: "qx::vector", rows = report.rows, dim = report.dim, skipped = report.skipped,
         zero_vectors = report.zero_vectors, repaired = report.repaired, bytes = report.bytes,
@@ -218,21 +311,24 @@ pub(crate) fn build_with(
 }
 
 fn write(
-    data: &Ingested,
-    index: Option<&(Coded, Linked)>,
+    data: &Ingested<'_>,
+    coded: Option<&Coded>,
+    linked: Option<&Linked>,
     opts: &BuildOptions,
     out: &mut dyn Target,
 ) -> Result<BuildReport> {
     let skipped = data.skipped;
+    let compact = opts.codes == CodeKind::Only;
     let meta = Meta {
         rows: data.rows() as u64,
         dim: data.dim,
         metric: opts.metric,
-        element: opts.element,
-        engine: if index.is_some() { Engine::Graph } else { Engine::Flat },
-        codes: index.is_some(),
-        degree: index.map_or(0, |(_, l)| l.degree),
-        entry_count: index.map_or(0, |(_, l)| l.entries.len() as u32),
+        element: if compact { Element::F32 } else { opts.element },
+        compact,
+        engine: if linked.is_some() { Engine::Graph } else { Engine::Flat },
+        codes: coded.is_some(),
+        degree: linked.map_or(0, |l| l.degree),
+        entry_count: linked.map_or(0, |l| l.entries.len() as u32),
         m: opts.m,
         ef_build: opts.ef_build,
         ef_search: opts.ef_search,
@@ -242,19 +338,22 @@ fn write(
         skipped_value: skipped.value,
         zero_vectors: data.zero_vectors,
     };
+    let dense = data.flavour == vdata::Flavour::Ordinal && (0u64..).zip(&data.row_ids).all(|(row, &id)| row == id);
+    // What is scored in a compact file is what the codes say, so that is what the norms must be of.
+    let norms = if compact && opts.metric == Metric::Cosine { coded.map(|c| c.norms(&data.norms)) } else { None };
     let parts = vdata::Parts {
         flavour: data.flavour,
-        row_ids: &data.row_ids,
-        vectors: &data.vectors,
-        norms: &data.norms,
-        mean: index.map_or(&[], |(c, _)| &c.mean),
-        codes: index.map_or(&[], |(c, _)| &c.codes),
-        code_params: index.map_or(&[], |(c, _)| &c.params),
-        graph: index.map_or(&[], |(_, l)| &l.graph),
-        entries: index.map_or(&[], |(_, l)| &l.entries),
+        row_ids: if dense { &[] } else { &data.row_ids },
+        norms: norms.as_deref().unwrap_or(&data.norms),
+        mean: coded.map_or(&[], |c| &c.mean),
+        codes: coded.map_or(&[], |c| &c.codes),
+        code_params: coded.map_or(&[], |c| &c.params),
+        graph: linked.map_or(&[], |l| &l.graph),
+        entries: linked.map_or(&[], |l| &l.entries),
         meta,
     };
-    let (uuid, bytes) = vdata::write(out, &parts).map_err(|e| Error::io("write the index", e))?;
+    let (uuid, bytes) = vdata::write(out, &parts, |put| data.each_stored(put)).map_err(|e| Error::io("write the index", e))?;
+    data.check()?;
     Ok(BuildReport {
         rows: parts.meta.rows,
         skipped: skipped.null + skipped.dim + skipped.value,
@@ -265,9 +364,10 @@ fn write(
         dim: data.dim,
         metric: opts.metric,
         element: opts.element,
+        compact,
         engine: parts.meta.engine,
-        edges: index.map_or(0, |(_, l)| l.edges),
-        repaired: index.map_or(0, |(_, l)| l.repaired),
+        edges: linked.map_or(0, |l| l.edges),
+        repaired: linked.map_or(0, |l| l.repaired),
         uuid,
         bytes,
         build_ms: 0,

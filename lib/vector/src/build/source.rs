@@ -67,33 +67,53 @@ pub enum RowIds {
     Hashed(Vec<u64>),
     /// The position in the source.
     Ordinal,
+    /// The position in the source, counted on from here: what is added to an index of ordinals.
+    OrdinalFrom(u64),
+    /// Ordinals that were given out before: what is left of an index of them.
+    Ordinals(Vec<u64>),
 }
 
 impl RowIds {
+    /// Ids of a flavour that were given out before.
+    pub fn of(flavour: Flavour, ids: Vec<u64>) -> Self {
+        match flavour {
+            Flavour::SignedKey => RowIds::PrimaryKey(ids),
+            Flavour::UnsignedKey => RowIds::UnsignedKey(ids),
+            Flavour::HashedKey => RowIds::Hashed(ids),
+            Flavour::Ordinal => RowIds::Ordinals(ids),
+        }
+    }
+
     pub fn flavour(&self) -> Flavour {
         match self {
             RowIds::PrimaryKey(_) => Flavour::SignedKey,
             RowIds::UnsignedKey(_) => Flavour::UnsignedKey,
             RowIds::Hashed(_) => Flavour::HashedKey,
-            RowIds::Ordinal => Flavour::Ordinal,
+            RowIds::Ordinal | RowIds::OrdinalFrom(_) | RowIds::Ordinals(_) => Flavour::Ordinal,
         }
     }
 
     pub(super) fn check(&self, rows: usize) -> Result<()> {
         match self {
-            RowIds::PrimaryKey(ids) | RowIds::UnsignedKey(ids) | RowIds::Hashed(ids) if ids.len() != rows => {
+            RowIds::PrimaryKey(ids) | RowIds::UnsignedKey(ids) | RowIds::Hashed(ids) | RowIds::Ordinals(ids)
+                if ids.len() != rows =>
+            {
                 Err(Error::usage("row ids and vectors differ in number").expected(rows).got(ids.len()))
+            }
+            RowIds::OrdinalFrom(first) if first.checked_add(rows as u64).is_none() => {
+                Err(Error::limit("row ids by position", u64::MAX, *first))
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) fn get(&self, row: usize) -> u64 {
+    pub(crate) fn get(&self, row: usize) -> u64 {
         match self {
-            RowIds::PrimaryKey(ids) | RowIds::UnsignedKey(ids) | RowIds::Hashed(ids) => {
+            RowIds::PrimaryKey(ids) | RowIds::UnsignedKey(ids) | RowIds::Hashed(ids) | RowIds::Ordinals(ids) => {
                 ids.get(row).copied().unwrap_or_default()
             }
             RowIds::Ordinal => row as u64,
+            RowIds::OrdinalFrom(first) => first + row as u64,
         }
     }
 }

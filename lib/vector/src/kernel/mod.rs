@@ -25,6 +25,8 @@ pub type Float = fn(&[f32], &[u8]) -> f32;
 /// Sum of products of stored codes (a byte each, [`CODE_ZERO`](qx_formats::vdata::layout::CODE_ZERO) for zero, so
 /// the caller subtracts that times the sum of the query) and signed codes.
 pub type Dot = fn(&[u8], &[i8]) -> i32;
+/// [`Dot`] for four rows at once, which share what is loaded of the query. All rows are as long as the query.
+pub type Dot4 = fn([&[u8]; 4], &[i8]) -> [i32; 4];
 
 /// One set of kernels.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub struct Kernels {
     /// What the set needs: "scalar", "avx2", "avx512", "avx512vnni".
     pub name: &'static str,
     pub dot: Dot,
+    pub dot4: Dot4,
     ip: [Float; 3],
     l2: [Float; 3],
 }
@@ -140,8 +143,12 @@ mod tests {
         fn code_sums_are_exact(pairs in prop::collection::vec((any::<u8>(), -127i8..=127), 0..300)) {
             let (codes, query): (Vec<u8>, Vec<i8>) = pairs.into_iter().unzip();
             let want: i32 = codes.iter().zip(&query).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum();
+            let backwards: Vec<u8> = codes.iter().rev().copied().collect();
+            let zeros = vec![0; codes.len()];
             for k in Kernels::all() {
                 prop_assert_eq!((k.dot)(&codes, &query), want, "{}", k.name);
+                let four = (k.dot4)([&codes, &backwards, &zeros, &codes], &query);
+                prop_assert_eq!(four, [want, (k.dot)(&backwards, &query), 0, want], "four, {}", k.name);
             }
         }
     }
@@ -152,7 +159,9 @@ mod tests {
         for q in [127i8, -127] {
             let query = vec![q; 65_536];
             for k in Kernels::all() {
-                assert_eq!((k.dot)(&codes, &query), 65_536 * 255 * i32::from(q), "{}", k.name);
+                let want = 65_536 * 255 * i32::from(q);
+                assert_eq!((k.dot)(&codes, &query), want, "{}", k.name);
+                assert_eq!((k.dot4)([&codes; 4], &query), [want; 4], "{}", k.name);
             }
         }
     }

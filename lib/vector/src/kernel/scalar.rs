@@ -8,12 +8,17 @@ use super::{Kernels, LANES, fold};
 pub(super) static KERNELS: Kernels = Kernels {
     name: "scalar",
     dot,
+    dot4,
     ip: [sum::<4, 0>, sum::<2, 1>, sum::<2, 2>],
     l2: [sum_l2::<4, 0>, sum_l2::<2, 1>, sum_l2::<2, 2>],
 };
 
 fn dot(codes: &[u8], query: &[i8]) -> i32 {
     codes.iter().zip(query).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum()
+}
+
+fn dot4(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+    rows.map(|row| dot(row, query))
 }
 
 #[inline(always)]

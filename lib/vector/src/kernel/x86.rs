@@ -197,9 +197,77 @@ fn dot_vnni(codes: &[u8], query: &[i8]) -> i32 {
     unsafe { run(codes, query) }
 }
 
+fn dot4_avx2(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+    #[target_feature(enable = "avx2")]
+    fn run(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+        let n = rows.iter().fold(query.len(), |n, r| n.min(r.len()));
+        let [(a, ar), (b, br), (c, cr), (d, dr)] = rows.map(|r| r[..n].as_chunks::<16>());
+        let (query, query_rest) = query[..n].as_chunks::<16>();
+        let mut acc = [_mm256_setzero_si256(); 4];
+        for ((((q, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
+            // SAFETY: all five arrays hold 16 bytes.
+            let q = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(q.as_ptr().cast())) };
+            for (acc, row) in acc.iter_mut().zip([a, b, c, d]) {
+                // SAFETY: as above.
+                let row = unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().cast())) };
+                *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(row, q));
+            }
+        }
+        let low = _mm256_hadd_epi32(_mm256_hadd_epi32(acc[0], acc[1]), _mm256_hadd_epi32(acc[2], acc[3]));
+        let sums = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
+        let mut out = [0i32; 4];
+        // SAFETY: `out` holds four integers of 32 bits.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), sums) };
+        for (out, rest) in out.iter_mut().zip([ar, br, cr, dr]) {
+            *out += rest.iter().zip(query_rest).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum::<i32>();
+        }
+        out
+    }
+    // SAFETY: in tables only that are handed out after avx2 was detected.
+    unsafe { run(rows, query) }
+}
+
+fn dot4_vnni(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
+    fn run(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+        let n = rows.iter().fold(query.len(), |n, r| n.min(r.len()));
+        let [(a, ar), (b, br), (c, cr), (d, dr)] = rows.map(|r| r[..n].as_chunks::<64>());
+        let (query, query_rest) = query[..n].as_chunks::<64>();
+        let mut acc = [_mm512_setzero_si512(); 4];
+        for ((((q, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
+            // SAFETY: all five arrays hold 64 bytes.
+            let q = unsafe { _mm512_loadu_si512(q.as_ptr().cast()) };
+            for (acc, row) in acc.iter_mut().zip([a, b, c, d]) {
+                // SAFETY: as above.
+                *acc = _mm512_dpbusd_epi32(*acc, unsafe { _mm512_loadu_si512(row.as_ptr().cast()) }, q);
+            }
+        }
+        if !query_rest.is_empty() {
+            let mask = (1u64 << query_rest.len()) - 1;
+            // SAFETY: the mask selects the bytes of the rests, fewer than 64, and no other is read.
+            let q = unsafe { _mm512_maskz_loadu_epi8(mask, query_rest.as_ptr()) };
+            for (acc, row) in acc.iter_mut().zip([ar, br, cr, dr]) {
+                // SAFETY: as above; the rests are equally long.
+                *acc = _mm512_dpbusd_epi32(*acc, unsafe { _mm512_maskz_loadu_epi8(mask, row.as_ptr().cast()) }, q);
+            }
+        }
+        let half = |v: __m512i| _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64::<1>(v));
+        let [a, b, c, d] = acc.map(half);
+        let low = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+        let sums = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
+        let mut out = [0i32; 4];
+        // SAFETY: `out` holds four integers of 32 bits.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), sums) };
+        out
+    }
+    // SAFETY: in `VNNI` only, which is handed out after all these features were detected.
+    unsafe { run(rows, query) }
+}
+
 static AVX2: Kernels = Kernels {
     name: "avx2",
     dot: dot_avx2,
+    dot4: dot4_avx2,
     ip: [ip_f32_avx2, ip_f16_avx2, ip_bf16_avx2],
     l2: [l2_f32_avx2, l2_f16_avx2, l2_bf16_avx2],
 };
@@ -207,6 +275,7 @@ static AVX2: Kernels = Kernels {
 static AVX512: Kernels = Kernels {
     name: "avx512",
     dot: dot_avx2,
+    dot4: dot4_avx2,
     ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
     l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
 };
@@ -214,6 +283,7 @@ static AVX512: Kernels = Kernels {
 static VNNI: Kernels = Kernels {
     name: "avx512vnni",
     dot: dot_vnni,
+    dot4: dot4_vnni,
     ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
     l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
 };

@@ -5,17 +5,13 @@ use qx_formats::container::{Container, SectionSpec, encode};
 use qx_formats::vdata::layout::*;
 
 use super::*;
-use crate::{Element, SearchOptions, verify};
+use crate::{CodeKind, Element, Filter, SearchOptions, verify};
 
-const ALL: [SearchOptions<'static>; 3] = [
-    SearchOptions { ef: Some(1), exact: false, allow: None },
-    SearchOptions { ef: Some(3), exact: false, allow: Some(&|row| row % 2 == 0) },
-    SearchOptions { ef: None, exact: true, allow: None },
-];
 
 fn small(metric: Metric) -> Vec<u8> {
     let data = Numbers::new(21).clustered(60, 5, 6);
-    built(&data, RowIds::Ordinal, &BuildOptions { element: Element::F16, m: 2, ..options(metric) }).0
+    let ids = RowIds::PrimaryKey((0..60).collect());
+    built(&data, ids, &BuildOptions { element: Element::F16, m: 2, ..options(metric) }).0
 }
 
 /// Opens and searches in every way; the answers may be wrong, nothing may go wrong.
@@ -23,7 +19,13 @@ fn survive(bytes: &[u8]) {
     let _ = verify(bytes, true);
     let Ok(ix) = Index::open(bytes) else { return };
     let query = vec![0.3; ix.dim().min(100)];
-    for opts in &ALL {
+    let even = Filter::new(ix.len().min(1000), |row| row % 2 == 0);
+    let all = [
+        SearchOptions { ef: Some(1), exact: false, filter: None },
+        SearchOptions { ef: Some(3), exact: false, filter: Some(&even) },
+        SearchOptions { ef: None, exact: true, filter: None },
+    ];
+    for opts in &all {
         for k in [1, 7, 1000] {
             if let Ok(hits) = ix.search(&query, k, opts) {
                 assert!(hits.len() <= ix.len().min(k));
@@ -32,6 +34,33 @@ fn survive(bytes: &[u8]) {
     }
     for row in [0, 59, 60, u32::MAX] {
         let _ = (ix.vector(row), ix.row_id(row));
+    }
+}
+
+fn compact(metric: Metric) -> Vec<u8> {
+    let data = Numbers::new(21).clustered(60, 5, 6);
+    built(&data, RowIds::Ordinal, &BuildOptions { codes: CodeKind::Only, m: 2, ..options(metric) }).0
+}
+
+#[test]
+fn every_flipped_byte_of_a_compact_file_is_found() {
+    for metric in METRICS {
+        let bytes = compact(metric);
+        assert_eq!(verify(&bytes, true), []);
+        for i in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[i] ^= 1 << (i % 8);
+            assert!(!verify(&bad, false).is_empty(), "quick: byte {i}");
+            survive(&bad);
+        }
+        // With right checksums, what follows from the codes still gives a changed one away.
+        let bad = rewrite(&bytes, |k, _, content| {
+            if k == KIND_CODE_PARAMS {
+                content[4..8].copy_from_slice(&7.5f32.to_le_bytes());
+            }
+        });
+        assert!(verify(&bad, true).iter().any(|f| f.id == "vdata.code"));
+        survive(&bad);
     }
 }
 
@@ -186,10 +215,12 @@ proptest! {
         new in prop::collection::vec(any::<u8>(), 0..24),
         len in prop::option::of(0usize..200),
         metric in 0usize..3,
+        compacted in any::<bool>(),
     ) {
         let kinds = [KIND_META, KIND_ROW_IDS, KIND_VECTORS, KIND_NORMS, KIND_MEAN, KIND_CODES, KIND_CODE_PARAMS,
             KIND_GRAPH, KIND_ENTRIES];
-        let bad = rewrite(&small(METRICS[metric]), |k, flags, content| {
+        let whole = if compacted { compact(METRICS[metric]) } else { small(METRICS[metric]) };
+        let bad = rewrite(&whole, |k, flags, content| {
             if k == kinds[kind] && !content.is_empty() {
                 let at = at.index(content.len());
                 content.iter_mut().skip(at).zip(&new).for_each(|(c, n)| *c = *n);

@@ -4,6 +4,7 @@ mod build;
 mod fixtures;
 mod hostile;
 mod search;
+mod set;
 
 use std::io::Cursor;
 

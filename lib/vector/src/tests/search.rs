@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::metric::score;
-use crate::{Element, Engine, Hit, SearchOptions};
+use crate::{CodeKind, Element, Engine, Filter, Hit, SearchOptions};
 
-const EXACT: SearchOptions<'static> = SearchOptions { ef: None, exact: true, allow: None };
+const EXACT: SearchOptions<'static> = SearchOptions { ef: None, exact: true, filter: None };
 
 fn ef(ef: usize) -> SearchOptions<'static> {
     SearchOptions { ef: Some(ef), ..SearchOptions::default() }
@@ -15,6 +15,7 @@ fn brute(ix: &Index<Vec<u8>>, query: &[f32], k: usize, allow: impl Fn(u64) -> bo
     let mut all: Vec<Hit> = (0..ix.len() as u32)
         .filter(|&o| allow(o.into()))
         .map(|ordinal| Hit {
+            segment: 0,
             ordinal,
             row_id: ix.row_id(ordinal).unwrap(),
             score: score(ix.metric(), query, &ix.vector(ordinal).unwrap()),
@@ -30,7 +31,7 @@ fn brute(ix: &Index<Vec<u8>>, query: &[f32], k: usize, allow: impl Fn(u64) -> bo
 }
 
 fn recall(ix: &Index<Vec<u8>>, queries: &[Vec<f32>], k: usize, opts: &SearchOptions<'_>) -> f64 {
-    let allow = |o: u64| opts.allow.is_none_or(|a| a(o));
+    let allow = |o: u64| opts.filter.is_none_or(|f| f.allows(o as u32));
     let (mut found, mut all) = (0, 0);
     for q in queries {
         let want = brute(ix, q, k, allow);
@@ -52,7 +53,7 @@ fn graph_search_finds_what_brute_force_finds() {
             let queries = data.split_off(3000);
             let ix = index(&data, &BuildOptions { element, ..options(metric) });
             let (_, stats) = ix.search_counted(&queries[0], 10, &ef(64)).unwrap();
-            assert!(!stats.exact && stats.code_distances < 2500, "{stats:?}");
+            assert!(!stats.path.exact() && stats.code_distances < 2500, "{stats:?}");
             let found = recall(&ix, &queries, 10, &ef(64));
             assert!(found >= 0.98, "{metric} {element}: {found}");
             // Queries that have nothing to do with the data take a longer walk.
@@ -74,7 +75,8 @@ fn filters_are_answered_in_full_at_any_selectivity() {
             let scattered = |row: u64| row % every == every - 1;
             let together = |row: u64| row < 3000 / every;
             for allow in [&scattered as &dyn Fn(u64) -> bool, &together] {
-                let opts = SearchOptions { ef: Some(40), exact: false, allow: Some(allow) };
+                let filter = Filter::new(3000, |row| allow(u64::from(row)));
+                let opts = SearchOptions { ef: Some(40), exact: false, filter: Some(&filter) };
                 let found = recall(&ix, &queries, 10, &opts);
                 assert!(found >= 0.97, "{metric}, one in {every}: {found}");
                 let exact = SearchOptions { exact: true, ..opts };
@@ -133,7 +135,7 @@ fn queries_that_do_not_fit_are_refused() {
     assert_eq!((e.get_expected(), e.get_got()), (Some("3"), Some("2")));
     assert!(ix.search(&[1.0, f32::NAN, 0.0], 1, &EXACT).unwrap_err().message().contains("component 1"));
     assert!(ix.search(&[1.0, f32::INFINITY, 0.0], 1, &EXACT).is_err());
-    assert!(ix.search_many(&[vec![1.0]], 1, None, false).is_err());
+    assert!(ix.search_many(&[vec![1.0]], 1, &EXACT).is_err());
 }
 
 #[test]
@@ -185,12 +187,67 @@ fn every_instruction_set_gives_the_same_answers() {
     let answers = |k: &'static Kernels| {
         let ix = Index::open_with(&bytes, k).unwrap();
         let all = [ef(20), EXACT].map(|o| queries.iter().map(|q| ix.search(q, 9, &o).unwrap()).collect::<Vec<_>>());
-        (all, ix.search_many(&queries, 9, Some(20), false).unwrap())
+        (all, ix.search_many(&queries, 9, &ef(20)).unwrap())
     };
     let want = answers(Kernels::scalar());
     assert_eq!(want.0[0], want.1);
     for k in Kernels::all() {
         assert_eq!(answers(k), want, "{}", k.name);
+    }
+}
+
+/// What an exact search reads from codes must be what brute force finds, whatever the data looks like.
+#[test]
+fn exact_search_by_codes_is_brute_force() {
+    let mut numbers = Numbers::new(9);
+    for (round, shift) in [0.0f32, 3.0, -200.0].into_iter().enumerate() {
+        for metric in METRICS {
+            for codes in [CodeKind::Eight, CodeKind::Only] {
+                for engine in [Engine::Graph, Engine::Flat] {
+                    let dim = [3, 33, 128][round];
+                    let mut data = numbers.clustered(2040, dim, 15);
+                    data.iter_mut().for_each(|v| v.iter_mut().for_each(|x| *x = *x * 10f32.powi(round as i32) + shift));
+                    let twin = data[3].clone();
+                    (0..30).for_each(|i| data[i * 7 + 50] = twin.clone());
+                    data[100] = vec![0.0; dim];
+                    let queries: Vec<_> = data.split_off(2000).into_iter().chain([twin, numbers.vector(dim)]).collect();
+                    let ix = index(&data, &BuildOptions { codes, engine, ..options(metric) });
+                    for q in &queries {
+                        let (hits, stats) = ix.search_counted(q, 10, &EXACT).unwrap();
+                        assert_eq!(hits, brute(&ix, q, 10, |_| true), "{metric} {codes} {engine} {shift} {stats:?}");
+                        assert!(stats.code_distances == 2000, "{stats:?}");
+                        let third = Filter::new(2000, |row| row % 3 == 0);
+                        let some = SearchOptions { filter: Some(&third), ..EXACT };
+                        assert_eq!(ix.search(q, 10, &some).unwrap(), brute(&ix, q, 10, |row| row % 3 == 0));
+                    }
+                    assert!(crate::verify(ix.bytes(), true).is_empty(), "{metric} {codes} {engine}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_compact_index_answers_from_its_codes() {
+    for metric in METRICS {
+        let mut numbers = Numbers::new(31);
+        let mut data = numbers.clustered(3020, 48, 30);
+        let queries = data.split_off(3000);
+        let whole = index(&data, &options(metric));
+        let compact = index(&data, &BuildOptions { codes: CodeKind::Only, ..options(metric) });
+        assert!(compact.meta().compact && compact.bytes().len() * 2 < whole.bytes().len());
+        let found = recall(&compact, &queries, 10, &ef(64));
+        assert!(found >= 0.98, "{metric}: {found}");
+        // Against the vectors that are gone, eight bits lose little.
+        let same: usize = queries
+            .iter()
+            .map(|q| {
+                let want = brute(&whole, q, 10, |_| true);
+                let got = compact.search(q, 10, &EXACT).unwrap();
+                got.iter().filter(|h| want.iter().any(|w| w.row_id == h.row_id)).count()
+            })
+            .sum();
+        assert!(same >= 185, "{metric}: {same} of 200");
     }
 }
 
@@ -214,8 +271,8 @@ proptest! {
         prop_assert_eq!(ix.search(query, k, &EXACT).unwrap(), brute(&ix, query, k, |_| true));
         // A walk that keeps every row in mind finds every row, since every row can be reached.
         prop_assert_eq!(ix.search(query, data.len(), &ef(1)).unwrap(), brute(&ix, query, data.len(), |_| true));
-        let even = |o: u64| o.is_multiple_of(2);
-        let filtered = SearchOptions { ef: Some(1), exact: false, allow: Some(&even) };
+        let even = Filter::new(data.len(), |o| o.is_multiple_of(2));
+        let filtered = SearchOptions { ef: Some(1), exact: false, filter: Some(&even) };
         prop_assert_eq!(ix.search(query, 1, &filtered).unwrap().len(), 1);
     }
 }

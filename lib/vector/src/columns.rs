@@ -1,0 +1,303 @@
+//! Vectors in Parquet and Arrow IPC: a column of lists (or of text), and a column of row ids.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Int64Type, Schema, UInt64Type};
+use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use qx_formats::{Error, Result};
+
+use crate::literal;
+use crate::ndjson::{Columns, Id, Vectors};
+
+/// First bytes of a Parquet file and of an Arrow IPC file; an IPC stream has none of its own.
+pub const PARQUET_MAGIC: &[u8] = b"PAR1";
+pub const ARROW_MAGIC: &[u8] = b"ARROW1";
+
+/// Reads the vectors of a Parquet file. Only the columns that are named are decoded.
+///
+/// # Errors
+/// `Corrupt` for a file that Parquet refuses; `Invalid` for columns that are not there or hold no vectors or ids.
+pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
+    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not a Parquet file that can be read: {e}"));
+    let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from_owner(bytes)).map_err(|e| damaged(&e))?;
+    let chosen = Chosen::new(builder.schema(), columns)?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.positions());
+    let mut all = Vectors::default();
+    for batch in builder.with_projection(mask).build().map_err(|e| damaged(&e))? {
+        chosen.read(&batch.map_err(|e| damaged(&e))?, &mut all)?;
+    }
+    Ok(all)
+}
+
+/// Reads the vectors of an Arrow IPC file or stream.
+///
+/// # Errors
+/// As [`parquet`].
+pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
+    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Arrow IPC that can be read: {e}"));
+    let mut all = Vectors::default();
+    if bytes.starts_with(ARROW_MAGIC) {
+        let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?;
+        let chosen = Chosen::new(&reader.schema(), columns)?;
+        for batch in reader {
+            chosen.read(&batch.map_err(|e| damaged(&e))?, &mut all)?;
+        }
+    } else {
+        let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?;
+        let chosen = Chosen::new(&reader.schema(), columns)?;
+        for batch in reader {
+            chosen.read(&batch.map_err(|e| damaged(&e))?, &mut all)?;
+        }
+    }
+    Ok(all)
+}
+
+/// The columns that are read, by position in the file.
+struct Chosen {
+    vector: (usize, String),
+    id: Option<(usize, String)>,
+}
+
+fn holds_vectors(t: &DataType) -> bool {
+    matches!(t, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _))
+}
+
+impl Chosen {
+    fn new(schema: &Arc<Schema>, columns: Columns<'_>) -> Result<Chosen> {
+        let names = || schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ");
+        let find = |name: &str| match schema.column_with_name(name) {
+            Some((at, _)) => Ok((at, name.to_owned())),
+            None => Err(Error::invalid(format!("there is no column {name:?}")).expected(format!("one of {}", names()))),
+        };
+        let vector = match columns.vector {
+            Some(name) => find(name)?,
+            None => {
+                let lists: Vec<usize> =
+                    (0..schema.fields().len()).filter(|&i| holds_vectors(schema.field(i).data_type())).collect();
+                match lists.as_slice() {
+                    [one] => (*one, schema.field(*one).name().clone()),
+                    [] => return Err(Error::invalid("no column holds lists").got(names())),
+                    _ => {
+                        return Err(Error::invalid("several columns hold lists")
+                            .got(names())
+                            .hint("name the one that holds the vector with --column"));
+                    }
+                }
+            }
+        };
+        Ok(Chosen { vector, id: columns.id.map(find).transpose()? })
+    }
+
+    fn positions(&self) -> Vec<usize> {
+        std::iter::once(self.vector.0).chain(self.id.as_ref().map(|id| id.0)).collect()
+    }
+
+    fn read(&self, batch: &RecordBatch, all: &mut Vectors) -> Result<()> {
+        let column = |name: &str| {
+            batch.column_by_name(name).cloned().ok_or_else(|| Error::invalid(format!("there is no column {name:?}")))
+        };
+        let before = crate::VectorSource::rows(all);
+        let vectors = column(&self.vector.1)?;
+        let ids = self.id.as_ref().map(|(_, name)| column(name).and_then(|c| Ids::new(name, &c))).transpose()?;
+        let lists = Lists::new(&self.vector.1, &vectors)?;
+        for row in 0..batch.num_rows() {
+            let id = match &ids {
+                Some(ids) => Some(ids.get(row).ok_or_else(|| {
+                    Error::invalid(format!("row {} has no row id in column {:?}", before + row, ids.name))
+                })?),
+                None => None,
+            };
+            let vector = lists.get(row).map_err(|e| {
+                Error::invalid(format!("row {}: column {:?}: {e}", before + row, self.vector.1))
+            })?;
+            all.push_row(vector, id);
+        }
+        Ok(())
+    }
+}
+
+/// A column of vectors, all components as f32.
+enum Lists {
+    Values { offsets: Vec<(usize, usize)>, values: arrow::array::Float32Array },
+    Text(StringArray),
+}
+
+impl Lists {
+    fn new(name: &str, column: &ArrayRef) -> Result<Lists> {
+        let wrong = || {
+            Error::invalid(format!("column {name:?} holds no vectors"))
+                .expected("lists of numbers, or text")
+                .got(column.data_type())
+        };
+        let floats = |child: &ArrayRef| -> Result<arrow::array::Float32Array> {
+            if !child.data_type().is_numeric() && *child.data_type() != DataType::Null {
+                return Err(wrong());
+            }
+            let values = cast(child, &DataType::Float32).map_err(|_| wrong())?;
+            Ok(values.as_primitive::<Float32Type>().clone())
+        };
+        let rows = 0..column.len();
+        // A null list is a row without a vector, as an empty one is.
+        let span = |row: usize, start: usize, end: usize| if column.is_null(row) { (0, 0) } else { (start, end) };
+        match column.data_type() {
+            DataType::List(_) => {
+                let list = column.as_list::<i32>();
+                let o = list.value_offsets();
+                let offsets = rows.map(|r| span(r, o[r] as usize, o[r + 1] as usize)).collect();
+                Ok(Lists::Values { offsets, values: floats(list.values())? })
+            }
+            DataType::LargeList(_) => {
+                let list = column.as_list::<i64>();
+                let o = list.value_offsets();
+                let offsets = rows.map(|r| span(r, o[r] as usize, o[r + 1] as usize)).collect();
+                Ok(Lists::Values { offsets, values: floats(list.values())? })
+            }
+            DataType::FixedSizeList(_, len) => {
+                let (list, len) = (column.as_fixed_size_list(), usize::try_from(*len).unwrap_or(0));
+                let offsets = rows.map(|r| span(r, r * len, (r + 1) * len)).collect();
+                Ok(Lists::Values { offsets, values: floats(list.values())? })
+            }
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                let text = cast(column, &DataType::Utf8).map_err(|_| wrong())?;
+                Ok(Lists::Text(text.as_string::<i32>().clone()))
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    fn get(&self, row: usize) -> Result<Vec<f32>> {
+        match self {
+            Lists::Text(text) if text.is_null(row) => Ok(Vec::new()),
+            Lists::Text(text) => literal::parse(text.value(row)),
+            Lists::Values { offsets, values } => {
+                let (start, end) = offsets.get(row).copied().unwrap_or_default();
+                // A null among the components is for the policy of the build, as NaN is.
+                Ok((start..end).map(|i| if values.is_null(i) { f32::NAN } else { values.value(i) }).collect())
+            }
+        }
+    }
+}
+
+/// A column of row ids: integers as they are, everything else as text.
+struct Ids<'a> {
+    name: &'a str,
+    kind: IdKind,
+}
+
+enum IdKind {
+    Signed(ArrayRef),
+    Unsigned(ArrayRef),
+    Text(ArrayRef),
+}
+
+impl<'a> Ids<'a> {
+    fn new(name: &'a str, column: &ArrayRef) -> Result<Ids<'a>> {
+        let t = column.data_type();
+        let to = |target: DataType| {
+            cast(column, &target).map_err(|_| {
+                Error::invalid(format!("column {name:?} holds no row ids")).expected("integers or text").got(t)
+            })
+        };
+        let kind = if t.is_signed_integer() {
+            IdKind::Signed(to(DataType::Int64)?)
+        } else if t.is_unsigned_integer() {
+            IdKind::Unsigned(to(DataType::UInt64)?)
+        } else if t.is_floating() || t.is_nested() {
+            return Err(Error::invalid(format!("column {name:?} holds no row ids"))
+                .expected("integers or text")
+                .got(t));
+        } else {
+            IdKind::Text(to(DataType::Utf8)?)
+        };
+        Ok(Ids { name, kind })
+    }
+
+    fn get(&self, row: usize) -> Option<Id> {
+        match &self.kind {
+            IdKind::Signed(a) => a.is_valid(row).then(|| Id::Signed(a.as_primitive::<Int64Type>().value(row))),
+            IdKind::Unsigned(a) => a.is_valid(row).then(|| Id::unsigned(a.as_primitive::<UInt64Type>().value(row))),
+            IdKind::Text(a) => a.is_valid(row).then(|| Id::Text(a.as_string::<i32>().value(row).to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float64Array, Int32Array, ListArray};
+    use arrow::datatypes::Int32Type;
+    use arrow::ipc::writer::{FileWriter, StreamWriter};
+    use ::parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::{RowIds, VectorSource};
+
+    fn batch() -> RecordBatch {
+        let lists = ListArray::from_iter_primitive::<Float32Type, _, _>([
+            Some(vec![Some(1.0), Some(2.0)]),
+            None,
+            Some(vec![Some(3.0), None]),
+        ]);
+        let ints = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)]), Some(vec![]), None]);
+        RecordBatch::try_from_iter([
+            ("id", Arc::new(Int32Array::from(vec![-1, 2, 3])) as ArrayRef),
+            ("v", Arc::new(lists) as ArrayRef),
+            ("name", Arc::new(StringArray::from(vec![Some("a"), Some("b"), None])) as ArrayRef),
+            ("text", Arc::new(StringArray::from(vec![Some("[1,2]"), None, Some("3 4")])) as ArrayRef),
+            ("ints", Arc::new(ints) as ArrayRef),
+            ("float", Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0])) as ArrayRef),
+        ])
+        .unwrap()
+    }
+
+    fn files() -> [Vec<u8>; 3] {
+        let (mut file, mut stream, mut parquet) = (Vec::new(), Vec::new(), Vec::new());
+        let b = batch();
+        let mut w = FileWriter::try_new(&mut file, &b.schema()).unwrap();
+        w.write(&b).and_then(|()| w.finish()).unwrap();
+        let mut w = StreamWriter::try_new(&mut stream, &b.schema()).unwrap();
+        w.write(&b).and_then(|()| w.finish()).unwrap();
+        let mut w = ArrowWriter::try_new(&mut parquet, b.schema(), None).unwrap();
+        w.write(&b).unwrap();
+        w.close().unwrap();
+        [file, stream, parquet]
+    }
+
+    fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
+        if bytes.starts_with(PARQUET_MAGIC) { super::parquet(bytes.to_vec(), columns) } else { super::arrow(bytes, columns) }
+    }
+
+    #[test]
+    fn lists_and_text_are_read_from_every_form() {
+        for bytes in files() {
+            let all = read(&bytes, Columns { vector: Some("v"), id: Some("id") }).unwrap();
+            assert_eq!((all.rows(), all.get(0), all.get(1)), (3, &[1.0, 2.0][..], &[][..]));
+            assert!(all.get(2)[0] == 3.0 && all.get(2)[1].is_nan());
+            assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [u64::MAX, 2, 3]));
+            let all = read(&bytes, Columns { vector: Some("text"), id: None }).unwrap();
+            assert_eq!((all.get(0), all.get(1), all.get(2)), (&[1.0, 2.0][..], &[][..], &[3.0, 4.0][..]));
+            assert_eq!(read(&bytes, Columns { vector: Some("ints"), id: None }).unwrap().get(0), [1.0]);
+        }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_refused_by_name() {
+        for bytes in files() {
+            let refused = |vector, id| read(&bytes, Columns { vector, id }).unwrap_err().message().to_owned();
+            assert!(refused(None, None).contains("several columns hold lists"));
+            assert!(refused(Some("w"), None).contains("no column \"w\""));
+            assert!(refused(Some("float"), None).contains("holds no vectors"));
+            assert!(refused(Some("v"), Some("float")).contains("holds no row ids"));
+            assert!(refused(Some("v"), Some("name")).contains("row 2 has no row id"));
+            for len in [0, 4, 12, bytes.len() / 2] {
+                assert!(read(&bytes[..len], Columns { vector: Some("v"), id: None }).is_err(), "{len}");
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What can be saved from a damaged file, and a report of what cannot.
+//!
+//! Header, section table and META must hold, since they say where everything lies. Every other page is judged by its own
+//! checksum. A row is kept when the pages of its id and of its vector are whole; where only the vector is lost but
+//! its codes are whole, it is taken from them - not exactly, and counted apart. Codes, norms and graph are made anew.
+
+use std::io::{Seek, Write};
+
+use qx_formats::vdata::layout::*;
+use qx_formats::vdata::{Flavour, Metric, View};
+use qx_formats::{Error, Result};
+use qx_io::Job;
+use serde::Serialize;
+
+use crate::build::{BuildOptions, BuildReport, CodeKind, DimPolicy, RowIds, VectorSource, build};
+use crate::rows;
+
+/// Lost rows whose ids are listed one by one; the rest is counted.
+const LISTED: usize = 1000;
+
+/// What was saved, and what was left behind.
+#[derive(Debug, Clone, Serialize)]
+pub struct RepairReport {
+    /// Rows of the damaged file.
+    pub rows: u64,
+    pub saved: u64,
+    /// Saved rows whose vectors were read from their codes: near the lost ones, not equal to them.
+    pub from_codes: u64,
+    pub lost: u64,
+    /// Ids of lost rows, where their pages are whole; at most a thousand.
+    pub lost_ids: Vec<String>,
+    /// Damaged pages by section.
+    pub damaged_pages: Vec<(String, u64)>,
+    /// What the new file is.
+    pub built: BuildReport,
+}
+
+/// Where a row's vector is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    Vector,
+    Codes,
+}
+
+struct Saved<'a> {
+    view: &'a View,
+    bytes: &'a [u8],
+    mean: Vec<f32>,
+    rows: Vec<(u32, From)>,
+}
+
+impl VectorSource for Saved<'_> {
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        match self.rows.get(row) {
+            Some(&(row, From::Vector)) => {
+                rows::read(self.view, self.bytes, &self.mean, row, out);
+            }
+            Some(&(row, From::Codes)) => {
+                let each = self.view.meta.code_len();
+                let start = row as usize * each;
+                let codes = self.view.codes(self.bytes).get(start..start + each).unwrap_or(&[]);
+                rows::decode(&self.mean, codes, self.view.scale(self.bytes, row).unwrap_or(0.0), out);
+                // Under cosine codes are of the vector divided by its norm.
+                if self.view.meta.metric == Metric::Cosine
+                    && let Some(norm) = self.view.norm(self.bytes, row).filter(|n| n.is_finite())
+                {
+                    out.iter_mut().for_each(|x| *x *= norm);
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Which rows of a section are whole: every page that holds a byte of them has the right checksum.
+struct Whole {
+    /// Damaged pages, by number within the section.
+    bad: Vec<bool>,
+    each: usize,
+    present: bool,
+}
+
+impl Whole {
+    fn new(view: &View, bytes: &[u8], kind: u32, each: usize) -> Whole {
+        let Some(section) = view.container.find(kind) else { return Whole { bad: Vec::new(), each, present: false } };
+        let page = qx_formats::container::layout::PAGE_LEN;
+        let pages = section.len().div_ceil(page);
+        let bad = (0..pages).map(|p| view.container.check_page(bytes, section, p * page).is_err()).collect();
+        Whole { bad, each, present: true }
+    }
+
+    fn row(&self, row: u32) -> bool {
+        let page = qx_formats::container::layout::PAGE_LEN;
+        let start = row as usize * self.each;
+        let end = (start + self.each).max(start + 1);
+        self.present && (start / page..=(end - 1) / page).all(|p| !self.bad.get(p).copied().unwrap_or(false))
+    }
+
+    fn all(&self) -> bool {
+        self.present && !self.bad.contains(&true)
+    }
+}
+
+/// Saves what can be saved of a file into a new one at the beginning of `out`. A whole file gives an equal one.
+///
+/// # Errors
+/// Those of opening, when header, section table or META do not hold; those of [`build`].
+pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write + Seek) -> Result<RepairReport> {
+    let view = View::open(bytes).map_err(|e| {
+        if e.kind() == qx_formats::Kind::Corrupt {
+            e.hint("nothing says where its rows lie: build it again from its source, or restore it")
+        } else {
+            e
+        }
+    })?;
+    let meta = &view.meta;
+    let each = |kind| match kind {
+        KIND_ROW_IDS => 8,
+        KIND_VECTORS => meta.vector_len(),
+        KIND_CODES => meta.code_len(),
+        KIND_CODE_PARAMS => CODE_PARAMS_LEN,
+        _ => 4,
+    };
+    let whole = |kind| Whole::new(&view, bytes, kind, each(kind));
+    let (ids, vectors, codes) = (whole(KIND_ROW_IDS), whole(KIND_VECTORS), whole(KIND_CODES));
+    let (params, mean, norms) = (whole(KIND_CODE_PARAMS), whole(KIND_MEAN), whole(KIND_NORMS));
+    let mut saved = Saved { view: &view, bytes, mean: view.mean(bytes), rows: Vec::new() };
+    let (mut kept_ids, mut lost_ids, mut lost, mut from_codes) = (Vec::new(), Vec::new(), 0u64, 0u64);
+    let mut seen = std::collections::HashSet::new();
+    let mut v = Vec::new();
+    for row in 0..u32::try_from(meta.rows).unwrap_or(u32::MAX) {
+        let id_whole = view.dense() || ids.row(row);
+        let id = view.row_id(bytes, row).unwrap_or(0);
+        let coded = codes.row(row) && params.row(row) && mean.all() && (meta.metric != Metric::Cosine || norms.row(row));
+        let finite = |v: &mut Vec<f32>| rows::read(&view, bytes, &saved.mean, row, v) && v.iter().all(|x| x.is_finite());
+        let from = if !meta.compact && vectors.row(row) && finite(&mut v) {
+            Some(From::Vector)
+        } else if coded {
+            Some(if meta.compact { From::Vector } else { From::Codes })
+        } else {
+            None
+        };
+        match from {
+            // An id that stands twice is a damage that no checksum sees; the first row keeps it.
+            Some(from) if id_whole && seen.insert(id) => {
+                from_codes += u64::from(from == From::Codes);
+                saved.rows.push((row, from));
+                kept_ids.push(id);
+            }
+            _ => {
+                lost += 1;
+                if id_whole && lost_ids.len() < LISTED {
+                    lost_ids.push(crate::show_row_id(view.flavour, id));
+                }
+            }
+        }
+    }
+    let sections = view.container.sections.iter().filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS);
+    let damaged_pages = sections
+        .map(|s| (s.name(), Whole::new(&view, bytes, s.kind, 1).bad.iter().filter(|b| **b).count() as u64))
+        .filter(|(_, n)| *n > 0)
+        .collect();
+    let opts = options(&view, threads)?;
+    let dense = view.dense() && lost == 0;
+    let ids = if dense && view.flavour == Flavour::Ordinal { RowIds::Ordinal } else { RowIds::of(view.flavour, kept_ids) };
+    let saved_rows = saved.rows.len() as u64;
+    let built = build(&saved, ids, &opts, job, out)?;
+    Ok(RepairReport {
+        rows: meta.rows,
+        saved: saved_rows,
+        from_codes,
+        lost: lost + built.skipped,
+        lost_ids,
+        damaged_pages,
+        built,
+    })
+}
+
+/// The options that the file says it was built with.
+fn options(view: &View, threads: Option<usize>) -> Result<BuildOptions> {
+    let meta = &view.meta;
+    let opts = BuildOptions {
+        metric: meta.metric,
+        element: meta.element,
+        engine: meta.engine,
+        codes: match (meta.compact, meta.codes) {
+            (true, _) => CodeKind::Only,
+            (false, true) => CodeKind::Eight,
+            (false, false) => CodeKind::None,
+        },
+        dim: Some(meta.dim).filter(|&d| d > 0),
+        dim_policy: DimPolicy::Skip,
+        m: meta.m.clamp(2, MAX_DEGREE / 2),
+        ef_build: meta.ef_build.clamp(1, MAX_EF),
+        ef_search: meta.ef_search.clamp(1, MAX_EF),
+        seed: meta.seed,
+        linker: crate::Linker::default(),
+        threads,
+        memory: None,
+    };
+    opts.check().map_err(|e| Error::invalid(format!("META says what no build can do: {e}")))?;
+    Ok(opts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::tests::{METRICS, Numbers, built, options};
+
+    fn mend(bytes: &[u8]) -> (Vec<u8>, RepairReport) {
+        let mut out = Cursor::new(Vec::new());
+        let report = repair(bytes, Some(2), &Job::default(), &mut out).unwrap();
+        (out.into_inner(), report)
+    }
+
+    #[test]
+    fn a_whole_file_gives_an_equal_one() {
+        for metric in METRICS {
+            for codes in [CodeKind::Eight, CodeKind::None] {
+                let engine = if codes == CodeKind::None { crate::Engine::Flat } else { crate::Engine::Graph };
+                let data = Numbers::new(51).clustered(200, 20, 5);
+                let opts = BuildOptions { codes, engine, ..options(metric) };
+                for ids in [RowIds::Ordinal, RowIds::PrimaryKey((0..200).map(|i| i * 3).collect())] {
+                    let (bytes, _) = built(&data, ids, &opts);
+                    let (again, r) = mend(&bytes);
+                    assert!(again == bytes, "{metric} {codes}");
+                    assert_eq!((r.saved, r.lost, r.from_codes), (200, 0, 0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damage_anywhere_costs_no_more_rows_than_its_pages_hold() {
+        let data = Numbers::new(52).clustered(600, 24, 5);
+        for metric in METRICS {
+            let ids = RowIds::PrimaryKey((0..600).collect());
+            let (good, _) = built(&data, ids, &options(metric));
+            let front = View::open(&good).unwrap().container.find(KIND_ROW_IDS).unwrap().range.start;
+            let index = crate::Index::open(&good[..]).unwrap();
+            for at in (front..good.len()).step_by(997) {
+                let mut bad = good.clone();
+                bad[at] ^= 0x40;
+                let (mended, r) = mend(&bad);
+                assert_eq!(crate::verify(&mended, true), [], "byte {at}");
+                assert_eq!(r.saved + r.lost, 600);
+                // A page of ids holds 512 of them.
+                assert!(r.lost <= 512, "byte {at}: {r:?}");
+                let mended = crate::Index::open(mended).unwrap();
+                for row in 0..mended.len() as u32 {
+                    let id = mended.row_id(row).unwrap() as u32;
+                    let (a, b) = (mended.vector(row).unwrap(), index.vector(id).unwrap());
+                    if r.from_codes == 0 {
+                        assert_eq!(a, b, "byte {at}");
+                    } else {
+                        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.05), "byte {at}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_compact_file_keeps_what_its_codes_hold() {
+        let data = Numbers::new(53).clustered(300, 40, 5);
+        let opts = BuildOptions { codes: CodeKind::Only, ..options(crate::Metric::L2) };
+        let (good, _) = built(&data, RowIds::Ordinal, &opts);
+        let at = View::open(&good).unwrap().container.find(KIND_CODES).unwrap().range.start + 5000;
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        let (mended, r) = mend(&bad);
+        assert!(r.lost > 0 && r.lost < 120 && r.damaged_pages == [("CODE".to_owned(), 1)], "{r:?}");
+        assert_eq!(crate::verify(&mended, true), []);
+        assert!(repair(&good[..100], None, &Job::default(), Cursor::new(Vec::new())).is_err());
+    }
+}

@@ -1,0 +1,215 @@
+//! Exact answers: what a scan of all vectors would give, read from the codes where they suffice.
+//!
+//! The codes of a row bound its score from both sides (SPEC.md of the format, *How far a code is from its vector*). One
+//! pass over the codes keeps the rows whose better bound is not worse than the worse bound of the `k`-th best; only
+//! those are scored on their vectors, the most promising first, until no bound that is left can enter the answer. The
+//! query is coded with sixteen bits, as two rows of eight, so that the error is that of the rows alone.
+
+use std::collections::BinaryHeap;
+
+use super::rank::Scored;
+use crate::filter::Filter;
+use crate::index::{Open, SearchStats};
+use crate::metric::Metric;
+use crate::quant::{Query, Quantizer};
+use crate::walk::ordered;
+
+/// Fewer rows than this many times `k` are scored on their vectors at once.
+const SCAN_BELOW: u64 = 8;
+/// Rounding of f32 in the sums of one row, as a share of the magnitudes in it; grows with the terms of a lane.
+const ROUNDING: f64 = 1.2e-7;
+
+/// Offers to `scored` every row that can be in the answer.
+pub(super) fn scan(
+    index: Open<'_>,
+    query: &[f32],
+    k: usize,
+    filter: Option<&Filter>,
+    scored: &mut Scored<'_>,
+    stats: &mut SearchStats,
+) {
+    let rows = index.meta().rows as u32;
+    let few = stats.matches <= (k as u64).saturating_mul(SCAN_BELOW);
+    let bounds = if index.meta().codes && !few { Bounds::new(index, query) } else { None };
+    let Some(bounds) = bounds else {
+        match filter {
+            Some(filter) => filter.for_each(|row| scored.offer(row)),
+            None => (0..rows).for_each(|row| scored.offer(row)),
+        }
+        return;
+    };
+    let mut sieve = Sieve { bounds, index, k, best: BinaryHeap::new(), limit: f32::INFINITY, kept: Vec::new() };
+    let mut four = [0u32; 4];
+    let mut n = 0;
+    let mut take = |row: u32| {
+        four[n] = row;
+        n += 1;
+        if n == 4 {
+            n = 0;
+            sieve.four(four);
+        }
+    };
+    match filter {
+        Some(filter) => filter.for_each(&mut take),
+        None => (0..rows).for_each(&mut take),
+    }
+    four.into_iter().take(n).for_each(|row| sieve.one(row));
+    stats.code_distances += stats.matches;
+    let Sieve { mut kept, limit, .. } = sieve;
+    kept.retain(|&(low, _)| low <= limit);
+    kept.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    for (low, row) in kept {
+        if scored.worst().is_some_and(|worst| low > worst) {
+            break;
+        }
+        scored.offer(row);
+    }
+}
+
+/// What is known of one query before any row is looked at.
+struct Bounds {
+    metric: Metric,
+    high: Query,
+    low: Query,
+    /// Scale of `low` over that of `high`.
+    low_scale: f32,
+    /// Squared length of the query less the mean.
+    square: f32,
+    /// Error of a similarity for each unit of a row's scale: of the row's codes (ip, cosine) and of the query's.
+    row: f32,
+    query: f32,
+    /// Error for each unit of scale of a distance (l2): half of the square root of the dimension.
+    reach: f32,
+    /// Share of the magnitudes that rounding may have lost.
+    slack: f32,
+    /// What a similarity leaves out of an inner product, with its own error.
+    shift: f32,
+    shift_error: f32,
+    /// Length of the query; 1 under cosine.
+    length: f32,
+    mean_length: f32,
+    dim: f32,
+}
+
+impl Bounds {
+    /// `None` where magnitudes are too large or too small for the bounds to hold.
+    fn new(index: Open<'_>, query: &[f32]) -> Option<Bounds> {
+        let metric = index.meta().metric;
+        let mean = &index.parsed.mean;
+        let mut centred = query.to_vec();
+        let largest = Quantizer::new(metric, mean).centre(&mut centred);
+        if !(1e-10..1e10).contains(&largest) {
+            return None;
+        }
+        let mut unit = query.to_vec();
+        if metric == Metric::Cosine {
+            crate::quant::to_unit(&mut unit);
+        }
+        let (high, low) = Query::split(&centred, largest);
+        let f64s = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+        let (c, u, m) = (f64s(&centred), f64s(&unit), f64s(mean));
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let dim = query.len() as f64;
+        let slack = ROUNDING * (dim / 32.0 + 24.0);
+        let (length, mean_length) = (dot(&u, &u).sqrt(), dot(&m, &m).sqrt());
+        // What is left of the query after sixteen bits: half a step of `low` in each component.
+        let left = f64::from(low.scale) * 0.51 * dim.sqrt();
+        Some(Bounds {
+            metric,
+            low_scale: low.scale / high.scale,
+            high,
+            low,
+            square: dot(&c, &c) as f32,
+            row: (length * 0.501 * dim.sqrt()) as f32,
+            query: (left * 127.0 * dim.sqrt()) as f32,
+            reach: (0.501 * dim.sqrt()) as f32,
+            slack: slack as f32,
+            shift: dot(&u, &m) as f32,
+            shift_error: (slack * length * mean_length) as f32,
+            length: length as f32,
+            mean_length: mean_length as f32,
+            dim: dim as f32,
+        })
+    }
+
+    /// Lower and upper bound of the distance of a row: smaller is nearer, in the unit of [`Scored::worst`].
+    #[inline(always)]
+    fn of(&self, sum: i32, low_sum: i32, [scale, bias]: [f32; 2]) -> (f32, f32) {
+        let product = (sum as f32 + low_sum as f32 * self.low_scale) * (self.high.scale * scale);
+        let similarity = product + bias;
+        let lost = self.slack * (product.abs() + bias.abs()) + self.query * scale;
+        match self.metric {
+            Metric::L2 => {
+                let squared = self.square - 2.0 * similarity;
+                let lost = 2.0 * lost + self.slack * (self.square + 2.0 * bias.abs());
+                let reach = self.reach * scale;
+                let low = (squared - lost).max(0.0).sqrt() - reach;
+                let high = (squared + lost).max(0.0).sqrt() + reach;
+                (low * (1.0 - self.slack), high * (1.0 + self.slack))
+            }
+            Metric::Ip | Metric::Cosine => {
+                let row = self.mean_length + 127.0 * scale * self.dim.sqrt();
+                let row = if self.metric == Metric::Cosine { row.min(2.0) } else { row };
+                let error = lost + self.row * scale + self.shift_error + self.slack * self.length * row;
+                let score = similarity + self.shift;
+                (-(score + error), -(score - error))
+            }
+        }
+    }
+}
+
+/// The rows that may still be in the answer.
+struct Sieve<'a> {
+    bounds: Bounds,
+    index: Open<'a>,
+    k: usize,
+    /// The `k` lowest upper bounds, the highest of them on top.
+    best: BinaryHeap<u32>,
+    /// That highest one.
+    limit: f32,
+    kept: Vec<(f32, u32)>,
+}
+
+impl Sieve<'_> {
+    #[inline(always)]
+    fn four(&mut self, rows: [u32; 4]) {
+        let codes = self.index.codes();
+        let slices = rows.map(|r| codes.row(r));
+        let high = (codes.kernels.dot4)(slices, &self.bounds.high.codes);
+        let low = (codes.kernels.dot4)(slices, &self.bounds.low.codes);
+        for ((row, high), low) in rows.into_iter().zip(high).zip(low) {
+            self.take(row, high, low, codes.params(row));
+        }
+    }
+
+    fn one(&mut self, row: u32) {
+        let codes = self.index.codes();
+        let high = (codes.kernels.dot)(codes.row(row), &self.bounds.high.codes);
+        let low = (codes.kernels.dot)(codes.row(row), &self.bounds.low.codes);
+        self.take(row, high, low, codes.params(row));
+    }
+
+    #[inline(always)]
+    fn take(&mut self, row: u32, high: i32, low: i32, params: [f32; 2]) {
+        let high = high.wrapping_sub(self.bounds.high.offset());
+        let low = low.wrapping_sub(self.bounds.low.offset());
+        let (near, far) = self.bounds.of(high, low, params);
+        // A file that lies may give NaN; such a row is kept and scored.
+        if near > self.limit {
+            return;
+        }
+        self.kept.push((if near.is_nan() { f32::NEG_INFINITY } else { near }, row));
+        if far >= self.limit || far.is_nan() {
+            return;
+        }
+        self.best.push(ordered(far));
+        if self.best.len() > self.k {
+            self.best.pop();
+        }
+        if self.best.len() == self.k {
+            self.limit = self.best.peek().map_or(f32::INFINITY, |&bits| {
+                f32::from_bits(if bits >> 31 == 1 { bits & 0x7FFF_FFFF } else { !bits })
+            });
+        }
+    }
+}

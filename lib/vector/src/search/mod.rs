@@ -1,0 +1,104 @@
+//! Answering a query: by a scan that the codes cut short, or by a walk on the codes whose best are scored again on the
+//! vectors.
+
+mod exact;
+mod rank;
+
+use crate::index::{Hit, Open, Path, SearchOptions, SearchStats};
+use crate::metric::Metric;
+use crate::quant::Quantizer;
+use qx_formats::vdata::Engine;
+use rank::Scored;
+
+/// A walk of `ef` scores about this many times `ef` rows, each at the price of [`WALK_PRICE`] rows of a scan.
+const WALK_ROWS: u64 = 8;
+const WALK_PRICE: u64 = 4;
+/// A filtered walk that has scored this many times what was expected gives up.
+const PATIENCE: u64 = 4;
+
+/// `query` fits the index and is finite.
+pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOptions<'_>) -> (Vec<Hit>, SearchStats) {
+    let rows = index.meta().rows;
+    let matches = opts.filter.map_or(rows, |f| f.count().min(rows));
+    let k = k.min(usize::try_from(matches).unwrap_or(usize::MAX));
+    let mut stats = SearchStats { matches, ..SearchStats::default() };
+    if k == 0 {
+        return (Vec::new(), stats);
+    }
+    let ef = opts.ef.unwrap_or(index.meta().ef_search as usize).max(k);
+    // A filter hides some of the rows that a walk meets; those that are left must still be as many.
+    let cost = (ef as u64).saturating_mul(WALK_ROWS * WALK_PRICE).saturating_mul(rows) / matches.max(1);
+    stats.path = if opts.exact {
+        Path::Exact
+    } else if index.meta().engine == Engine::Flat {
+        Path::Flat
+    } else if index.meta().metric == Metric::Cosine && query.iter().all(|&v| v == 0.0) {
+        // Every row is equally far from a zero vector, so that no walk leads anywhere.
+        Path::ZeroQuery
+    } else if matches <= cost {
+        if opts.filter.is_some() { Path::FewMatches } else { Path::FewRows }
+    } else {
+        Path::Graph
+    };
+    let mut scored = Scored::new(index, query, k);
+    if stats.path == Path::Graph && !walk(index, query, k, ef, opts, &mut scored, &mut stats) {
+        stats.path = Path::WalkGaveUp;
+    }
+    if stats.path != Path::Graph {
+        exact::scan(index, query, k, opts.filter, &mut scored, &mut stats);
+    }
+    let (hits, distances) = scored.finish();
+    stats.vector_distances = distances;
+    (hits, stats)
+}
+
+/// False when the walk found fewer rows than there are, or gave up: the rows are scanned then.
+fn walk(
+    index: Open<'_>,
+    query: &[f32],
+    k: usize,
+    ef: usize,
+    opts: &SearchOptions<'_>,
+    scored: &mut Scored<'_>,
+    stats: &mut SearchStats,
+) -> bool {
+    let rows = index.meta().rows as u32;
+    let ef = ef.min(rows as usize);
+    let (codes, graph, entries) = (index.codes(), index.graph(), &index.parsed.entries);
+    index.parsed.scratch.with(|scratch| {
+        scratch.vector.clear();
+        scratch.vector.extend_from_slice(query);
+        let mut vector = std::mem::take(&mut scratch.vector);
+        Quantizer::new(index.meta().metric, &index.parsed.mean).query(&mut vector, &mut scratch.query);
+        scratch.vector = vector;
+        let walked = match opts.filter {
+            None => {
+                scratch.walk(&codes, &graph, entries, rows, ef);
+                true
+            }
+            Some(filter) => {
+                let expected = (ef as u64 * WALK_ROWS).saturating_mul(u64::from(rows)) / stats.matches.max(1);
+                let budget = expected.saturating_mul(PATIENCE);
+                scratch.walk_allowed(&codes, &graph, entries, rows, ef, filter, budget)
+            }
+        };
+        stats.code_distances = scratch.distances;
+        stats.expanded = scratch.expanded;
+        // Fewer than asked for: a graph that lies, or a filter whose rows hide behind others.
+        if !walked || scratch.nearest().len() < k {
+            return false;
+        }
+        scratch.nearest().for_each(|row| scored.offer(row));
+        true
+    })
+}
+
+/// The best `k` of these rows, by their vectors.
+pub(crate) fn rescore(index: Open<'_>, query: &[f32], ordinals: &[u32], k: usize) -> Vec<Hit> {
+    if k == 0 {
+        return Vec::new();
+    }
+    let mut scored = Scored::new(index, query, k.min(ordinals.len().max(1)));
+    ordinals.iter().for_each(|&row| scored.offer(row));
+    scored.finish().0
+}

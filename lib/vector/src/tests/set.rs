@@ -1,0 +1,245 @@
+//! Indexes of several files: what is added, deleted and folded, against a model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use qx_formats::Kind;
+use qx_io::Publish;
+
+use super::*;
+use crate::definition::Definition;
+use crate::metric::score;
+use crate::set::{Conflict, Editor, Segments, SetOptions, combine, create};
+use crate::{CodeKind, IdSet};
+
+type Model = BTreeMap<i64, Vec<f32>>;
+
+fn keys(ids: &[i64]) -> RowIds {
+    RowIds::PrimaryKey(ids.iter().map(|&k| k as u64).collect())
+}
+
+fn edit(path: &Path) -> Editor {
+    Editor::open(path, Duration::ZERO).unwrap()
+}
+
+/// Every answer of the index is that of the model.
+fn agree(set: &Segments, model: &Model, queries: &[Vec<f32>]) {
+    assert_eq!(set.len(), model.len() as u64);
+    let metric = set.metric();
+    for q in queries {
+        let sign = if metric.larger_is_nearer() { -1.0 } else { 1.0 };
+        let mut want: Vec<(i64, f32)> = model.iter().map(|(&id, v)| (id, score(metric, q, v))).collect();
+        want.sort_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)).then(a.0.cmp(&b.0)));
+        for k in [1, 5, model.len() + 3] {
+            let opts = SetOptions { exact: true, ..SetOptions::default() };
+            let got = set.search(q, k, &opts).unwrap();
+            let got: Vec<(i64, f32)> = got.hits.iter().map(|h| (h.row_id as i64, h.score)).collect();
+            assert_eq!(got, want[..want.len().min(k)], "{metric} {k}");
+            let walked = set.search(q, k, &SetOptions::default()).unwrap();
+            assert_eq!(walked.hits.len(), want.len().min(k));
+            assert!(walked.hits.iter().all(|h| model.contains_key(&(h.row_id as i64))));
+        }
+    }
+}
+
+#[test]
+fn what_is_added_deleted_and_folded_is_seen_at_once() {
+    for metric in METRICS {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.vindex");
+        let mut numbers = Numbers::new(41);
+        let data = numbers.clustered(400, 9, 8);
+        let queries = numbers.clustered(5, 9, 8);
+        let ids: Vec<i64> = (0..400).map(|i| i - 100).collect();
+        create(&path, Publish::New, &data[..300].to_vec(), keys(&ids[..300]), &options(metric), &Job::default()).unwrap();
+        let mut model: Model = ids[..300].iter().copied().zip(data[..300].to_vec()).collect();
+        agree(&Segments::open(&path).unwrap(), &model, &queries);
+
+        // Half of these are new, half take the place of older ones.
+        let (more, more_ids) = (data[250..400].to_vec(), ids[250..400].to_vec());
+        let moved: Vec<Vec<f32>> = more.iter().map(|v| v.iter().map(|x| x * 0.5).collect()).collect();
+        let mut editor = edit(&path);
+        let r = editor
+            .add(&moved, keys(&more_ids), Conflict::Replace, &BuildOptions::default(), &Job::default())
+            .unwrap();
+        assert_eq!((r.added, r.replaced, r.rows, r.generation), (150, 50, 400, 2));
+        model.extend(more_ids.iter().copied().zip(moved));
+        agree(editor.segments(), &model, &queries);
+        agree(&Segments::open(&path).unwrap(), &model, &queries);
+
+        let gone: IdSet = [-100i64, -99, 7, 290, 12345].map(|k| k as u64).into_iter().collect();
+        let r = editor.delete(&gone).unwrap();
+        assert_eq!((r.deleted, r.missing, r.rows), (4, 1, 396));
+        [-100, -99, 7, 290].iter().for_each(|k| drop(model.remove(k)));
+        agree(&Segments::open(&path).unwrap(), &model, &queries);
+        // A deleted row can come back.
+        let back = vec![vec![0.25; 9]];
+        editor.add(&back, keys(&[7]), Conflict::Error, &BuildOptions::default(), &Job::default()).unwrap();
+        model.insert(7, back[0].clone());
+        agree(&Segments::open(&path).unwrap(), &model, &queries);
+
+        let r = editor.compact(Some(2), None, &Job::default()).unwrap();
+        assert!(r.changed && r.segments_before == 5 && r.rows == 397, "{r:?}");
+        let set = Segments::open(&path).unwrap();
+        assert_eq!((set.parts().len(), set.hidden()), (1, 0));
+        agree(&set, &model, &queries);
+        assert!(crate::verify(set.parts()[0].index.bytes(), true).is_empty());
+        assert!(!editor.compact(None, None, &Job::default()).unwrap().changed);
+        editor.set_tuned_ef(Some(99)).unwrap();
+        // The generation before and the newest name one file each; the others are gone.
+        let files = std::fs::read_dir(dir.path()).unwrap().flatten();
+        let names: Vec<String> = files.map(|e| e.file_name().into_string().unwrap()).collect();
+        assert_eq!(names.iter().filter(|n| n.ends_with(".vdata")).count(), 1, "{names:?}");
+        assert!(!names.iter().any(|n| n.ends_with(".deny") || n.contains("building")), "{names:?}");
+        assert_eq!(Segments::open(&path).unwrap().default_ef(), 99);
+    }
+}
+
+#[test]
+fn ids_that_are_there_are_replaced_left_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.vindex");
+    let data: Vec<Vec<f32>> = (0..6).map(|i| vec![i as f32, 1.0]).collect();
+    let l2 = options(Metric::L2);
+    create(&path, Publish::New, &data, keys(&[0, 1, 2, 3, 4, 5]), &l2, &Job::default()).unwrap();
+    let mut editor = edit(&path);
+    let new = vec![vec![50.0, 1.0], vec![60.0, 1.0]];
+    let e = editor.add(&new, keys(&[5, 6]), Conflict::Error, &l2, &Job::default()).unwrap_err();
+    assert!(e.kind() == Kind::Invalid && e.message().contains("5 among them"), "{e}");
+    let r = editor.add(&new, keys(&[5, 6]), Conflict::Skip, &l2, &Job::default()).unwrap();
+    assert_eq!((r.added, r.kept_old, r.replaced), (1, 1, 0));
+    let near = |e: &Editor, x: f32| e.segments().search(&[x, 1.0], 1, &SetOptions::default()).unwrap().hits[0].row_id;
+    assert_eq!((near(&editor, 49.0), near(&editor, 61.0)), (6, 6));
+    // A vector that cannot be indexed does not hide the one that it was to replace.
+    let skip = BuildOptions { dim_policy: crate::DimPolicy::Skip, ..l2.clone() };
+    let r = editor.add(&vec![vec![1.0]], keys(&[5]), Conflict::Replace, &skip, &Job::default()).unwrap();
+    assert_eq!((r.added, r.replaced, r.skipped, r.rows), (0, 0, 1, 7));
+    assert_eq!(editor.add(&new, RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap_err().kind(), Kind::Usage);
+    assert!(editor.add(&new, RowIds::UnsignedKey(vec![8, 9]), Conflict::Replace, &l2, &Job::default()).is_ok());
+    let wide = RowIds::UnsignedKey(vec![u64::MAX, 9]);
+    assert!(editor.add(&new, wide, Conflict::Replace, &l2, &Job::default()).is_err());
+    // Another dimension is refused and leaves the index as it was.
+    let before = std::fs::read(&path).unwrap();
+    assert!(editor.add(&vec![vec![1.0; 3]], keys(&[70]), Conflict::Replace, &l2, &Job::default()).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn rows_by_position_are_numbered_on_and_never_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.vdata");
+    let data: Vec<Vec<f32>> = (0..5).map(|i| vec![i as f32]).collect();
+    let l2 = options(Metric::L2);
+    std::fs::write(&file, built(&data, RowIds::Ordinal, &l2).0).unwrap();
+    let mut editor = edit(&file);
+    editor.add(&vec![vec![10.0], vec![11.0]], RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap();
+    editor.delete(&[5, 6].into_iter().collect()).unwrap();
+    editor.compact(None, None, &Job::default()).unwrap();
+    editor.add(&vec![vec![20.0]], RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap();
+    drop(editor);
+    // The file by itself is searched through the definition beside it.
+    let set = Segments::open_whole(&file).unwrap();
+    let hits = set.search(&[20.0], 9, &SetOptions::default()).unwrap().hits;
+    assert_eq!(hits.iter().map(|h| h.row_id).collect::<Vec<_>>(), [7, 4, 3, 2, 1, 0]);
+    assert_eq!(set.find(7).map(|(part, _)| part), Some(1));
+    assert_eq!(set.find(5), None);
+}
+
+#[test]
+fn one_writer_at_a_time_and_damage_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.vindex");
+    let data = Numbers::new(42).clustered(50, 4, 3);
+    create(&path, Publish::New, &data, RowIds::Ordinal, &options(Metric::Ip), &Job::default()).unwrap();
+    let again = create(&path, Publish::New, &data, RowIds::Ordinal, &options(Metric::Ip), &Job::default());
+    assert_eq!(again.unwrap_err().kind(), Kind::Exists);
+    let mut editor = edit(&path);
+    assert_eq!(Editor::open(&path, Duration::ZERO).unwrap_err().kind(), Kind::Locked);
+    editor.delete(&[3, 4].into_iter().collect()).unwrap();
+    drop(editor);
+    let bytes = std::fs::read(&path).unwrap();
+    let definition = Definition::decode(&bytes).unwrap();
+    for segment in &definition.segments {
+        let file = dir.path().join(&segment.path);
+        let good = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &good[..good.len() - 1]).unwrap();
+        assert_eq!(Segments::open(&path).unwrap_err().kind(), Kind::Corrupt);
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(Segments::open(&path).unwrap_err().kind(), Kind::Io);
+        std::fs::write(&file, &good).unwrap();
+    }
+    assert_eq!(Segments::open(&path).unwrap().len(), 48);
+    assert!(Editor::open(&dir.path().join("none.vindex"), Duration::ZERO).is_err());
+    assert!(!dir.path().join("none.vindex.lock").exists());
+}
+
+#[test]
+fn indexes_are_combined() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut numbers = Numbers::new(43);
+    let data = numbers.clustered(90, 6, 4);
+    let save = |name: &str, rows: &[Vec<f32>], ids: RowIds, opts: &BuildOptions| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, built(&rows.to_vec(), ids, opts).0).unwrap();
+        Segments::open(&path).unwrap()
+    };
+    let l2 = options(Metric::L2);
+    let some: Vec<i64> = (0..60).collect();
+    let others: Vec<i64> = (30..90).collect();
+    let changed: Vec<Vec<f32>> = data[30..90].iter().map(|v| v.iter().map(|x| x + 1.0).collect()).collect();
+    let sets = [save("a.vdata", &data[..60], keys(&some), &l2), save("b.vdata", &changed, keys(&others), &l2)];
+    let mut out = Cursor::new(Vec::new());
+    let (report, replaced) = combine(&sets, &l2, &Job::default(), &mut out).unwrap();
+    assert_eq!((report.rows, replaced), (90, 30));
+    let path = dir.path().join("c.vdata");
+    std::fs::write(&path, out.into_inner()).unwrap();
+    let mut model: Model = some.iter().copied().zip(data[..60].to_vec()).collect();
+    model.extend(others.iter().copied().zip(changed));
+    agree(&Segments::open(&path).unwrap(), &model, &numbers.clustered(4, 6, 4));
+    let other = save("d.vdata", &data, keys(&(0..90).collect::<Vec<_>>()), &options(Metric::Ip));
+    let [a, _] = sets;
+    let e = combine(&[a, other], &l2, &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+    assert_eq!(e.kind(), Kind::Usage);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever is added, deleted and folded in whatever order: the index answers as a map of its rows does.
+    #[test]
+    fn any_history_answers_as_its_model(
+        steps in prop::collection::vec((0u8..6, prop::collection::vec((-6i64..7, -3i8..4, -3i8..4), 1..8)), 1..10),
+        metric in 0usize..3,
+        compact in any::<bool>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.vindex");
+        let codes = if compact { CodeKind::None } else { CodeKind::Eight };
+        let engine = if compact { crate::Engine::Flat } else { crate::Engine::Graph };
+        let opts = BuildOptions { codes, engine, dim: Some(2), ..options(METRICS[metric]) };
+        create(&path, Publish::New, &Vec::<Vec<f32>>::new(), RowIds::PrimaryKey(vec![]), &opts, &Job::default()).unwrap();
+        let mut model = Model::new();
+        let mut editor = edit(&path);
+        for (step, rows) in steps {
+            match step {
+                0 => {
+                    let ids: IdSet = rows.iter().map(|r| r.0 as u64).collect();
+                    let r = editor.delete(&ids).unwrap();
+                    let before = model.len();
+                    ids.iter().for_each(|id| drop(model.remove(&(id as i64))));
+                    prop_assert_eq!(r.deleted, (before - model.len()) as u64);
+                }
+                1 => drop(editor.compact(Some(1), None, &Job::default()).unwrap()),
+                _ => {
+                    let rows: Model = rows.into_iter().map(|(k, a, b)| (k, vec![f32::from(a), f32::from(b)])).collect();
+                    let (ids, vectors): (Vec<i64>, Vec<Vec<f32>>) = rows.clone().into_iter().unzip();
+                    editor.add(&vectors, keys(&ids), Conflict::Replace, &opts, &Job::default()).unwrap();
+                    model.extend(rows);
+                }
+            }
+            agree(&Segments::open(&path).unwrap(), &model, &[vec![1.0, -2.0]]);
+        }
+    }
+}

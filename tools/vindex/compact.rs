@@ -1,0 +1,65 @@
+//! `vindex compact`: all segments into one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use qx_cli::{Context, Status, WaitArg};
+use qx_formats::Result;
+use qx_vector::set::Editor;
+use serde_json::json;
+
+use crate::options::{EffortArgs, report};
+
+const EXAMPLES: &str = "\
+Examples:
+  vindex compact x.vindex
+  vindex compact x.vindex --dry-run --json
+  vindex compact x.vindex --wait 30s --threads 1";
+
+/// Fold what was added and deleted into one file
+///
+/// Nothing to fold is a success in silence. The files of the generation before stay until the next change.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Index to compact (.vindex, or .vdata)
+    #[arg(value_name = "INDEX")]
+    index: PathBuf,
+
+    #[command(flatten)]
+    effort: EffortArgs,
+
+    /// Say what would be folded, change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    wait: WaitArg,
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    if args.dry_run {
+        let set = crate::input::set(&args.index)?;
+        let (segments, hidden) = (set.parts().len() + set.denied().len(), set.hidden());
+        let changed = segments > 1 || hidden > 0;
+        let sentence =
+            format!("{}: would fold {segments} segments, {hidden} deleted rows would go", set.path().display());
+        let more = json!({"path": set.path().to_string_lossy(), "dry_run": true, "changed": changed,
+            "segments_before": segments, "dropped": hidden, "rows": set.len()});
+        report(cx, &json!({}), more, sentence)?;
+        return Ok(Status::Yes);
+    }
+    let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
+    let r = editor.compact(args.effort.threads, args.effort.memory, &cx.job())?;
+    let path = editor.path().display();
+    let sentence = if r.changed {
+        format!(
+            "{path}: folded {} segments into one, {} rows, {} bytes (before: {}), {} deleted rows are gone",
+            r.segments_before, r.rows, r.bytes, r.bytes_before, r.dropped
+        )
+    } else {
+        format!("{path}: nothing to fold")
+    };
+    report(cx, &r, json!({"path": editor.path().to_string_lossy(), "dry_run": false}), sentence)?;
+    Ok(Status::Yes)
+}

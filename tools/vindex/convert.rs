@@ -1,0 +1,205 @@
+//! `vindex convert`: older files, and another form of an index.
+
+use std::path::{Path, PathBuf};
+
+use qx_cli::{Context, OutputArgs, Status};
+use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
+use qx_formats::{Error, Result};
+use qx_vector::set::Segments;
+use qx_vector::{BuildOptions, CodeKind, Element, Engine, Metric, RowIds, VectorSource, definition};
+use serde_json::json;
+
+use crate::build::{check_output, to_output};
+use crate::input::{self, Indexed};
+use crate::options::{EffortArgs, left_out, report};
+
+const EXAMPLES: &str = "\
+Examples:
+  vindex convert old.vdata -o new.vdata --metric cosine       clarium VDCF v1 or v2
+  vindex convert old.vindex -o new.vindex                     clarium .vindex JSON v1
+  vindex convert x.vdata -o small.vdata --codes only          the compact profile
+  vindex convert x.vdata -o half.vdata --element f16";
+
+/// Convert a clarium index, or an index into another form
+///
+/// Reads clarium's VDCF v1 and v2 (--metric says what they do not) and its .vindex JSON v1; and an index of this
+/// format, which is built again with what --element, --codes, --engine and --metric change.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Index to convert
+    #[arg(value_name = "IN")]
+    input_path: PathBuf,
+
+    /// File to write
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+
+    /// Metric (default: that of the input)
+    #[arg(long, value_name = "METRIC")]
+    metric: Option<Metric>,
+
+    /// f32, f16 or bf16 (default: that of the input)
+    #[arg(long, value_name = "TYPE")]
+    element: Option<Element>,
+
+    /// 8bit, none or only (default: as the input has)
+    #[arg(long, value_name = "CODES")]
+    codes: Option<CodeKind>,
+
+    /// hnsw or flat (default: that of the input)
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
+
+    #[command(flatten)]
+    effort: EffortArgs,
+
+    #[command(flatten)]
+    out: OutputArgs,
+}
+
+/// The options that build an index like this one.
+pub fn like(set: &Segments) -> Result<BuildOptions> {
+    if let Some(d) = set.definition() {
+        return d.build_options();
+    }
+    let Some(part) = set.parts().first() else { return Ok(BuildOptions::default()) };
+    let meta = part.index.meta();
+    let defaults = BuildOptions::default();
+    Ok(BuildOptions {
+        metric: meta.metric,
+        element: meta.element,
+        engine: meta.engine,
+        codes: match (meta.compact, meta.codes) {
+            (true, _) => CodeKind::Only,
+            (false, true) => CodeKind::Eight,
+            (false, false) => CodeKind::None,
+        },
+        dim: Some(meta.dim).filter(|&d| d > 0),
+        m: meta.m.max(2),
+        ef_build: meta.ef_build.max(1),
+        ef_search: meta.ef_search.max(1),
+        seed: meta.seed,
+        ..defaults
+    })
+}
+
+/// The vectors of an older file.
+struct Old<'a>(OldVectors<'a>);
+
+impl VectorSource for Old<'_> {
+    fn rows(&self) -> usize {
+        self.0.rows as usize
+    }
+
+    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        out.extend(u32::try_from(row).ok().and_then(|r| self.0.vector(r)).into_iter().flatten());
+        Ok(())
+    }
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    check_output(&args.output, &args.out, cx)?;
+    let bytes = input::bytes(&args.input_path)?;
+    if bytes.get(..4) == Some(&VECTORS_MAGIC.to_le_bytes()) {
+        return vdcf(&args, &bytes, cx);
+    }
+    if bytes.trim_ascii_start().first() == Some(&b'{') && !definition::is_current(&bytes) {
+        return old_definition(&args, &bytes, cx);
+    }
+    drop(bytes);
+    let source = Indexed::new(input::set(&args.input_path)?)?;
+    let opts = changed(&args, like(&source.set)?);
+    let ids: Vec<u64> = (0..source.rows()).map(|row| source.id(row)).collect();
+    let ids = RowIds::of(source.set.flavour(), ids);
+    write(&args, &source, ids, &opts, json!({"from": "vdata"}), cx)
+}
+
+fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
+    let codes = args.codes.unwrap_or(opts.codes);
+    let engine = args.engine.unwrap_or(if codes == CodeKind::None { Engine::Flat } else { opts.engine });
+    BuildOptions {
+        metric: args.metric.unwrap_or(opts.metric),
+        element: args.element.unwrap_or(opts.element),
+        codes,
+        engine,
+        threads: args.effort.threads,
+        memory: args.effort.memory,
+        ..opts
+    }
+}
+
+fn write(
+    args: &Args,
+    source: &dyn VectorSource,
+    ids: RowIds,
+    opts: &BuildOptions,
+    mut more: serde_json::Value,
+    cx: &mut Context,
+) -> Result<Status> {
+    opts.check()?;
+    let job = cx.job();
+    let built = to_output(&args.output, &args.out, cx, |o| qx_vector::build(source, ids, opts, &job, o))
+        .map_err(|e| if e.kind() == qx_formats::Kind::Invalid { e.path(&args.input_path) } else { e })?;
+    if let Some(m) = more.as_object_mut() {
+        m.insert("path".to_owned(), args.output.to_string_lossy().into());
+        m.insert("dry_run".to_owned(), args.out.dry_run.into());
+    }
+    let verb = if args.out.dry_run { "would write" } else { "wrote" };
+    let sentence = format!(
+        "{verb} {}: {} rows of dimension {}, {} bytes{}",
+        args.output.display(),
+        built.rows,
+        built.dim,
+        built.bytes,
+        left_out(&built)
+    );
+    report(cx, &built, more, sentence)?;
+    Ok(Status::Yes)
+}
+
+fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
+    let old = OldVectors::open(bytes).map_err(|e| e.path(&args.input_path))?;
+    let Some(metric) = args.metric else {
+        return Err(Error::usage("a VDCF file does not say its metric")
+            .path(&args.input_path)
+            .hint("say it with --metric l2, ip or cosine"));
+    };
+    let ids: Option<Vec<u64>> = (0..old.rows).map(|row| old.id(row)).collect();
+    let ids = match (old.flavour, ids) {
+        (OldRowIds::NumericKey, Some(ids)) => RowIds::PrimaryKey(ids),
+        (OldRowIds::HashedKey, Some(ids)) => RowIds::Hashed(ids),
+        (OldRowIds::Ordinal, Some(ids)) => RowIds::Ordinals(ids),
+        (_, Some(ids)) => RowIds::UnsignedKey(ids),
+        (_, None) => RowIds::Ordinal,
+    };
+    if old.trailing > 0 {
+        cx.warn(format!("{} bytes after the last vector were passed over", old.trailing));
+    }
+    let more = json!({"from": format!("VDCF v{}", old.version), "trailing_bytes": old.trailing});
+    let dim = Some(old.dim).filter(|&d| d > 0);
+    let opts = changed(args, BuildOptions { metric, dim, ..BuildOptions::default() });
+    write(args, &Old(old), ids, &opts, more, cx)
+}
+
+fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
+    let (definition, passed_over) = definition::from_clarium(bytes, args.metric).map_err(|e| e.path(&args.input_path))?;
+    let bytes = definition.encode()?;
+    if !args.out.dry_run {
+        to_path(&args.output, &args.out, cx, &bytes)?;
+    }
+    let verb = if args.out.dry_run { "would write" } else { "wrote" };
+    let mut sentence = format!("{verb} {}: definition of {}", args.output.display(), definition.name);
+    if !passed_over.is_empty() {
+        sentence.push_str(&format!(", passed over: {}", passed_over.join(", ")));
+    }
+    let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run,
+        "from": "clarium .vindex", "passed_over": passed_over});
+    report(cx, &definition, more, sentence)?;
+    Ok(Status::Yes)
+}
+
+fn to_path(output: &Path, out: &OutputArgs, cx: &mut Context, bytes: &[u8]) -> Result<()> {
+    if qx_cli::is_dash(output) { cx.out.bytes(bytes) } else { qx_io::write_atomic(output, out.mode(), bytes) }
+}

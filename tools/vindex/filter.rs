@@ -1,0 +1,131 @@
+//! What `--filter` means: rows that may be answered.
+
+use std::path::{Path, PathBuf};
+
+use qx_formats::{Error, Result};
+use qx_vector::set::{Segments, SetFilter};
+use qx_vector::{IdSet, hash_key};
+use serde_json::Value;
+
+use crate::input;
+use crate::options::{ids_of, parse_id};
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct FilterArgs {
+    /// Rows that may be answered: row ids (`7,8,-9`), `@FILE` of row ids one a line, `bitmap:FILE` (bit n, lowest first,
+    /// is row n in the order of the index), or `column:FILE:NAME` (rows of an NDJSON or CSV file whose field NAME is
+    /// true; see --filter-id). A leading `!` turns it around
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
+    filter: Option<String>,
+
+    /// For column:FILE:NAME, the field that holds the row id or key (default: the position in the file)
+    #[arg(long, value_name = "I", requires = "filter")]
+    filter_id: Option<String>,
+}
+
+pub fn read(args: &FilterArgs, set: &Segments) -> Result<Option<SetFilter>> {
+    let Some(text) = args.filter.as_deref() else { return Ok(None) };
+    let (text, keep) = text.strip_prefix('!').map_or((text, true), |rest| (rest, false));
+    if let Some(path) = text.strip_prefix("bitmap:") {
+        return bitmap(Path::new(path), set, keep).map(Some);
+    }
+    let ids = if let Some(rest) = text.strip_prefix("column:") {
+        let (path, name) = rest.rsplit_once(':').ok_or_else(|| {
+            Error::usage("--filter column: names a file and a field").expected("column:FILE:NAME").got(text)
+        })?;
+        column(&PathBuf::from(path), name, args.filter_id.as_deref(), set)?
+    } else if let Some(path) = text.strip_prefix('@') {
+        ids_of(Path::new(path))?
+    } else {
+        let parts = text.split([',', ' ']).filter(|t| !t.trim().is_empty());
+        parts.map(parse_id).collect::<Result<IdSet>>().map_err(|e| e.hint("files of row ids are written @FILE"))?
+    };
+    Ok(Some(set.filter_ids(&ids, keep)))
+}
+
+fn bitmap(path: &Path, set: &Segments, keep: bool) -> Result<SetFilter> {
+    let bytes = input::bytes(path)?;
+    let rows: u64 = set.parts().iter().map(|p| p.index.len() as u64).sum();
+    if bytes.len() as u64 != rows.div_ceil(8) {
+        return Err(Error::invalid("the bitmap has not one bit for each row of the index")
+            .path(path)
+            .expected(format!("{} bytes for {rows} rows", rows.div_ceil(8)))
+            .got(format!("{} bytes", bytes.len())));
+    }
+    // Rows are counted through all files, hidden ones too.
+    let starts: Vec<usize> = set
+        .parts()
+        .iter()
+        .scan(0, |at, p| {
+            let start = *at;
+            *at += p.index.len();
+            Some(start)
+        })
+        .collect();
+    let bit = |n: usize| bytes.get(n / 8).is_some_and(|b| b >> (n % 8) & 1 == 1);
+    Ok(set.filter(|part, row| bit(starts.get(part as usize).copied().unwrap_or(0) + row as usize) == keep))
+}
+
+/// Row ids of the lines whose field `name` is true.
+fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<IdSet> {
+    let bytes = input::bytes(path)?;
+    let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv") || e.eq_ignore_ascii_case("tsv"));
+    let lines = if csv { csv_lines(path, &bytes)? } else { json_lines(path, &bytes)? };
+    let hashed = set.flavour() == qx_vector::Flavour::HashedKey;
+    let mut seen = false;
+    let mut ids = Vec::new();
+    for (n, line) in lines.iter().enumerate() {
+        let wrong = |message: String| Error::invalid(format!("line {}: {message}", n + 1)).path(path);
+        let Some(value) = line.get(name) else { continue };
+        seen = true;
+        let yes = truth(value).ok_or_else(|| wrong(format!("field {name:?} is neither true nor false")))?;
+        let row = match id.map(|field| (field, line.get(field))) {
+            None => n as u64,
+            Some((field, None)) => return Err(wrong(format!("no field {field:?}"))),
+            Some((_, Some(Value::String(text)))) if hashed => hash_key(text.as_bytes()),
+            Some((_, Some(Value::String(text)))) => parse_id(text).map_err(|e| wrong(e.to_string()))?,
+            Some((_, Some(v))) if hashed => hash_key(v.to_string().as_bytes()),
+            Some((_, Some(v))) => parse_id(&v.to_string()).map_err(|e| wrong(e.to_string()))?,
+        };
+        if yes {
+            ids.push(row);
+        }
+    }
+    if !seen && !lines.is_empty() {
+        return Err(Error::invalid(format!("no line has a field {name:?}")).path(path));
+    }
+    Ok(ids.into_iter().collect())
+}
+
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Null => Some(false),
+        Value::Bool(b) => Some(*b),
+        Value::Number(n) => n.as_f64().map(|v| v != 0.0),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "" | "false" | "f" | "no" | "0" => Some(false),
+            "true" | "t" | "yes" | "1" => Some(true),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn json_lines(path: &Path, bytes: &[u8]) -> Result<Vec<Value>> {
+    let lines = bytes.split(|&b| b == b'\n').enumerate().filter(|(_, l)| !l.trim_ascii().is_empty());
+    lines
+        .map(|(n, line)| {
+            serde_json::from_slice(line).map_err(|e| Error::invalid(format!("line {}: {e}", n + 1)).path(path))
+        })
+        .collect()
+}
+
+fn csv_lines(path: &Path, bytes: &[u8]) -> Result<Vec<Value>> {
+    let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
+    let mut reader = csv::ReaderBuilder::new().delimiter(if tabs { b'\t' } else { b',' }).from_reader(bytes);
+    let wrong = |e: csv::Error| Error::invalid(e.to_string()).path(path);
+    let header = reader.headers().map_err(wrong)?.clone();
+    let text = |s: &str| Value::String(s.to_owned());
+    let line = |r: csv::StringRecord| header.iter().zip(&r).map(|(k, v)| (k.to_owned(), text(v))).collect();
+    reader.records().map(|r| r.map(line).map_err(wrong)).collect()
+}

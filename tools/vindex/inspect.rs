@@ -1,0 +1,159 @@
+//! `vindex inspect`: the file as it lies there, or one row of it.
+
+use std::path::{Path, PathBuf};
+
+use qx_cli::{Context, Status};
+use qx_formats::container::Container;
+use qx_formats::vdata::layout::{MAGIC, MAJOR};
+use qx_formats::{Error, Kind, Result};
+use qx_vector::Index;
+use serde_json::{Value, json};
+
+use crate::input;
+use crate::options::parse_id;
+use crate::search::row_id;
+
+const EXAMPLES: &str = "\
+Examples:
+  vindex inspect x.vdata                    header, sections, checksums, degrees
+  vindex inspect x.vdata --row 17           one row: id, vector, codes, neighbours
+  vindex inspect x.vdata --id -4 --json";
+
+/// Print the structure of a file, whole or damaged, or everything about one row
+///
+/// Reads as far as the bytes allow: of a file that cannot be opened, what its header and section table still say.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// File to look at
+    #[arg(value_name = "VDATA")]
+    index: PathBuf,
+
+    /// Row by its number in the file
+    #[arg(long, value_name = "N")]
+    row: Option<u32>,
+
+    /// Row by its id
+    #[arg(long, value_name = "ID", conflicts_with = "row", allow_hyphen_values = true)]
+    id: Option<String>,
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    let bytes = input::bytes(&args.index)?;
+    if args.row.is_none() && args.id.is_none() {
+        let document = structure(&args.index, &bytes)?;
+        return print(document, cx);
+    }
+    let index = Index::open(&bytes[..]).map_err(|e| e.path(&args.index))?;
+    let rows = u32::try_from(index.len()).unwrap_or(u32::MAX);
+    let row = match &args.id {
+        Some(text) => {
+            let id = parse_id(text)?;
+            (0..rows).find(|&r| index.row_id(r) == Some(id))
+        }
+        None => args.row.filter(|&r| r < rows),
+    };
+    let Some(row) = row else {
+        return Err(Error::new(Kind::NotFound, "there is no such row").path(&args.index).expected(format!("{rows} rows")));
+    };
+    print(one_row(&index, row), cx)
+}
+
+fn structure(path: &Path, bytes: &[u8]) -> Result<Value> {
+    let container = Container::open(bytes, ".vdata", MAGIC, MAJOR, 0).map_err(|e| e.path(path))?;
+    let sections: Vec<Value> = container
+        .sections
+        .iter()
+        .map(|s| {
+            let page = qx_formats::container::layout::PAGE_LEN;
+            let sums = s.kind == qx_formats::container::layout::KIND_PAGE_SUMS;
+            let pages = s.len().div_ceil(page);
+            let bad = if sums { 0 } else { (0..pages).filter(|p| container.check_page(bytes, s, p * page).is_err()).count() };
+            json!({"name": s.name(), "offset": s.range.start, "bytes": s.len(), "flags": s.flags,
+                "crc32c": format!("{:08x}", s.crc), "pages": pages, "damaged_pages": bad})
+        })
+        .collect();
+    let mut document = json!({
+        "v": 1, "path": path.to_string_lossy(), "version": format!("{}.{}", container.major, container.minor),
+        "uuid": container.uuid.to_string(), "bytes": bytes.len(), "sections": sections,
+    });
+    match Index::open(bytes) {
+        Err(e) => document["error"] = e.to_string().into(),
+        Ok(index) => {
+            let meta = index.meta();
+            document["meta"] = json!({
+                "rows": meta.rows, "dim": meta.dim, "metric": meta.metric.name(), "element": meta.element.name(),
+                "compact": meta.compact, "engine": meta.engine.name(), "codes": meta.codes, "degree": meta.degree,
+                "entry_points": meta.entry_count, "m": meta.m, "ef_build": meta.ef_build, "ef_search": meta.ef_search,
+                "seed": meta.seed, "row_ids": index.flavour().name(),
+            });
+            if meta.degree > 0 {
+                let mut degrees: Vec<usize> =
+                    (0..index.len() as u32).map(|r| index.neighbours(r).count()).collect();
+                degrees.sort_unstable();
+                let at = |share: f64| degrees.get(((degrees.len().max(1) - 1) as f64 * share) as usize);
+                document["degrees"] = json!({"least": at(0.0), "median": at(0.5), "p99": at(0.99), "most": at(1.0),
+                    "edges": degrees.iter().sum::<usize>()});
+            }
+        }
+    }
+    Ok(document)
+}
+
+fn one_row(index: &Index<&[u8]>, row: u32) -> Value {
+    let mut document = json!({
+        "v": 1, "row": row, "row_id": row_id(index.flavour(), index.row_id(row).unwrap_or(0)),
+        "vector": index.vector(row),
+    });
+    if let Some((scale, bias, codes)) = index.coded(row) {
+        document["codes"] = json!({"scale": scale, "bias": bias, "codes": codes});
+    }
+    if index.meta().degree > 0 {
+        document["neighbours"] = index.neighbours(row).collect::<Vec<u32>>().into();
+    }
+    document
+}
+
+/// JSON, or the same as `name<TAB>value` lines.
+fn print(document: Value, cx: &mut Context) -> Result<Status> {
+    if cx.json() {
+        cx.out.record(&document)?;
+        return Ok(Status::Yes);
+    }
+    let mut lines = Vec::new();
+    flatten("", &document, &mut lines);
+    for (name, value) in lines.into_iter().filter(|(name, _)| name != "v") {
+        cx.out.line(format!("{name}\t{value}"))?;
+    }
+    Ok(Status::Yes)
+}
+
+fn flatten(name: &str, value: &Value, out: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, v) in fields {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                flatten(&name, v, out);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for item in items {
+                let fields = item.as_object().into_iter().flatten().filter(|(k, _)| *k != "name");
+                let text: Vec<String> = fields.map(|(k, v)| format!("{k} {}", plain(v))).collect();
+                let label = item.get("name").map(plain).unwrap_or_default();
+                out.push((format!("{}.{label}", name.trim_end_matches('s')), text.join(", ")));
+            }
+        }
+        Value::Array(items) => {
+            out.push((name.to_owned(), items.iter().map(plain).collect::<Vec<_>>().join(" ")));
+        }
+        other => out.push((name.to_owned(), plain(other))),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}

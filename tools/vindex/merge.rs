@@ -1,0 +1,62 @@
+//! `vindex merge`: several indexes into one file.
+
+use std::path::PathBuf;
+
+use qx_cli::{Context, OutputArgs, Status};
+use qx_formats::{Error, Result};
+use qx_vector::BuildOptions;
+use qx_vector::set::{Segments, combine};
+use serde_json::json;
+
+use crate::build::{check_output, to_output};
+use crate::convert::like;
+use crate::input;
+use crate::options::{EffortArgs, report};
+
+const EXAMPLES: &str = "\
+Examples:
+  vindex merge monday.vdata tuesday.vdata -o both.vdata
+  vindex merge x.vindex y.vindex -o all.vdata --force";
+
+/// Build one file from the rows of several indexes
+///
+/// Of rows with one id the one of the last index counts. Rows that are known by their position are numbered anew. Metric,
+/// dimension and kind of row ids must be the same; how it is built is as the first index says.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Indexes to merge (.vdata or .vindex)
+    #[arg(value_name = "INDEX", required = true, num_args = 1..)]
+    inputs: Vec<PathBuf>,
+
+    /// File to write
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    effort: EffortArgs,
+
+    #[command(flatten)]
+    out: OutputArgs,
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    check_output(&args.output, &args.out, cx)?;
+    let sets: Vec<Segments> = args.inputs.iter().map(|p| input::set(p)).collect::<Result<_>>()?;
+    let model = sets.iter().find(|s| !s.is_empty()).or(sets.first());
+    let model = model.ok_or_else(|| Error::usage("no index was named"))?;
+    let opts = BuildOptions { threads: args.effort.threads, memory: args.effort.memory, ..like(model)? };
+    let job = cx.job();
+    let (built, replaced) = to_output(&args.output, &args.out, cx, |o| combine(&sets, &opts, &job, o))?;
+    let verb = if args.out.dry_run { "would write" } else { "wrote" };
+    let sentence = format!(
+        "{verb} {}: {} rows of {} indexes, {} bytes, {replaced} rows replaced by later ones",
+        args.output.display(),
+        built.rows,
+        sets.len(),
+        built.bytes
+    );
+    let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run, "replaced": replaced});
+    report(cx, &built, more, sentence)?;
+    Ok(Status::Yes)
+}

@@ -1,0 +1,150 @@
+//! Flags that several verbs share.
+
+use std::path::Path;
+
+use qx_cli::Context;
+use qx_formats::{Error, Result};
+use qx_vector::ndjson::Columns;
+use qx_vector::{BuildOptions, BuildReport, DimPolicy, IdSet, hash_key};
+
+use crate::input::{self, Form, Source};
+
+/// Where vectors are read from.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InputArgs {
+    /// Form of the input, instead of telling it by name and content
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub input: Option<Form>,
+
+    /// Field or column that holds the vector (default: NDJSON lines are arrays, CSV columns are components, Parquet and
+    /// Arrow have one column of lists)
+    #[arg(long, value_name = "C")]
+    pub column: Option<String>,
+
+    /// Field or column that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64
+    /// (default: the position in the input)
+    #[arg(long, value_name = "I")]
+    pub id_column: Option<String>,
+}
+
+impl InputArgs {
+    pub fn open(&self, path: &Path) -> Result<Source> {
+        let columns = Columns { vector: self.column.as_deref(), id: self.id_column.as_deref() };
+        input::source(path, self.input, columns)
+    }
+}
+
+/// How much of the machine a build may use.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EffortArgs {
+    /// Threads to use (default: as many as there are cores)
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again
+    #[arg(long, value_name = "SIZE", value_parser = qx_cli::parse_size)]
+    pub memory: Option<u64>,
+}
+
+/// What to do with vectors that cannot be indexed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PolicyArgs {
+    /// error or skip: what to do with vectors that cannot be indexed
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    pub dim_policy: DimPolicy,
+}
+
+/// The options of an addition, which takes the rest from the index.
+pub fn adding(effort: &EffortArgs, policy: &PolicyArgs) -> BuildOptions {
+    BuildOptions {
+        dim_policy: policy.dim_policy,
+        threads: effort.threads,
+        memory: effort.memory,
+        ..BuildOptions::default()
+    }
+}
+
+/// Row ids on the command line, in files, or keys whose hashes they are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct IdArgs {
+    /// Row ids, as `vindex search` prints them: numbers, several after each other or separated by commas
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', allow_hyphen_values = true)]
+    pub id: Vec<String>,
+
+    /// Keys of an index whose row ids are hashes of them
+    #[arg(long, value_name = "KEY", num_args = 1..)]
+    pub key: Vec<String>,
+
+    /// File of row ids, one a line; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub ids: Option<std::path::PathBuf>,
+
+    /// File of keys, one a line; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<std::path::PathBuf>,
+}
+
+/// A row id as people write it: signed keys with their sign.
+pub fn parse_id(text: &str) -> Result<u64> {
+    let text = text.trim();
+    let parsed = text.parse::<u64>().ok().or_else(|| text.parse::<i64>().ok().map(|v| v as u64));
+    parsed.ok_or_else(|| Error::usage("not a row id").expected("a 64-bit integer").got(format!("{text:?}")))
+}
+
+/// The lines of a file that are not empty.
+pub fn lines(path: &Path) -> Result<Vec<String>> {
+    let bytes = input::bytes(path)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|e| Error::invalid("not text").path(path).offset(e.valid_up_to() as u64))?;
+    Ok(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect())
+}
+
+/// Ids of a file, one a line.
+pub fn ids_of(path: &Path) -> Result<IdSet> {
+    let wrong = |line: &str| Error::invalid("a line is not a row id").path(path).got(format!("{line:?}"));
+    lines(path)?.iter().map(|l| parse_id(l).map_err(|_| wrong(l))).collect()
+}
+
+impl IdArgs {
+    pub fn read(&self) -> Result<IdSet> {
+        if self.id.is_empty() && self.key.is_empty() && self.ids.is_none() && self.keys.is_none() {
+            return Err(Error::usage("no rows were named").hint("--id, --key, --ids or --keys"));
+        }
+        let mut all: Vec<u64> = self.id.iter().map(|t| parse_id(t)).collect::<Result<_>>()?;
+        all.extend(self.key.iter().map(|k| hash_key(k.as_bytes())));
+        if let Some(path) = &self.ids {
+            all.extend(ids_of(path)?.iter());
+        }
+        if let Some(path) = &self.keys {
+            all.extend(lines(path)?.iter().map(|k| hash_key(k.as_bytes())));
+        }
+        Ok(all.into_iter().collect())
+    }
+}
+
+/// A finished report, as a JSON document or in a sentence.
+pub fn report(cx: &mut Context, value: &impl serde::Serialize, more: serde_json::Value, sentence: String) -> Result<()> {
+    if !cx.json() {
+        cx.say(sentence);
+        return Ok(());
+    }
+    let mut document = serde_json::Map::from_iter([("v".to_owned(), 1.into())]);
+    if let serde_json::Value::Object(more) = more {
+        document.extend(more);
+    }
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(value) {
+        document.extend(fields);
+    }
+    cx.out.record(&document)
+}
+
+/// What a build left out, for the end of a sentence.
+pub fn left_out(r: &BuildReport) -> String {
+    let parts = [
+        (r.skipped_null, "rows without a vector left out"),
+        (r.skipped_dim, "rows of another dimension left out"),
+        (r.skipped_value, "rows that cannot be stored left out"),
+        (r.zero_vectors, "zero vectors"),
+    ];
+    parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect()
+}
