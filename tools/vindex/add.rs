@@ -88,7 +88,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let r = done.map_err(of_input)?;
     let verb = if args.dry_run { "would add" } else { "added" };
     let mut sentence = format!("{}: {verb} {} rows, {} in all", editor.path().display(), r.added, r.rows);
-    for (n, what) in [(r.replaced, "replaced"), (r.kept_old, "left as they were"), (r.skipped, "could not be indexed")] {
+    for (n, what) in [(r.replaced, "replaced"), (r.kept_old, "left as they were"), (r.skipped, "could not be indexed")]
+    {
         if n > 0 {
             sentence.push_str(&format!(", {n} {what}"));
         }

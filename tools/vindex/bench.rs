@@ -58,7 +58,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let all = each(|| Ok(black_box(set.search_many(queries, k, &opts)?).len() as u64))?;
     let exact = SetOptions { exact: true, ..SetOptions::default() };
     let mut next = queries.iter().cycle();
-    let one = each(|| next.next().map_or(Ok(1), |q| set.search(q, k, &exact).map(|a| black_box(a).hits.len().min(1) as u64)))?;
+    let one = each(|| {
+        next.next().map_or(Ok(1), |q| set.search(q, k, &exact).map(|a| black_box(a).hits.len().min(1) as u64))
+    })?;
     cx.cancel.check()?;
     let open = each(|| {
         let fresh = Segments::open_whole(&args.index)?;
@@ -89,6 +91,10 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     put("exact_per_second", (1.0 / one).round().into());
     put("open_to_first_answer_us", (open * 1e6).round().into());
     put("verify_quick_gb_per_second", (bytes as f64 / quick / 1e9).into());
+    print(fields, cx)
+}
+
+fn print(fields: Object<String, Value>, cx: &mut Context) -> Result<Status> {
     if cx.json() {
         let mut document = Object::from_iter([("v".to_owned(), json!(1))]);
         document.extend(fields);

@@ -164,7 +164,17 @@ pub fn check_output(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()>
     if to_stdout && cx.json() {
         return Err(Error::usage("--json and -o - both want stdout").hint("name a file with -o"));
     }
-    if to_stdout { Ok(()) } else { out.check_target(output) }
+    if to_stdout {
+        return Ok(());
+    }
+    let beside = qx_vector::set::definition_beside(output);
+    if output.extension().is_some_and(|e| e == "vdata") && beside.is_file() {
+        // Searches of this file go through the definition, which counts on the files that it names.
+        return Err(Error::usage("the index has a definition, which a new file would break")
+            .path(output)
+            .hint(format!("write {} instead, with --force, or remove it first", beside.display())));
+    }
+    out.check_target(output)
 }
 
 /// What is written to: a file takes its place atomically, devices and pipes get an index that was made in memory.

@@ -168,8 +168,8 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
     };
     let ids: Option<Vec<u64>> = (0..old.rows).map(|row| old.id(row)).collect();
     let ids = match (old.flavour, ids) {
-        (OldRowIds::NumericKey, Some(ids)) => RowIds::PrimaryKey(ids),
-        (OldRowIds::HashedKey, Some(ids)) => RowIds::Hashed(ids),
+        (OldRowIds::Numeric, Some(ids)) => RowIds::PrimaryKey(ids),
+        (OldRowIds::Hashed, Some(ids)) => RowIds::Hashed(ids),
         (OldRowIds::Ordinal, Some(ids)) => RowIds::Ordinals(ids),
         (_, Some(ids)) => RowIds::UnsignedKey(ids),
         (_, None) => RowIds::Ordinal,
@@ -184,7 +184,8 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
 }
 
 fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
-    let (definition, passed_over) = definition::from_clarium(bytes, args.metric).map_err(|e| e.path(&args.input_path))?;
+    let (definition, passed_over) =
+        definition::from_clarium(bytes, args.metric).map_err(|e| e.path(&args.input_path))?;
     let bytes = definition.encode()?;
     if !args.out.dry_run {
         to_path(&args.output, &args.out, cx, &bytes)?;

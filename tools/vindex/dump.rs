@@ -68,7 +68,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     if to_stdout {
         write(&rows, args.format, &mut cx.out)?;
         if cx.json() && !binary {
-            let summary = json!({"v": 1, "rows": rows.rows(), "dim": rows.set.dim(), "metric": rows.set.metric().name()});
+            let summary =
+                json!({"v": 1, "rows": rows.rows(), "dim": rows.set.dim(), "metric": rows.set.metric().name()});
             cx.out.record(&json!({ "summary": summary }))?;
         }
         return Ok(Status::Yes);
@@ -80,7 +81,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let verb = if args.out.dry_run { "would write" } else { "wrote" };
     cx.say(format!("{verb} {}: {} rows of dimension {}", path.display(), rows.rows(), rows.set.dim()));
     if cx.json() {
-        cx.out.record(&json!({"v": 1, "path": path.to_string_lossy(), "rows": rows.rows(), "dry_run": args.out.dry_run}))?;
+        cx.out.record(
+            &json!({"v": 1, "path": path.to_string_lossy(), "rows": rows.rows(), "dry_run": args.out.dry_run}),
+        )?;
     }
     Ok(Status::Yes)
 }
@@ -106,7 +109,9 @@ fn write(rows: &Indexed, format: Format, out: &mut impl std::io::Write) -> Resul
             }
             Format::Csv => {
                 let text: Vec<String> = v.iter().map(f32::to_string).collect();
-                bytes.extend(format!("{},\"[{}]\"\n", qx_vector::show_row_id(flavour, rows.id(row)), text.join(",")).bytes());
+                bytes.extend(
+                    format!("{},\"[{}]\"\n", qx_vector::show_row_id(flavour, rows.id(row)), text.join(",")).bytes(),
+                );
             }
             Format::Ids => bytes.extend(format!("{}\n", qx_vector::show_row_id(flavour, rows.id(row))).bytes()),
             Format::Npy => bytes.extend(v.iter().flat_map(|x| x.to_le_bytes())),

@@ -11,7 +11,7 @@ use qx_vector::input::Rows;
 use qx_vector::ndjson::{Columns, Vectors};
 use qx_vector::npy::Matrix;
 use qx_vector::set::Segments;
-use qx_vector::{Index, RowIds, VectorSource, columns, csv, input, ndjson, npy};
+use qx_vector::{RowIds, VectorSource, columns, csv, input, ndjson, npy};
 
 /// Forms in which vectors are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,11 +121,6 @@ pub fn bytes(path: &Path) -> Result<Map> {
     let mut bytes = Vec::new();
     stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("read", e).path(path))?;
     Ok(bytes.into())
-}
-
-/// One file by itself.
-pub fn index(path: &Path) -> Result<Index<Map>> {
-    Index::open(bytes(path)?).map_err(|e| e.path(path))
 }
 
 /// An index with all that was added and deleted: a definition, or a file that is searched through the one beside it.

@@ -54,7 +54,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         None => args.row.filter(|&r| r < rows),
     };
     let Some(row) = row else {
-        return Err(Error::new(Kind::NotFound, "there is no such row").path(&args.index).expected(format!("{rows} rows")));
+        return Err(Error::new(Kind::NotFound, "there is no such row")
+            .path(&args.index)
+            .expected(format!("{rows} rows")));
     };
     print(one_row(&index, row), cx)
 }
@@ -68,7 +70,8 @@ fn structure(path: &Path, bytes: &[u8]) -> Result<Value> {
             let page = qx_formats::container::layout::PAGE_LEN;
             let sums = s.kind == qx_formats::container::layout::KIND_PAGE_SUMS;
             let pages = s.len().div_ceil(page);
-            let bad = if sums { 0 } else { (0..pages).filter(|p| container.check_page(bytes, s, p * page).is_err()).count() };
+            let bad =
+                if sums { 0 } else { (0..pages).filter(|p| container.check_page(bytes, s, p * page).is_err()).count() };
             json!({"name": s.name(), "offset": s.range.start, "bytes": s.len(), "flags": s.flags,
                 "crc32c": format!("{:08x}", s.crc), "pages": pages, "damaged_pages": bad})
         })
@@ -88,8 +91,7 @@ fn structure(path: &Path, bytes: &[u8]) -> Result<Value> {
                 "seed": meta.seed, "row_ids": index.flavour().name(),
             });
             if meta.degree > 0 {
-                let mut degrees: Vec<usize> =
-                    (0..index.len() as u32).map(|r| index.neighbours(r).count()).collect();
+                let mut degrees: Vec<usize> = (0..index.len() as u32).map(|r| index.neighbours(r).count()).collect();
                 degrees.sort_unstable();
                 let at = |share: f64| degrees.get(((degrees.len().max(1) - 1) as f64 * share) as usize);
                 document["degrees"] = json!({"least": at(0.0), "median": at(0.5), "p99": at(0.99), "most": at(1.0),

@@ -123,7 +123,12 @@ impl IdArgs {
 }
 
 /// A finished report, as a JSON document or in a sentence.
-pub fn report(cx: &mut Context, value: &impl serde::Serialize, more: serde_json::Value, sentence: String) -> Result<()> {
+pub fn report(
+    cx: &mut Context,
+    value: &impl serde::Serialize,
+    more: serde_json::Value,
+    sentence: String,
+) -> Result<()> {
     if !cx.json() {
         cx.say(sentence);
         return Ok(());

@@ -138,7 +138,9 @@ fn print(points: &[Point], truth: &Truth, k: usize, cx: &mut Context) -> Result<
     let names = ["ef", "recall", "queries/s", "code distances", "vector distances"];
     if cx.for_people() {
         let mut table = Table::new([">ef", ">recall", ">queries/s", ">code distances", ">vector distances"]);
-        points.iter().for_each(|p| drop(table.row(cells(p)).is_empty()));
+        for p in points {
+            table.row(cells(p));
+        }
         return cx.out.table(&table);
     }
     cx.out.line(names.join("\t"))?;

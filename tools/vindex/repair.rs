@@ -65,6 +65,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
 
 fn shown(ids: &[String], lost: u64) -> String {
     let first: Vec<&str> = ids.iter().take(10).map(String::as_str).collect();
-    let rest = if lost as usize > first.len() { format!(" and {} more", lost as usize - first.len()) } else { String::new() };
+    let rest =
+        if lost as usize > first.len() { format!(" and {} more", lost as usize - first.len()) } else { String::new() };
     if first.is_empty() { "unknown".to_owned() } else { format!("{}{rest}", first.join(" ")) }
 }

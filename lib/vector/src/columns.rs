@@ -114,9 +114,9 @@ impl Chosen {
                 })?),
                 None => None,
             };
-            let vector = lists.get(row).map_err(|e| {
-                Error::invalid(format!("row {}: column {:?}: {e}", before + row, self.vector.1))
-            })?;
+            let vector = lists
+                .get(row)
+                .map_err(|e| Error::invalid(format!("row {}: column {:?}: {e}", before + row, self.vector.1)))?;
             all.push_row(vector, id);
         }
         Ok(())
@@ -230,10 +230,10 @@ impl<'a> Ids<'a> {
 
 #[cfg(test)]
 mod tests {
+    use ::parquet::arrow::ArrowWriter;
     use arrow::array::{Float64Array, Int32Array, ListArray};
     use arrow::datatypes::Int32Type;
     use arrow::ipc::writer::{FileWriter, StreamWriter};
-    use ::parquet::arrow::ArrowWriter;
 
     use super::*;
     use crate::{RowIds, VectorSource};
@@ -270,7 +270,11 @@ mod tests {
     }
 
     fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
-        if bytes.starts_with(PARQUET_MAGIC) { super::parquet(bytes.to_vec(), columns) } else { super::arrow(bytes, columns) }
+        if bytes.starts_with(PARQUET_MAGIC) {
+            super::parquet(bytes.to_vec(), columns)
+        } else {
+            super::arrow(bytes, columns)
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub fn read(bytes: &[u8], delimiter: u8, columns: Columns<'_>) -> Result<Vectors
     let mut record = StringRecord::new();
     let mut all = Vectors::default();
     let Some(first) = next(&mut reader, &mut record)?.then(|| record.clone()) else { return Ok(all) };
-    let plain = columns.vector.is_none() && columns.id.is_none() && first.iter().all(|f| f.trim().parse::<f64>().is_ok());
+    let plain =
+        columns.vector.is_none() && columns.id.is_none() && first.iter().all(|f| f.trim().parse::<f64>().is_ok());
     let find = |name: &str| {
         first.iter().position(|f| f == name).ok_or_else(|| {
             Error::invalid(format!("there is no column {name:?}"))
@@ -63,7 +64,10 @@ fn take(record: &StringRecord, vector: Option<usize>, id: Option<usize>, all: &m
         // A gap among the components is for the policy of the build, as NaN is.
         "" => Ok(f32::NAN),
         text => text.parse::<f64>().map(|v| v as f32).map_err(|_| {
-            place(Error::invalid("a component is not a number").got(format!("{:?}", text.chars().take(40).collect::<String>())))
+            place(
+                Error::invalid("a component is not a number")
+                    .got(format!("{:?}", text.chars().take(40).collect::<String>())),
+            )
         }),
     };
     let row = match vector {

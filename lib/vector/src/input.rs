@@ -64,8 +64,9 @@ fn vecs<B: AsRef<[u8]>>(bytes: B, component: Type, name: &str) -> Result<Rows<B>
     if b.is_empty() {
         return Err(Error::invalid("file is empty").offset(0));
     }
-    let dim =
-        int(b, 0).filter(|&d| d > 0).ok_or_else(|| Error::invalid(format!("{name} dimension is not positive")).offset(0))?;
+    let dim = int(b, 0)
+        .filter(|&d| d > 0)
+        .ok_or_else(|| Error::invalid(format!("{name} dimension is not positive")).offset(0))?;
     let stride = dim.checked_mul(component.len()).and_then(|n| n.checked_add(4)).filter(|&s| s <= b.len());
     let stride = stride.ok_or_else(|| truncated(b, name).expected(format!("a vector of dimension {dim}")))?;
     for (row, v) in b.chunks(stride).enumerate() {

@@ -119,6 +119,39 @@ pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write +
             e
         }
     })?;
+    let Kept { saved, kept_ids, lost_ids, lost, from_codes } = sort(&view, bytes);
+    let sections = view.container.sections.iter().filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS);
+    let damaged_pages = sections
+        .map(|s| (s.name(), Whole::new(&view, bytes, s.kind, 1).bad.iter().filter(|b| **b).count() as u64))
+        .filter(|(_, n)| *n > 0)
+        .collect();
+    let opts = options(&view, threads)?;
+    let dense = view.dense() && lost == 0;
+    let ids =
+        if dense && view.flavour == Flavour::Ordinal { RowIds::Ordinal } else { RowIds::of(view.flavour, kept_ids) };
+    let saved_rows = saved.rows.len() as u64;
+    let built = build(&saved, ids, &opts, job, out)?;
+    Ok(RepairReport {
+        rows: view.meta.rows,
+        saved: saved_rows,
+        from_codes,
+        lost: lost + built.skipped,
+        lost_ids,
+        damaged_pages,
+        built,
+    })
+}
+
+/// The rows of a file, those that can be saved and those that cannot.
+struct Kept<'a> {
+    saved: Saved<'a>,
+    kept_ids: Vec<u64>,
+    lost_ids: Vec<String>,
+    lost: u64,
+    from_codes: u64,
+}
+
+fn sort<'a>(view: &'a View, bytes: &'a [u8]) -> Kept<'a> {
     let meta = &view.meta;
     let each = |kind| match kind {
         KIND_ROW_IDS => 8,
@@ -127,18 +160,19 @@ pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write +
         KIND_CODE_PARAMS => CODE_PARAMS_LEN,
         _ => 4,
     };
-    let whole = |kind| Whole::new(&view, bytes, kind, each(kind));
+    let whole = |kind| Whole::new(view, bytes, kind, each(kind));
     let (ids, vectors, codes) = (whole(KIND_ROW_IDS), whole(KIND_VECTORS), whole(KIND_CODES));
     let (params, mean, norms) = (whole(KIND_CODE_PARAMS), whole(KIND_MEAN), whole(KIND_NORMS));
-    let mut saved = Saved { view: &view, bytes, mean: view.mean(bytes), rows: Vec::new() };
+    let mut saved = Saved { view, bytes, mean: view.mean(bytes), rows: Vec::new() };
     let (mut kept_ids, mut lost_ids, mut lost, mut from_codes) = (Vec::new(), Vec::new(), 0u64, 0u64);
     let mut seen = std::collections::HashSet::new();
     let mut v = Vec::new();
     for row in 0..u32::try_from(meta.rows).unwrap_or(u32::MAX) {
         let id_whole = view.dense() || ids.row(row);
         let id = view.row_id(bytes, row).unwrap_or(0);
-        let coded = codes.row(row) && params.row(row) && mean.all() && (meta.metric != Metric::Cosine || norms.row(row));
-        let finite = |v: &mut Vec<f32>| rows::read(&view, bytes, &saved.mean, row, v) && v.iter().all(|x| x.is_finite());
+        let coded =
+            codes.row(row) && params.row(row) && mean.all() && (meta.metric != Metric::Cosine || norms.row(row));
+        let finite = |v: &mut Vec<f32>| rows::read(view, bytes, &saved.mean, row, v) && v.iter().all(|x| x.is_finite());
         let from = if !meta.compact && vectors.row(row) && finite(&mut v) {
             Some(From::Vector)
         } else if coded {
@@ -161,25 +195,7 @@ pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write +
             }
         }
     }
-    let sections = view.container.sections.iter().filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS);
-    let damaged_pages = sections
-        .map(|s| (s.name(), Whole::new(&view, bytes, s.kind, 1).bad.iter().filter(|b| **b).count() as u64))
-        .filter(|(_, n)| *n > 0)
-        .collect();
-    let opts = options(&view, threads)?;
-    let dense = view.dense() && lost == 0;
-    let ids = if dense && view.flavour == Flavour::Ordinal { RowIds::Ordinal } else { RowIds::of(view.flavour, kept_ids) };
-    let saved_rows = saved.rows.len() as u64;
-    let built = build(&saved, ids, &opts, job, out)?;
-    Ok(RepairReport {
-        rows: meta.rows,
-        saved: saved_rows,
-        from_codes,
-        lost: lost + built.skipped,
-        lost_ids,
-        damaged_pages,
-        built,
-    })
+    Kept { saved, kept_ids, lost_ids, lost, from_codes }
 }
 
 /// The options that the file says it was built with.

@@ -174,19 +174,27 @@ pub fn plot(title: &str, points: &[Point]) -> String {
     };
     for decade in low as i64..=high as i64 {
         let at = x(decade as f64);
-        put(format_args!("<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{EDGE}\" y2=\"{}\" stroke=\"#ddd\"/>\n", HEIGHT - EDGE));
+        put(format_args!(
+            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{EDGE}\" y2=\"{}\" stroke=\"#ddd\"/>\n",
+            HEIGHT - EDGE
+        ));
         let label = 10f64.powi(decade as i32);
         put(format_args!("<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>\n", HEIGHT - EDGE + 18.0));
     }
     for step in 0..=5 {
         let recall = least + (1.0 - least) * f64::from(step) / 5.0;
         let at = y(recall);
-        put(format_args!("<line x1=\"{EDGE}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/>\n", WIDTH - EDGE));
+        put(format_args!(
+            "<line x1=\"{EDGE}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/>\n",
+            WIDTH - EDGE
+        ));
         put(format_args!("<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{recall:.3}</text>\n", EDGE - 8.0, at + 4.0));
     }
-    let line: Vec<String> =
-        points.iter().map(|p| format!("{:.1},{:.1}", x(speed(p)), y(p.recall))).collect();
-    put(format_args!("<polyline points=\"{}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\"/>\n", line.join(" ")));
+    let line: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(speed(p)), y(p.recall))).collect();
+    put(format_args!(
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\"/>\n",
+        line.join(" ")
+    ));
     for p in points {
         let (cx, cy) = (x(speed(p)), y(p.recall));
         put(format_args!("<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"3.5\" fill=\"#1f5fa8\"/>\n"));

@@ -6,8 +6,8 @@ use qx_formats::vdata::{self, Metric, View};
 use rayon::prelude::*;
 
 use crate::metric::norm;
-use crate::rows;
 use crate::quant::Quantizer;
+use crate::rows;
 
 /// Rows that are listed one by one; the rest is counted.
 const LISTED: usize = 20;

@@ -310,16 +310,10 @@ pub(crate) fn build_with(
     Ok(report)
 }
 
-fn write(
-    data: &Ingested<'_>,
-    coded: Option<&Coded>,
-    linked: Option<&Linked>,
-    opts: &BuildOptions,
-    out: &mut dyn Target,
-) -> Result<BuildReport> {
+fn meta(data: &Ingested<'_>, coded: Option<&Coded>, linked: Option<&Linked>, opts: &BuildOptions) -> Meta {
     let skipped = data.skipped;
     let compact = opts.codes == CodeKind::Only;
-    let meta = Meta {
+    Meta {
         rows: data.rows() as u64,
         dim: data.dim,
         metric: opts.metric,
@@ -337,7 +331,19 @@ fn write(
         skipped_dim: skipped.dim,
         skipped_value: skipped.value,
         zero_vectors: data.zero_vectors,
-    };
+    }
+}
+
+fn write(
+    data: &Ingested<'_>,
+    coded: Option<&Coded>,
+    linked: Option<&Linked>,
+    opts: &BuildOptions,
+    out: &mut dyn Target,
+) -> Result<BuildReport> {
+    let skipped = data.skipped;
+    let compact = opts.codes == CodeKind::Only;
+    let meta = meta(data, coded, linked, opts);
     let dense = data.flavour == vdata::Flavour::Ordinal && (0u64..).zip(&data.row_ids).all(|(row, &id)| row == id);
     // What is scored in a compact file is what the codes say, so that is what the norms must be of.
     let norms = if compact && opts.metric == Metric::Cosine { coded.map(|c| c.norms(&data.norms)) } else { None };
@@ -352,7 +358,8 @@ fn write(
         entries: linked.map_or(&[], |l| &l.entries),
         meta,
     };
-    let (uuid, bytes) = vdata::write(out, &parts, |put| data.each_stored(put)).map_err(|e| Error::io("write the index", e))?;
+    let (uuid, bytes) =
+        vdata::write(out, &parts, |put| data.each_stored(put)).map_err(|e| Error::io("write the index", e))?;
     data.check()?;
     Ok(BuildReport {
         rows: parts.meta.rows,

@@ -11,7 +11,7 @@ use super::rank::Scored;
 use crate::filter::Filter;
 use crate::index::{Open, SearchStats};
 use crate::metric::Metric;
-use crate::quant::{Query, Quantizer};
+use crate::quant::{Quantizer, Query};
 use crate::walk::ordered;
 
 /// Fewer rows than this many times `k` are scored on their vectors at once.

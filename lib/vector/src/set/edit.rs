@@ -14,6 +14,7 @@ use qx_io::{Job, Lock, Map, Publish};
 use serde::Serialize;
 
 use super::Segments;
+use super::fold::live;
 use crate::build::{BuildOptions, BuildReport, RowIds, VectorSource, build};
 use crate::definition::{Definition, KIND_DENY, KIND_VDATA, State};
 use crate::filter::IdSet;
@@ -101,29 +102,6 @@ impl VectorSource for Chosen<'_> {
                 Ok(())
             }
         }
-    }
-}
-
-/// The rows of several indexes that can be answered.
-struct Live<'a> {
-    sets: Vec<&'a Segments>,
-    /// Set, part, ordinal.
-    rows: Vec<(u32, u32, u32)>,
-}
-
-impl VectorSource for Live<'_> {
-    fn rows(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
-        out.clear();
-        if let Some(&(set, part, ordinal)) = self.rows.get(row)
-            && let Some(part) = self.sets.get(set as usize).and_then(|s| s.parts.get(part as usize))
-        {
-            part.index.vector_into(ordinal, out);
-        }
-        Ok(())
     }
 }
 
@@ -233,7 +211,9 @@ fn sweep(path: &Path, newest: &Definition) {
         let Some(name) = name.to_str() else { continue };
         let ours = name.strip_prefix(&prefix).and_then(|rest| rest.split_once('.')).is_some_and(|(id, extension)| {
             let hash = id.strip_prefix('g').and_then(|id| id.split_once('-')).map_or(id, |(_, hash)| hash);
-            hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) && [KIND_VDATA, KIND_DENY].contains(&extension)
+            hash.len() == 16
+                && hash.bytes().all(|b| b.is_ascii_hexdigit())
+                && [KIND_VDATA, KIND_DENY].contains(&extension)
         });
         if ours && !named.iter().any(|s| s.path == name) {
             // Readers that have it mapped keep it; one that stays is only an orphan.
@@ -301,9 +281,7 @@ impl Editor {
             return Ok(ids);
         }
         match (flavour, ids) {
-            (Flavour::Ordinal, RowIds::Ordinal) => {
-                Ok(RowIds::OrdinalFrom(self.definition.next_ordinal.unwrap_or(0)))
-            }
+            (Flavour::Ordinal, RowIds::Ordinal) => Ok(RowIds::OrdinalFrom(self.definition.next_ordinal.unwrap_or(0))),
             (Flavour::Ordinal, _) => wrong("the rows of this index are known by their position", "add without row ids"),
             (_, RowIds::Ordinal | RowIds::OrdinalFrom(_) | RowIds::Ordinals(_)) => {
                 wrong("the rows of this index are known by a key", "name the column of the key with --id-column")
@@ -404,11 +382,7 @@ impl Editor {
         let kept_old = (source.rows() - chosen.rows()) as u64;
         let mut memory = std::io::Cursor::new(Vec::new());
         // Flat and without codes: what decides about rows, and none of the work that does not.
-        let opts = BuildOptions {
-            engine: crate::Engine::Flat,
-            codes: crate::CodeKind::None,
-            ..self.options(opts)?
-        };
+        let opts = BuildOptions { engine: crate::Engine::Flat, codes: crate::CodeKind::None, ..self.options(opts)? };
         let report = build(&chosen, ids, &opts, job, &mut memory)?;
         let indexed = crate::Index::open(memory.into_inner())?;
         let written: IdSet = (0..report.rows as u32).filter_map(|r| indexed.row_id(r)).collect();
@@ -445,11 +419,15 @@ impl Editor {
         }
         if conflict == Conflict::Error {
             let shown = crate::show_row_id(ids.flavour(), clashing.first().copied().unwrap_or(0));
-            return Err(Error::invalid(format!("{} row ids are in the index already, {shown} among them", clashing.len()))
-                .hint("--on-conflict replace updates them, skip leaves them"));
+            return Err(Error::invalid(format!(
+                "{} row ids are in the index already, {shown} among them",
+                clashing.len()
+            ))
+            .hint("--on-conflict replace updates them, skip leaves them"));
         }
         let clash: IdSet = clashing.into_iter().collect();
-        let rows: Vec<usize> = (0..source.rows()).filter(|&r| !list.get(r).is_some_and(|&id| clash.contains(id))).collect();
+        let rows: Vec<usize> =
+            (0..source.rows()).filter(|&r| !list.get(r).is_some_and(|&id| clash.contains(id))).collect();
         let left = rows.iter().filter_map(|&r| list.get(r).copied()).collect();
         Ok((Chosen { source, rows }, RowIds::of(ids.flavour(), left), Vec::new()))
     }
@@ -457,8 +435,9 @@ impl Editor {
     fn deny(&self, flavour: Flavour, ids: &[u64]) -> Result<Segment> {
         let io = |e| Error::io("write the deny list", e);
         let bytes = deny::encode(flavour, ids).map_err(io)?;
-        let (id, file, ()) =
-            write_file(&self.path, self.definition.generation + 1, KIND_DENY, |out| std::io::Write::write_all(out, &bytes).map_err(io))?;
+        let (id, file, ()) = write_file(&self.path, self.definition.generation + 1, KIND_DENY, |out| {
+            std::io::Write::write_all(out, &bytes).map_err(io)
+        })?;
         segment(KIND_DENY, &id, &file, ids.len() as u64)
     }
 
@@ -596,54 +575,4 @@ fn adopt(path: &Path) -> Result<(Definition, Segments)> {
     let hash: String = part.index.uuid().as_bytes()[..8].iter().map(|b| format!("{b:02x}")).collect();
     definition.segments = vec![segment(KIND_VDATA, &hash, path, meta.rows)?];
     Ok((definition, set))
-}
-
-/// The rows of these indexes that can be answered, with their ids. Of rows with one id the last index counts; ordinals
-/// of several indexes are numbered anew.
-fn live<'a>(sets: &[&'a Segments], renumber: bool) -> Result<(Live<'a>, RowIds)> {
-    let mut all = Live { sets: sets.to_vec(), rows: Vec::new() };
-    let flavour = sets.iter().find(|s| !s.is_empty()).map_or(Flavour::Ordinal, |s| s.flavour());
-    let mut ids = Vec::new();
-    let mut later = IdSet::default();
-    for (at, set) in sets.iter().enumerate().rev() {
-        let (mut rows, mut own) = (Vec::new(), Vec::new());
-        set.for_each(|part, row| {
-            let id = set.parts[part as usize].index.row_id(row).unwrap_or(0);
-            if renumber || !later.contains(id) {
-                rows.push((at as u32, part, row));
-                own.push(id);
-            }
-            Ok(())
-        })?;
-        later = later.iter().chain(own.iter().copied()).collect();
-        all.rows.splice(0..0, rows);
-        ids.splice(0..0, own);
-    }
-    Ok((all, if renumber { RowIds::Ordinal } else { RowIds::of(flavour, ids) }))
-}
-
-/// Builds one file from the rows of several indexes. Of rows with one id the last index counts; rows that are known by
-/// position are numbered anew. Returns the report and how many rows a later index replaced.
-///
-/// # Errors
-/// `Usage` for indexes of different metric, dimension or flavour; those of [`build`].
-pub fn combine(
-    sets: &[Segments],
-    opts: &BuildOptions,
-    job: &Job,
-    out: impl std::io::Write + std::io::Seek,
-) -> Result<(BuildReport, u64)> {
-    let filled: Vec<&Segments> = sets.iter().filter(|s| !s.is_empty()).collect();
-    for pair in filled.windows(2) {
-        let [a, b] = pair else { continue };
-        let kind = |s: &Segments| format!("{}, dimension {}, row ids {}", s.metric(), s.dim(), s.flavour().name());
-        if kind(a) != kind(b) {
-            return Err(Error::usage("these indexes do not fit each other").path(b.path()).expected(kind(a)).got(kind(b)));
-        }
-    }
-    let all: u64 = filled.iter().map(|s| s.len()).sum();
-    let renumber = filled.first().is_none_or(|s| s.flavour() == Flavour::Ordinal);
-    let (live, ids) = live(&filled, renumber)?;
-    let replaced = all - live.rows() as u64;
-    Ok((build(&live, ids, opts, job, out)?, replaced))
 }

@@ -1,6 +1,7 @@
 //! An index of several files: a definition, the segments that it names, and the rows that deny lists hide in them.
 
 mod edit;
+mod fold;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use crate::filter::{Filter, IdSet};
 use crate::index::Index;
 use crate::metric::Metric;
 
-pub use edit::{AddReport, CompactReport, Conflict, DeleteReport, Editor, combine, create, would_delete};
+pub use edit::{AddReport, CompactReport, Conflict, DeleteReport, Editor, create, would_delete};
+pub use fold::combine;
 pub use search::{Answer, SetFilter, SetOptions, SetStats};
 
 /// One file of an index.
@@ -233,9 +235,11 @@ fn hide(parts: &mut [Part], flavour: Flavour, ids: Vec<u64>) -> Result<()> {
     }
     for part in parts.iter_mut().filter(|p| !p.index.is_empty()) {
         if part.index.flavour() != flavour {
-            return Err(Error::corrupt("the deny list names row ids of another flavour than the segment before it has")
-                .expected(part.index.flavour().name())
-                .got(flavour.name()));
+            return Err(Error::corrupt(
+                "the deny list names row ids of another flavour than the segment before it has",
+            )
+            .expected(part.index.flavour().name())
+            .got(flavour.name()));
         }
         let left = Filter::of_ids(&part.index, &ids, false);
         if left.count() < part.index.len() as u64 {

@@ -7,7 +7,6 @@ use qx_formats::vdata::layout::*;
 use super::*;
 use crate::{CodeKind, Element, Filter, SearchOptions, verify};
 
-
 fn small(metric: Metric) -> Vec<u8> {
     let data = Numbers::new(21).clustered(60, 5, 6);
     let ids = RowIds::PrimaryKey((0..60).collect());

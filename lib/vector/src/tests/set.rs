@@ -53,7 +53,8 @@ fn what_is_added_deleted_and_folded_is_seen_at_once() {
         let data = numbers.clustered(400, 9, 8);
         let queries = numbers.clustered(5, 9, 8);
         let ids: Vec<i64> = (0..400).map(|i| i - 100).collect();
-        create(&path, Publish::New, &data[..300].to_vec(), keys(&ids[..300]), &options(metric), &Job::default()).unwrap();
+        create(&path, Publish::New, &data[..300].to_vec(), keys(&ids[..300]), &options(metric), &Job::default())
+            .unwrap();
         let mut model: Model = ids[..300].iter().copied().zip(data[..300].to_vec()).collect();
         agree(&Segments::open(&path).unwrap(), &model, &queries);
 
@@ -61,9 +62,8 @@ fn what_is_added_deleted_and_folded_is_seen_at_once() {
         let (more, more_ids) = (data[250..400].to_vec(), ids[250..400].to_vec());
         let moved: Vec<Vec<f32>> = more.iter().map(|v| v.iter().map(|x| x * 0.5).collect()).collect();
         let mut editor = edit(&path);
-        let r = editor
-            .add(&moved, keys(&more_ids), Conflict::Replace, &BuildOptions::default(), &Job::default())
-            .unwrap();
+        let r =
+            editor.add(&moved, keys(&more_ids), Conflict::Replace, &BuildOptions::default(), &Job::default()).unwrap();
         assert_eq!((r.added, r.replaced, r.rows, r.generation), (150, 50, 400, 2));
         model.extend(more_ids.iter().copied().zip(moved));
         agree(editor.segments(), &model, &queries);
@@ -116,7 +116,10 @@ fn ids_that_are_there_are_replaced_left_or_refused() {
     let skip = BuildOptions { dim_policy: crate::DimPolicy::Skip, ..l2.clone() };
     let r = editor.add(&vec![vec![1.0]], keys(&[5]), Conflict::Replace, &skip, &Job::default()).unwrap();
     assert_eq!((r.added, r.replaced, r.skipped, r.rows), (0, 0, 1, 7));
-    assert_eq!(editor.add(&new, RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap_err().kind(), Kind::Usage);
+    assert_eq!(
+        editor.add(&new, RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap_err().kind(),
+        Kind::Usage
+    );
     assert!(editor.add(&new, RowIds::UnsignedKey(vec![8, 9]), Conflict::Replace, &l2, &Job::default()).is_ok());
     let wide = RowIds::UnsignedKey(vec![u64::MAX, 9]);
     assert!(editor.add(&new, wide, Conflict::Replace, &l2, &Job::default()).is_err());

@@ -1,0 +1,156 @@
+//! `vindex` as scripts use it: what it answers, with which status, and what a kill leaves.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use assert_cmd::cargo::cargo_bin;
+use serde_json::Value;
+
+fn vindex(dir: &Path, args: &[&str]) -> Output {
+    let mut c = Command::new(cargo_bin("vindex"));
+    c.env_remove("QX_LOG").current_dir(dir).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn status(dir: &Path, args: &[&str]) -> i32 {
+    vindex(dir, args).status.code().unwrap()
+}
+
+fn ok(dir: &Path, args: &[&str]) -> String {
+    let out = vindex(dir, args);
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+fn ids(dir: &Path, args: &[&str]) -> Vec<i64> {
+    let lines = ok(dir, args);
+    lines.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["row_id"].as_i64().unwrap()).collect()
+}
+
+/// Points on a line, `id` at `id / 10`.
+fn points(dir: &Path, name: &str, ids: std::ops::Range<i64>) {
+    let lines = ids.map(|id| format!("{{\"id\":{id},\"v\":[{},1]}}\n", id as f64 / 10.0));
+    fs::write(dir.join(name), lines.collect::<String>()).unwrap();
+}
+
+const COLUMNS: [&str; 4] = ["--column", "v", "--id-column", "id"];
+
+#[test]
+fn an_index_is_built_changed_and_folded() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", -50..50);
+    points(dir, "b.ndjson", 40..60);
+    let with = |head: &[&'static str]| [head, &COLUMNS].concat();
+    ok(dir, &with(&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"]));
+    let search = |q: &str| ids(dir, &["search", "x.vindex", "--query", q, "-k", "3"]);
+    assert_eq!(search("-5 1"), [-50, -49, -48]);
+    assert_eq!(search("[4.92,1]"), [49, 48, 47]);
+    ok(dir, &with(&["add", "x.vindex", "b.ndjson"]));
+    assert_eq!(search("(5.9 1)"), [59, 58, 57]);
+    assert_eq!(status(dir, &["delete", "x.vindex", "--id", "-50", "59"]), 0);
+    assert_eq!(status(dir, &["delete", "x.vindex", "--id", "-50"]), 1);
+    assert_eq!((search("-5,1"), search("5.9,1")), (vec![-49, -48, -47], vec![58, 57, 56]));
+    assert_eq!(status(dir, &["verify", "x.vindex"]), 0);
+    ok(dir, &["compact", "x.vindex"]);
+    assert_eq!((search("-5,1"), search("5.9,1")), (vec![-49, -48, -47], vec![58, 57, 56]));
+    let stat: Value = serde_json::from_str(&ok(dir, &["stat", "x.vindex", "--json"])).unwrap();
+    assert_eq!(
+        (&stat["rows_indexed"], &stat["mode"], &stat["state"]),
+        (&108.into(), &"REBUILD_ONLY".into(), &"ready".into())
+    );
+    for field in ["bytes", "dim", "metric", "engine", "build_time_ms", "ef_build", "ef_search"] {
+        assert!(!stat[field].is_null(), "{field}");
+    }
+    assert_eq!(status(dir, &with(&["add", "x.vindex", "b.ndjson", "--on-conflict", "error"])), 65);
+    assert_eq!(status(dir, &["tune", "x.vindex", "--recall-target", "0.9"]), 0);
+}
+
+#[test]
+fn every_form_gives_the_same_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..40);
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "ip"], &COLUMNS[..2]].concat());
+    let want = fs::read(dir.join("a.vdata")).unwrap();
+    for form in ["npy", "fvecs", "csv"] {
+        let file = format!("a.{form}");
+        ok(dir, &["dump", "a.vdata", "--format", form, "-o", &file]);
+        let columns: &[&str] = if form == "csv" { &["--column", "vector"] } else { &[] };
+        let out = format!("{form}.vdata");
+        ok(dir, &[&["build", &file, "-o", &out, "--metric", "ip"], columns].concat());
+        assert!(fs::read(dir.join(out)).unwrap() == want, "{form}");
+    }
+    ok(dir, &["build", "a.vdata", "-o", "again.vdata", "--metric", "ip", "--memory", "1MiB", "--threads", "1"]);
+    assert!(fs::read(dir.join("again.vdata")).unwrap() == want);
+}
+
+#[test]
+fn answers_are_honest() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..300);
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    assert_eq!(ids(dir, &["search", "a.vdata", "--query", "0 1", "--k", "2", "--filter", "7,250"]), [7, 250]);
+    assert_eq!(ids(dir, &["search", "a.vdata", "--query", "0 1", "-k", "2", "--filter", "!0,1", "--exact"]), [2, 3]);
+    assert_eq!(ids(dir, &["search", "a.vdata", "--query", "0 1", "-k", "0"]), [0i64; 0]);
+    for (args, want) in [
+        (&["search", "a.vdata", "--query", "1,2,3"][..], 65),
+        (&["search", "a.vdata", "--query", "one"], 2),
+        (&["search", "none.vdata", "--query", "1,2"], 2),
+        (&["search", "a.ndjson", "--query", "1,2"], 65),
+        (&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], 2),
+        (&["build", "a.ndjson", "-o", "b.vdata", "--metric", "l7"], 2),
+        (&["build", "a.ndjson", "-o", "b.vdata", "--metric", "l2", "--column", "w"], 65),
+        (&["recall", "a.vdata", "--min", "1", "--ef", "1"], 0),
+    ] {
+        assert_eq!(status(dir, args), want, "{args:?}");
+    }
+    let mut bytes = fs::read(dir.join("a.vdata")).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(dir.join("bad.vdata"), &bytes).unwrap();
+    assert_eq!(status(dir, &["verify", "bad.vdata"]), 1);
+    assert_eq!(status(dir, &["verify", "bad.vdata", "--quick"]), 1);
+    assert!([0, 1].contains(&status(dir, &["repair", "bad.vdata", "-o", "mended.vdata"])));
+    assert_eq!(status(dir, &["verify", "mended.vdata"]), 0);
+    assert_eq!(fs::read(dir.join("bad.vdata")).unwrap(), bytes, "a damaged file is never changed");
+    let full = Command::new(cargo_bin("vindex"))
+        .current_dir(dir)
+        .args(["dump", "a.vdata"])
+        .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .stderr(Stdio::null())
+        .status();
+    assert_eq!(full.unwrap().code(), Some(2));
+}
+
+#[test]
+fn a_killed_addition_is_all_there_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..50);
+    points(dir, "b.ndjson", 50..1500);
+    ok(dir, &[&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"], &COLUMNS[..]].concat());
+    for round in 0..12u64 {
+        let mut child = Command::new(cargo_bin("vindex"))
+            .current_dir(dir)
+            .args(["-q", "add", "x.vindex", "b.ndjson", "--threads", "1"])
+            .args(COLUMNS)
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(round * 12));
+        // It may have ended by itself.
+        let _ = child.kill();
+        child.wait().unwrap();
+        let stat: Value = serde_json::from_str(&ok(dir, &["stat", "x.vindex", "--json"])).unwrap();
+        assert!([50, 1500].contains(&stat["rows_indexed"].as_u64().unwrap()), "{stat}");
+        assert_eq!(status(dir, &["verify", "x.vindex"]), 0);
+    }
+    ok(dir, &[&["add", "x.vindex", "b.ndjson"], &COLUMNS[..]].concat());
+    ok(dir, &["compact", "x.vindex"]);
+    assert_eq!(ids(dir, &["search", "x.vindex", "--query", "149.9 1", "-k", "2"]), [1499, 1498]);
+    let left = fs::read_dir(dir).unwrap().flatten().map(|e| e.file_name().into_string().unwrap());
+    let left: Vec<String> = left.filter(|n| n.contains(".tmp-") || n.ends_with("building")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
