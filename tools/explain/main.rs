@@ -1,6 +1,13 @@
 //! `explain`: how a statement would be run. A file per verb; this one parses and dispatches.
 
+mod baseline;
+mod capture;
+mod diff;
+mod functions;
 mod plan;
+mod rules;
+mod schema;
+mod session;
 
 use std::process::ExitCode;
 
@@ -11,9 +18,12 @@ use qx_formats::Result;
 const EXAMPLES: &str = "\
 Examples:
   explain plan 'select * from packages where size > 1000000' --db debian.db
-  explain plan 'select 1' --db debian.db --json | jq -r '.stages[].digest'";
+  explain plan 'select count(*) from packages' --db debian.db --analyze --format html > plan.html
+  explain capture 'select * from packages' --db debian.db -o before.json
+  explain diff before.json after.json --fail-on shape || mail -s 'the plan changed' me
+  explain baseline check queries/ --db debian.db";
 
-/// Show how a statement would be run, without running it
+/// Show how a statement would be run; keep plans and compare them
 #[derive(Parser)]
 #[command(name = "explain", version, before_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -26,6 +36,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Plan(plan::Args),
+    Capture(capture::Args),
+    Diff(diff::Args),
+    #[command(subcommand)]
+    Baseline(baseline::Verb),
+    Rules(rules::Args),
+    Functions(functions::Args),
+    Schema(schema::Args),
 }
 
 impl Tool for Cli {
@@ -36,6 +53,12 @@ impl Tool for Cli {
     fn run(self, cx: &mut Context) -> Result<Status> {
         match self.verb {
             Verb::Plan(args) => plan::run(args, cx),
+            Verb::Capture(args) => capture::run(args, cx),
+            Verb::Diff(args) => diff::run(args, cx),
+            Verb::Baseline(verb) => baseline::run(verb, cx),
+            Verb::Rules(args) => rules::run(args, cx),
+            Verb::Functions(args) => functions::run(args, cx),
+            Verb::Schema(args) => schema::run(args, cx),
         }
     }
 }

@@ -1,24 +1,27 @@
-//! `explain plan`: the stages of planning one statement.
+//! `explain plan`: one statement's plan, in one of many forms.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::ValueEnum;
-use qx_cli::{Context, Status, Table};
-use qx_formats::{Error, Result};
-use qx_plan::Stages;
-use qx_sql::Session;
-use qx_store::Store;
+use qx_cli::{Context, Status};
+use qx_formats::Result;
+use qx_plan::render::{Format, Show};
+
+use crate::session::{Asked, Environment, Planner};
 
 const EXAMPLES: &str = "\
 Examples:
   explain plan 'select package from packages order by size desc limit 3' --db debian.db
-  explain plan 'select 1' --db debian.db --stage physical";
+  explain plan 'select 1' --db debian.db --stage physical
+  explain plan 'select * from packages where size > $1' --db debian.db --param 1=int64:1000000
+  explain plan 'select count(*) from packages' --db debian.db --analyze --format html > plan.html
+  explain plan 'select * from packages' --db debian.db --eq package=utf8:feh --format mermaid";
 
-/// Print the plan of a statement: inputs, then each stage of planning
+/// Print the plan of a statement: what it reads and does, then the stages of planning
 ///
-/// The statement is planned against the database and never run; scalar subqueries in the arguments of table functions
-/// are evaluated, since the plan depends on them. With --json, one document holds everything.
+/// The statement is planned against the database and never run, unless --analyze is given; scalar subqueries in the
+/// arguments of table functions are evaluated, since the plan depends on them. With --verbose (-v) every stage is shown,
+/// and what each rule did. With --json, one document holds everything: the plan bundle of `explain capture`.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -30,14 +33,23 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     db: PathBuf,
 
-    /// Stages to print
-    #[arg(long, value_enum, default_value_t)]
-    stage: Which,
+    /// Form of the answer
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Form,
+
+    /// Show this stage alone
+    #[arg(long, value_enum)]
+    stage: Option<Which>,
+
+    #[command(flatten)]
+    asked: Asked,
+
+    #[command(flatten)]
+    environment: Environment,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Which {
-    #[default]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Which {
     All,
     /// As written (P0)
     Logical,
@@ -47,52 +59,63 @@ enum Which {
     Physical,
 }
 
-pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let store = Arc::new(Store::open(&args.db)?);
-    let statements = Session::parse(&args.sql)?;
-    let [statement] = <[_; 1]>::try_from(statements)
-        .map_err(|s| Error::usage("explain takes one statement").got(format!("{} statements", s.len())))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::io("start the engine's thread", e))?;
-    let mut stages = runtime.block_on(async {
-        let session = Session::open(&store)?;
-        let plan = session.plan(statement).await?;
-        Stages::new(&session.context().state(), args.sql.clone(), plan).await
-    })?;
-    let wanted = match args.stage {
-        Which::All => None,
-        Which::Logical => Some("P0"),
-        Which::Optimized => Some("P1"),
-        Which::Physical => Some("P2"),
-    };
-    stages.stages.retain(|s| wanted.is_none_or(|w| w == s.name));
-    if cx.json() {
-        cx.out.record(&stages)?;
-        return Ok(Status::Yes);
-    }
-    if wanted.is_none() {
-        summary(&stages, cx)?;
-    }
-    for stage in &stages.stages {
-        cx.out.line(format!("{}  {}  {}", stage.name, stage.title, &stage.digest[..16]))?;
-        for line in stage.text.lines() {
-            cx.out.line(format!("  {line}"))?;
+impl Which {
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Which::All => None,
+            Which::Logical => Some("P0"),
+            Which::Optimized => Some("P1"),
+            Which::Physical => Some("P2"),
         }
     }
-    Ok(Status::Yes)
 }
 
-fn summary(stages: &Stages, cx: &mut Context) -> Result<()> {
-    let mut table = Table::new(["input", "columns", "filters", ">fetch"]);
-    for input in &stages.summary.inputs {
-        let fetch = input.fetch.map_or_else(String::new, |n| n.to_string());
-        table.row([input.relation.clone(), input.columns.join(", "), input.filters.join(" and "), fetch]);
+/// The forms of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Form {
+    /// Words and operators
+    #[default]
+    Text,
+    /// The plan bundle
+    Json,
+    /// A tree with all attributes
+    Tree,
+    /// For the plan viewers of PostgreSQL
+    Pgjson,
+    /// For Graphviz
+    Dot,
+    /// A flow chart for documents and issues
+    Mermaid,
+    /// A page that stands alone
+    Html,
+    /// A picture
+    Svg,
+}
+
+impl From<Form> for Format {
+    fn from(form: Form) -> Format {
+        match form {
+            Form::Text => Format::Text,
+            Form::Json => Format::Json,
+            Form::Tree => Format::Tree,
+            Form::Pgjson => Format::PgJson,
+            Form::Dot => Format::Dot,
+            Form::Mermaid => Format::Mermaid,
+            Form::Html => Format::Html,
+            Form::Svg => Format::Svg,
+        }
     }
-    if !table.is_empty() {
-        cx.out.table(&table)?;
-        cx.out.line("")?;
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    let verbose = cx.global.verbose > 0 || args.stage == Some(Which::All);
+    let planner = Planner::open(&args.db, &args.environment)?;
+    let bundle = planner.bundle(&args.sql, &args.asked, verbose)?;
+    if cx.json() {
+        cx.out.record(&bundle)?;
+        return Ok(Status::Yes);
     }
-    Ok(())
+    let show = Show { verbose, stage: args.stage.and_then(Which::name) };
+    cx.out.bytes(bundle.render(args.format.into(), show)?.as_bytes())?;
+    Ok(Status::Yes)
 }

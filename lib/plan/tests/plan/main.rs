@@ -1,0 +1,7 @@
+//! Plans as artifacts, on the engine alone: the same input gives the same bytes, every prepared change is named.
+
+mod changes;
+mod forms;
+mod rules;
+mod support;
+mod tpch;
