@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::execution::SessionState;
 use qx_formats::{Error, Result};
-use qx_plan::{Bundle, Options, Overlay, Subject, capture, params};
+use qx_plan::{Bundle, Options, Overlay, capture, params};
 use qx_sql::Session;
 use qx_store::Store;
 
@@ -70,7 +70,7 @@ impl Planner {
             overlay.settings.insert(name.trim().to_owned(), qx_plan::Setting::Text(value.trim().to_owned()));
         }
         let state = overlay.apply(&session.context().state())?;
-        Ok(Planner { root: db.to_path_buf(), session, state, runtime })
+        Ok(Planner { root: db.to_path_buf(), session: session.in_state(state.clone()), state, runtime })
     }
 
     /// The engine's state, overlay included.
@@ -88,7 +88,7 @@ impl Planner {
             .map_err(|s| Error::usage("explain takes one statement").got(format!("{} statements", s.len())))?;
         let values = params::parse(&asked.params)?;
         self.runtime.block_on(async {
-            let mut subject = Subject::query(sql, self.session.plan(statement).await?);
+            let mut subject = self.session.subject(statement).await?;
             subject.parameters = params::kept(&values);
             if let Some(plan) = subject.plan.take() {
                 let plan = params::bind(plan, &values)?;

@@ -100,7 +100,7 @@ async fn one(state: &SessionState, relation: String, provider: &dyn TableProvide
         if facts.kind.is_empty() {
             facts.kind = if found.is_empty() { "memory" } else { "files" }.to_owned();
         }
-        if let Some(rows) = memory_rows(&scan) {
+        if let Some(rows) = memory_rows(&scan).filter(|_| facts.files.is_none()) {
             facts.entries.insert("rows_in_memory".to_owned(), rows.into());
         }
         if facts.files.is_none() && !found.is_empty() {
@@ -110,6 +110,7 @@ async fn one(state: &SessionState, relation: String, provider: &dyn TableProvide
         statistics = statistics.or(computed.ok().map(Arc::unwrap_or_clone));
     }
     if let Some(files) = &mut facts.files {
+        files.iter_mut().for_each(|f| f.path = names.file(&f.path));
         files.sort();
     }
     if facts.kind.is_empty() {

@@ -8,12 +8,13 @@ use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::exec_err;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::TableType;
+use qx_plan::Described;
 use qx_store::names::{DEFAULT_SCHEMA, KV_SCHEMA, ObjectName};
 
 use crate::current::Current;
 use crate::documents::Documents;
 use crate::error::to_engine;
-use crate::tables::{self, Rows};
+use crate::tables::{self, About, Rows};
 
 /// One database, as the session's view has it at the moment of asking.
 #[derive(Debug)]
@@ -110,8 +111,12 @@ impl SchemaProvider for Tables {
             return Ok(Some(Arc::clone(table)));
         }
         let (plain, rows) = tables::split_rows_name(name);
-        match self.current.view().table(&self.object(plain)).await.map_err(to_engine)? {
-            Some(table) => Ok(Some(Arc::new(Rows::new(table, rows).map_err(to_engine)?))),
+        let view = self.current.view();
+        match view.table(&self.object(plain)).await.map_err(to_engine)? {
+            Some(table) => {
+                let about = About::new(Arc::clone(&table), view.catalog());
+                Ok(Some(Described::wrap(Arc::new(Rows::new(table, rows).map_err(to_engine)?), about)))
+            }
             None => Ok(None),
         }
     }

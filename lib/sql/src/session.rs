@@ -7,6 +7,7 @@ use std::time::Duration;
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
@@ -171,8 +172,28 @@ impl Session {
         self.refresh().await?;
         match statement.body {
             Body::Engine(statement) => self.plan_engine(*statement).await,
-            Body::Explain(explain) => self.plan_engine(explain.into_engine(self).await?).await,
             _ => Err(Error::unsupported("only a query has a plan").got(statement.text)),
+        }
+    }
+
+    /// Any statement as what a plan is made of. Nothing is changed.
+    ///
+    /// # Errors
+    /// `Usage` for names and types that do not fit, and for EXPLAIN.
+    pub async fn subject(&self, statement: Statement) -> Result<qx_plan::Subject> {
+        self.refresh().await?;
+        explain::subject(self, statement.body, statement.text).await
+    }
+
+    /// A session on the same database in another state of the engine; this one stays as it is.
+    #[must_use]
+    pub fn in_state(&self, state: SessionState) -> Session {
+        Session {
+            context: SessionContext::new_with_state(state),
+            store: Arc::clone(&self.store),
+            current: Arc::clone(&self.current),
+            options: self.options.clone(),
+            work: tokio::sync::Mutex::default(),
         }
     }
 
@@ -210,7 +231,7 @@ impl Session {
             Body::Graph(statement) => graph::run(self, statement).await,
             Body::Vector(statement) => vector::run(self, statement).await,
             Body::System(statement) => system::run(self, statement).await,
-            Body::Explain(statement) => explain::run(self, *statement).await,
+            Body::Explain(explain) => explain::run(self, *explain, &statement.text).await,
         }
     }
 

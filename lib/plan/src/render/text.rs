@@ -18,7 +18,9 @@ pub(super) fn render(b: &Bundle, show: Show<'_>) -> String {
         Some(name) => s.name == name,
         None => show.verbose || s.name == "P2" || s.name == "P1",
     };
-    for stage in b.stages.iter().filter(wanted) {
+    // Where no stage has a plan, the head has said why.
+    let any = show.stage.is_some() || b.stages.iter().any(|s| s.plan.is_some());
+    for stage in b.stages.iter().filter(|s| any && wanted(s)) {
         self::stage(b, stage, &mut out);
     }
     if show.verbose && show.stage.is_none() {
@@ -79,7 +81,11 @@ fn head(b: &Bundle, out: &mut String) {
 
 /// A fact as it is said: texts without quotes.
 pub(super) fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
 fn input(i: &Input, out: &mut String) {

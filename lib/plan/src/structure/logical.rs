@@ -38,7 +38,7 @@ fn one(plan: &LogicalPlan) -> Node {
         LogicalPlan::TableScan(s) => scan(s),
         LogicalPlan::EmptyRelation(e) => Node::new("EmptyRelation").shape("rows", u8::from(e.produce_one_row)),
         LogicalPlan::Subquery(_) => Node::new("Subquery"),
-        LogicalPlan::SubqueryAlias(a) => Node::new("SubqueryAlias").detail("alias", &a.alias),
+        LogicalPlan::SubqueryAlias(a) => Node::new("SubqueryAlias").detail("alias", relation(&a.alias)),
         LogicalPlan::Limit(l) => limit(l),
         LogicalPlan::Statement(s) => statement(s),
         LogicalPlan::Values(v) => {
@@ -55,7 +55,7 @@ fn one(plan: &LogicalPlan) -> Node {
             let node = Node::new("DistinctOn").exprs("on", exprs(&d.on_expr)).exprs("columns", exprs(&d.select_expr));
             node.exprs("by", sorts(d.sort_expr.iter().flatten()))
         }
-        LogicalPlan::Dml(d) => Node::new("Dml").shape("operation", &d.op).shape("relation", &d.table_name),
+        LogicalPlan::Dml(d) => Node::new("Dml").shape("operation", &d.op).shape("relation", relation(&d.table_name)),
         LogicalPlan::Ddl(d) => ddl(d),
         LogicalPlan::Copy(c) => Node::new("Copy").detail("to", &c.output_url),
         LogicalPlan::DescribeTable(_) => Node::new("DescribeTable"),
@@ -87,9 +87,22 @@ fn scan(s: &TableScan) -> Node {
         .maybe("fetch", s.fetch)
 }
 
-/// A relation's name; the separator that holds a document's store and key together is written as a dot.
+/// Between parts of a name that travel through the engine as one.
+const SEPARATOR: char = '\u{1f}';
+
+/// A relation's name as people write it: what is asked of a table beside its rows is left out or said, the store and the
+/// key of a document are two parts again.
 pub(crate) fn relation(name: &TableReference) -> String {
-    name.to_string().replace('\u{1f}', ".")
+    let text = name.to_string();
+    let Some((before, asked)) = text.split_once(SEPARATOR) else { return text };
+    if name.schema() == Some("store") {
+        return format!("{before}.{asked}");
+    }
+    match asked.split_at_checked(1) {
+        Some(("v", version)) if version.parse::<u64>().is_ok() => format!("{before}@{version}"),
+        Some(("t", time)) if time.parse::<i64>().is_ok() => format!("{before}@{time}us"),
+        _ => before.to_owned(),
+    }
 }
 
 fn limit(l: &Limit) -> Node {

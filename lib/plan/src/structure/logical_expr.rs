@@ -6,6 +6,7 @@ use datafusion::logical_expr::expr::{
 };
 use datafusion::logical_expr::{Expr, Subquery};
 
+use super::logical::relation;
 use super::{Expression, logical};
 
 pub(super) fn exprs<'a>(list: impl IntoIterator<Item = &'a Expr>) -> Vec<Expression> {
@@ -22,9 +23,7 @@ fn sort(s: &Sort) -> Expression {
 
 pub(super) fn expr(e: &Expr) -> Expression {
     match e {
-        Expr::Alias(a) => {
-            Expression { relation: a.relation.as_ref().map(ToString::to_string), ..alias(&a.name, &a.expr) }
-        }
+        Expr::Alias(a) => Expression { relation: a.relation.as_ref().map(relation), ..alias(&a.name, &a.expr) },
         Expr::Column(c) => column("column", c),
         Expr::OuterReferenceColumn(_, c) => column("outer", c),
         Expr::ScalarVariable(field, names) => Expression::named("variable", names.join(".")).typed(field.data_type()),
@@ -77,7 +76,7 @@ fn alias(name: &str, e: &Expr) -> Expression {
 }
 
 fn column(e: &str, c: &datafusion::common::Column) -> Expression {
-    Expression { relation: c.relation.as_ref().map(ToString::to_string), ..Expression::named(e, &c.name) }
+    Expression { relation: c.relation.as_ref().map(relation), ..Expression::named(e, &c.name) }
 }
 
 fn is(what: &str, e: &Expr) -> Expression {

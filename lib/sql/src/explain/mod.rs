@@ -1,22 +1,39 @@
-//! EXPLAIN [ANALYZE] [VERBOSE] [FORMAT f] of any statement. A statement that writes is never run by it: what is explained
-//! is the query that finds its rows.
+//! EXPLAIN [ANALYZE] [VERBOSE] [FORMAT f] of any statement. What is shown is a plan bundle (`qx_plan`); a statement that
+//! changes something is never run by it: what is explained is the query that finds its rows, or what it would define.
 
-use std::str::FromStr;
+mod subject;
+mod words;
 
-use datafusion::common::format::{ExplainFormat, ExplainStatementOptions};
-use datafusion::sql::parser::{DFParser, ExplainStatement, Statement as EngineStatement};
-use datafusion::sql::sqlparser::ast::Statement as Sql;
-use qx_formats::{Error, Result};
+use std::sync::Arc;
+
+use datafusion::arrow::array::StringArray;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::sql::parser::DFParser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+use qx_formats::{Error, Kind, Result};
+use qx_plan::render::{Format, Show};
+use qx_plan::{Options, capture};
 
 use crate::error::engine_error;
 use crate::session::{Answer, Session};
 use crate::statement::{self, Body, take, word};
-use crate::tables;
+
+pub(crate) use subject::subject;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Statement {
-    options: ExplainStatementOptions,
+    asked: Asked,
     body: Body,
+    /// The statement below, as it was written.
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    analyze: bool,
+    verbose: bool,
+    format: Format,
 }
 
 pub(crate) fn parse(p: &mut DFParser<'_>) -> Result<Option<Statement>> {
@@ -24,34 +41,88 @@ pub(crate) fn parse(p: &mut DFParser<'_>) -> Result<Option<Statement>> {
         return Ok(None);
     }
     p.parser.next_token();
-    let analyze = take(&mut p.parser, &["ANALYZE"]);
-    let verbose = take(&mut p.parser, &["VERBOSE"]);
-    let format = p.parse_explain_format().map_err(engine_error)?;
-    let format = format.map(|f| ExplainFormat::from_str(&f)).transpose().map_err(engine_error)?;
-    let options = ExplainStatementOptions { analyze, verbose, format, ..Default::default() };
+    let asked = match p.parser.consume_token(&Token::LParen) {
+        true => listed(p)?,
+        false => Asked {
+            analyze: take(&mut p.parser, &["ANALYZE"]),
+            verbose: take(&mut p.parser, &["VERBOSE"]),
+            format: p.parse_explain_format().map_err(engine_error)?.map_or(Ok(Format::default()), |f| f.parse())?,
+        },
+    };
+    if word(&p.parser, 0).as_deref() == Some("EXPLAIN") {
+        return Err(Error::usage("EXPLAIN of an EXPLAIN").hint("one of them is enough"));
+    }
     let body = statement::one(p)?;
-    Ok(Some(Statement { options, body }))
+    Ok(Some(Statement { asked, body, text: String::new() }))
 }
 
-impl Statement {
-    /// As the engine takes it.
-    pub(crate) async fn into_engine(self, session: &Session) -> Result<EngineStatement> {
-        let inner = match self.body {
-            Body::Engine(inner) => *inner,
-            Body::Table(statement) => {
-                if self.options.analyze {
-                    return Err(Error::usage("EXPLAIN ANALYZE would run the statement").hint("EXPLAIN shows its plan"));
-                }
-                let query = tables::query_of(session, &statement).await?;
-                EngineStatement::Statement(Box::new(Sql::Query(Box::new(query))))
+/// The options as PostgreSQL writes them: `(ANALYZE, VERBOSE off, FORMAT json)`.
+fn listed(p: &mut DFParser<'_>) -> Result<Asked> {
+    let mut asked = Asked::default();
+    loop {
+        let name = word(&p.parser, 0).ok_or_else(|| Error::usage("EXPLAIN (...)").expected("a list of options"))?;
+        p.parser.next_token();
+        match name.as_str() {
+            "ANALYZE" => asked.analyze = switch(p)?,
+            "VERBOSE" => asked.verbose = switch(p)?,
+            "FORMAT" => {
+                let token = p.parser.next_token().token;
+                let format = match token {
+                    Token::Word(w) => w.value,
+                    Token::SingleQuotedString(s) => s,
+                    other => return Err(Error::usage("EXPLAIN (FORMAT ...)").got(other)),
+                };
+                asked.format = format.parse()?;
             }
-            _ => return Err(Error::unsupported("this statement has no plan to explain")),
-        };
-        Ok(EngineStatement::Explain(ExplainStatement { options: self.options, statement: Box::new(inner) }))
+            other => {
+                return Err(Error::usage(format!("`{other}` is not an option of EXPLAIN"))
+                    .expected("ANALYZE, VERBOSE or FORMAT"));
+            }
+        }
+        if p.parser.consume_token(&Token::RParen) {
+            return Ok(asked);
+        }
+        if !p.parser.consume_token(&Token::Comma) {
+            return Err(Error::usage("EXPLAIN (...)").expected("a comma or a closing bracket"));
+        }
     }
 }
 
-pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
-    let statement = statement.into_engine(session).await?;
-    session.run_engine(statement).await
+/// A truth value behind an option; none means yes.
+fn switch(p: &mut DFParser<'_>) -> Result<bool> {
+    let value = match word(&p.parser, 0).as_deref() {
+        Some("TRUE" | "ON") => true,
+        Some("FALSE" | "OFF") => false,
+        Some(other) => return Err(Error::usage(format!("`{other}` is not a truth value")).expected("on or off")),
+        None => return Ok(true),
+    };
+    p.parser.next_token();
+    Ok(value)
+}
+
+impl Statement {
+    /// With the text of the whole statement, from which that of the explained one is taken.
+    pub(crate) fn within(mut self, text: &str) -> Self {
+        self.text = words::without_explain(text).to_owned();
+        self
+    }
+}
+
+pub(crate) async fn run(session: &Session, statement: Statement, text: &str) -> Result<Answer> {
+    let Statement { asked, body, text } = statement.within(text);
+    let state = session.context().state();
+    let subject = subject(session, body, text).await?;
+    let root = session.store().root().to_path_buf();
+    let options = Options { analyze: asked.analyze, verbose: asked.verbose, root: Some(&root), ..Options::default() };
+    let bundle = capture(&state, subject, options).await?;
+    let show = Show { verbose: asked.verbose, stage: None };
+    lines(&bundle.render(asked.format, show)?)
+}
+
+/// A text as rows, a line each.
+fn lines(text: &str) -> Result<Answer> {
+    let schema = Schema::new(vec![Field::new("plan", DataType::Utf8, false)]);
+    let rows = StringArray::from(text.lines().collect::<Vec<_>>());
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(rows)]);
+    batch.map(Answer::batch).map_err(|e| Error::new(Kind::Engine, e.to_string()))
 }

@@ -5,6 +5,7 @@
 mod conflict;
 mod create;
 mod dml;
+mod facts;
 mod insert;
 mod merge;
 mod missing;
@@ -18,6 +19,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Sql};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::{Error, Result};
 
+pub(crate) use facts::About;
 pub(crate) use names::split_rows_name;
 pub(crate) use provider::{Rows, Shape};
 
