@@ -6,8 +6,9 @@ use std::io::{Seek, Write};
 use uuid::Uuid;
 
 use super::decode::DictSeg;
-use super::encode::{self, Pair};
+use super::encode::{self, Options, Source, SourcePair};
 use super::layout::*;
+use super::room::Memory;
 use crate::{Error, Result};
 
 /// Where a key stands: its id, and the number of the write that gave it.
@@ -155,18 +156,26 @@ impl DictBuilder {
     /// # Errors
     /// `Io` from `out`; `Limit` for more entries than a segment holds.
     pub fn finish(self, out: impl Write + Seek) -> Result<Summary> {
+        self.finish_with(out, Options::default())
+    }
+
+    /// [`DictBuilder::finish`], laid out as the options say.
+    ///
+    /// # Errors
+    /// As [`DictBuilder::finish`].
+    pub fn finish_with(self, out: impl Write + Seek, options: Options) -> Result<Summary> {
         let mut labels: Vec<_> = self.labels.iter().filter(|(_, keys)| !keys.is_empty()).collect();
         labels.sort_unstable_by_key(|(label, _)| *label);
         let mut all = Vec::with_capacity(usize::try_from(self.entries).unwrap_or(0));
         for (i, (_, keys)) in labels.iter().enumerate() {
-            all.extend(keys.iter().map(|(key, s)| (Pair { label: i, key, id: s.id }, s.write)));
+            all.extend(keys.iter().map(|(key, s)| (SourcePair { label: i, key, id: s.id }, s.write)));
         }
         // The last write of an id comes first among its equals, and is the one that stays.
         all.sort_unstable_by_key(|(p, write)| (p.id, std::cmp::Reverse(*write)));
         let before = all.len();
         all.dedup_by_key(|(p, _)| p.id);
         let displaced = (before - all.len()) as u64;
-        let mut pairs: Vec<Pair<'_>> = all.into_iter().map(|(p, _)| p).collect();
+        let mut pairs: Vec<SourcePair<'_>> = all.into_iter().map(|(p, _)| p).collect();
         pairs.sort_unstable_by_key(|p| (p.label, p.key));
 
         // A label may have lost all its pairs to displacement; labels without entries are not written.
@@ -179,16 +188,35 @@ impl DictBuilder {
             }
             p.label = used.len() - 1;
         }
-        let (meta, uuid, bytes) = encode::encode(out, &used, &pairs, self.next_id)?;
+        let mut source = Slice { pairs: &pairs, at: 0 };
+        let written = encode::encode(out, &used, &mut source, self.next_id, options, &mut Memory)?;
         Ok(Summary {
-            entries: meta.entries,
-            labels: meta.labels,
-            next_id: meta.next_id,
+            entries: written.entries,
+            labels: written.labels,
+            next_id: written.next_id,
             replaced: self.replaced,
             displaced,
             removed: self.removed,
-            uuid,
-            bytes,
+            uuid: written.uuid,
+            bytes: written.bytes,
         })
+    }
+}
+
+struct Slice<'a> {
+    pairs: &'a [SourcePair<'a>],
+    at: usize,
+}
+
+impl Source for Slice<'_> {
+    fn rewind(&mut self) -> Result<()> {
+        self.at = 0;
+        Ok(())
+    }
+
+    fn next_pair(&mut self) -> Result<Option<SourcePair<'_>>> {
+        let pair = self.pairs.get(self.at).copied();
+        self.at += 1;
+        Ok(pair)
     }
 }

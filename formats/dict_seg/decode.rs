@@ -1,15 +1,17 @@
-//! Reading a segment in place.
+//! Opening a segment, and the places in it.
 
 use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
 use super::block::Block;
-use super::iter::{Cursor, Iter};
+use super::chunk::{self, Cache};
+use super::labels;
 use super::layout::*;
 use super::meta::{Meta, uint};
-use super::table::{self, Bucket};
-use super::{Entry, labels};
+use super::table;
 use crate::container::layout::PAGE_LEN;
 use crate::container::{Container, Section};
 use crate::{Error, Result};
@@ -53,16 +55,50 @@ pub struct DictSeg<B: AsRef<[u8]>> {
     pub(super) meta: Meta,
     pub(super) keys: Section,
     pub(super) blocks: Section,
+    /// The chunk table, where KEYS is compressed.
+    pub(super) chunks: Option<Section>,
     pub(super) labels: Section,
-    pub(super) hash: Table,
+    /// Not in the small layout.
+    pub(super) hash: Option<Table>,
     pub(super) any: Option<Table>,
     pub(super) ids: Ids,
-    checked: bool,
+    pub(super) copy: Section,
+    pub(super) checked: bool,
+    cache: Cache,
+    /// The label of a segment that has one: most have, and need not search for it.
+    one: OnceLock<Option<One>>,
+}
+
+/// The only label.
+#[derive(Debug, Clone)]
+pub(super) struct One {
+    /// Its text, in the file.
+    pub text: Range<usize>,
+    /// The seed of the keys under it.
+    pub seed: u64,
 }
 
 impl<B: AsRef<[u8]>> fmt::Debug for DictSeg<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DictSeg").field("uuid", &self.container.uuid).field("meta", &self.meta).finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a block: in the file, or of a chunk that was decompressed.
+pub(super) enum BlockBytes<'a> {
+    Mapped(&'a [u8]),
+    Chunk(Arc<Vec<u8>>, Range<usize>),
+}
+
+impl Deref for BlockBytes<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            BlockBytes::Mapped(bytes) => bytes,
+            BlockBytes::Chunk(blocks, range) => blocks.get(range.clone()).unwrap_or(&[]),
+        }
     }
 }
 
@@ -91,11 +127,15 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         let meta = Meta::decode(all, section)?;
         let keys = c.section(KIND_KEYS, "KEYS")?.clone();
         let blocks = sized(c.section(KIND_BLOCKS, "BLKS")?, meta.blocks().checked_add(1), meta.offset_bytes)?;
+        let chunks = chunk_table(&c, &keys)?;
         let labels = c.section(KIND_LABELS, "LABL")?.clone();
         if labels::rows_len(meta.labels).is_none_or(|len| labels.len() < len) {
             return Err(length_error(&labels, "at least a row per label"));
         }
-        let hash = hashed(c.section(KIND_HASH, "HASH")?, meta.hash_home, meta.hash_probe, meta.entries)?;
+        let hash = match c.find(KIND_HASH) {
+            Some(s) => Some(hashed(s, meta.hash_home, meta.hash_probe, meta.entries)?),
+            None => None,
+        };
         let any = match c.find(KIND_ANY) {
             Some(s) => Some(hashed(s, meta.any_home, meta.any_probe, meta.distinct_keys)?),
             None if meta.labels > 1 => {
@@ -110,7 +150,9 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                 Ids::Dense(sized(c.section(KIND_IDS_DENSE, "RIDS")?, span, meta.ref_bytes)?)
             }
         };
+        let copy = c.section(KIND_COPY, "COPY")?.clone();
         let absent = [
+            (hash.is_none(), meta.hash_home, meta.hash_probe, META_HASH_HOME),
             (any.is_none(), meta.any_home, meta.any_probe, META_ANY_HOME),
             (matches!(ids, Ids::Dense(_)), meta.ids_home, meta.ids_probe, META_IDS_HOME),
         ];
@@ -120,7 +162,23 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                 return Err(Error::corrupt("META describes a hash section that is not there").offset(at));
             }
         }
-        Ok(DictSeg { container: c, meta, keys, blocks, labels, hash, any, ids, checked: false, bytes })
+        let cache = Cache::default();
+        Ok(DictSeg {
+            container: c,
+            meta,
+            keys,
+            blocks,
+            chunks,
+            labels,
+            hash,
+            any,
+            ids,
+            copy,
+            checked: false,
+            bytes,
+            cache,
+            one: OnceLock::new(),
+        })
     }
 
     /// Verifies the checksum of every page that a call touches, from now on.
@@ -180,6 +238,16 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         matches!(self.ids, Ids::Dense(_))
     }
 
+    /// Whether a hash finds keys; without it (the small layout) they are found by halving.
+    pub fn has_hash(&self) -> bool {
+        self.hash.is_some()
+    }
+
+    /// Whether the key blocks are compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.chunks.is_some()
+    }
+
     pub fn sections(&self) -> impl Iterator<Item = SectionInfo> {
         self.container.sections.iter().map(|s| SectionInfo {
             name: s.name(),
@@ -193,96 +261,13 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         self.bytes.as_ref()
     }
 
-    /// The labels, sorted.
-    pub fn labels(&self) -> impl Iterator<Item = Result<&[u8]>> {
-        (0..self.meta.labels).map(|i| self.label(i))
-    }
-
-    /// The labels, sorted, each with the number of its entries.
-    pub fn label_counts(&self) -> impl Iterator<Item = Result<(&[u8], u64)>> {
-        (0..self.meta.labels).map(|i| {
-            let ranks = self.label_ranks(i)?;
-            Ok((self.label(i)?, ranks.end - ranks.start))
-        })
-    }
-
-    /// The id of (label, key).
-    ///
-    /// # Errors
-    /// `Corrupt` where the search meets damage.
-    pub fn get(&self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
-        if key.len() as u64 > self.longest_key() {
-            return Ok(None);
-        }
-        let Some(at) = self.find_label(label)? else { return Ok(None) };
-        let ranks = self.label_ranks(at)?;
-        let hash = table::hash_pair(label, key, self.meta.hash_seed);
-        let found =
-            self.search(
-                &self.hash,
-                hash,
-                |rank| {
-                    if ranks.contains(&rank) { self.id_if_key(rank, key) } else { Ok(None) }
-                },
-            )?;
-        Ok(found.map(|(_, id)| id))
-    }
-
-    /// The lowest id that `key` has under any label.
-    ///
-    /// # Errors
-    /// `Corrupt` where the search meets damage.
-    pub fn get_any_label(&self, key: &[u8]) -> Result<Option<u64>> {
-        if key.len() as u64 > self.longest_key() {
-            return Ok(None);
-        }
-        let Some(any) = &self.any else {
-            return if self.is_empty() { Ok(None) } else { self.get(self.label(0)?, key) };
-        };
-        let hash = table::hash_bytes(key, self.meta.hash_seed);
-        Ok(self.search(any, hash, |rank| self.id_if_key(rank, key))?.map(|(_, id)| id))
-    }
-
-    /// The pair that has this id.
-    ///
-    /// # Errors
-    /// `Corrupt` where the search meets damage.
-    pub fn entry_of(&self, id: u64) -> Result<Option<Entry>> {
-        let Some(rank) = self.rank_of_id(id)? else { return Ok(None) };
-        let (block, i) = self.block_of(rank)?;
-        let (shared, tail) = block.key(i).ok_or_else(|| self.block_error(rank))?;
-        if block.id(i) != Some(id) {
-            // A hole of the dense form is all ones; another id here means that the two directions disagree.
-            return Err(Error::corrupt("the id index leads to an entry with another id")
-                .offset(self.block_offset(rank))
-                .expected(id)
-                .got(block.id(i).map_or_else(|| "none".to_owned(), |v| v.to_string())));
-        }
-        let label = self.label(self.label_of_rank(rank)?)?.to_vec();
-        Ok(Some(Entry { label, key: [shared, tail].concat(), id }))
-    }
-
-    /// Every pair, sorted by (label, key). Ends after the first error.
-    pub fn iter(&self) -> Iter<'_, B> {
-        Iter::new(self.cursor())
-    }
-
-    /// As [`DictSeg::iter`], without an allocation per pair.
-    pub fn cursor(&self) -> Cursor<'_, B> {
-        Cursor::new(self)
-    }
-
     /// Bytes `at..at + len` of a section, their pages verified when that is asked for.
     #[inline]
     pub(super) fn slice(&self, section: &Section, at: usize, len: usize) -> Result<&[u8]> {
         let all = self.bytes.as_ref();
-        let part = all.get(section.range.clone()).and_then(|s| s.get(at..at.checked_add(len)?));
-        let Some(part) = part else {
-            return Err(Error::corrupt(format!("a reference points outside section {}", section.name()))
-                .offset(section.range.start as u64)
-                .expected(format!("at most {} bytes", section.len()))
-                .got(format!("{len} bytes at {at}")));
-        };
+        let end = at.checked_add(len).filter(|&end| end <= section.len());
+        let part = end.and_then(|end| all.get(section.range.start + at..section.range.start + end));
+        let Some(part) = part else { return Err(outside(section, at, len)) };
         if self.checked && len > 0 {
             for page in at / PAGE_LEN..=(at + len - 1) / PAGE_LEN {
                 self.container.check_page(all, section, page * PAGE_LEN)?;
@@ -291,167 +276,122 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         Ok(part)
     }
 
-    /// Visits the entries whose check byte fits `hash`, until `accept` takes one.
+    /// The label, where there is one alone and its row holds.
     #[inline]
-    pub(super) fn search<T>(
-        &self,
-        table: &Table,
-        hash: u64,
-        mut accept: impl FnMut(u64) -> Result<Option<T>>,
-    ) -> Result<Option<(u64, T)>> {
-        let check = table::check(hash);
-        let first = table::home(hash, table.home);
-        for at in first..(first + table.probe).min(table.buckets()) {
-            let bytes = self.slice(&table.section, at as usize * BUCKET_LEN, BUCKET_LEN)?;
-            let Some(bytes) = bytes.first_chunk() else { break };
-            let bucket = Bucket::new(bytes, self.meta.ref_bytes.into());
-            let mut matches = bucket.matches(check);
-            while matches != 0 {
-                let rank = bucket.rank(matches.trailing_zeros() as usize).unwrap_or(u64::MAX);
-                matches &= matches - 1;
-                if rank >= self.meta.entries {
-                    return Err(Error::corrupt("a hash slot refers to no entry")
-                        .offset((table.section.range.start + at as usize * BUCKET_LEN) as u64)
-                        .expected(format!("below {}", self.meta.entries))
-                        .got(rank));
-                }
-                if let Some(found) = accept(rank)? {
-                    return Ok(Some((rank, found)));
-                }
-            }
-            if bucket.matches(0) != 0 {
-                break;
-            }
-        }
-        Ok(None)
-    }
-
-    pub(super) fn id_if_key(&self, rank: u64, key: &[u8]) -> Result<Option<u64>> {
-        let (block, i) = self.block_of(rank)?;
-        match block.is_key(i, key) {
-            Some(true) => block.id(i).map(Some).ok_or_else(|| self.block_error(rank)),
-            Some(false) => Ok(None),
-            None => Err(self.block_error(rank)),
-        }
-    }
-
-    /// Rank of the entry that the id index names for `id`.
-    pub(super) fn rank_of_id(&self, id: u64) -> Result<Option<u64>> {
-        if self.is_empty() || id < self.meta.id_min || id > self.meta.id_max {
-            return Ok(None);
-        }
-        let dense = match &self.ids {
-            Ids::Dense(section) => section,
-            Ids::Hashed(t) => {
-                let hash = table::hash_id(id, self.meta.hash_seed);
-                let found = self.search(t, hash, |rank| {
-                    let (block, i) = self.block_of(rank)?;
-                    Ok((block.id(i) == Some(id)).then_some(()))
-                })?;
-                return Ok(found.map(|(rank, ())| rank));
-            }
+    pub(super) fn one_label(&self) -> Option<&One> {
+        let find = || {
+            let text = if self.meta.labels == 1 { self.label(0).ok()? } else { return None };
+            self.label_ranks(0).ok().filter(|ranks| *ranks == (0..self.len()))?;
+            let start = text.as_ptr() as usize - self.bytes().as_ptr() as usize;
+            Some(One { text: start..start + text.len(), seed: table::hash_bytes(text, self.meta.hash_seed) })
         };
-        let width = usize::from(self.meta.ref_bytes);
-        let at = usize::try_from(id - self.meta.id_min).ok().and_then(|i| i.checked_mul(width)).unwrap_or(usize::MAX);
-        let rank = uint(self.slice(dense, at, width)?, 0, width).unwrap_or(u64::MAX);
-        if rank == u64::MAX >> (64 - 8 * width) {
-            return Ok(None);
-        }
-        if rank >= self.meta.entries {
-            return Err(Error::corrupt("the id index refers to no entry")
-                .offset((dense.range.start + at) as u64)
-                .expected(format!("below {}", self.meta.entries))
-                .got(rank));
-        }
-        Ok(Some(rank))
+        // A checked lookup reads, and so verifies, the label's page each time.
+        if self.checked { None } else { self.one.get_or_init(find).as_ref() }
     }
 
-    /// Where block `block` begins and ends within KEYS.
-    pub(super) fn block_range(&self, block: u64) -> Result<(usize, usize)> {
+    /// Bytes of the blocks of KEYS, before compression; `None` where they are not compressed.
+    #[inline]
+    fn keys_len(&self) -> u64 {
+        if self.chunks.is_some() { u64::MAX } else { self.keys.len() as u64 }
+    }
+
+    #[inline]
+    fn offset_place(&self, block: u64) -> usize {
         let width = usize::from(self.meta.offset_bytes);
-        let at = usize::try_from(block).ok().and_then(|b| b.checked_mul(width)).unwrap_or(usize::MAX);
+        usize::try_from(block).ok().and_then(|b| b.checked_mul(width)).unwrap_or(usize::MAX)
+    }
+
+    /// Where block `block` begins and ends among the blocks.
+    #[inline]
+    pub(super) fn block_range(&self, block: u64) -> Result<(u64, u64)> {
+        let width = usize::from(self.meta.offset_bytes);
+        let at = self.offset_place(block);
         let two = self.slice(&self.blocks, at, 2 * width)?;
-        let (from, to) = (uint(two, 0, width), uint(two, width, width));
-        match (from, to) {
-            (Some(from), Some(to)) if from < to && to <= self.keys.len() as u64 => Ok((from as usize, to as usize)),
-            _ => Err(Error::corrupt("a block offset is out of order")
+        match (uint(two, 0, width), uint(two, width, width)) {
+            (Some(from), Some(to)) if from < to && to <= self.keys_len() => Ok((from, to)),
+            (from, to) => Err(Error::corrupt("a block offset is out of order")
                 .offset((self.blocks.range.start + at) as u64)
                 .expected(format!("ascending offsets within {}", self.keys.len()))
                 .got(format!("{} and {}", from.unwrap_or(0), to.unwrap_or(0)))),
         }
     }
 
-    pub(super) fn block(&self, block: u64) -> Result<Block<'_>> {
+    /// The bytes of a block.
+    #[inline]
+    pub(super) fn block_bytes(&self, block: u64) -> Result<BlockBytes<'_>> {
         let (from, to) = self.block_range(block)?;
-        let bytes = self.slice(&self.keys, from, to - from)?;
-        Block::parse(bytes).ok_or_else(|| self.block_error(block.saturating_mul(BLOCK_ENTRIES as u64)))
+        match &self.chunks {
+            None => Ok(BlockBytes::Mapped(self.slice(&self.keys, from as usize, (to - from) as usize)?)),
+            Some(chunks) => self.chunk_bytes(chunks, block, from, to),
+        }
     }
 
     #[inline]
-    pub(super) fn block_of(&self, rank: u64) -> Result<(Block<'_>, usize)> {
-        let block = self.block(rank / BLOCK_ENTRIES as u64)?;
-        let i = (rank % BLOCK_ENTRIES as u64) as usize;
-        if i >= block.count() { Err(self.block_error(rank)) } else { Ok((block, i)) }
+    pub(super) fn parse<'a>(&self, bytes: &'a BlockBytes<'_>, block: u64) -> Result<Block<'a>> {
+        Block::parse(bytes).ok_or_else(|| self.block_error(block.saturating_mul(self.meta.block_entries.into())))
     }
 
-    fn block_offset(&self, rank: u64) -> u64 {
-        let from = self.block_range(rank / BLOCK_ENTRIES as u64).map_or(0, |(from, _)| from);
-        (self.keys.range.start + from) as u64
+    pub(super) fn chunk_row(&self, chunks: &Section, i: u64) -> Result<(u64, u64)> {
+        let at = usize::try_from(i).ok().and_then(|i| i.checked_mul(CHUNK_ROW_LEN)).unwrap_or(usize::MAX);
+        Ok(chunk::row(self.slice(chunks, at, CHUNK_ROW_LEN)?).unwrap_or((u64::MAX, u64::MAX)))
     }
 
+    /// The chunk that holds a block: its number, first block, and the block after its last.
+    fn chunk_of(&self, chunks: &Section, block: u64) -> Result<u64> {
+        let (mut low, mut high) = (0, (chunks.len() / CHUNK_ROW_LEN) as u64 - 1);
+        while high - low > 1 {
+            let mid = low + (high - low) / 2;
+            if self.chunk_row(chunks, mid)?.0 <= block { low = mid } else { high = mid }
+        }
+        Ok(low)
+    }
+
+    #[cold]
+    fn chunk_bytes(&self, chunks: &Section, block: u64, from: u64, to: u64) -> Result<BlockBytes<'_>> {
+        let chunk = self.chunk_of(chunks, block)?;
+        let ((first, at), (after, end)) = (self.chunk_row(chunks, chunk)?, self.chunk_row(chunks, chunk + 1)?);
+        let bad = |what: &str| {
+            Error::corrupt(format!("chunk {chunk}: {what}"))
+                .offset((self.keys.range.start as u64).saturating_add(at))
+                .hint("run `dictctl verify` for the extent of the damage")
+        };
+        if block < first || block >= after || after > self.meta.blocks() || at >= end || end > self.keys.len() as u64 {
+            return Err(bad("the chunk table is out of order"));
+        }
+        let start = self.block_range(first)?.0;
+        let len = self.block_range(after - 1)?.1.checked_sub(start).filter(|&len| len <= MAX_CHUNK_LEN as u64);
+        let len = len.ok_or_else(|| bad("its blocks take more than a chunk may hold"))? as usize;
+        let range = from.checked_sub(start).zip(to.checked_sub(start)).filter(|&(_, to)| to <= len as u64);
+        let (from, to) = range.ok_or_else(|| bad("a block lies outside"))?;
+        let frame = || Ok(chunk::decompress(self.slice(&self.keys, at as usize, (end - at) as usize)?, len));
+        let blocks = self.cache.get(chunk, len, frame)?.ok_or_else(|| bad("its frame does not hold its blocks"))?;
+        Ok(BlockBytes::Chunk(blocks, from as usize..to as usize))
+    }
+
+    /// Where the block of an entry stands in the file; of a compressed one, where KEYS begins.
+    pub(super) fn block_offset(&self, rank: u64) -> u64 {
+        let block = rank / u64::from(self.meta.block_entries);
+        let from = match &self.chunks {
+            None => self.block_range(block).map_or(0, |(from, _)| from),
+            Some(chunks) => self.chunk_of(chunks, block).and_then(|c| self.chunk_row(chunks, c)).map_or(0, |c| c.1),
+        };
+        (self.keys.range.start as u64).saturating_add(from)
+    }
+
+    #[cold]
     pub(super) fn block_error(&self, rank: u64) -> Error {
         Error::corrupt("a key block is damaged")
             .offset(self.block_offset(rank))
             .hint("run `dictctl verify` for the extent of the damage")
     }
+}
 
-    fn label_row(&self, i: u64) -> Result<(u64, u64)> {
-        let at = usize::try_from(i).ok().and_then(|i| i.checked_mul(LABEL_ROW_LEN)).unwrap_or(usize::MAX);
-        let row = self.slice(&self.labels, at, LABEL_ROW_LEN)?;
-        Ok(labels::row(row).unwrap_or((u64::MAX, u64::MAX)))
-    }
-
-    fn label_error(&self, i: u64) -> Error {
-        let at = (self.labels.range.start as u64).saturating_add(i.saturating_mul(LABEL_ROW_LEN as u64));
-        Error::corrupt("the label table is out of order").offset(at)
-    }
-
-    pub(super) fn label(&self, i: u64) -> Result<&[u8]> {
-        let (from, to) = (self.label_row(i)?.1, self.label_row(i + 1)?.1);
-        let text = labels::rows_len(self.meta.labels).ok_or_else(|| self.label_error(i))?;
-        let len = to.checked_sub(from).and_then(|n| usize::try_from(n).ok()).filter(|&n| n <= MAX_LABEL_LEN);
-        let at = usize::try_from(from).ok().and_then(|from| text.checked_add(from));
-        let (Some(at), Some(len)) = (at, len) else { return Err(self.label_error(i)) };
-        self.slice(&self.labels, at, len)
-    }
-
-    /// Ranks of the entries under label `i`.
-    pub(super) fn label_ranks(&self, i: u64) -> Result<std::ops::Range<u64>> {
-        let (from, to) = (self.label_row(i)?.0, self.label_row(i + 1)?.0);
-        if from >= to || to > self.meta.entries { Err(self.label_error(i)) } else { Ok(from..to) }
-    }
-
-    fn find_label(&self, label: &[u8]) -> Result<Option<u64>> {
-        let (mut low, mut high) = (0, self.meta.labels);
-        while low < high {
-            let mid = low + (high - low) / 2;
-            match self.label(mid)?.cmp(label) {
-                std::cmp::Ordering::Equal => return Ok(Some(mid)),
-                std::cmp::Ordering::Less => low = mid + 1,
-                std::cmp::Ordering::Greater => high = mid,
-            }
-        }
-        Ok(None)
-    }
-
-    fn label_of_rank(&self, rank: u64) -> Result<u64> {
-        let (mut low, mut high) = (0, self.meta.labels);
-        while high - low > 1 {
-            let mid = low + (high - low) / 2;
-            if self.label_row(mid)?.0 <= rank { low = mid } else { high = mid }
-        }
-        Ok(low)
-    }
+#[cold]
+fn outside(section: &Section, at: usize, len: usize) -> Error {
+    Error::corrupt(format!("a reference points outside section {}", section.name()))
+        .offset(section.range.start as u64)
+        .expected(format!("at most {} bytes", section.len()))
+        .got(format!("{len} bytes at {at}"))
 }
 
 fn length_error(section: &Section, expected: impl fmt::Display) -> Error {
@@ -478,4 +418,20 @@ fn hashed(section: &Section, home: u64, probe: u32, entries: u64) -> Result<Tabl
         return Err(length_error(section, format!("whole buckets of {BUCKET_LEN} bytes, at least {home}")));
     }
     Ok(table)
+}
+
+/// The chunk table, there exactly when KEYS is compressed.
+fn chunk_table(c: &Container, keys: &Section) -> Result<Option<Section>> {
+    match (keys.flags, c.find(KIND_CHUNKS)) {
+        (0, None) => Ok(None),
+        (KEYS_ZSTD, Some(s)) if s.len().is_multiple_of(CHUNK_ROW_LEN) && s.len() >= CHUNK_ROW_LEN => {
+            Ok(Some(s.clone()))
+        }
+        (KEYS_ZSTD, Some(s)) => Err(length_error(s, "whole rows, at least one")),
+        (KEYS_ZSTD, None) => Err(Error::corrupt("section CHNK is missing").offset(0)),
+        (0, Some(s)) => Err(Error::corrupt("section CHNK without compressed keys").offset(s.range.start as u64)),
+        (flags, _) => Err(Error::unsupported("section KEYS is coded in a way that this build does not have")
+            .expected(format!("flags within {KEYS_ZSTD:#x}"))
+            .got(format!("{flags:#x}"))),
+    }
 }

@@ -1,29 +1,102 @@
-//! Sorted pairs to the bytes of a segment.
+//! Sorted pairs to the bytes of a segment, streamed: what has to be sorted in between goes through a [`Room`].
 
 use std::io::{Seek, Write};
 
 use uuid::Uuid;
 
+use super::chunk::ChunkWriter;
 use super::layout::*;
 use super::meta::{Meta, width_of};
+use super::table::Placer;
 use super::{block, labels, table};
 use crate::container::Writer;
 use crate::{Error, Result};
 
-/// One pair, its label as an index into the sorted labels.
+/// One pair of a [`Source`], its label as an index into the sorted labels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<'a> {
+pub struct SourcePair<'a> {
     pub label: usize,
     pub key: &'a [u8],
     pub id: u64,
 }
 
-/// Hash sections under one seed.
-struct Tables {
-    seed: u64,
-    hash: table::Built,
-    any: Option<table::Built>,
-    ids: Option<table::Built>,
+/// Pairs in strictly ascending order of (label, key), ids distinct. They are asked for once, and again from the start
+/// in the rare case that their hashes collide too often.
+pub trait Source {
+    /// # Errors
+    /// Whatever stands in the way of reading from the start.
+    fn rewind(&mut self) -> Result<()>;
+    /// # Errors
+    /// Whatever stands in the way of reading on.
+    fn next_pair(&mut self) -> Result<Option<SourcePair<'_>>>;
+}
+
+/// Sorts numbers, in memory or on disk.
+pub trait Numbers {
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn push(&mut self, n: u128) -> Result<()>;
+    /// Ends the pushing, and begins (again) at the lowest.
+    ///
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn sort(&mut self) -> Result<()>;
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn next_number(&mut self) -> Result<Option<u128>>;
+}
+
+/// Sorts byte strings, in memory or on disk.
+pub trait Records {
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn push(&mut self, record: &[u8]) -> Result<()>;
+    /// Ends the pushing.
+    ///
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn sort(&mut self) -> Result<()>;
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn next_record(&mut self) -> Result<Option<&[u8]>>;
+}
+
+/// Where an encoder sorts.
+pub trait Room {
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn numbers(&mut self) -> Result<Box<dyn Numbers>>;
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn records(&mut self) -> Result<Box<dyn Records>>;
+}
+
+/// What a segment is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// A hash finds keys in one step.
+    #[default]
+    Compact,
+    /// No hash for (label, key), larger blocks: keys are found by halving. For cold copies.
+    Small,
+}
+
+/// How a segment is laid out. The same pairs under the same options are the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    pub layout: Layout,
+    /// Compress the key blocks with zstd at this level.
+    pub zstd: Option<i32>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    pub entries: u64,
+    pub labels: u64,
+    pub next_id: u64,
+    pub uuid: Uuid,
+    pub bytes: u64,
 }
 
 /// Seeds that are tried until no search is longer than [`EASY_PROBE`]; keys that were chosen to collide under one
@@ -31,129 +104,339 @@ struct Tables {
 const SEEDS: u64 = 8;
 const EASY_PROBE: u64 = 64;
 
-/// Writes the segment of `pairs`, sorted by (label, key), each label in `labels` used, ids distinct.
-pub(super) fn encode(
+/// What the walk over the pairs leaves for the sections behind the keys.
+struct Walked {
+    meta: Meta,
+    /// First rank of each label.
+    firsts: Vec<u64>,
+    /// Lengths of the blocks, uncompressed.
+    blocks: Vec<u32>,
+    chunks: Vec<(u64, u64)>,
+    /// (id, rank).
+    ids: Box<dyn Numbers>,
+    hashes: Hashes,
+}
+
+/// Hashes with their ranks, under one seed.
+struct Hashes {
+    pairs: Option<Box<dyn Numbers>>,
+    any: Option<Box<dyn Records>>,
+}
+
+/// A number whose order is that of (high, low).
+fn two(high: u64, low: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
+fn halves(n: u128) -> (u64, u64) {
+    ((n >> 64) as u64, n as u64)
+}
+
+fn io(e: std::io::Error) -> Error {
+    Error::io("write", e)
+}
+
+/// Writes the segment of `source` from the beginning of `out` on. `labels` are sorted, and each has a pair.
+///
+/// # Errors
+/// `Io` from `out`, those of `source` and `room`, `Limit` for more entries than a segment holds.
+pub fn encode(
     out: impl Write + Seek,
     labels: &[&[u8]],
-    pairs: &[Pair<'_>],
+    source: &mut dyn Source,
     next_id: u64,
-) -> Result<(Meta, Uuid, u64)> {
-    let entries = pairs.len() as u64;
-    let ref_bytes = table::ref_bytes(entries)?;
-    let id_min = pairs.iter().map(|p| p.id).min().unwrap_or(0);
-    let id_max = pairs.iter().map(|p| p.id).max().unwrap_or(0);
-    let span = if pairs.is_empty() { 0 } else { id_max - id_min + 1 };
-    let dense = span <= entries.saturating_mul(DENSE_SPAN);
-    let winners = if labels.len() > 1 { Some(lowest_of_each_key(pairs)) } else { None };
-    let tables = tables(labels, pairs, winners.as_deref(), dense, ref_bytes)?;
-
-    let io = |e| Error::io("write", e);
-    let sections = 6 + usize::from(tables.any.is_some());
+    options: Options,
+    room: &mut dyn Room,
+) -> Result<Written> {
+    let with_any = labels.len() > 1;
+    let with_hash = options.layout == Layout::Compact;
+    let sections = 6 + [with_any, with_hash, options.zstd.is_some()].iter().filter(|b| **b).count();
     let mut w = Writer::new(out, MAGIC, MAJOR, MINOR, 0, sections).map_err(io)?;
-    let offsets = write_keys(&mut w, pairs).map_err(io)?;
-    let keys_len = offsets.last().copied().unwrap_or(0);
-    let offset_bytes = width_of(keys_len);
-    w.begin(KIND_BLOCKS, 0).map_err(io)?;
-    for o in &offsets {
-        w.write(&o.to_le_bytes()[..offset_bytes]).map_err(io)?;
-    }
-    let mut firsts = Vec::with_capacity(labels.len());
-    for (i, label) in labels.iter().enumerate() {
-        firsts.push((*label, pairs.partition_point(|p| p.label < i) as u64));
-    }
-    let mut whole = |kind, bytes: &[u8]| w.begin(kind, 0).and_then(|()| w.write(bytes)).map_err(io);
-    whole(KIND_LABELS, &labels::encode(&firsts, entries))?;
-    whole(KIND_HASH, &tables.hash.bytes)?;
-    if let Some(any) = &tables.any {
-        whole(KIND_ANY, &any.bytes)?;
-    }
-    match &tables.ids {
-        Some(ids) => whole(KIND_IDS_HASHED, &ids.bytes)?,
-        None => whole(KIND_IDS_DENSE, &dense_ids(pairs, id_min, span, ref_bytes))?,
-    }
-    let probe = |t: Option<&table::Built>| t.map_or(0, |t| t.probe as u32);
-    let meta = Meta {
-        entries,
-        labels: labels.len() as u64,
-        next_id,
-        id_min,
-        id_max,
-        distinct_keys: winners.map_or(entries, |w| w.len() as u64),
-        key_bytes: pairs.iter().map(|p| p.key.len() as u64).sum(),
-        hash_seed: tables.seed,
-        hash_home: tables.hash.home,
-        any_home: tables.any.as_ref().map_or(0, |t| t.home),
-        ids_home: tables.ids.as_ref().map_or(0, |t| t.home),
-        hash_probe: probe(Some(&tables.hash)),
-        any_probe: probe(tables.any.as_ref()),
-        ids_probe: probe(tables.ids.as_ref()),
-        longest_key: pairs.iter().map(|p| p.key.len() as u32).max().unwrap_or(0),
-        ref_bytes: ref_bytes as u8,
-        offset_bytes: offset_bytes as u8,
-    };
-    // Last, since a streaming writer knows it last.
-    whole(KIND_META, &meta.encode())?;
-    let (mut out, uuid) = w.finish().map_err(io)?;
-    let bytes = out.stream_position().map_err(io)?;
-    Ok((meta, uuid, bytes))
-}
-
-/// Writes the key blocks and returns where each begins, and where the last ends.
-fn write_keys<W: Write + Seek>(w: &mut Writer<W>, pairs: &[Pair<'_>]) -> std::io::Result<Vec<u64>> {
-    w.begin(KIND_KEYS, 0)?;
-    let mut offsets = vec![0];
-    let mut buffer = Vec::new();
-    for chunk in pairs.chunks(BLOCK_ENTRIES) {
-        let entries: Vec<_> = chunk.iter().map(|p| (p.key, p.id)).collect();
-        buffer.clear();
-        block::encode(&mut buffer, &entries);
-        w.write(&buffer)?;
-        offsets.push(w.section_len());
-    }
-    Ok(offsets)
-}
-
-/// Ranks of the lowest-id entry of each distinct key.
-fn lowest_of_each_key(pairs: &[Pair<'_>]) -> Vec<u64> {
-    let mut ranks: Vec<u64> = (0..pairs.len() as u64).collect();
-    let at = |r: u64| &pairs[r as usize];
-    ranks.sort_unstable_by(|&a, &b| (at(a).key, at(a).id).cmp(&(at(b).key, at(b).id)));
-    ranks.dedup_by(|b, a| at(*a).key == at(*b).key);
-    ranks
-}
-
-fn dense_ids(pairs: &[Pair<'_>], id_min: u64, span: u64, ref_bytes: usize) -> Vec<u8> {
-    let mut bytes = vec![0xFF; span as usize * ref_bytes];
-    for (rank, p) in pairs.iter().enumerate() {
-        let at = (p.id - id_min) as usize * ref_bytes;
-        bytes[at..at + ref_bytes].copy_from_slice(&(rank as u64).to_le_bytes()[..ref_bytes]);
-    }
-    bytes
-}
-
-fn tables(
-    labels: &[&[u8]],
-    pairs: &[Pair<'_>],
-    winners: Option<&[u64]>,
-    dense: bool,
-    ref_bytes: usize,
-) -> Result<Tables> {
-    let ranked = || pairs.iter().zip(0u64..);
-    let mut longest = 0;
-    for seed in 0..SEEDS {
-        let seeds: Vec<u64> = labels.iter().map(|l| table::hash_bytes(l, seed)).collect();
-        let pair_hashes = ranked().map(|(p, r)| (table::hash_bytes(p.key, seeds[p.label]), r)).collect();
-        let hash = table::build(pair_hashes, ref_bytes);
-        let any = winners.map(|w| {
-            table::build(w.iter().map(|&r| (table::hash_bytes(pairs[r as usize].key, seed), r)).collect(), ref_bytes)
-        });
-        let ids =
-            (!dense).then(|| table::build(ranked().map(|(p, r)| (table::hash_id(p.id, seed), r)).collect(), ref_bytes));
-        longest = [Some(&hash), any.as_ref(), ids.as_ref()].iter().flatten().map(|t| t.probe).max().unwrap_or(0);
-        if longest <= EASY_PROBE || (seed == SEEDS - 1 && longest <= MAX_PROBE) {
-            return Ok(Tables { seed, hash, any, ids });
+    let mut walked = write_keys(&mut w, labels, source, options, room)?;
+    let offset_bytes = width_of(walked.blocks.iter().map(|&n| u64::from(n)).sum());
+    write_blocks(&mut w, &walked.blocks, offset_bytes).map_err(io)?;
+    if options.zstd.is_some() {
+        w.begin(KIND_CHUNKS, 0).map_err(io)?;
+        for (block, offset) in &walked.chunks {
+            w.write(&block.to_le_bytes()).map_err(io)?;
+            w.write(&offset.to_le_bytes()).map_err(io)?;
         }
     }
-    Err(Error::limit("buckets that one lookup visits", MAX_PROBE, longest)
-        .hint("the keys were chosen to collide under this hash function"))
+    let meta = &mut walked.meta;
+    let rows: Vec<_> = labels.iter().copied().zip(walked.firsts.iter().copied()).collect();
+    let table = labels::encode(&rows, meta.entries);
+    w.begin(KIND_LABELS, 0).and_then(|()| w.write(&table)).map_err(io)?;
+    meta.next_id = next_id;
+    meta.ref_bytes = table::ref_bytes(meta.entries)? as u8;
+    meta.offset_bytes = offset_bytes as u8;
+    let span = if meta.entries == 0 { 0 } else { meta.id_max - meta.id_min + 1 };
+    let dense = span <= meta.entries.saturating_mul(DENSE_SPAN);
+    let mut tables = choose_seed(meta, &mut walked.hashes, &mut walked.ids, dense, labels, source, room)?;
+    if let Some(pairs) = &mut walked.hashes.pairs {
+        pairs.sort()?;
+        (meta.hash_home, meta.hash_probe) =
+            write_table(&mut w, KIND_HASH, pairs.as_mut(), meta.entries, meta.ref_bytes)?;
+    }
+    if let Some(any) = &mut tables.any {
+        any.sort()?;
+        (meta.any_home, meta.any_probe) =
+            write_table(&mut w, KIND_ANY, any.as_mut(), meta.distinct_keys, meta.ref_bytes)?;
+    }
+    match &mut tables.ids {
+        Some(ids) => {
+            ids.sort()?;
+            (meta.ids_home, meta.ids_probe) =
+                write_table(&mut w, KIND_IDS_HASHED, ids.as_mut(), meta.entries, meta.ref_bytes)?;
+        }
+        None => write_dense(&mut w, walked.ids.as_mut(), meta)?,
+    }
+    // Last, since a streaming writer knows it last.
+    let bytes = meta.encode();
+    w.begin(KIND_META, 0).and_then(|()| w.write(&bytes)).map_err(io)?;
+    w.begin(KIND_COPY, 0).and_then(|()| w.write(&bytes)).and_then(|()| w.write(&table)).map_err(io)?;
+    let (mut out, uuid) = w.finish().map_err(io)?;
+    let bytes = out.stream_position().map_err(io)?;
+    Ok(Written { entries: meta.entries, labels: meta.labels, next_id, uuid, bytes })
+}
+
+/// Entries of the block that is being filled, their keys in one piece of memory.
+struct Open {
+    keys: Vec<u8>,
+    entries: Vec<(std::ops::Range<usize>, u64)>,
+    bytes: Vec<u8>,
+}
+
+impl Open {
+    fn close<W: Write + Seek>(&mut self, to: &mut ChunkWriter, w: &mut Writer<W>) -> Result<u32> {
+        let entries: Vec<(&[u8], u64)> = self.entries.iter().map(|(r, id)| (&self.keys[r.clone()], *id)).collect();
+        self.bytes.clear();
+        block::encode(&mut self.bytes, &entries);
+        to.push(&self.bytes, w)?;
+        self.keys.clear();
+        self.entries.clear();
+        Ok(self.bytes.len() as u32)
+    }
+}
+
+/// Writes KEYS, and collects what the other sections are made of.
+fn write_keys<W: Write + Seek>(
+    w: &mut Writer<W>,
+    labels: &[&[u8]],
+    source: &mut dyn Source,
+    options: Options,
+    room: &mut dyn Room,
+) -> Result<Walked> {
+    let small = options.layout == Layout::Small;
+    let block_entries = if small { MAX_BLOCK_ENTRIES } else { BLOCK_ENTRIES };
+    let meta =
+        Meta { labels: labels.len() as u64, id_min: u64::MAX, block_entries: block_entries as u8, ..Meta::default() };
+    let mut all = Walked {
+        meta,
+        firsts: Vec::with_capacity(labels.len()),
+        blocks: Vec::new(),
+        chunks: Vec::new(),
+        ids: room.numbers()?,
+        hashes: Hashes::new(labels, !small, room)?,
+    };
+    let seeds = label_seeds(labels, 0);
+    w.begin(KIND_KEYS, if options.zstd.is_some() { KEYS_ZSTD } else { 0 }).map_err(io)?;
+    let mut chunks = ChunkWriter::new(options.zstd)?;
+    let mut open = Open { keys: Vec::new(), entries: Vec::new(), bytes: Vec::new() };
+    source.rewind()?;
+    while let Some(p) = source.next_pair()? {
+        let m = &mut all.meta;
+        let rank = m.entries;
+        while all.firsts.len() <= p.label {
+            all.firsts.push(rank);
+        }
+        if open.entries.len() == block_entries {
+            all.blocks.push(open.close(&mut chunks, w)?);
+        }
+        let start = open.keys.len();
+        open.keys.extend_from_slice(p.key);
+        open.entries.push((start..open.keys.len(), p.id));
+        all.ids.push(two(p.id, rank))?;
+        all.hashes.push(seeds[p.label], 0, p.key, p.id, rank)?;
+        m.entries += 1;
+        m.key_bytes += p.key.len() as u64;
+        m.longest_key = m.longest_key.max(p.key.len() as u32);
+        (m.id_min, m.id_max) = (m.id_min.min(p.id), m.id_max.max(p.id));
+    }
+    if !open.entries.is_empty() {
+        all.blocks.push(open.close(&mut chunks, w)?);
+    }
+    all.chunks = chunks.finish(w)?;
+    if all.meta.entries == 0 {
+        all.meta.id_min = 0;
+    }
+    Ok(all)
+}
+
+fn label_seeds(labels: &[&[u8]], seed: u64) -> Vec<u64> {
+    labels.iter().map(|l| table::hash_bytes(l, seed)).collect()
+}
+
+impl Hashes {
+    fn new(labels: &[&[u8]], with_hash: bool, room: &mut dyn Room) -> Result<Hashes> {
+        let pairs = if with_hash { Some(room.numbers()?) } else { None };
+        let any = if labels.len() > 1 { Some(room.records()?) } else { None };
+        Ok(Hashes { pairs, any })
+    }
+
+    fn push(&mut self, label_seed: u64, seed: u64, key: &[u8], id: u64, rank: u64) -> Result<()> {
+        if let Some(pairs) = &mut self.pairs {
+            pairs.push(two(table::hash_bytes(key, label_seed), rank))?;
+        }
+        let Some(any) = &mut self.any else { return Ok(()) };
+        // Equal keys stand together, the one with the lowest id first.
+        let mut record = Vec::with_capacity(28 + key.len());
+        record.extend(table::hash_bytes(key, seed).to_be_bytes());
+        record.extend((key.len() as u32).to_be_bytes());
+        record.extend(key);
+        record.extend(id.to_be_bytes());
+        record.extend(rank.to_be_bytes());
+        any.push(&record)
+    }
+}
+
+/// Sorted numbers (hash, rank), ready for their section.
+struct Tables {
+    any: Option<Box<dyn Numbers>>,
+    ids: Option<Box<dyn Numbers>>,
+}
+
+/// Takes the first seed under which no search is long. The hashes of seed 0 are there already; for another one the
+/// pairs are read again.
+fn choose_seed(
+    meta: &mut Meta,
+    hashes: &mut Hashes,
+    ids: &mut Box<dyn Numbers>,
+    dense: bool,
+    labels: &[&[u8]],
+    source: &mut dyn Source,
+    room: &mut dyn Room,
+) -> Result<Tables> {
+    let mut seed = 0;
+    loop {
+        if let Some(pairs) = &mut hashes.pairs {
+            pairs.sort()?;
+        }
+        let (any, distinct) = lowest_of_each_key(hashes.any.as_mut(), room)?;
+        meta.distinct_keys = if any.is_some() { distinct } else { meta.entries };
+        let by_id = if dense { None } else { Some(hash_ids(ids.as_mut(), seed, room)?) };
+        let mut tables = Tables { any, ids: by_id };
+        let limit = if seed == SEEDS - 1 { MAX_PROBE } else { EASY_PROBE };
+        let all = [
+            (hashes.pairs.as_mut(), meta.entries),
+            (tables.any.as_mut(), meta.distinct_keys),
+            (tables.ids.as_mut(), meta.entries),
+        ];
+        let mut longest = 0;
+        for (numbers, entries) in all {
+            if let Some(numbers) = numbers {
+                longest = longest.max(table::longest_probe(numbers.as_mut(), entries, meta.ref_bytes.into())?);
+            }
+        }
+        if longest <= limit {
+            meta.hash_seed = seed;
+            return Ok(tables);
+        }
+        seed += 1;
+        if seed == SEEDS {
+            return Err(Error::limit("buckets that one lookup visits", MAX_PROBE, longest)
+                .hint("the keys were chosen to collide under this hash function"));
+        }
+        *hashes = Hashes::new(labels, hashes.pairs.is_some(), room)?;
+        let seeds = label_seeds(labels, seed);
+        source.rewind()?;
+        let mut rank = 0;
+        while let Some(p) = source.next_pair()? {
+            hashes.push(seeds[p.label], seed, p.key, p.id, rank)?;
+            rank += 1;
+        }
+    }
+}
+
+/// (hash, rank) of the lowest-id entry of each distinct key, and how many keys there are.
+fn lowest_of_each_key(
+    records: Option<&mut Box<dyn Records>>,
+    room: &mut dyn Room,
+) -> Result<(Option<Box<dyn Numbers>>, u64)> {
+    let Some(records) = records else { return Ok((None, 0)) };
+    let mut numbers = room.numbers()?;
+    let mut distinct = 0;
+    let mut last: Option<Vec<u8>> = None;
+    records.sort()?;
+    while let Some(record) = records.next_record()? {
+        let (key, place) = record.split_at(record.len() - 16);
+        if last.as_deref() == Some(key) {
+            continue;
+        }
+        let long = |b: &[u8]| b.first_chunk().map_or(0, |b| u64::from_be_bytes(*b));
+        numbers.push(two(long(key), long(&place[8..])))?;
+        distinct += 1;
+        let last = last.get_or_insert_default();
+        last.clear();
+        last.extend_from_slice(key);
+    }
+    numbers.sort()?;
+    Ok((Some(numbers), distinct))
+}
+
+fn hash_ids(ids: &mut dyn Numbers, seed: u64, room: &mut dyn Room) -> Result<Box<dyn Numbers>> {
+    let mut hashed = room.numbers()?;
+    ids.sort()?;
+    while let Some(n) = ids.next_number()? {
+        let (id, rank) = halves(n);
+        hashed.push(two(table::hash_id(id, seed), rank))?;
+    }
+    hashed.sort()?;
+    Ok(hashed)
+}
+
+fn write_blocks<W: Write + Seek>(w: &mut Writer<W>, lengths: &[u32], width: usize) -> std::io::Result<()> {
+    w.begin(KIND_BLOCKS, 0)?;
+    let mut at = 0u64;
+    w.write(&at.to_le_bytes()[..width])?;
+    for &len in lengths {
+        at += u64::from(len);
+        w.write(&at.to_le_bytes()[..width])?;
+    }
+    Ok(())
+}
+
+/// Writes a hash section; returns home buckets and longest probe.
+fn write_table<W: Write + Seek>(
+    w: &mut Writer<W>,
+    kind: u32,
+    numbers: &mut dyn Numbers,
+    entries: u64,
+    ref_bytes: u8,
+) -> Result<(u64, u32)> {
+    w.begin(kind, 0).map_err(io)?;
+    let mut placer = Placer::new(entries, ref_bytes.into());
+    while let Some(n) = numbers.next_number()? {
+        let (hash, rank) = halves(n);
+        placer.place(hash, rank, &mut |bucket| w.write(bucket).map_err(io))?;
+    }
+    placer.finish(&mut |bucket| w.write(bucket).map_err(io))?;
+    Ok((placer.home(), placer.probe as u32))
+}
+
+/// Writes RIDS: a rank for every id from the lowest to the highest.
+fn write_dense<W: Write + Seek>(w: &mut Writer<W>, ids: &mut dyn Numbers, meta: &Meta) -> Result<()> {
+    w.begin(KIND_IDS_DENSE, 0).map_err(io)?;
+    let width = usize::from(meta.ref_bytes);
+    let mut next = meta.id_min;
+    ids.sort()?;
+    while let Some(n) = ids.next_number()? {
+        let (id, rank) = halves(n);
+        while next < id {
+            w.write(&[0xFF; 8][..width]).map_err(io)?;
+            next += 1;
+        }
+        w.write(&rank.to_le_bytes()[..width]).map_err(io)?;
+        next = next.saturating_add(1);
+    }
+    Ok(())
 }

@@ -9,6 +9,8 @@ pub const MINOR: u16 = 0;
 /// Section kinds: four ASCII characters, little-endian.
 pub const KIND_KEYS: u32 = u32::from_le_bytes(*b"KEYS");
 pub const KIND_BLOCKS: u32 = u32::from_le_bytes(*b"BLKS");
+/// Only where KEYS is compressed.
+pub const KIND_CHUNKS: u32 = u32::from_le_bytes(*b"CHNK");
 pub const KIND_LABELS: u32 = u32::from_le_bytes(*b"LABL");
 pub const KIND_HASH: u32 = u32::from_le_bytes(*b"HASH");
 /// Only in a segment with more than one label.
@@ -18,9 +20,16 @@ pub const KIND_IDS_DENSE: u32 = u32::from_le_bytes(*b"RIDS");
 /// Ids to entries, hashed form.
 pub const KIND_IDS_HASHED: u32 = u32::from_le_bytes(*b"RIDH");
 pub const KIND_META: u32 = u32::from_le_bytes(*b"META");
+/// META and LABL once more, for a salvage.
+pub const KIND_COPY: u32 = u32::from_le_bytes(*b"COPY");
 
-/// Entries of a key block; only the last block may hold fewer.
+/// Section flag of KEYS: its blocks stand in chunks, each a zstd frame.
+pub const KEYS_ZSTD: u32 = 1;
+
+/// Entries of a key block, unless a writer was told otherwise; only the last block may hold fewer.
 pub const BLOCK_ENTRIES: usize = 16;
+/// Most entries of a key block.
+pub const MAX_BLOCK_ENTRIES: usize = 64;
 /// Longest key, in bytes.
 pub const MAX_KEY_LEN: usize = 65_536;
 /// Longest label, in bytes.
@@ -34,11 +43,20 @@ pub const MAX_ENTRIES: u64 = (1 << 40) - 1;
 pub const MAX_REF_BYTES: usize = 5;
 /// Most buckets that a lookup visits.
 pub const MAX_PROBE: u64 = 4096;
+/// A chunk is closed once its blocks take this many bytes.
+pub const CHUNK_LEN: usize = 32_768;
+/// Most bytes of a chunk's blocks: what is allocated to look into one.
+pub const MAX_CHUNK_LEN: usize = 8_388_608;
+
 /// Bytes of one bucket of a hash section: a cache line.
 pub const BUCKET_LEN: usize = 64;
-/// A hash section has this many home buckets: entries * 8 / (slots of a bucket * 7), rounded up.
-pub const LOAD_NUM: u64 = 7;
-pub const LOAD_DEN: u64 = 8;
+/// Bytes of a slot's check value.
+pub const CHECK_BYTES: usize = 2;
+/// Offset within a bucket of the 16 bits that say who went on to the next one.
+pub const BUCKET_PASSED: usize = 62;
+/// A hash section has this many home buckets: entries * 4 / (slots of a bucket * 3), rounded up.
+pub const LOAD_NUM: u64 = 3;
+pub const LOAD_DEN: u64 = 4;
 /// The dense form of the id index is used when ids span at most this many times the entries.
 pub const DENSE_SPAN: u64 = 2;
 
@@ -66,12 +84,14 @@ pub const META_RESERVED: usize = 107;
 
 /// One row of the label table: first rank, text offset.
 pub const LABEL_ROW_LEN: usize = 16;
+/// One row of the chunk table: first block, offset of the frame.
+pub const CHUNK_ROW_LEN: usize = 16;
 
-/// Form byte of a key block: bit 0, lengths take four bytes and not one.
-pub const FORM_WIDE: u8 = 1;
-/// Form byte: bits 1 to 3, bytes of an id less one.
-pub const FORM_ID_SHIFT: u32 = 1;
-/// Form byte: bits 4 to 6, bytes of the block's lowest id less one.
-pub const FORM_BASE_SHIFT: u32 = 4;
-/// Form byte: bit 7 is zero.
-pub const FORM_RESERVED: u8 = 0x80;
+/// Form byte of a key block: bits 0 to 2, bytes of an id less one.
+pub const FORM_ID_SHIFT: u32 = 0;
+/// Form byte: bits 3 to 5, bytes of the block's lowest id less one.
+pub const FORM_BASE_SHIFT: u32 = 3;
+/// Form byte: bits 6 and 7, bytes of an end less one.
+pub const FORM_END_SHIFT: u32 = 6;
+/// Count byte: shared lengths take two bytes and not one.
+pub const COUNT_WIDE: u8 = 0x80;

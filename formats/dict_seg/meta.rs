@@ -24,6 +24,8 @@ pub(super) struct Meta {
     pub longest_key: u32,
     pub ref_bytes: u8,
     pub offset_bytes: u8,
+    /// Entries of every block but the last.
+    pub block_entries: u8,
 }
 
 /// Bytes that hold `v`, at least one.
@@ -44,7 +46,7 @@ pub(super) fn uint(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
 
 impl Meta {
     pub fn blocks(&self) -> u64 {
-        self.entries.div_ceil(BLOCK_ENTRIES as u64)
+        self.entries.div_ceil(u64::from(self.block_entries).max(1))
     }
 
     pub fn encode(&self) -> [u8; META_LEN] {
@@ -76,14 +78,17 @@ impl Meta {
         }
         out[META_REF_BYTES] = self.ref_bytes;
         out[META_OFFSET_BYTES] = self.offset_bytes;
-        out[META_BLOCK_ENTRIES] = BLOCK_ENTRIES as u8;
+        out[META_BLOCK_ENTRIES] = self.block_entries;
         out
     }
 
     /// Reads META and checks it against itself; the sections are checked against it by the caller.
     pub fn decode(bytes: &[u8], section: &Section) -> Result<Meta> {
-        let start = section.range.start as u64;
-        let bytes = bytes.get(section.range.clone()).unwrap_or(&[]);
+        Self::parse(bytes.get(section.range.clone()).unwrap_or(&[]), section.range.start as u64)
+    }
+
+    /// [`Meta::decode`] of the bytes of a META that stands at `start` of its file.
+    pub fn parse(bytes: &[u8], start: u64) -> Result<Meta> {
         if bytes.len() != META_LEN {
             return Err(Error::corrupt("section META has the wrong length")
                 .offset(start)
@@ -111,6 +116,7 @@ impl Meta {
             longest_key: int(META_LONGEST_KEY),
             ref_bytes: byte(META_REF_BYTES),
             offset_bytes: byte(META_OFFSET_BYTES),
+            block_entries: byte(META_BLOCK_ENTRIES),
         };
         let bad = |what: &str, at: usize, limit: u64, got: u64| {
             Error::corrupt(format!("META: {what}"))
@@ -128,6 +134,7 @@ impl Meta {
             ("probe length is above the limit", META_IDS_PROBE, MAX_PROBE, meta.ids_probe.into()),
             ("references are too wide", META_REF_BYTES, MAX_REF_BYTES as u64, meta.ref_bytes.into()),
             ("offsets are too wide", META_OFFSET_BYTES, 8, meta.offset_bytes.into()),
+            ("block size is above the limit", META_BLOCK_ENTRIES, MAX_BLOCK_ENTRIES as u64, meta.block_entries.into()),
             ("lowest id is above the highest", META_ID_MIN, meta.id_max, meta.id_min),
             ("highest id is above the limit", META_ID_MAX, MAX_ID, meta.id_max),
         ];
@@ -148,7 +155,7 @@ impl Meta {
                 if empty { meta.id_max == 0 } else { meta.next_id > meta.id_max },
             ),
             ("ids are closer than entries", META_ID_MAX, empty || meta.id_max - meta.id_min >= meta.entries - 1),
-            ("block size", META_BLOCK_ENTRIES, usize::from(byte(META_BLOCK_ENTRIES)) == BLOCK_ENTRIES),
+            ("blocks hold nothing", META_BLOCK_ENTRIES, meta.block_entries > 0),
             ("reserved bytes", META_RESERVED, bytes.iter().skip(META_RESERVED).all(|&b| b == 0)),
         ];
         for (what, at, holds) in rules {

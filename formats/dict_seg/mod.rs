@@ -3,15 +3,23 @@
 //! `SPEC.md` in this folder is the authority; [`layout`] holds its constants and nothing else. [`DictBuilder`] writes
 //! a segment, [`DictSeg`] reads one, [`verify`] proves one.
 
+mod batch;
 mod block;
 mod build;
+mod chunk;
 mod decode;
 mod encode;
+mod fetch;
 mod iter;
 mod labels;
 pub mod layout;
+mod lookup;
 mod meta;
+mod room;
+mod salvage;
+mod seek;
 mod table;
+mod trace;
 mod verify;
 
 #[cfg(test)]
@@ -21,7 +29,11 @@ mod tests;
 
 pub use build::{DictBuilder, Summary};
 pub use decode::{DictSeg, SectionInfo};
+pub use encode::{Layout, Numbers, Options, Records, Room, Source, SourcePair, Written, encode};
 pub use iter::{Cursor, EntryRef, Iter};
+pub use room::Memory;
+pub use salvage::{Lost, Salvage, salvage};
+pub use trace::{Step, Trace};
 pub use verify::verify;
 
 /// One pair of a dictionary.

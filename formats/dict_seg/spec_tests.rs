@@ -11,32 +11,23 @@ use crate::container::testing::{compare_constants, example, hex, reseal, seal_he
 
 const SPEC: &str = include_str!("SPEC.md");
 
-#[test]
-fn the_constants_are_those_of_the_document() {
-    let values = [
-        ("MAGIC", u64::from_le_bytes(MAGIC)),
-        ("MAJOR", MAJOR.into()),
-        ("MINOR", MINOR.into()),
+fn kinds() -> [(&'static str, u64); 10] {
+    [
         ("KIND_KEYS", KIND_KEYS.into()),
         ("KIND_BLOCKS", KIND_BLOCKS.into()),
+        ("KIND_CHUNKS", KIND_CHUNKS.into()),
+        ("KIND_COPY", KIND_COPY.into()),
         ("KIND_LABELS", KIND_LABELS.into()),
         ("KIND_HASH", KIND_HASH.into()),
         ("KIND_ANY", KIND_ANY.into()),
         ("KIND_IDS_DENSE", KIND_IDS_DENSE.into()),
         ("KIND_IDS_HASHED", KIND_IDS_HASHED.into()),
         ("KIND_META", KIND_META.into()),
-        ("BLOCK_ENTRIES", BLOCK_ENTRIES as u64),
-        ("MAX_KEY_LEN", MAX_KEY_LEN as u64),
-        ("MAX_LABEL_LEN", MAX_LABEL_LEN as u64),
-        ("MAX_ID", MAX_ID),
-        ("FIRST_ID", FIRST_ID),
-        ("MAX_ENTRIES", MAX_ENTRIES),
-        ("MAX_REF_BYTES", MAX_REF_BYTES as u64),
-        ("MAX_PROBE", MAX_PROBE),
-        ("BUCKET_LEN", BUCKET_LEN as u64),
-        ("LOAD_NUM", LOAD_NUM),
-        ("LOAD_DEN", LOAD_DEN),
-        ("DENSE_SPAN", DENSE_SPAN),
+    ]
+}
+
+fn meta() -> [(&'static str, u64); 20] {
+    [
         ("META_LEN", META_LEN as u64),
         ("META_ENTRIES", META_ENTRIES as u64),
         ("META_LABELS", META_LABELS as u64),
@@ -57,12 +48,44 @@ fn the_constants_are_those_of_the_document() {
         ("META_OFFSET_BYTES", META_OFFSET_BYTES as u64),
         ("META_BLOCK_ENTRIES", META_BLOCK_ENTRIES as u64),
         ("META_RESERVED", META_RESERVED as u64),
+    ]
+}
+
+fn limits() -> [(&'static str, u64); 27] {
+    [
+        ("MAGIC", u64::from_le_bytes(MAGIC)),
+        ("MAJOR", MAJOR.into()),
+        ("MINOR", MINOR.into()),
+        ("KEYS_ZSTD", KEYS_ZSTD.into()),
+        ("MAX_BLOCK_ENTRIES", MAX_BLOCK_ENTRIES as u64),
+        ("CHUNK_LEN", CHUNK_LEN as u64),
+        ("MAX_CHUNK_LEN", MAX_CHUNK_LEN as u64),
+        ("CHUNK_ROW_LEN", CHUNK_ROW_LEN as u64),
+        ("CHECK_BYTES", CHECK_BYTES as u64),
+        ("BUCKET_PASSED", BUCKET_PASSED as u64),
+        ("BLOCK_ENTRIES", BLOCK_ENTRIES as u64),
+        ("MAX_KEY_LEN", MAX_KEY_LEN as u64),
+        ("MAX_LABEL_LEN", MAX_LABEL_LEN as u64),
+        ("MAX_ID", MAX_ID),
+        ("FIRST_ID", FIRST_ID),
+        ("MAX_ENTRIES", MAX_ENTRIES),
+        ("MAX_REF_BYTES", MAX_REF_BYTES as u64),
+        ("MAX_PROBE", MAX_PROBE),
+        ("BUCKET_LEN", BUCKET_LEN as u64),
+        ("LOAD_NUM", LOAD_NUM),
+        ("LOAD_DEN", LOAD_DEN),
+        ("DENSE_SPAN", DENSE_SPAN),
         ("LABEL_ROW_LEN", LABEL_ROW_LEN as u64),
-        ("FORM_WIDE", FORM_WIDE.into()),
         ("FORM_ID_SHIFT", FORM_ID_SHIFT.into()),
         ("FORM_BASE_SHIFT", FORM_BASE_SHIFT.into()),
-        ("FORM_RESERVED", FORM_RESERVED.into()),
-    ];
+        ("FORM_END_SHIFT", FORM_END_SHIFT.into()),
+        ("COUNT_WIDE", COUNT_WIDE.into()),
+    ]
+}
+
+#[test]
+fn the_constants_are_those_of_the_document() {
+    let values = [&kinds()[..], &meta(), &limits()].concat();
     compare_constants(SPEC, include_str!("layout.rs"), &values);
 }
 
@@ -122,11 +145,14 @@ fn frozen() -> Vec<Frozen> {
     let many_ids = forged(&dense(), KIND_META, META_NEXT_ID, &long(u64::MAX));
     let fresh = table::check(table::hash_pair(b"", b"planner", 0));
     let hash = section(&good, KIND_HASH);
-    let slot = good[hash.range].iter().position(|&b| b == fresh).unwrap();
+    let checks = good[hash.range].as_chunks::<CHECK_BYTES>().0;
+    let slot = checks.iter().position(|c| *c == fresh.to_le_bytes()).unwrap();
     vec![
         ("good.seg", good.clone(), None, &[]),
         ("dense.seg", dense(), None, &[]),
         ("empty.seg", build(&[]).0, None, &[]),
+        ("small.seg", tests::again(&good, Options { layout: Layout::Small, zstd: None }), None, &[]),
+        ("zstd.seg", tests::again(&good, Options { layout: Layout::Compact, zstd: Some(3) }), None, &[]),
         ("example.seg", worked(), None, &[]),
         ("truncated.seg", good[..1000].to_vec(), corrupt, &["dict.open"]),
         ("nothing.seg", Vec::new(), corrupt, &["dict.open"]),
@@ -142,7 +168,12 @@ fn frozen() -> Vec<Frozen> {
         ("hostile-block-offset.seg", forged(&good, KIND_BLOCKS, 2, &[0xFF; 2]), None, &["dict.block"]),
         ("hostile-key-length.seg", forged(&good, KIND_KEYS, 3, &[0xFF]), None, &["dict.block"]),
         ("hostile-label-text.seg", forged(&good, KIND_LABELS, 24, &[0xFF; 8]), None, &["dict.labels"]),
-        ("hostile-rank.seg", forged(&good, KIND_HASH, slot + 32, &[0xFE]), None, &["dict.hash"]),
+        (
+            "hostile-rank.seg",
+            forged(&good, KIND_HASH, table::slots(1) * CHECK_BYTES + slot, &[0xFE]),
+            None,
+            &["dict.hash"],
+        ),
         ("hostile-id.seg", forged(&dense(), KIND_IDS_DENSE, 0, &[0x01]), None, &["dict.bijection"]),
     ]
 }

@@ -1,11 +1,12 @@
 //! Proof of a segment: checksums, then order, counts, reachability and the bijection. Never stops at the first finding.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::block::Block;
 use super::decode::{DictSeg, Ids, Table, open_container};
+use super::iter::Unpacked;
 use super::layout::*;
-use super::table::{self, Bucket};
+use super::table;
 use crate::Error;
 use crate::container::Finding;
 
@@ -26,7 +27,7 @@ pub fn verify(bytes: &[u8], full: bool) -> Vec<Finding> {
     match DictSeg::open(bytes) {
         Err(e) => found.push(Finding::from_error("dict.open", &e)),
         Ok(seg) if full => {
-            let mut v = Verifier { seg: &seg, found, counts: BTreeMap::new(), whole: true };
+            let mut v = Verifier { seg: &seg, found, counts: BTreeMap::new(), whole: true, passed: Passed::new(&seg) };
             v.structure();
             return v.finish();
         }
@@ -48,6 +49,34 @@ struct Verifier<'a> {
     counts: BTreeMap<&'static str, u64>,
     /// Every block could be read; counts over entries mean something.
     whole: bool,
+    passed: Passed,
+}
+
+/// Who had to go on from each bucket, as the entries say.
+#[derive(Default)]
+struct Passed {
+    hash: Vec<u16>,
+    any: Vec<u16>,
+    ids: Vec<u16>,
+}
+
+impl Passed {
+    fn new(seg: &DictSeg<&[u8]>) -> Self {
+        let of = |t: Option<&Table>| vec![0; t.map_or(0, |t| t.buckets() as usize)];
+        let ids = match &seg.ids {
+            Ids::Hashed(t) => Some(t),
+            Ids::Dense(_) => None,
+        };
+        Passed { hash: of(seg.hash.as_ref()), any: of(seg.any.as_ref()), ids: of(ids) }
+    }
+}
+
+/// Notes that an entry was found in bucket `at`.
+fn pass(words: &mut [u16], t: &Table, hash: u64, at: u64) {
+    let first = table::home(hash, t.home) as usize;
+    if let Some(passed) = words.get_mut(first..at as usize) {
+        passed.iter_mut().for_each(|word| *word |= table::passed(hash));
+    }
 }
 
 /// What the walk over the key blocks adds up.
@@ -92,14 +121,18 @@ impl<'a> Verifier<'a> {
         self.directory();
         let sums = self.entries();
         let entries = self.seg.meta.entries;
-        self.table(&self.seg.hash, "dict.hash", entries);
+        let passed = std::mem::take(&mut self.passed);
+        if let Some(hash) = &self.seg.hash {
+            self.table(hash, "dict.hash", entries, &passed.hash);
+        }
         if let Some(any) = &self.seg.any {
-            self.table(any, "dict.any", self.seg.meta.distinct_keys);
+            self.table(any, "dict.any", self.seg.meta.distinct_keys, &passed.any);
         }
         match &self.seg.ids {
-            Ids::Hashed(t) => self.table(t, "dict.bijection", entries),
+            Ids::Hashed(t) => self.table(t, "dict.bijection", entries, &passed.ids),
             Ids::Dense(_) => self.dense_ids(),
         }
+        self.copy();
         if self.whole {
             self.counts(&sums);
         }
@@ -142,20 +175,52 @@ impl<'a> Verifier<'a> {
     fn directory(&mut self) {
         let seg = self.seg;
         let width = usize::from(seg.meta.offset_bytes);
-        let ends = [(0, 0), (seg.meta.blocks(), seg.keys.len() as u64)];
-        for (i, want) in ends {
-            let at = i as usize * width;
-            let got = seg.slice(&seg.blocks, at, width).ok().and_then(|b| super::meta::uint(b, 0, width));
+        let last = seg.meta.blocks() as usize * width;
+        let read = |at| seg.slice(&seg.blocks, at, width).ok().and_then(|b| super::meta::uint(b, 0, width));
+        let len = read(last).unwrap_or(0);
+        let want = if seg.chunks.is_some() { len } else { seg.keys.len() as u64 };
+        for (at, want) in [(0, 0), (last, want)] {
+            let got = read(at);
             if got != Some(want) {
                 let f = Finding::error("dict.blocks", "the block directory does not span KEYS");
                 let f = f.section("BLKS").offset((seg.blocks.range.start + at) as u64);
                 self.report(f.expected(want).got(got.unwrap_or(0)));
             }
         }
-        let fits = width == super::meta::width_of(seg.keys.len() as u64)
+        let fits = width == super::meta::width_of(len)
             && usize::from(seg.meta.ref_bytes) == super::meta::width_of(seg.meta.entries);
         if !fits {
             self.report(Finding::error("dict.count", "META gives offsets or references another width than they need"));
+        }
+        self.chunks();
+    }
+
+    /// Chunks follow one another, from the first block to the last, and fill KEYS.
+    fn chunks(&mut self) {
+        let seg = self.seg;
+        let Some(chunks) = &seg.chunks else { return };
+        let rows = (chunks.len() / CHUNK_ROW_LEN) as u64;
+        let mut last = None;
+        for i in 0..rows {
+            let Ok(row) = seg.chunk_row(chunks, i) else { continue };
+            let follows = last.map_or(row == (0, 0), |(block, at)| block < row.0 && at < row.1);
+            let closes = i + 1 < rows || row == (seg.meta.blocks(), seg.keys.len() as u64);
+            if !follows || !closes {
+                let f = Finding::error("dict.chunks", format!("row {i} of the chunk table is out of order"));
+                self.report(f.section("CHNK").offset(chunks.range.start as u64 + i * CHUNK_ROW_LEN as u64));
+            }
+            last = Some(row);
+        }
+    }
+
+    /// COPY is META, then LABL.
+    fn copy(&mut self) {
+        let seg = self.seg;
+        let part = |section: &crate::container::Section| seg.slice(section, 0, section.len()).unwrap_or(&[]);
+        let meta = seg.container.find(KIND_META).map_or(&[][..], part);
+        if part(&seg.copy) != [meta, part(&seg.labels)].concat() {
+            let f = Finding::error("dict.copy", "COPY is not what META and LABL are");
+            self.report(f.section("COPY").offset(seg.copy.range.start as u64));
         }
     }
 
@@ -164,113 +229,156 @@ impl<'a> Verifier<'a> {
         let mut sums = Sums::default();
         let mut label = 0;
         let mut ranks = 0..0;
+        let mut entries = Unpacked::default();
         // The key before, and the rank after it: order is checked within a label only.
         let mut last = (Vec::new(), u64::MAX);
         for b in 0..seg.meta.blocks() {
-            let first = b * BLOCK_ENTRIES as u64;
-            let block = match self.read_block(b) {
-                Some(block) => block,
-                None => continue,
-            };
-            for i in 0..block.count() {
+            let first = b * u64::from(seg.meta.block_entries);
+            let at = self.block_at(b);
+            if !self.read_block(b, &mut entries) {
+                continue;
+            }
+            for i in 0..entries.count {
                 let rank = first + i as u64;
                 while rank >= ranks.end && label < seg.meta.labels {
                     ranks = seg.label_ranks(label).unwrap_or(0..0);
                     label += 1;
                 }
-                let (Some((shared, tail)), Some(id)) = (block.key(i), block.id(i)) else { continue };
-                let key = [shared, tail].concat();
-                if last.1 == rank && rank != ranks.start && last.0 >= key {
+                let Some((key, id)) = entries.get(i) else { continue };
+                if last.1 == rank && rank != ranks.start && last.0[..] >= *key {
                     let f = Finding::error("dict.order", format!("entry {rank} is out of order"));
-                    self.report(f.section("KEYS").offset(self.block_at(b)));
+                    self.report(f.section("KEYS").offset(at));
                 }
-                self.entry(rank, label.saturating_sub(1), &key, id, &mut sums);
-                last = (key, rank + 1);
+                let in_label = (label.saturating_sub(1), &ranks);
+                self.entry(rank, in_label, key, id, at, &mut sums);
+                last.0.clear();
+                last.0.extend_from_slice(key);
+                last.1 = rank + 1;
             }
         }
         sums
     }
 
     fn block_at(&self, b: u64) -> u64 {
-        (self.seg.keys.range.start + self.seg.block_range(b).map_or(0, |(from, _)| from)) as u64
+        self.seg.block_offset(b * u64::from(self.seg.meta.block_entries))
     }
 
-    /// The block, when it is whole: its count right, its bytes all used, coded the one way that a builder codes it.
-    fn read_block(&mut self, b: u64) -> Option<Block<'a>> {
+    /// Unpacks the block, if it is whole: its count right, its bytes all used, coded the one way that a builder does.
+    fn read_block(&mut self, b: u64, entries: &mut Unpacked) -> bool {
         let seg: &'a DictSeg<&'a [u8]> = self.seg;
-        let block = match seg.block(b) {
-            Ok(block) => block,
-            Err(e) => {
-                self.whole = false;
-                self.report(Finding::from_error("dict.block", &e).section("KEYS"));
-                return None;
-            }
+        let size = u64::from(seg.meta.block_entries);
+        let unreadable = |v: &mut Self, e: &Error| {
+            v.whole = false;
+            v.report(Finding::from_error("dict.block", e).section("KEYS"));
+            false
         };
-        let want = (seg.meta.entries - b * BLOCK_ENTRIES as u64).min(BLOCK_ENTRIES as u64);
-        if block.count() as u64 == want && block.excess() == Some(0) && block.is_canonical() == Some(true) {
-            return Some(block);
+        let bytes = match seg.block_bytes(b) {
+            Ok(bytes) => bytes,
+            Err(e) => return unreadable(self, &e),
+        };
+        let block = match seg.parse(&bytes, b) {
+            Ok(block) => block,
+            Err(e) => return unreadable(self, &e),
+        };
+        let want = (seg.meta.entries - b * size).min(size);
+        let len = bytes.len();
+        let good = block.count() as u64 == want && block.len() == Some(len) && block.is_canonical() == Some(true);
+        if good && entries.fill(&block).is_some() {
+            return true;
         }
         self.whole = false;
         let f = Finding::error("dict.block", format!("key block {b} is malformed"));
         self.report(f.section("KEYS").offset(self.block_at(b)).expected(format!("{want} entries, coded as specified")));
-        None
+        false
     }
 
-    fn entry(&mut self, rank: u64, label: u64, key: &[u8], id: u64, sums: &mut Sums) {
+    fn entry(&mut self, rank: u64, label: (u64, &Range<u64>), key: &[u8], id: u64, at: u64, sums: &mut Sums) {
         let seg = self.seg;
         sums.key_bytes += key.len() as u64;
         sums.longest = sums.longest.max(key.len() as u64);
         sums.ids = Some(sums.ids.map_or((id, id), |(low, high)| (low.min(id), high.max(id))));
-        let at = self.block_at(rank / BLOCK_ENTRIES as u64);
-        let mut fault = |id: &'static str, what: &str| {
-            self.report(Finding::error(id, format!("entry {rank}: {what}")).section("KEYS").offset(at));
+        let mut faults = Vec::new();
+        let mut fault = |id: &'static str, what: String| {
+            faults.push(Finding::error(id, format!("entry {rank}: {what}")).section("KEYS").offset(at));
         };
-        match seg.rank_of_id(id) {
+        match self.way_back(id, rank) {
             Ok(Some(back)) if back == rank => {}
             Ok(back) => {
                 let back = back.map_or_else(|| "no entry".to_owned(), |r| format!("entry {r}"));
-                fault("dict.bijection", &format!("its id {id} leads to {back}"));
+                fault("dict.bijection", format!("its id {id} leads to {back}"));
             }
-            Err(e) => fault("dict.bijection", &format!("its id {id} leads nowhere: {e}")),
+            Err(e) => fault("dict.bijection", format!("its id {id} leads nowhere: {e}")),
         }
-        match seg.label(label).and_then(|label| {
-            let hash = table::hash_pair(label, key, seg.meta.hash_seed);
-            seg.search(&seg.hash, hash, |r| Ok((r == rank).then_some(())))
-        }) {
-            Ok(Some(_)) => {}
-            Ok(None) => fault("dict.hash", "the hash does not lead to it"),
-            Err(e) => fault("dict.hash", &format!("the hash does not lead to it: {e}")),
+        match self.way_to(label, key, rank) {
+            Ok(true) => {}
+            Ok(false) => fault("dict.hash", "a search does not lead to it".to_owned()),
+            Err(e) => fault("dict.hash", format!("a search does not lead to it: {e}")),
         }
         let Some(any) = &seg.any else {
             sums.winners += 1;
+            faults.into_iter().for_each(|f| self.report(f));
             return;
         };
-        match seg.search(any, table::hash_bytes(key, seg.meta.hash_seed), |r| seg.id_if_key(r, key)) {
-            Ok(Some((winner, lowest))) if lowest <= id => sums.winners += u64::from(winner == rank),
-            Ok(_) => fault("dict.any", "the search under any label does not lead to its key, or not to the lowest id"),
-            Err(e) => fault("dict.any", &format!("the search under any label fails: {e}")),
+        let hash = table::hash_bytes(key, seg.meta.hash_seed);
+        match seg.locate(any, hash, |r| seg.id_if_key(r, key)) {
+            Ok(Some((winner, bucket, lowest))) if lowest <= id => {
+                sums.winners += u64::from(winner == rank);
+                if winner == rank {
+                    pass(&mut self.passed.any, any, hash, bucket);
+                }
+            }
+            Ok(_) => fault(
+                "dict.any",
+                "the search under any label does not lead to its key, or not to the lowest id".to_owned(),
+            ),
+            Err(e) => fault("dict.any", format!("the search under any label fails: {e}")),
         }
+        faults.into_iter().for_each(|f| self.report(f));
     }
 
-    /// A hash section: slots filled from the front, each referring to an entry, as many as there must be.
-    fn table(&mut self, t: &Table, id: &'static str, want: u64) {
+    /// The entry that an id leads to; `rank` is where it should.
+    fn way_back(&mut self, id: u64, rank: u64) -> Result<Option<u64>, Error> {
+        let seg = self.seg;
+        let Ids::Hashed(t) = &seg.ids else { return seg.rank_of_id(id) };
+        let hash = table::hash_id(id, seg.meta.hash_seed);
+        let found = seg.locate(t, hash, |r| Ok((r == rank).then_some(())))?;
+        if let Some((_, bucket, ())) = found {
+            pass(&mut self.passed.ids, t, hash, bucket);
+        }
+        Ok(found.map(|(rank, _, ())| rank))
+    }
+
+    /// Whether a search for the key leads to the entry.
+    fn way_to(&mut self, (label, ranks): (u64, &Range<u64>), key: &[u8], rank: u64) -> Result<bool, Error> {
+        let seg = self.seg;
+        let Some(t) = &seg.hash else { return Ok(seg.rank_from(ranks.clone(), key, false)? == rank) };
+        let hash = table::hash_pair(seg.label(label)?, key, seg.meta.hash_seed);
+        let found = seg.locate(t, hash, |r| Ok((r == rank).then_some(())))?;
+        if let Some((_, bucket, ())) = found {
+            pass(&mut self.passed.hash, t, hash, bucket);
+        }
+        Ok(found.is_some())
+    }
+
+    /// A hash section: slots filled from the front, each referring to an entry, as many as there must be; and marks of
+    /// those who went on, as the entries have it.
+    fn table(&mut self, t: &Table, id: &'static str, want: u64, passed: &[u16]) {
         let seg = self.seg;
         let ref_bytes = usize::from(seg.meta.ref_bytes);
         let start = t.section.range.start as u64;
         let mut used = 0;
         for at in 0..t.buckets() {
-            let offset = start + at * BUCKET_LEN as u64;
-            let bytes = seg.slice(&t.section, at as usize * BUCKET_LEN, BUCKET_LEN).ok();
-            let Some(bucket) = bytes.and_then(|b| b.first_chunk()).map(|b| Bucket::new(b, ref_bytes)) else { continue };
+            let Ok(bucket) = seg.bucket(t, at) else { continue };
             let n = bucket.used();
             let good = |n: usize| (0..n).all(|s| bucket.rank(s).is_some_and(|r| r < seg.meta.entries));
-            if !n.is_some_and(good) {
+            let marks = !self.whole || passed.get(at as usize) == Some(&bucket.passed());
+            if !n.is_some_and(good) || !marks {
                 let f = Finding::error(id, format!("hash bucket {at} is malformed")).section(t.section.name());
-                self.report(f.offset(offset));
+                self.report(f.offset(start + at * BUCKET_LEN as u64));
             }
             used += n.unwrap_or(0) as u64;
         }
-        let home = (want * LOAD_DEN).div_ceil(table::slots(ref_bytes) as u64 * LOAD_NUM);
+        let home = table::home_buckets(want, ref_bytes);
         if used != want || t.home != home || (t.probe == 0) != (want == 0) {
             let f = Finding::error(id, "the hash section has another number of slots in use, or of buckets");
             let f = f.section(t.section.name()).offset(start);

@@ -1,4 +1,4 @@
-//! `dictctl get`: keys to ids.
+//! `dictctl get` and `has`: keys to ids.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use qx_formats::{Error, Result};
 use qx_io::Map;
 use serde_json::json;
 
-use crate::lines::each_line;
+use crate::lines::{Separator, each_batch, push_number};
 use crate::open;
 use crate::record::Record;
 
@@ -18,7 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   dictctl get x.seg planner                  planner<TAB>1
   dictctl get x.seg planner --label Tool
-  cut -f1 names.tsv | dictctl get x.seg      one answer a line, in the order of the questions";
+  cut -f1 names.tsv | dictctl get x.seg      one answer a line, in the order of the questions
+  find . -print0 | dictctl get x.seg -0      keys that may hold newlines";
 
 /// Look up the ids of keys
 ///
@@ -27,6 +28,28 @@ Examples:
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
+    #[command(flatten)]
+    ask: Ask,
+}
+
+const HAS_EXAMPLES: &str = "\
+Examples:
+  if dictctl has x.seg planner > known; then echo yes; fi
+  dictctl has x.seg < keys | grep -v yes     those that are missing";
+
+/// Say whether keys are there
+///
+/// Prints KEY<TAB>yes for each key that is there and KEY<TAB> for each that is not, in order; exit status 1 if any is
+/// missing.
+#[derive(clap::Args)]
+#[command(before_help = HAS_EXAMPLES)]
+pub struct HasArgs {
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(clap::Args)]
+struct Ask {
     /// Segment (or JSON form) to look in
     #[arg(value_name = "SEG")]
     segment: PathBuf,
@@ -42,45 +65,79 @@ pub struct Args {
     /// Verify the checksum of every page that is touched
     #[arg(long)]
     checked: bool,
+
+    #[command(flatten)]
+    end: Separator,
 }
 
 struct Query {
     seg: DictSeg<Map>,
     path: PathBuf,
     label: Option<Vec<u8>>,
+    /// Say only whether a key is there.
+    has: bool,
+    end: u8,
     asked: u64,
     found: u64,
-    line: Vec<u8>,
+    ids: Vec<Option<u64>>,
+    text: Vec<u8>,
 }
 
 impl Query {
-    fn id(&mut self, key: &[u8]) -> Result<Option<u64>> {
-        let id = match &self.label {
-            Some(label) => self.seg.get(label, key),
-            None => self.seg.get_any_label(key),
-        };
-        let id = id.map_err(|e| e.path(&self.path))?;
-        self.asked += 1;
-        self.found += u64::from(id.is_some());
-        Ok(id)
+    fn answer(&mut self, cx: &mut Context, keys: &[&[u8]]) -> Result<()> {
+        self.ids.clear();
+        let done = self.seg.get_batch(self.label.as_deref(), keys, &mut self.ids);
+        self.text.clear();
+        // What was found before an error is still an answer.
+        for (key, id) in keys.iter().zip(&self.ids) {
+            self.asked += 1;
+            self.found += u64::from(id.is_some());
+            if cx.json() {
+                let record = Record::new(self.label.as_deref(), Some(key), *id);
+                cx.out.record(&if self.has { record.found(id.is_some()) } else { record })?;
+                continue;
+            }
+            self.text.extend_from_slice(key);
+            self.text.push(b'\t');
+            match id {
+                Some(_) if self.has => self.text.extend_from_slice(b"yes"),
+                Some(id) => push_number(&mut self.text, *id),
+                None => {}
+            }
+            self.text.push(self.end);
+        }
+        cx.out.bytes(&self.text)?;
+        done.map_err(|e| e.path(&self.path))
     }
 
-    fn answer(&mut self, cx: &mut Context, key: &[u8]) -> Result<()> {
-        let id = self.id(key)?;
-        if cx.json() {
-            return cx.out.record(&Record::new(self.label.as_deref(), Some(key), id));
+    fn table(&mut self, cx: &mut Context, keys: &[&[u8]]) -> Result<()> {
+        let mut table = Table::new(if self.has { ["key", "there"] } else { ["key", ">id"] });
+        self.ids.clear();
+        let done = self.seg.get_batch(self.label.as_deref(), keys, &mut self.ids);
+        done.map_err(|e| e.path(&self.path))?;
+        for (key, id) in keys.iter().zip(&self.ids) {
+            self.asked += 1;
+            self.found += u64::from(id.is_some());
+            let cell = match id {
+                Some(_) if self.has => "yes".to_owned(),
+                Some(id) => id.to_string(),
+                None => String::new(),
+            };
+            table.row([String::from_utf8_lossy(key).into_owned(), cell]);
         }
-        self.line.clear();
-        self.line.extend_from_slice(key);
-        self.line.push(b'\t');
-        if let Some(id) = id {
-            self.line.extend_from_slice(id.to_string().as_bytes());
-        }
-        cx.out.line(&self.line)
+        cx.out.table(&table)
     }
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    ask(args.ask, false, cx)
+}
+
+pub fn has(args: HasArgs, cx: &mut Context) -> Result<Status> {
+    ask(args.ask, true, cx)
+}
+
+fn ask(args: Ask, has: bool, cx: &mut Context) -> Result<Status> {
     let from_stdin = args.keys.is_empty() || args.keys.iter().any(|k| k == "-");
     if from_stdin && is_dash(&args.segment) {
         return Err(
@@ -92,22 +149,19 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     let seg = open::segment(&args.segment, args.checked)?;
     let label = args.label.map(|l| l.as_bytes().to_vec());
-    let mut q = Query { seg, path: args.segment, label, asked: 0, found: 0, line: Vec::new() };
-    if from_stdin && args.keys.is_empty() {
-        each_line(cx, |cx, key, _| q.answer(cx, key))?;
+    let (path, end) = (args.segment, args.end.byte());
+    let mut q = Query { seg, path, label, has, end, asked: 0, found: 0, ids: Vec::new(), text: Vec::new() };
+    let keys: Vec<&[u8]> = args.keys.iter().map(|k| k.as_bytes()).collect();
+    if keys.is_empty() {
+        each_batch(cx, args.end, |cx, keys, _| q.answer(cx, keys))?;
     } else if cx.for_people() && !from_stdin {
-        let mut table = Table::new(["key", ">id"]);
-        for key in &args.keys {
-            let id = q.id(key.as_bytes())?.map_or_else(String::new, |id| id.to_string());
-            table.row([key.to_string_lossy().into_owned(), id]);
-        }
-        cx.out.table(&table)?;
+        q.table(cx, &keys)?;
     } else {
-        for key in &args.keys {
-            if key == "-" {
-                each_line(cx, |cx, key, _| q.answer(cx, key))?;
+        for part in keys.chunk_by(|a, b| *a != b"-" && *b != b"-") {
+            if part == [b"-"] {
+                each_batch(cx, args.end, |cx, keys, _| q.answer(cx, keys))?;
             } else {
-                q.answer(cx, key.as_bytes())?;
+                q.answer(cx, part)?;
             }
         }
     }

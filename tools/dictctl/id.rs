@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use qx_cli::{Context, Status, Table, is_dash};
-use qx_formats::dict_seg::{DictSeg, Entry};
+use qx_formats::dict_seg::DictSeg;
 use qx_formats::{Error, Result};
 use qx_io::Map;
 use serde_json::json;
 
-use crate::lines::each_line;
+use crate::lines::{Separator, each_batch, push_number};
 use crate::open;
 use crate::record::Record;
 
@@ -34,14 +34,18 @@ pub struct Args {
     /// Verify the checksum of every page that is touched
     #[arg(long)]
     checked: bool,
+
+    #[command(flatten)]
+    end: Separator,
 }
 
 struct Query {
     seg: DictSeg<Map>,
     path: PathBuf,
+    end: Separator,
     asked: u64,
     found: u64,
-    line: Vec<u8>,
+    text: Vec<u8>,
 }
 
 /// What a line of text cannot carry.
@@ -51,47 +55,71 @@ pub fn not_for_lines(what: &str, id: u64) -> Error {
 }
 
 impl Query {
-    fn entry(&mut self, id: u64) -> Result<Option<Entry>> {
-        let entry = self.seg.entry_of(id).map_err(|e| e.path(&self.path))?;
-        self.asked += 1;
-        self.found += u64::from(entry.is_some());
-        Ok(entry)
-    }
-
-    fn answer(&mut self, cx: &mut Context, id: u64) -> Result<()> {
-        let entry = self.entry(id)?;
-        if cx.json() {
-            let (label, key) = (entry.as_ref().map(|e| &e.label[..]), entry.as_ref().map(|e| &e.key[..]));
-            return cx.out.record(&Record::new(label, key, Some(id)));
-        }
-        self.line.clear();
-        self.line.extend_from_slice(id.to_string().as_bytes());
-        self.line.push(b'\t');
-        let blank = Entry { label: Vec::new(), key: Vec::new(), id };
-        let e = entry.unwrap_or(blank);
-        for (what, text, end) in [("label", &e.label, Some(b'\t')), ("key", &e.key, None)] {
-            if text.iter().any(|&b| b == b'\n' || (end.is_some() && b == b'\t')) {
-                return Err(not_for_lines(what, id));
+    fn answer(&mut self, cx: &mut Context, ids: &[u64]) -> Result<()> {
+        let Query { seg, path, end, asked, found, text } = self;
+        text.clear();
+        let json = cx.json();
+        let done = seg.keys_of_batch(ids, |at, pair| {
+            let id = ids.get(at).copied().unwrap_or_default();
+            *asked += 1;
+            *found += u64::from(pair.is_some());
+            if json {
+                let (label, key) = pair.unzip();
+                return cx.out.record(&Record::new(label, key, Some(id)));
             }
-            self.line.extend_from_slice(text);
-            self.line.extend(end);
-        }
-        cx.out.line(&self.line)
+            push_number(text, id);
+            text.push(b'\t');
+            let (label, key) = pair.unwrap_or_default();
+            for (what, part, last) in [("label", label, false), ("key", key, true)] {
+                if part.iter().any(|&b| b == end.byte() || (!last && b == b'\t')) {
+                    return Err(not_for_lines(what, id));
+                }
+                text.extend_from_slice(part);
+                text.push(if last { end.byte() } else { b'\t' });
+            }
+            Ok(())
+        });
+        cx.out.bytes(&*text)?;
+        done.map_err(|e| if e.kind() == qx_formats::Kind::Corrupt { e.path(path) } else { e })
     }
-}
 
-fn parse(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
+    fn from_stdin(&mut self, cx: &mut Context) -> Result<()> {
+        each_batch(cx, self.end, |cx, lines, number| {
+            let mut ids = Vec::with_capacity(lines.len());
+            let mut failed = None;
+            for (line, number) in lines.iter().zip(number..) {
+                match std::str::from_utf8(line).ok().and_then(|t| t.parse().ok()) {
+                    Some(id) => ids.push(id),
+                    None => {
+                        failed = Some(
+                            Error::invalid(format!("line {number}: not an id"))
+                                .path("-")
+                                .expected("a number from 0 on")
+                                .got(line.escape_ascii()),
+                        );
+                        break;
+                    }
+                }
+            }
+            self.answer(cx, &ids)?;
+            failed.map_or(Ok(()), Err)
+        })
+    }
 
-fn from_lines(cx: &mut Context, q: &mut Query) -> Result<()> {
-    each_line(cx, |cx, line, number| match parse(line) {
-        Some(id) => q.answer(cx, id),
-        None => Err(Error::invalid(format!("line {number}: not an id"))
-            .path("-")
-            .expected("a number from 0 on")
-            .got(line.escape_ascii())),
-    })
+    fn table(&mut self, cx: &mut Context, ids: &[u64]) -> Result<()> {
+        let mut table = Table::new([">id", "label", "key"]);
+        let (asked, found) = (&mut self.asked, &mut self.found);
+        let done = self.seg.keys_of_batch(ids, |at, pair| {
+            *asked += 1;
+            *found += u64::from(pair.is_some());
+            let (label, key) = pair.unwrap_or_default();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            table.row([ids.get(at).map_or_else(String::new, u64::to_string), text(label), text(key)]);
+            Ok(())
+        });
+        done.map_err(|e| e.path(&self.path))?;
+        cx.out.table(&table)
+    }
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
@@ -110,23 +138,16 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         return Err(Error::usage("stdin can be read only once").hint("give `-` once"));
     }
     let seg = open::segment(&args.segment, args.checked)?;
-    let mut q = Query { seg, path: args.segment, asked: 0, found: 0, line: Vec::new() };
+    let mut q = Query { seg, path: args.segment, end: args.end, asked: 0, found: 0, text: Vec::new() };
     if ids.is_empty() {
-        from_lines(cx, &mut q)?;
+        q.from_stdin(cx)?;
     } else if cx.for_people() && !from_stdin {
-        let mut table = Table::new([">id", "label", "key"]);
-        for id in ids.into_iter().flatten() {
-            let (label, key) = q.entry(id)?.map(|e| (e.label, e.key)).unwrap_or_default();
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            table.row([id.to_string(), text(label), text(key)]);
-        }
-        cx.out.table(&table)?;
+        let ids: Vec<u64> = ids.into_iter().flatten().collect();
+        q.table(cx, &ids)?;
     } else {
-        for id in ids {
-            match id {
-                Some(id) => q.answer(cx, id)?,
-                None => from_lines(cx, &mut q)?,
-            }
+        for part in ids.chunk_by(|a, b| a.is_some() && b.is_some()) {
+            let asked: Vec<u64> = part.iter().flatten().copied().collect();
+            if asked.is_empty() { q.from_stdin(cx)? } else { q.answer(cx, &asked)? }
         }
     }
     if cx.json() {

@@ -1,58 +1,86 @@
-//! Lines of stdin, each answered as soon as it is there.
+//! Questions on stdin, answered in batches, each as soon as it is there.
 
-use std::io::{BufRead, BufReader, ErrorKind, stdin};
+use std::io::{ErrorKind, Read, stdin};
 
 use qx_cli::Context;
 use qx_formats::{Error, Result};
 
 /// No key is longer, so a longer line is not a list of keys.
 const LONGEST_LINE: usize = 1 << 20;
+/// Bytes that are read at once, and so the size of a batch.
+const READ: usize = 256 << 10;
 
-/// Calls `answer` for each line of stdin, its newline removed. Answers are flushed whenever the next read might
-/// block, so that a program which writes a question and waits for its answer gets it.
-pub fn each_line(cx: &mut Context, mut answer: impl FnMut(&mut Context, &[u8], u64) -> Result<()>) -> Result<()> {
-    let mut input = BufReader::with_capacity(64 << 10, stdin().lock());
-    let mut pending = Vec::new();
-    let mut number = 0;
-    let mut offset = 0;
+/// How questions are told apart.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Separator {
+    /// Questions on stdin end in NUL rather than a newline, and so do the answers
+    #[arg(short = '0', long = "null")]
+    pub null: bool,
+}
+
+impl Separator {
+    pub fn byte(self) -> u8 {
+        if self.null { 0 } else { b'\n' }
+    }
+}
+
+/// Calls `answer` with the lines of stdin that are there, their ends removed, and the number of the first. Answers
+/// are flushed whenever the next read might block, so that a program which writes a question and waits for its answer
+/// gets it.
+pub fn each_batch(
+    cx: &mut Context,
+    end: Separator,
+    mut answer: impl FnMut(&mut Context, &[&[u8]], u64) -> Result<()>,
+) -> Result<()> {
+    let mut input = stdin().lock();
+    let mut buffer = vec![0; READ];
+    let (mut used, mut number, mut offset) = (0, 1, 0u64);
     loop {
-        let buffer = match input.fill_buf() {
-            Ok(buffer) => buffer,
+        if used == buffer.len() {
+            if used > LONGEST_LINE {
+                return Err(Error::limit("line length", LONGEST_LINE as u64, used as u64).path("-").offset(offset));
+            }
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        let n = match input.read(&mut buffer[used..]) {
+            Ok(n) => n,
             Err(e) if e.kind() == ErrorKind::Interrupted => {
                 cx.cancel.check()?;
                 continue;
             }
             Err(e) => return Err(Error::io("read", e).path("-")),
         };
-        let len = buffer.len();
-        if len == 0 {
+        if n == 0 {
             break;
         }
-        let mut pieces = buffer.split(|&b| b == b'\n');
-        let last = pieces.next_back().unwrap_or_default();
-        for piece in pieces {
-            number += 1;
-            if pending.is_empty() {
-                answer(cx, piece, number)?;
-            } else {
-                pending.extend_from_slice(piece);
-                answer(cx, &pending, number)?;
-                pending.clear();
-            }
-        }
-        pending.extend_from_slice(last);
-        if pending.len() > LONGEST_LINE {
-            return Err(Error::limit("line length", LONGEST_LINE as u64, pending.len() as u64)
-                .path("-")
-                .offset(offset));
-        }
-        offset += len as u64;
-        input.consume(len);
+        used += n;
+        let mut lines: Vec<&[u8]> = buffer[..used].split(|&b| b == end.byte()).collect();
+        let rest = lines.pop().map_or(0, <[u8]>::len);
+        answer(cx, &lines, number)?;
+        number += lines.len() as u64;
+        offset += (used - rest) as u64;
+        buffer.copy_within(used - rest..used, 0);
+        used = rest;
         cx.cancel.check()?;
         cx.out.flush()?;
     }
-    if !pending.is_empty() {
-        answer(cx, &pending, number + 1)?;
+    if used > 0 {
+        answer(cx, &[&buffer[..used]], number)?;
     }
     Ok(())
+}
+
+/// Appends a number in decimal.
+pub fn push_number(to: &mut Vec<u8>, mut n: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    to.extend_from_slice(&digits[at..]);
 }

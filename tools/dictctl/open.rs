@@ -1,35 +1,29 @@
 //! Opening what a verb is asked about: a segment, or the JSON form, told apart by content.
 
-use std::io::{Cursor, Read, stdin};
 use std::path::Path;
 
-use qx_cli::is_dash;
-use qx_formats::dict_seg::{DictBuilder, DictSeg};
-use qx_formats::{Error, Result};
-use qx_io::{Cancel, Map};
+use qx_formats::Result;
+use qx_formats::dict_seg::DictSeg;
+use qx_io::Map;
 
-use crate::input::{self, Form};
+use crate::input::{Form, Input, detect, refuse_by_name};
+use crate::output::in_memory;
 
-/// The bytes of a file, or of stdin for `-`.
+/// The bytes of a file, or of stdin for `-`; a binary dictionary of another system is refused by name.
 pub fn bytes(path: &Path) -> Result<Map> {
-    if !is_dash(path) {
-        return Map::open(path);
-    }
-    let mut bytes = Vec::new();
-    stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("read", e).path(path))?;
-    Ok(bytes.into())
+    let map = Input::open(path).and_then(|input| input.whole(path))?;
+    refuse_by_name(&map).map_err(|e| e.path(path))?;
+    Ok(map)
 }
 
 /// A segment for lookups. The JSON form is made into one in memory.
 pub fn segment(path: &Path, checked: bool) -> Result<DictSeg<Map>> {
-    let mut map = bytes(path)?;
-    if !map.is_empty() && input::detect(&map) == Some(Form::Json) {
-        let mut builder = DictBuilder::new();
-        let mut reader = input::Reader::new(&mut builder, b"", Cancel::default());
-        reader.read(&map, Form::Json).map_err(|e| e.path(path))?;
-        let mut out = Cursor::new(Vec::new());
-        builder.finish(&mut out)?;
-        map = out.into_inner().into();
-    }
+    let input = Input::open(path)?;
+    let form = if input.look.is_empty() { None } else { detect(&input.look, input.more).map_err(|e| e.path(path))? };
+    let map = if form == Some(Form::Json) {
+        in_memory(|reader| reader.input(input, path, form)).map_err(|e| e.path(path))?.into()
+    } else {
+        input.whole(path)?
+    };
     DictSeg::open(map).map(|seg| seg.checked(checked)).map_err(|e| e.path(path))
 }

@@ -18,7 +18,11 @@ pub struct Pair {
 #[serde(try_from = "Raw")]
 pub enum Line {
     Pair(Pair),
-    Summary { next_id: Option<u64> },
+    /// `{"op":"del","label":..,"key":..}`
+    Remove(Pair),
+    Summary {
+        next_id: Option<u64>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +33,15 @@ struct Raw {
     key: Option<String>,
     key_b64: Option<String>,
     id: Option<u64>,
+    op: Option<Op>,
     summary: Option<RawSummary>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Op {
+    Put,
+    Del,
 }
 
 /// Of all that a summary says, what a build can keep.
@@ -55,6 +67,9 @@ impl TryFrom<Raw> for Pair {
         if raw.summary.is_some() {
             return Err("a summary is no pair".to_owned());
         }
+        if raw.op == Some(Op::Del) {
+            return Err("a removal is no pair; removals are read as NDJSON".to_owned());
+        }
         let key = text("key", raw.key, raw.key_b64)?.ok_or("missing field `key` (or `key_b64`)")?;
         Ok(Pair { label: text("label", raw.label, raw.label_b64)?, key, id: raw.id })
     }
@@ -65,6 +80,10 @@ impl TryFrom<Raw> for Line {
 
     fn try_from(mut raw: Raw) -> Result<Line, String> {
         match raw.summary.take() {
+            None if raw.op == Some(Op::Del) => {
+                raw.op = None;
+                Pair::try_from(raw).map(Line::Remove)
+            }
             None => Pair::try_from(raw).map(Line::Pair),
             Some(_) if raw.key.is_some() || raw.key_b64.is_some() || raw.id.is_some() => {
                 Err("both a summary and a pair".to_owned())
@@ -86,6 +105,8 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_b64: Option<String>,
     id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<bool>,
 }
 
 impl<'a> Record<'a> {
@@ -93,6 +114,12 @@ impl<'a> Record<'a> {
     pub fn new(label: Option<&'a [u8]>, key: Option<&'a [u8]>, id: Option<u64>) -> Self {
         let plain = |bytes: Option<&'a [u8]>| bytes.and_then(|b| std::str::from_utf8(b).ok());
         let b64 = |bytes: Option<&[u8]>| bytes.filter(|b| std::str::from_utf8(b).is_err()).map(base64::encode);
-        Record { label: plain(label), label_b64: b64(label), key: plain(key), key_b64: b64(key), id }
+        Record { label: plain(label), label_b64: b64(label), key: plain(key), key_b64: b64(key), id, found: None }
+    }
+
+    /// Says whether it was there.
+    pub fn found(mut self, found: bool) -> Self {
+        self.found = Some(found);
+        self
     }
 }

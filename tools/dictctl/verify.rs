@@ -6,7 +6,7 @@ use qx_cli::{Context, Status, Table};
 use qx_formats::container::{Finding, Severity, header_holds};
 use qx_formats::dict_seg::{self, DictSeg};
 use qx_formats::{Kind, Result};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::open;
 
@@ -14,7 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   dictctl verify x.seg             silent on stdout and exit 0 when it is whole
   dictctl verify x.seg --quick     checksums only, at the speed of the disk
-  dictctl verify x.seg --json | jq -r 'select(.id) | .id'";
+  dictctl verify x.seg --json | jq -r 'select(.id) | .id'
+  dictctl verify x.seg --json | jq -c 'select(.summary) | .summary.sections'";
 
 /// Prove a segment, or say what is damaged and where
 ///
@@ -36,19 +37,25 @@ pub struct Args {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let map = open::bytes(&args.segment)?;
     // A newer version is not damage: it is for a newer release to judge.
-    let entries = match DictSeg::open(&map[..]) {
+    let seg = match DictSeg::open(&map[..]) {
         Err(e) if e.kind() == Kind::Unsupported && header_holds(&map) => return Err(e.path(&args.segment)),
-        opened => opened.ok().map(|seg| seg.len()),
+        opened => opened.ok(),
     };
+    let entries = seg.as_ref().map(DictSeg::len);
     let found = dict_seg::verify(&map, !args.quick);
     let errors = found.iter().filter(|f| f.severity == Severity::Error).count();
     if cx.json() {
         for f in &found {
             cx.out.record(f)?;
         }
+        // A verdict for each section; none where the table of sections itself does not hold.
+        let whole = |name: &str| !found.iter().any(|f| f.section.as_deref() == Some(name));
+        let sections: Map<String, Value> =
+            seg.iter().flat_map(DictSeg::sections).map(|s| (s.name.clone(), whole(&s.name).into())).collect();
         cx.out.record(&json!({"summary": {
             "v": 1, "path": args.segment.to_string_lossy(), "ok": errors == 0, "quick": args.quick,
             "findings": found.len(), "errors": errors, "entries": entries, "bytes": map.len(),
+            "sections": sections,
         }}))?;
     } else {
         print(&found, cx)?;

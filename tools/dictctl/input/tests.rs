@@ -1,23 +1,37 @@
 //! Every input form: what is read, and where an error says that it is.
 
 use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{Int64Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
-use qx_formats::dict_seg::{DictBuilder, DictSeg, Entry};
+use qx_dict::{Builder, Options};
+use qx_formats::dict_seg::{DictSeg, Entry, Layout};
 use qx_formats::{Error, Kind};
-use qx_io::Cancel;
+use qx_io::Job;
 
-use crate::input::{Form, Reader, detect};
+use super::{Columns, Form, Input, Reader, detect};
 use crate::record::Record;
 
-fn read(text: &[u8], form: Option<Form>) -> Result<Vec<(String, String, u64)>, Error> {
-    let mut builder = DictBuilder::new();
-    let mut reader = Reader::new(&mut builder, b"", Cancel::default());
-    reader.read(text, form.or(detect(text)).expect("a form"))?;
+fn builder(job: Job) -> Builder {
+    let options = Options { memory: 16 << 20, temp_dir: std::env::temp_dir(), layout: Layout::Compact, zstd: None };
+    Builder::new(options, job)
+}
+
+fn entries(builder: Builder) -> Result<Vec<Entry>, Error> {
     let mut out = Cursor::new(Vec::new());
     builder.finish(&mut out)?;
+    DictSeg::open(out.into_inner())?.iter().collect()
+}
+
+fn read(text: &[u8], form: Option<Form>) -> Result<Vec<(String, String, u64)>, Error> {
+    let mut builder = builder(Job::default());
+    Reader::new(&mut builder, b"", Columns::default()).input(Input::of(text), Path::new("-"), form)?;
     let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
-    DictSeg::open(out.into_inner())?.iter().map(|e| e.map(|e| (text(e.label), text(e.key), e.id))).collect()
+    Ok(entries(builder)?.into_iter().map(|e| (text(e.label), text(e.key), e.id)).collect())
 }
 
 fn pairs(of: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
@@ -33,7 +47,7 @@ fn error(text: &[u8]) -> (Option<u64>, String) {
 
 #[test]
 fn the_form_is_told_by_content() {
-    let cases: [(&[u8], Option<Form>); 12] = [
+    let cases: [(&[u8], Option<Form>); 17] = [
         (b"", Some(Form::Lines)),
         (b"one\ntwo\n", Some(Form::Lines)),
         (b"one\t1\n", Some(Form::Tsv)),
@@ -43,21 +57,31 @@ fn the_form_is_told_by_content() {
         (b"{\"next_id\":3,\"entries\":[]}", Some(Form::Json)),
         (b"\xEF\xBB\xBF{\"key\":\"a\"}", Some(Form::Ndjson)),
         (b"QXDICT\x1A\nrest", Some(Form::Seg)),
+        (b"label,key\nL,a\n", Some(Form::Csv)),
+        (b"one, two\n", Some(Form::Lines)),
+        (b"PAR1....", Some(Form::Parquet)),
+        (b"ARROW1\0\0", Some(Form::Arrow)),
+        (b"\xFF\xFF\xFF\xFF\x10\0\0\0", Some(Form::Arrow)),
         (b"a\0b", None),
         (b"\xFF\xFE", None),
         ("ä".as_bytes(), Some(Form::Lines)),
     ];
     for (bytes, form) in cases {
-        assert_eq!(detect(bytes), form, "{}", bytes.escape_ascii());
+        assert_eq!(detect(bytes, false).unwrap(), form, "{}", bytes.escape_ascii());
     }
+    let e = detect(b"\x44\x4E\x47\x44\x02\0rest", false).unwrap_err();
+    assert_eq!(e.kind(), Kind::Unsupported);
+    assert!(e.message().contains("clarium") && e.message().contains("version 2"), "{e}");
     // A character that the look cuts in two is no reason to call a text binary.
-    assert_eq!(detect("xä".repeat(50_000).as_bytes()), Some(Form::Lines));
+    assert_eq!(detect(&"xä".repeat(50_000).as_bytes()[..64 << 10], true).unwrap(), Some(Form::Lines));
 }
 
 #[test]
 fn each_form_is_read() {
     let want = pairs(&[("", "a", 1), ("L", "b", 7), ("L", "c", 8)]);
-    let texts: [&[u8]; 6] = [
+    let texts: [&[u8]; 8] = [
+        b"key,label,id\na,,\nb,L,7\n\"c\",L,\n",
+        b"{\"key\":\"a\"}\n{\"key\":\"gone\",\"id\":7}\n{\"op\":\"del\",\"key\":\"gone\"}\n{\"label\":\"L\",\"key\":\"b\",\"id\":7,\"op\":\"put\"}\n{\"label\":\"L\",\"key\":\"c\"}\n",
         b"{\"key\":\"a\"}\n\n{\"label\":\"L\",\"key\":\"b\",\"id\":7}\r\n{\"key\":\"c\",\"label\":\"L\",\"id\":null}",
         b"{\"entries\":[{\"key\":\"a\"},\n{\"label\":\"L\",\"key\":\"b\",\"id\":7},{\"label\":\"L\",\"key\":\"c\"}]}\n",
         b"\xEF\xBB\xBF{\"key\":\"a\"}\n{\"label\":\"L\",\"key\":\"b\",\"id\":7}\n{\"key\":\"c\",\"label\":\"L\"}",
@@ -104,12 +128,58 @@ fn errors_name_line_and_byte() {
 
 #[test]
 fn a_cancelled_read_stops() {
-    let mut builder = DictBuilder::new();
-    let cancel = Cancel::default();
-    cancel.set();
+    let job = Job::default();
+    job.cancel.set();
     for (text, form) in [(&b"a\n"[..], Form::Lines), (b"{\"entries\":[{\"key\":\"a\"}]}", Form::Json)] {
-        let mut reader = Reader::new(&mut builder, b"", cancel.clone());
-        assert_eq!(reader.read(text, form).unwrap_err().kind(), Kind::Cancelled);
+        let mut builder = builder(job.clone());
+        let mut reader = Reader::new(&mut builder, b"", Columns::default());
+        let done = reader.input(Input::of(text), Path::new("-"), Some(form));
+        assert_eq!(done.unwrap_err().kind(), Kind::Cancelled);
+    }
+}
+
+fn batch() -> RecordBatch {
+    let fields = [("name", DataType::Utf8), ("number", DataType::Int64)].map(|(n, t)| Field::new(n, t, true));
+    let names = StringArray::from(vec!["b", "a"]);
+    let numbers = Int64Array::from(vec![Some(7), None]);
+    RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(names), Arc::new(numbers)]).unwrap()
+}
+
+#[test]
+fn columns_of_tables_are_read() {
+    let batch = batch();
+    let mut stream = Vec::new();
+    let mut w = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+    w.write(&batch).and_then(|()| w.finish()).unwrap();
+    let mut file = Vec::new();
+    let mut w = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+    w.write(&batch).and_then(|()| w.finish()).unwrap();
+    let mut table = Vec::new();
+    let mut w = parquet::arrow::ArrowWriter::try_new(&mut table, batch.schema(), None).unwrap();
+    w.write(&batch).unwrap();
+    w.close().unwrap();
+    let columns = |key: &str, id: &str| Columns { key: Some(key.into()), label: None, id: Some(id.into()) };
+    for bytes in [stream, file, table] {
+        let ask = |columns: Columns| {
+            let mut builder = builder(Job::default());
+            Reader::new(&mut builder, b"L", columns).input(Input::of(&bytes), Path::new("-"), None)?;
+            entries(builder)
+        };
+        let got = ask(columns("name", "number")).unwrap();
+        let want = [("a", 8), ("b", 7)].map(|(k, id)| Entry { label: b"L".into(), key: k.into(), id });
+        assert_eq!(got, want);
+        // A number is its digits; text is no id.
+        assert_eq!(
+            ask(Columns { key: Some("number".into()), ..Columns::default() }).unwrap_err().kind(),
+            Kind::Invalid
+        );
+        assert_eq!(ask(columns("name", "name")).unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(ask(columns("no", "number")).unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(ask(Columns::default()).unwrap_err().kind(), Kind::Invalid);
+        // Damaged tables are refused, not trusted.
+        for cut in [bytes.len() / 2, bytes.len() - 1] {
+            let _ = read(&bytes[..cut], None);
+        }
     }
 }
 
@@ -125,18 +195,16 @@ proptest! {
         let ndjson = records.join("\n");
         let json = format!("{{\"entries\":[{}]}}", records.join(","));
         for (text, form) in [(ndjson, Form::Ndjson), (json, Form::Json)] {
-            let mut builder = DictBuilder::new();
-            Reader::new(&mut builder, b"no", Cancel::default()).read(text.as_bytes(), form).unwrap();
-            let mut out = Cursor::new(Vec::new());
-            builder.finish(&mut out).unwrap();
-            let read: Vec<Entry> = DictSeg::open(out.into_inner()).unwrap().iter().collect::<Result<_, _>>().unwrap();
-            prop_assert_eq!(&read, &entries);
+            let mut builder = builder(Job::default());
+            let mut reader = Reader::new(&mut builder, b"no", Columns::default());
+            reader.input(Input::of(text.as_bytes()), Path::new("-"), Some(form)).unwrap();
+            prop_assert_eq!(&super::tests::entries(builder).unwrap(), &entries);
         }
     }
 
     #[test]
     fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80), json in "[{}\\[\\]\":,a-z0-9\\\\ \n]{0,60}") {
-        for form in [Form::Ndjson, Form::Json, Form::Tsv, Form::Lines, Form::Seg] {
+        for form in [Form::Ndjson, Form::Json, Form::Tsv, Form::Csv, Form::Lines, Form::Seg, Form::Parquet, Form::Arrow] {
             for text in [&bytes[..], json.as_bytes()] {
                 let _ = read(text, Some(form));
             }

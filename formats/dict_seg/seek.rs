@@ -1,0 +1,94 @@
+//! Searching by order: where a key stands, ranges, prefixes.
+
+use std::cmp::Ordering;
+use std::ops::{Bound, Range};
+
+use super::block::Block;
+use super::decode::{BlockBytes, DictSeg};
+use super::iter::Cursor;
+use crate::Result;
+
+impl<B: AsRef<[u8]>> DictSeg<B> {
+    /// The pairs of a label whose keys lie within bounds, in order. A label that is not there has none.
+    ///
+    /// # Errors
+    /// `Corrupt` where the search meets damage.
+    pub fn range(&self, label: &[u8], from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Cursor<'_, B>> {
+        let ranks = self.ranks_of(label)?;
+        let start = match from {
+            Bound::Unbounded => ranks.start,
+            Bound::Included(key) => self.rank_from(ranks.clone(), key, false)?,
+            Bound::Excluded(key) => self.rank_from(ranks.clone(), key, true)?,
+        };
+        let end = match to {
+            Bound::Unbounded => ranks.end,
+            Bound::Included(key) => self.rank_from(ranks, key, true)?,
+            Bound::Excluded(key) => self.rank_from(ranks, key, false)?,
+        };
+        Ok(Cursor::new(self, start..end.max(start)))
+    }
+
+    /// The pairs of a label whose keys begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// `Corrupt` where the search meets damage.
+    pub fn prefix(&self, label: &[u8], prefix: &[u8]) -> Result<Cursor<'_, B>> {
+        match successor(prefix) {
+            Some(end) => self.range(label, Bound::Included(prefix), Bound::Excluded(&end)),
+            None => self.range(label, Bound::Included(prefix), Bound::Unbounded),
+        }
+    }
+
+    /// The `n`th pair of a label, from 0: label, key, id.
+    ///
+    /// # Errors
+    /// `Corrupt` where the search meets damage.
+    pub fn nth(&self, label: &[u8], n: u64) -> Result<Option<(Vec<u8>, Vec<u8>, u64)>> {
+        let ranks = self.ranks_of(label)?;
+        let Some(rank) = ranks.start.checked_add(n).filter(|rank| ranks.contains(rank)) else { return Ok(None) };
+        let mut cursor = Cursor::new(self, rank..rank + 1);
+        Ok(cursor.next_entry()?.map(|e| (e.label.to_vec(), e.key.to_vec(), e.id)))
+    }
+
+    /// The first rank among `ranks`, those of a label, whose key is not below `key` (`above`: is above it).
+    pub(super) fn rank_from(&self, ranks: Range<u64>, key: &[u8], above: bool) -> Result<u64> {
+        if ranks.is_empty() {
+            return Ok(ranks.start);
+        }
+        let size = u64::from(self.meta.block_entries);
+        let before = |order: Ordering| order == Ordering::Less || (above && order == Ordering::Equal);
+        // The last block whose first key lies before the place; the first one may begin under another label.
+        let (mut low, mut high) = (ranks.start / size, (ranks.end - 1) / size + 1);
+        while high - low > 1 {
+            let mid = low + (high - low) / 2;
+            let bytes = self.block_bytes(mid)?;
+            let order = self.parse(&bytes, mid)?.compare(0, key).ok_or_else(|| self.block_error(mid * size))?;
+            if before(order) { low = mid } else { high = mid }
+        }
+        let bytes: BlockBytes<'_> = self.block_bytes(low)?;
+        let block: Block<'_> = self.parse(&bytes, low)?;
+        let first = low * size;
+        let mut from = ranks.start.max(first) - first;
+        let mut to = ranks.end.min(first + block.count() as u64).max(first + from) - first;
+        while from < to {
+            let mid = from + (to - from) / 2;
+            let order = block.compare(mid as usize, key).ok_or_else(|| self.block_error(first + mid))?;
+            if before(order) { from = mid + 1 } else { to = mid }
+        }
+        Ok(first + from)
+    }
+
+    /// The id of a key among the entries of one label, found by halving.
+    pub(super) fn get_by_order(&self, ranks: Range<u64>, key: &[u8]) -> Result<Option<u64>> {
+        let rank = self.rank_from(ranks.clone(), key, false)?;
+        if rank < ranks.end { self.id_if_key(rank, key) } else { Ok(None) }
+    }
+}
+
+/// The lowest byte string that is above every one with this prefix; `None` when there is none.
+pub(super) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let at = prefix.iter().rposition(|&b| b != 0xFF)?;
+    let mut end = prefix.get(..=at)?.to_vec();
+    *end.last_mut()? += 1;
+    Some(end)
+}

@@ -1,0 +1,183 @@
+//! What a lookup touches, step by step: for people who wonder what it costs.
+
+use super::DictSeg;
+use super::decode::Table;
+use super::layout::*;
+use super::table;
+use crate::Result;
+
+/// Bytes that one step of a lookup reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub section: String,
+    /// In the file.
+    pub offset: u64,
+    pub bytes: u64,
+    pub what: String,
+}
+
+impl Step {
+    /// Cache lines of 64 bytes that hold these bytes.
+    pub fn lines(&self) -> std::ops::Range<u64> {
+        self.offset / 64..(self.offset + self.bytes).div_ceil(64)
+    }
+}
+
+/// A lookup and its answer.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    pub steps: Vec<Step>,
+    pub id: Option<u64>,
+}
+
+impl Trace {
+    fn step(&mut self, section: &crate::container::Section, at: u64, bytes: u64, what: impl Into<String>) {
+        let offset = section.range.start as u64 + at;
+        self.steps.push(Step { section: section.name(), offset, bytes, what: what.into() });
+    }
+}
+
+impl<B: AsRef<[u8]>> DictSeg<B> {
+    /// [`DictSeg::get`] (with a label) or [`DictSeg::get_any_label`], and what it reads.
+    ///
+    /// # Errors
+    /// `Corrupt` where the search meets damage.
+    pub fn trace(&self, label: Option<&[u8]>, key: &[u8]) -> Result<Trace> {
+        let mut t = Trace::default();
+        let longest = self.longest_key();
+        let meta = self.container.section(KIND_META, "META")?;
+        t.step(
+            meta,
+            0,
+            META_LEN as u64,
+            format!("counts and geometry, read at open: the longest key has {longest} bytes"),
+        );
+        if key.len() as u64 > longest {
+            return Ok(t);
+        }
+        let label = match (label, &self.any) {
+            (Some(label), _) => Some(label.to_vec()),
+            (None, None) if !self.is_empty() => Some(self.label(0)?.to_vec()),
+            (None, _) => None,
+        };
+        let ranks = match &label {
+            None => 0..self.len(),
+            Some(label) => {
+                let halvings = u64::from(u64::BITS - self.meta.labels.leading_zeros());
+                let found = self.find_label(label)?;
+                let rows = 2 * LABEL_ROW_LEN as u64;
+                let at = found.unwrap_or(0) * LABEL_ROW_LEN as u64;
+                let what = match found {
+                    Some(i) => format!("label {i} of {}, found in at most {halvings} steps", self.meta.labels),
+                    None => "the label is not there".to_owned(),
+                };
+                t.step(&self.labels, at.min(self.labels.len() as u64), rows, what);
+                match found {
+                    Some(i) => self.label_ranks(i)?,
+                    None => return Ok(t),
+                }
+            }
+        };
+        let (tab, hash) = match &label {
+            Some(label) => (self.hash.as_ref(), table::hash_pair(label, key, self.meta.hash_seed)),
+            None => (self.any.as_ref(), table::hash_bytes(key, self.meta.hash_seed)),
+        };
+        match tab {
+            Some(tab) => self.trace_hash(&mut t, tab, hash, &ranks, key)?,
+            None if self.is_empty() => {}
+            None => {
+                let rank = self.rank_from(ranks.clone(), key, false)?;
+                let blocks = (ranks.end - ranks.start).div_ceil(self.meta.block_entries.into()).max(1);
+                let steps = u64::BITS - blocks.leading_zeros();
+                t.step(&self.blocks, 0, 0, format!("no hash: about {steps} blocks are halved, each by its first key"));
+                if rank < ranks.end {
+                    self.trace_block(&mut t, rank)?;
+                    t.id = self.id_if_key(rank, key)?;
+                }
+            }
+        }
+        Ok(t)
+    }
+
+    fn trace_hash(
+        &self,
+        t: &mut Trace,
+        tab: &Table,
+        hash: u64,
+        ranks: &std::ops::Range<u64>,
+        key: &[u8],
+    ) -> Result<()> {
+        let first = table::home(hash, tab.home);
+        for at in first..(first + tab.probe).min(tab.buckets()) {
+            let bucket = self.bucket(tab, at)?;
+            let mut matches = bucket.matches(hash);
+            let goes_on = bucket.goes_on(hash);
+            let what = format!(
+                "bucket {at} of {}: {} of its slots have the check value {:#06x}{}",
+                tab.buckets(),
+                matches.count_ones(),
+                table::check(hash),
+                if goes_on { "; the search may go on" } else { "" }
+            );
+            t.step(&tab.section, at * BUCKET_LEN as u64, BUCKET_LEN as u64, what);
+            while matches != 0 {
+                let rank = bucket.rank(matches.trailing_zeros() as usize).unwrap_or(u64::MAX);
+                matches &= matches - 1;
+                if rank >= self.len() || !ranks.contains(&rank) {
+                    continue;
+                }
+                self.trace_block(t, rank)?;
+                if let Some(id) = self.id_if_key(rank, key)? {
+                    t.id = Some(id);
+                    return Ok(());
+                }
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn trace_block(&self, t: &mut Trace, rank: u64) -> Result<()> {
+        let (number, i) = self.block_and_place(rank);
+        let width = u64::from(self.meta.offset_bytes);
+        t.step(&self.blocks, number * width, 2 * width, format!("where block {number} begins and ends"));
+        let (from, to) = self.block_range(number)?;
+        let what = format!("entry {i} of block {number}, rank {rank}");
+        if self.chunks.is_some() {
+            let at = self.block_offset(rank) - self.keys.range.start as u64;
+            t.step(&self.keys, at, 0, format!("{what}, in a chunk that is decompressed whole"));
+        } else {
+            t.step(&self.keys, from, to - from, what);
+        }
+        Ok(())
+    }
+
+    /// Every field of META, with its offset in the file, its bytes and its value.
+    pub fn meta_fields(&self) -> Vec<(&'static str, u64, u64, u64)> {
+        let m = &self.meta;
+        let start = self.container.find(KIND_META).map_or(0, |s| s.range.start) as u64;
+        let fields = [
+            ("entries", META_ENTRIES, 8, m.entries),
+            ("labels", META_LABELS, 8, m.labels),
+            ("next_id", META_NEXT_ID, 8, m.next_id),
+            ("id_min", META_ID_MIN, 8, m.id_min),
+            ("id_max", META_ID_MAX, 8, m.id_max),
+            ("distinct_keys", META_DISTINCT_KEYS, 8, m.distinct_keys),
+            ("key_bytes", META_KEY_BYTES, 8, m.key_bytes),
+            ("hash_seed", META_HASH_SEED, 8, m.hash_seed),
+            ("hash_home", META_HASH_HOME, 8, m.hash_home),
+            ("any_home", META_ANY_HOME, 8, m.any_home),
+            ("ids_home", META_IDS_HOME, 8, m.ids_home),
+            ("hash_probe", META_HASH_PROBE, 4, m.hash_probe.into()),
+            ("any_probe", META_ANY_PROBE, 4, m.any_probe.into()),
+            ("ids_probe", META_IDS_PROBE, 4, m.ids_probe.into()),
+            ("longest_key", META_LONGEST_KEY, 4, m.longest_key.into()),
+            ("ref_bytes", META_REF_BYTES, 1, m.ref_bytes.into()),
+            ("offset_bytes", META_OFFSET_BYTES, 1, m.offset_bytes.into()),
+            ("block_entries", META_BLOCK_ENTRIES, 1, m.block_entries.into()),
+        ];
+        fields.into_iter().map(|(name, at, bytes, value)| (name, start + at as u64, bytes, value)).collect()
+    }
+}

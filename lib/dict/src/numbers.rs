@@ -1,0 +1,165 @@
+//! Numbers, sorted within a bound on memory.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::BufReader;
+
+use qx_formats::Result;
+use qx_formats::dict_seg::Numbers;
+
+use crate::room::{FAN_IN, Run, RunWriter, Space, read_whole};
+
+const LEN: usize = size_of::<u128>();
+
+/// Numbers in memory, and sorted runs of those that did not fit.
+pub struct SpilledNumbers {
+    space: Space,
+    numbers: Vec<u128>,
+    runs: Vec<Run>,
+    sorted: bool,
+    at: usize,
+    merge: Option<Merge>,
+}
+
+impl SpilledNumbers {
+    pub fn new(space: Space) -> Self {
+        SpilledNumbers { space, numbers: Vec::new(), runs: Vec::new(), sorted: false, at: 0, merge: None }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        sort(&mut self.numbers);
+        let mut run = RunWriter::new(&self.space)?;
+        for n in self.numbers.drain(..) {
+            run.write(&n.to_le_bytes())?;
+        }
+        self.runs.push(run.finish()?);
+        if self.runs.len() == FAN_IN {
+            let mut merge = Merge::new(&self.runs)?;
+            let mut run = RunWriter::new(&self.space)?;
+            while let Some(n) = merge.next()? {
+                run.write(&n.to_le_bytes())?;
+            }
+            self.runs = vec![run.finish()?];
+        }
+        Ok(())
+    }
+}
+
+impl Numbers for SpilledNumbers {
+    fn push(&mut self, n: u128) -> Result<()> {
+        if self.numbers.len() * LEN >= self.space.each {
+            self.spill()?;
+        } else if self.numbers.len() == self.numbers.capacity() {
+            // Doubling would pass the bound by half.
+            let room = self.space.each / LEN - self.numbers.len();
+            self.numbers.reserve_exact(room.min(self.numbers.len().max(1024)));
+        }
+        self.numbers.push(n);
+        Ok(())
+    }
+
+    fn sort(&mut self) -> Result<()> {
+        if !self.sorted {
+            self.sorted = true;
+            if self.runs.is_empty() {
+                sort(&mut self.numbers);
+            } else {
+                self.spill()?;
+                self.numbers = Vec::new();
+            }
+        }
+        self.at = 0;
+        self.merge = if self.runs.is_empty() { None } else { Some(Merge::new(&self.runs)?) };
+        Ok(())
+    }
+
+    fn next_number(&mut self) -> Result<Option<u128>> {
+        if let Some(merge) = &mut self.merge {
+            return merge.next();
+        }
+        let n = self.numbers.get(self.at).copied();
+        self.at += 1;
+        Ok(n)
+    }
+}
+
+/// Runs, merged.
+struct Merge {
+    heap: BinaryHeap<Reverse<(u128, usize)>>,
+    readers: Vec<BufReader<File>>,
+}
+
+impl Merge {
+    fn new(runs: &[Run]) -> Result<Merge> {
+        let readers = runs.iter().map(Run::reader).collect::<Result<Vec<_>>>()?;
+        let mut merge = Merge { heap: BinaryHeap::with_capacity(readers.len()), readers };
+        for i in 0..merge.readers.len() {
+            if let Some(n) = merge.read(i)? {
+                merge.heap.push(Reverse((n, i)));
+            }
+        }
+        Ok(merge)
+    }
+
+    fn read(&mut self, i: usize) -> Result<Option<u128>> {
+        let mut bytes = [0; LEN];
+        let Some(reader) = self.readers.get_mut(i) else { return Ok(None) };
+        Ok(read_whole(reader, &mut bytes)?.then(|| u128::from_le_bytes(bytes)))
+    }
+
+    fn next(&mut self) -> Result<Option<u128>> {
+        let Some(&Reverse((n, i))) = self.heap.peek() else { return Ok(None) };
+        let next = self.read(i)?;
+        if let Some(mut top) = self.heap.peek_mut() {
+            match next {
+                Some(next) => *top = Reverse((next, i)),
+                None => drop(std::collections::binary_heap::PeekMut::pop(top)),
+            }
+        }
+        Ok(Some(n))
+    }
+}
+
+/// Numbers of one bucket of [`sort`]: few enough to be sorted in the processor's cache.
+const BUCKETS: u32 = 11;
+
+/// Sorts numbers whose upper halves are spread evenly over their range (hashes, ids) faster than comparing them all:
+/// first by the uppermost bits that differ, then each bucket by itself.
+pub fn sort(numbers: &mut Vec<u128>) {
+    let (Some(low), Some(high)) = (numbers.iter().min().copied(), numbers.iter().max().copied()) else { return };
+    if numbers.len() < 1 << 14 || numbers.is_sorted() {
+        numbers.sort_unstable();
+        return;
+    }
+    let shift = (u128::BITS - (high - low).leading_zeros()).saturating_sub(BUCKETS);
+    let bucket = |n: u128| ((n - low) >> shift) as usize;
+    let mut ends = [0usize; (1 << BUCKETS) + 1];
+    for &n in numbers.iter() {
+        ends[bucket(n) + 1] += 1;
+    }
+    for i in 1..ends.len() {
+        ends[i] += ends[i - 1];
+    }
+    let starts = ends;
+    // In place: each number goes to the next free place of its bucket, and the one found there goes on from there.
+    let mut free = starts;
+    for b in 0..1 << BUCKETS {
+        while free[b] < starts[b + 1] {
+            let mut n = numbers[free[b]];
+            loop {
+                let to = bucket(n);
+                if to == b {
+                    numbers[free[b]] = n;
+                    free[b] += 1;
+                    break;
+                }
+                std::mem::swap(&mut n, &mut numbers[free[to]]);
+                free[to] += 1;
+            }
+        }
+    }
+    for b in 0..1 << BUCKETS {
+        numbers[starts[b]..starts[b + 1]].sort_unstable();
+    }
+}

@@ -1,0 +1,258 @@
+//! The builder against the one in memory, whatever the memory; diff and salvage against what they must find.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use qx_formats::dict_seg::layout::MAX_ID;
+use qx_formats::dict_seg::{DictBuilder, DictSeg, Entry, Layout, verify};
+use qx_formats::{Kind, Result};
+use qx_io::Job;
+
+use crate::room::Space;
+use crate::{Builder, Change, Options, Summary, diff, salvage};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(Vec<u8>, Vec<u8>, Option<u64>),
+    Remove(Vec<u8>, Vec<u8>),
+    Reserve(u64),
+}
+
+fn options() -> Options {
+    Options { memory: 0, temp_dir: std::env::temp_dir(), layout: Layout::Compact, zstd: None }
+}
+
+/// As `Builder::new`, with so little memory that almost everything goes to disk.
+fn builder(each: usize) -> Builder {
+    let mut b = Builder::new(options(), Job::default());
+    let mut space = Space::new(0, &std::env::temp_dir());
+    space.each = each;
+    b.set_space(space);
+    b
+}
+
+fn run(steps: &[Step], each: usize) -> Result<(Vec<u8>, Summary)> {
+    let mut b = builder(each);
+    for step in steps {
+        match step {
+            Step::Insert(label, key, id) => b.insert(label, key, *id)?,
+            Step::Remove(label, key) => b.remove(label, key)?,
+            Step::Reserve(id) => b.reserve_ids_up_to(*id),
+        }
+    }
+    let mut out = Cursor::new(Vec::new());
+    let summary = b.finish(&mut out)?;
+    Ok((out.into_inner(), summary))
+}
+
+fn in_memory(steps: &[Step]) -> Result<(Vec<u8>, [u64; 5])> {
+    let mut b = DictBuilder::new();
+    for step in steps {
+        match step {
+            Step::Insert(label, key, id) => drop(b.insert(label, key, *id)?),
+            Step::Remove(label, key) => drop(b.remove(label, key)),
+            Step::Reserve(id) => b.reserve_ids_up_to(*id),
+        }
+    }
+    let mut out = Cursor::new(Vec::new());
+    let s = b.finish(&mut out)?;
+    Ok((out.into_inner(), [s.entries, s.next_id, s.replaced, s.displaced, s.removed]))
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let label =
+        prop_oneof![3 => Just(vec![]), 2 => Just(b"L".to_vec()), 1 => proptest::collection::vec(97u8..100, 0..3)];
+    let key = prop_oneof![
+        proptest::collection::vec(97u8..100, 0..3),
+        proptest::collection::vec(any::<u8>(), 0..30),
+        (0u32..500).prop_map(|n| format!("http://example.org/{n}").into_bytes()),
+    ];
+    let id = prop_oneof![4 => Just(None), 3 => (0u64..40).prop_map(Some), 1 => (0..=MAX_ID).prop_map(Some)];
+    let step = (label, key, id, 0u8..20, 0u64..60).prop_map(|(label, key, id, kind, next)| match kind {
+        0 | 1 => Step::Remove(label, key),
+        2 => Step::Reserve(next),
+        _ => Step::Insert(label, key, id),
+    });
+    (proptest::collection::vec(step, 0..150), 0u8..4).prop_map(|(mut steps, kind)| {
+        // Streams of one kind take shorter ways.
+        steps.retain(|s| kind == 0 || matches!(s, Step::Insert(..)));
+        for (i, step) in steps.iter_mut().enumerate() {
+            if let Step::Insert(_, _, id) = step {
+                match kind {
+                    1 => *id = None,
+                    2 => *id = Some(i as u64 + 7),
+                    3 => *id = id.or(Some(3)),
+                    _ => {}
+                }
+            }
+        }
+        if kind == 1 {
+            steps.sort_by(|a, b| format!("{a:?}").cmp(&format!("{b:?}")));
+        }
+        steps
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_memory_the_bytes_are_those_of_the_builder_in_memory(steps in steps(), each in 100usize..3000) {
+        match in_memory(&steps) {
+            Ok((want, counts)) => {
+                for each in [each, 1 << 20] {
+                    let (got, s) = run(&steps, each).unwrap();
+                    prop_assert_eq!([s.entries, s.next_id, s.replaced, s.displaced, s.removed], counts);
+                    prop_assert!(got == want, "other bytes at {} bytes of memory", each);
+                }
+                prop_assert_eq!(verify(&want, true), vec![]);
+            }
+            Err(e) => {
+                prop_assert_eq!(e.kind(), Kind::Limit);
+                prop_assert_eq!(run(&steps, each).unwrap_err().kind(), Kind::Limit);
+            }
+        }
+    }
+}
+
+fn many(n: u64) -> Vec<Step> {
+    let label = |i: u64| if i.is_multiple_of(3) { b"Tool".to_vec() } else { b"Package".to_vec() };
+    let key = |i: u64| format!("http://example.org/resource/{:06}", i.wrapping_mul(7919) % 1_000_003).into_bytes();
+    (0..n).map(|i| Step::Insert(label(i), key(i), Some(i * 3 + 1))).collect()
+}
+
+fn entries(bytes: &[u8]) -> Vec<Entry> {
+    DictSeg::open(bytes).unwrap().iter().collect::<Result<_>>().unwrap()
+}
+
+#[test]
+fn more_runs_than_are_merged_at_once() {
+    let steps = many(20_000);
+    let (want, _) = in_memory(&steps).unwrap();
+    let (got, s) = run(&steps, 6000).unwrap();
+    assert!(s.spilled && got == want);
+}
+
+#[test]
+fn a_missing_folder_for_what_does_not_fit_is_an_error_of_io() {
+    let mut b = Builder::new(Options { temp_dir: "/nonexistent".into(), ..options() }, Job::default());
+    let mut space = Space::new(0, "/nonexistent".as_ref());
+    space.each = 100;
+    b.set_space(space);
+    let e = many(100).into_iter().find_map(|s| match s {
+        Step::Insert(label, key, id) => b.insert(&label, &key, id).err(),
+        _ => None,
+    });
+    assert_eq!(e.unwrap().kind(), Kind::Io);
+}
+
+#[test]
+fn a_cancelled_build_stops() {
+    let job = Job::default();
+    let mut b = Builder::new(options(), job.clone());
+    b.insert(b"", b"a", None).unwrap();
+    job.cancel.set();
+    assert_eq!(b.finish(Cursor::new(Vec::new())).unwrap_err().kind(), Kind::Cancelled);
+}
+
+#[test]
+fn differences_are_told_in_order() {
+    let of = |pairs: &[(&str, u64)]| {
+        let steps: Vec<_> =
+            pairs.iter().map(|(k, id)| Step::Insert(vec![], k.as_bytes().to_vec(), Some(*id))).collect();
+        DictSeg::open(in_memory(&steps).unwrap().0).unwrap()
+    };
+    let (a, b) = (of(&[("a", 1), ("b", 2), ("c", 3)]), of(&[("b", 2), ("c", 9), ("d", 4)]));
+    let mut seen = Vec::new();
+    let counts = diff(&a, &b, &Job::default(), |_, key, change| {
+        seen.push((String::from_utf8_lossy(key).into_owned(), change));
+        Ok(())
+    })
+    .unwrap();
+    let want = [("a", Change::Removed(1)), ("c", Change::Changed { from: 3, to: 9 }), ("d", Change::Added(4))];
+    assert_eq!(seen, want.map(|(k, c)| (k.to_owned(), c)));
+    assert!(counts.any() && counts.same == 1);
+    assert!(!diff(&a, &a, &Job::default(), |_, _, _| Ok(())).unwrap().any());
+}
+
+fn save(bytes: &[u8]) -> Result<(crate::Salvaged, Vec<u8>)> {
+    let mut out = Cursor::new(Vec::new());
+    let done = salvage(bytes, Options { memory: 1 << 20, ..options() }, &Job::default(), &mut out)?;
+    Ok((done, out.into_inner()))
+}
+
+fn segment(zstd: Option<i32>) -> Vec<u8> {
+    let mut b = Builder::new(Options { zstd, ..options() }, Job::default());
+    for step in many(if zstd.is_some() { 12_000 } else { 3000 }) {
+        let Step::Insert(label, key, id) = step else { continue };
+        b.insert(&label, &key, id).unwrap();
+    }
+    b.reserve_ids_up_to(1_000_000);
+    let mut out = Cursor::new(Vec::new());
+    b.finish(&mut out).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn a_whole_segment_is_salvaged_byte_for_byte() {
+    let whole = segment(None);
+    let (done, again) = save(&whole).unwrap();
+    assert!(done.found.lost.is_empty() && done.found.damaged.is_empty() && again == whole, "{:?}", done.found);
+}
+
+/// A damaged page costs the pairs that touch it, and nothing else: whichever page of whichever section it is.
+#[test]
+fn a_damaged_page_costs_that_page() {
+    for zstd in [None, Some(3)] {
+        let whole = segment(zstd);
+        let all = entries(&whole);
+        let seg = DictSeg::open(&whole[..]).unwrap();
+        let sections: Vec<_> = seg.sections().collect();
+        let most = if zstd.is_some() { 8000 } else { 450 };
+        for at in (0..whole.len()).step_by(if zstd.is_some() { 3001 } else { 1023 }) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x40;
+            let (done, again) = save(&bytes).unwrap_or_else(|e| panic!("byte {at}: {e}"));
+            assert_eq!(verify(&again, true), [], "byte {at}");
+            let kept = entries(&again);
+            assert!(kept.iter().all(|e| all.binary_search(e).is_ok()), "byte {at}: a pair that never was");
+            let in_keys =
+                sections.iter().any(|s| s.name == "KEYS" && (s.offset..s.offset + s.bytes).contains(&(at as u64)));
+            let lost = all.len() - kept.len();
+            assert!(if in_keys { lost <= most } else { lost == 0 }, "byte {at}: {lost} lost: {:?}", done.found);
+            let told: u64 = done.found.lost.iter().map(|l| l.pairs).sum();
+            assert_eq!(told, lost as u64, "byte {at}");
+            assert_eq!(DictSeg::open(&again[..]).unwrap().next_id(), 1_000_000);
+        }
+    }
+}
+
+#[test]
+fn header_and_table_may_be_damaged() {
+    let whole = segment(None);
+    let all = entries(&whole);
+    for at in 0..128 + 9 * 64 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        match save(&bytes) {
+            Ok((_, again)) => assert_eq!(entries(&again).len(), all.len(), "byte {at}"),
+            Err(e) => panic!("byte {at}: {e}"),
+        }
+    }
+    let mut bytes = whole.clone();
+    bytes[..128].fill(0);
+    assert_eq!(entries(&save(&bytes).unwrap().1).len(), all.len());
+    assert_eq!(save(b"hello").unwrap_err().kind(), Kind::Corrupt);
+}
+
+#[test]
+fn a_truncated_segment_gives_what_it_still_has() {
+    let whole = segment(None);
+    let all = entries(&whole);
+    for len in (0..whole.len()).step_by(777) {
+        if let Ok((_, again)) = save(&whole[..len]) {
+            assert_eq!(verify(&again, true), []);
+            assert!(entries(&again).iter().all(|e| all.binary_search(e).is_ok()), "{len} bytes");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! `dictctl` as scripts see it: every verb, exit status, damaged files, full disks, killed builds.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const TOOL: &str = env!("CARGO_BIN_EXE_dictctl");
+
+fn folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut c = Command::new(TOOL);
+    c.args(args).current_dir(dir).env_remove("QX_LOG").stdin(Stdio::null());
+    c
+}
+
+fn start(dir: &Path, args: &[&str]) -> Child {
+    command(dir, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    command(dir, args).output().unwrap()
+}
+
+/// Runs with something on stdin.
+fn feed(dir: &Path, args: &[&str], input: &[u8]) -> Output {
+    let mut child = start(dir, args);
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // A tool that stops early closes its end.
+        let _ = stdin.write_all(&input);
+    });
+    let out = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    out
+}
+
+#[track_caller]
+fn says(out: &Output, status: i32, stdout: &str) {
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(status), "stderr: {err}");
+    assert_eq!(String::from_utf8_lossy(&out.stdout), stdout, "stderr: {err}");
+}
+
+#[track_caller]
+fn ok(out: &Output) -> String {
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout.clone()).unwrap()
+}
+
+const PAIRS: &[u8] =
+    b"{\"label\":\"Tool\",\"key\":\"planner\",\"id\":1}\n{\"label\":\"Tool\",\"key\":\"plan\",\"id\":2}\n\
+    {\"key\":\"plan\",\"id\":5}\n{\"label\":\"Tool\",\"key\":\"other\"}\n";
+
+fn built() -> TempDir {
+    let dir = folder();
+    ok(&feed(dir.path(), &["build", "-", "-o", "x.seg"], PAIRS));
+    dir
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn lookups_answer_in_order_and_say_what_is_missing() {
+    let dir = built();
+    let d = dir.path();
+    says(&run(d, &["get", "x.seg", "planner", "no", "plan"]), 1, "planner\t1\nno\t\nplan\t2\n");
+    says(&run(d, &["get", "x.seg", "plan", "--label", ""]), 0, "plan\t5\n");
+    says(&feed(d, &["get", "x.seg"], b"plan\nno\nplanner"), 1, "plan\t2\nno\t\nplanner\t1\n");
+    says(&feed(d, &["get", "x.seg", "-0"], b"plan\0planner\0"), 0, "plan\t2\0planner\t1\0");
+    says(&feed(d, &["get", "x.seg", "other", "-", "plan"], b"planner\n"), 0, "other\t6\nplanner\t1\nplan\t2\n");
+    says(&run(d, &["has", "x.seg", "plan", "no"]), 1, "plan\tyes\nno\t\n");
+    says(&run(d, &["id", "x.seg", "1", "3", "5"]), 1, "1\tTool\tplanner\n3\t\t\n5\t\tplan\n");
+    says(&feed(d, &["id", "x.seg"], b"2\n1\n"), 0, "2\tTool\tplan\n1\tTool\tplanner\n");
+    assert_eq!(feed(d, &["id", "x.seg"], b"2\nx\n").status.code(), Some(65));
+    says(&run(d, &["prefix", "x.seg", "plan", "--format", "tsv"]), 0, "\tplan\t5\nTool\tplan\t2\nTool\tplanner\t1\n");
+    says(&run(d, &["prefix", "x.seg", "plan", "--format", "tsv", "--limit", "1"]), 0, "\tplan\t5\n");
+    says(&run(d, &["prefix", "x.seg", "zz"]), 1, "");
+    says(
+        &run(d, &["range", "x.seg", "o", "planner", "--label", "Tool", "--format", "tsv"]),
+        0,
+        "Tool\tother\t6\nTool\tplan\t2\n",
+    );
+    let all = run(d, &["range", "x.seg", "o", "planner", "--inclusive", "--label", "Tool", "--json"]);
+    assert!(ok(&all).ends_with("{\"summary\":{\"v\":1,\"entries\":3}}\n"));
+    let explained = ok(&run(d, &["explain", "x.seg", "planner", "--label", "Tool"]));
+    assert!(explained.contains("HASH\t") && explained.contains("KEYS\t"), "{explained}");
+    assert_eq!(run(d, &["explain", "x.seg", "nobody"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_question_is_answered_before_the_next_one_is_asked() {
+    let dir = built();
+    let mut child = start(dir.path(), &["get", "x.seg"]);
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    for (question, want) in [(&b"plan\n"[..], &b"plan\t2\n"[..]), (b"planner\n", b"planner\t1\n")] {
+        stdin.write_all(question).unwrap();
+        let mut answer = vec![0; want.len()];
+        stdout.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, want);
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_dumped_builds_the_same_bytes() {
+    let dir = built();
+    let d = dir.path();
+    let whole = fs::read(d.join("x.seg")).unwrap();
+    for form in ["ndjson", "tsv", "json"] {
+        let text = ok(&run(d, &["dump", "x.seg", "--format", form]));
+        ok(&feed(d, &["build", "-", "-o", "y.seg", "--force"], text.as_bytes()));
+        assert_eq!(fs::read(d.join("y.seg")).unwrap(), whole, "{form}");
+    }
+    ok(&run(d, &["to-json", "x.seg", "-o", "x.json"]));
+    ok(&run(d, &["from-json", "x.json", "-o", "z.seg", "--memory", "1MiB"]));
+    assert_eq!(fs::read(d.join("z.seg")).unwrap(), whole);
+    // The JSON form is asked as a segment is.
+    says(&run(d, &["get", "x.json", "planner"]), 0, "planner\t1\n");
+    says(&run(d, &["diff", "x.json", "x.seg"]), 0, "");
+    let out = run(d, &["from-json", "x.seg", "-o", "no.seg"]);
+    assert_eq!(out.status.code(), Some(65));
+}
+
+#[test]
+fn layouts_answer_alike() {
+    let dir = built();
+    let d = dir.path();
+    for (name, args) in [("small.seg", ["--layout", "small"]), ("zstd.seg", ["--compress", "zstd"])] {
+        ok(&run(d, &["build", "x.seg", "-o", name, args[0], args[1]]));
+        says(&run(d, &["get", name, "planner", "no", "plan"]), 1, "planner\t1\nno\t\nplan\t2\n");
+        says(&run(d, &["diff", "x.seg", name]), 0, "");
+        says(&run(d, &["verify", name]), 0, "");
+    }
+}
+
+#[test]
+fn append_merge_and_diff_tell_what_changed() {
+    let dir = built();
+    let d = dir.path();
+    fs::write(d.join("new.ndjson"), "{\"label\":\"Tool\",\"key\":\"new\"}\n{\"op\":\"del\",\"key\":\"plan\"}\n")
+        .unwrap();
+    fs::write(d.join("gone.txt"), "other\n").unwrap();
+    ok(&run(d, &["append", "x.seg", "new.ndjson", "--delete", "gone.txt", "--label", "Tool", "-o", "y.seg"]));
+    let changes = "removed\tTool\tother\t6\t\nadded\tTool\tnew\t\t7\n";
+    let out = run(d, &["diff", "x.seg", "y.seg"]);
+    let mut lines: Vec<_> = std::str::from_utf8(&out.stdout).unwrap().lines().collect();
+    lines.sort_unstable();
+    let mut want: Vec<_> = changes.lines().collect();
+    // A removal without a label takes that of --label.
+    want.push("removed\tTool\tplan\t2\t");
+    want.sort_unstable();
+    assert_eq!((out.status.code(), lines), (Some(1), want));
+    // Removed ids are not issued again.
+    ok(&feed(d, &["append", "y.seg", "-", "-o", "z.seg"], b"other\n"));
+    says(&run(d, &["get", "z.seg", "other"]), 0, "other\t8\n");
+    ok(&run(d, &["merge", "x.seg", "z.seg", "-o", "m.seg"]));
+    says(&run(d, &["get", "m.seg", "planner", "other", "new", "--label", "Tool"]), 0, "planner\t1\nother\t6\nnew\t7\n");
+    says(&run(d, &["verify", "m.seg"]), 0, "");
+    assert_eq!(run(d, &["merge", "x.seg", "new.ndjson", "-o", "no.seg"]).status.code(), Some(65));
+    assert_eq!(run(d, &["append", "x.seg", "-o", "no.seg"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_dictionary_of_another_system_is_refused_by_name() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("old.dict"), b"\x44\x4E\x47\x44\x03\x00rest").unwrap();
+    for args in [
+        &["build", "old.dict", "-o", "x.seg"][..],
+        &["get", "old.dict", "k"],
+        &["verify", "old.dict"],
+        &["from-json", "old.dict", "-o", "x"],
+    ] {
+        let out = run(d, args);
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {err}");
+        assert!(err.contains("clarium") && err.contains("version 3"), "{args:?}: {err}");
+    }
+    assert_eq!(names(d), ["old.dict"]);
+}
+
+#[test]
+fn damage_is_found_and_what_is_whole_is_saved() {
+    let dir = folder();
+    let d = dir.path();
+    let keys: String = (0..4000).map(|i| format!("http://example.org/resource/{i:05}\n")).collect();
+    ok(&feed(d, &["build", "-", "-o", "x.seg", "--label", "R"], keys.as_bytes()));
+    let mut bytes = fs::read(d.join("x.seg")).unwrap();
+    bytes[9000] ^= 1;
+    fs::write(d.join("bad.seg"), &bytes).unwrap();
+    for args in [&["verify", "bad.seg"][..], &["verify", "bad.seg", "--quick"]] {
+        let out = run(d, args);
+        assert_eq!(out.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&out.stdout).contains("container.page_checksum\tKEYS"));
+    }
+    let verdicts = ok(&run(d, &["verify", "x.seg", "--json"]));
+    assert!(verdicts.contains("\"KEYS\":true"), "{verdicts}");
+    assert_eq!(run(d, &["inspect", "bad.seg"]).status.code(), Some(1));
+    assert!(ok(&run(d, &["inspect", "x.seg"])).contains("META\tentries\t"));
+    assert_eq!(run(d, &["dump", "bad.seg", "--checked"]).status.code(), Some(65));
+    assert_eq!(run(d, &["build", "bad.seg", "-o", "no.seg"]).status.code(), Some(65));
+    let out = run(d, &["salvage", "bad.seg", "-o", "saved.seg"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 1, "one gap");
+    says(&run(d, &["verify", "saved.seg"]), 0, "");
+    let out = run(d, &["diff", "x.seg", "saved.seg"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.lines().all(|l| l.starts_with("removed\tR\t")) && text.lines().count() < 500);
+    says(&run(d, &["salvage", "x.seg", "-o", "same.seg"]), 0, "");
+    assert_eq!(fs::read(d.join("same.seg")).unwrap(), fs::read(d.join("x.seg")).unwrap());
+    assert_eq!(run(d, &["salvage", "x.seg", "-o", "same.seg"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_cannot_be_written_leaves_nothing() {
+    let dir = built();
+    let d = dir.path();
+    for out in ["/dev/full", "no/such/folder/x.seg", "."] {
+        assert_eq!(run(d, &["build", "x.seg", "-o", out]).status.code(), Some(2), "{out}");
+    }
+    let before = fs::read(d.join("x.seg")).unwrap();
+    let out = run(d, &["build", "x.seg", "-o", "x.seg"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("--force"));
+    let dry = ok(&run(d, &["build", "x.seg", "-o", "new.seg", "--dry-run", "--json"]));
+    assert!(dry.contains("\"dry_run\":true") && dry.contains("\"entries\":4"), "{dry}");
+    // A target may be an input: it is replaced at the end, as a whole.
+    ok(&run(d, &["build", "x.seg", "-o", "x.seg", "--force"]));
+    assert_eq!(fs::read(d.join("x.seg")).unwrap(), before);
+    assert_eq!(names(d), ["x.seg"]);
+    // Answers that reach nobody are an error; a reader that has gone is none.
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(command(d, &["dump", "x.seg"]).stdout(full).status().unwrap().code(), Some(2));
+    let mut child = start(d, &["get", "x.seg"]);
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(&b"plan\n".repeat(100_000));
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A pair a line, more than fits in the least memory, unsorted.
+fn many(n: u64) -> Vec<u8> {
+    let line = |i: u64| format!("http://example.org/{:012x}/{i}\n", i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16);
+    (0..n).flat_map(|i| line(i).into_bytes()).collect()
+}
+
+#[test]
+fn what_is_larger_than_memory_is_sorted_on_disk_and_leaves_nothing_there() {
+    let dir = folder();
+    let d = dir.path();
+    fs::create_dir(d.join("scratch")).unwrap();
+    let input = many(120_000);
+    ok(&feed(d, &["build", "-", "-o", "a.seg"], &input));
+    let out = feed(d, &["build", "-", "-o", "b.seg", "--memory", "1MiB", "--temp-dir", "scratch", "--json"], &input);
+    assert!(ok(&out).contains("\"spilled\":true"));
+    assert_eq!(fs::read(d.join("a.seg")).unwrap(), fs::read(d.join("b.seg")).unwrap());
+    assert!(names(&d.join("scratch")).is_empty());
+    let out = feed(d, &["build", "-", "-o", "c.seg", "--memory", "1MiB", "--temp-dir", "nowhere"], &input);
+    assert_eq!(out.status.code(), Some(2));
+    assert_eq!(names(d), ["a.seg", "b.seg", "scratch"]);
+}
+
+/// Feeds a build until it works on its temporary file, then ends it.
+fn interrupted(d: &Path, signal: i32) -> std::process::ExitStatus {
+    let mut child = start(d, &["build", "-", "-o", "x.seg", "--force", "--memory", "1MiB"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&many(60_000)).unwrap();
+    let kill = || {
+        Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+    };
+    if signal == 9 {
+        // Closed, so that it goes on to write; caught in the middle or after it, the target is whole either way.
+        drop(stdin);
+        let begin = Instant::now();
+        while names(d).len() < 2 && begin.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kill();
+    } else {
+        kill();
+        // A read that waits is woken by the signal; what is read after it stops at the next pair.
+        let _ = stdin.write_all(&many(10_000));
+        drop(stdin);
+    }
+    child.wait().unwrap()
+}
+
+#[test]
+fn a_killed_build_leaves_the_old_file_and_the_next_one_cleans_up() {
+    let dir = built();
+    let d = dir.path();
+    let before = fs::read(d.join("x.seg")).unwrap();
+    let ended = interrupted(d, 15);
+    assert_eq!(ended.signal(), Some(15));
+    assert_eq!((fs::read(d.join("x.seg")).unwrap() == before, names(d)), (true, vec!["x.seg".to_owned()]));
+    let ended = interrupted(d, 9);
+    if ended.signal() == Some(9) {
+        assert!(fs::read(d.join("x.seg")).unwrap() == before || run(d, &["verify", "x.seg"]).status.success());
+    }
+    ok(&feed(d, &["build", "-", "-o", "x.seg", "--force"], PAIRS));
+    assert_eq!(names(d), ["x.seg"]);
+    assert_eq!(fs::read(d.join("x.seg")).unwrap(), before);
+}
+
+#[test]
+fn of_two_builders_of_one_target_one_wins_as_a_whole() {
+    let dir = folder();
+    let d = dir.path();
+    let paths: Vec<PathBuf> = (0..2u64).map(|i| d.join(format!("in{i}"))).collect();
+    for (i, path) in paths.iter().enumerate() {
+        fs::write(path, many(20_000 + i as u64)).unwrap();
+    }
+    let children: Vec<Child> = paths.iter().map(|p| start(d, &["build", p.to_str().unwrap(), "-o", "x.seg"])).collect();
+    let mut codes: Vec<_> = children.into_iter().map(|c| c.wait_with_output().unwrap().status.code()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(2)], "one is refused, for the target is there");
+    says(&run(d, &["verify", "x.seg"]), 0, "");
+    let children: Vec<Child> =
+        paths.iter().map(|p| start(d, &["build", p.to_str().unwrap(), "-o", "x.seg", "--force"])).collect();
+    assert!(children.into_iter().all(|c| c.wait_with_output().unwrap().status.success()));
+    says(&run(d, &["verify", "x.seg"]), 0, "");
+    assert_eq!(names(d), ["in0", "in1", "x.seg"]);
+}
+
+#[test]
+fn errors_are_objects_under_json_and_bench_measures() {
+    let dir = built();
+    let d = dir.path();
+    let out = run(d, &["get", "missing.seg", "k", "--json"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).starts_with("{\"kind\":\"io\""));
+    let out = ok(&run(d, &["bench", "x.seg", "--lookups", "100", "--reference", "1MiB"]));
+    for name in ["chase", "open", "get", "miss", "get_batch", "id", "scan"] {
+        assert!(out.lines().any(|l| l.starts_with(&format!("{name}\t"))), "{out}");
+    }
+    ok(&run(d, &["stat", "x.seg"]));
+    ok(&feed(d, &["build", "-", "-o", "empty.seg"], b""));
+    for verb in ["verify", "dump", "stat", "inspect"] {
+        ok(&run(d, &[verb, "empty.seg"]));
+    }
+    assert_eq!(run(d, &["get", "empty.seg", "k"]).status.code(), Some(1));
+    assert_eq!(run(d, &["bench", "empty.seg"]).status.code(), Some(2));
+    fs::write(d.join("nothing.seg"), b"").unwrap();
+    assert_eq!(run(d, &["get", "nothing.seg", "k"]).status.code(), Some(65));
+    assert_eq!(run(d, &["verify", "nothing.seg"]).status.code(), Some(1));
+}

@@ -1,0 +1,148 @@
+//! Columns of Parquet files and of Arrow IPC files and streams.
+
+use std::io::{BufRead, Cursor};
+
+use arrow::array::{Array, ArrayRef, BinaryArray, UInt64Array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Schema};
+use arrow::error::ArrowError;
+use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use qx_formats::{Error, Kind, Result};
+use qx_io::Map;
+
+use super::Reader;
+
+/// Bytes of the schema of a stream, at most.
+const LONGEST_SCHEMA: i32 = 16 << 20;
+
+/// Places of the columns in a batch.
+struct Found {
+    key: usize,
+    label: Option<usize>,
+    id: Option<usize>,
+}
+
+/// A column whose values are those of the file, or an error that names the first that is not.
+fn cast(column: &ArrayRef, to: &DataType, name: &str) -> Result<ArrayRef> {
+    // A key may be a number, which stands for its digits; going by text spares a rule for each type.
+    let text = matches!(to, DataType::Binary) && !matches!(column.data_type(), DataType::Binary | DataType::Utf8);
+    let binary_like =
+        matches!(column.data_type(), DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_));
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let step = if text && !binary_like {
+        cast_with_options(column, &DataType::Utf8, &strict)
+    } else {
+        Ok(ArrayRef::clone(column))
+    };
+    step.and_then(|column| cast_with_options(&column, to, &strict)).map_err(|e| {
+        Error::invalid(format!("column {name} is no {}", if *to == DataType::UInt64 { "id" } else { "text" }))
+            .got(column.data_type())
+            .hint(e.to_string())
+    })
+}
+
+fn damaged(e: &ArrowError) -> Error {
+    Error::invalid(format!("cannot read the columns: {e}"))
+}
+
+impl Reader<'_> {
+    /// The columns by the names asked for or the usual ones. A table of one column is a list of keys.
+    fn find_columns(&self, schema: &Schema) -> Result<Found> {
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        let find = |asked: &Option<String>, usual: &str| {
+            let at = names.iter().position(|n| *n == asked.as_deref().unwrap_or(usual));
+            match asked {
+                Some(name) if at.is_none() => Err(Error::new(Kind::NotFound, format!("no column {name}"))
+                    .expected("one of the file's")
+                    .got(names.join(", "))),
+                _ => Ok(at),
+            }
+        };
+        let (label, id) = (find(&self.columns.label, "label")?, find(&self.columns.id, "id")?);
+        let key = find(&self.columns.key, "key")?.or(if names.len() == 1 { Some(0) } else { None });
+        let key = key.ok_or_else(|| {
+            Error::invalid("no column `key`")
+                .got(names.join(", "))
+                .hint("name the one that holds the keys with --key-column")
+        })?;
+        Ok(Found { key, label, id })
+    }
+
+    pub(super) fn parquet(&mut self, map: Map) -> Result<()> {
+        let bytes = Vec::from(&map[..]);
+        let open = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes));
+        let builder = open.map_err(|e| Error::invalid(format!("not a Parquet file: {e}")))?;
+        let found = self.find_columns(builder.schema())?;
+        let wanted: Vec<usize> = [Some(found.key), found.label, found.id].into_iter().flatten().collect();
+        let names: Vec<String> = wanted.iter().map(|&i| builder.schema().field(i).name().clone()).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let batches = builder.with_projection(mask).build();
+        let batches = batches.map_err(|e| Error::invalid(format!("cannot read the columns: {e}")))?;
+        let mut row = 0;
+        for batch in batches {
+            let batch = batch.map_err(|e| damaged(&e))?;
+            let at = |name: &str| batch.schema().fields().iter().position(|f| f.name() == name);
+            let mut places = names.iter().map(|n| at(n));
+            let key = places.next().flatten().unwrap_or(0);
+            let label = found.label.and_then(|_| places.next().flatten());
+            let id = found.id.and_then(|_| places.next().flatten());
+            self.batch(&batch, &Found { key, label, id }, &mut row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn arrow(&mut self, mut from: impl BufRead) -> Result<()> {
+        let mut row = 0;
+        let start = from.fill_buf().map_err(|e| Error::io("read", e))?;
+        if start.starts_with(b"ARROW1") {
+            // The file's table of batches stands at its end.
+            let mut bytes = Vec::new();
+            from.read_to_end(&mut bytes).map_err(|e| Error::io("read", e))?;
+            let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?;
+            let found = self.find_columns(&reader.schema())?;
+            for batch in reader {
+                self.batch(&batch.map_err(|e| damaged(&e))?, &found, &mut row)?;
+            }
+            return Ok(());
+        }
+        // The reader below makes room for as much as the stream says that its schema takes.
+        let len = start.get(4..8).and_then(|b| b.first_chunk()).map_or(-1, |b| i32::from_le_bytes(*b));
+        if !start.starts_with(&[0xFF; 4]) || !(1..=LONGEST_SCHEMA).contains(&len) {
+            return Err(Error::invalid("not an Arrow stream").offset(0));
+        }
+        let reader = StreamReader::try_new(from, None).map_err(|e| damaged(&e))?;
+        let found = self.find_columns(&reader.schema())?;
+        for batch in reader {
+            self.batch(&batch.map_err(|e| damaged(&e))?, &found, &mut row)?;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &RecordBatch, found: &Found, row: &mut u64) -> Result<()> {
+        let column = |at: usize, to: &DataType| cast(batch.column(at), to, batch.schema().field(at).name());
+        let key = column(found.key, &DataType::Binary)?;
+        let label = found.label.map(|at| column(at, &DataType::Binary)).transpose()?;
+        let id = found.id.map(|at| column(at, &DataType::UInt64)).transpose()?;
+        let binary = |a: &ArrayRef| a.as_any().downcast_ref::<BinaryArray>().cloned();
+        let (keys, labels) = (binary(&key), label.as_ref().and_then(binary));
+        let ids = id.as_ref().and_then(|a| a.as_any().downcast_ref::<UInt64Array>());
+        let Some(keys) = keys else { return Err(Error::invalid("the keys are no text")) };
+        for i in 0..keys.len() {
+            if keys.is_null(i) {
+                return Err(Error::invalid(format!("row {row}: the key is null")));
+            }
+            let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| l.value(i));
+            let id = ids.filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i));
+            let placed = |e: Error| match e.kind() {
+                Kind::Limit => Error::limit(&format!("row {row}: {}", e.message()), 0, 0),
+                _ => e,
+            };
+            self.pair(label, keys.value(i), id).map_err(placed)?;
+            *row += 1;
+        }
+        Ok(())
+    }
+}

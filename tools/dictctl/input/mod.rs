@@ -1,0 +1,218 @@
+//! The forms in which pairs are read, each as a stream.
+
+mod columns;
+mod csv;
+mod detect;
+mod document;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fmt;
+use std::path::Path;
+
+use qx_dict::Builder;
+use qx_formats::dict_seg::DictSeg;
+use qx_formats::{Error, Kind, Result};
+
+use crate::record::{Line, Pair};
+pub use detect::{Form, detect, refuse_by_name};
+pub use text::Input;
+use text::{Place, each_line};
+
+/// A byte-order mark.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// Columns of tables, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    pub key: Option<String>,
+    pub label: Option<String>,
+    pub id: Option<String>,
+}
+
+/// Reads inputs, one after the other, into one builder.
+pub struct Reader<'a> {
+    builder: &'a mut Builder,
+    /// Label of pairs that name none.
+    label: &'a [u8],
+    columns: Columns,
+    /// Lines of plain keys remove them.
+    removes: bool,
+    /// Pairs read.
+    pub pairs: u64,
+    /// Blank lines, which are skipped.
+    pub blank: u64,
+    /// Lines that end in a carriage return, which stays part of the key.
+    pub returns: u64,
+}
+
+impl Place {
+    fn error(self, what: impl fmt::Display) -> Error {
+        Error::invalid(format!("line {}: {what}", self.line)).offset(self.offset)
+    }
+
+    /// An error that came from elsewhere, with its place.
+    fn put(self, e: Error) -> Error {
+        if matches!(e.kind(), Kind::Cancelled | Kind::Io) {
+            return e;
+        }
+        let mut placed = Error::new(e.kind(), format!("line {}: {}", self.line, e.message())).offset(self.offset);
+        if let Some(v) = e.get_expected() {
+            placed = placed.expected(v);
+        }
+        if let Some(v) = e.get_got() {
+            placed = placed.got(v);
+        }
+        match e.get_hint() {
+            Some(v) => placed.hint(v),
+            None => placed,
+        }
+    }
+}
+
+fn json_message(e: &serde_json::Error) -> String {
+    let text = e.to_string();
+    // The place is told in our own words.
+    text.rfind(" at line ").map_or(text.clone(), |at| text[..at].to_owned())
+}
+
+/// An id in a cell; an empty one is the next free one.
+fn parse_id(cell: &[u8], place: Place) -> Result<Option<u64>> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let number = std::str::from_utf8(cell).ok().and_then(|t| t.parse().ok());
+    let bad = || place.error("not an id").expected("a number from 0 on").got(cell.escape_ascii());
+    number.map(Some).ok_or_else(bad)
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(builder: &'a mut Builder, label: &'a [u8], columns: Columns) -> Self {
+        Reader { builder, label, columns, removes: false, pairs: 0, blank: 0, returns: 0 }
+    }
+
+    /// What is read from now on is removed rather than written.
+    pub fn removing(&mut self, removes: bool) {
+        self.removes = removes;
+    }
+
+    /// Reads one input, its form told by content unless it is given.
+    pub fn read(&mut self, path: &Path, form: Option<Form>) -> Result<()> {
+        let input = Input::open(path)?;
+        self.input(input, path, form).map_err(|e| e.path(path))
+    }
+
+    pub fn input(&mut self, input: Input, path: &Path, form: Option<Form>) -> Result<()> {
+        let form = match form {
+            Some(form) => form,
+            None if path.extension().is_some_and(|e| e == "csv") => Form::Csv,
+            None => detect(&input.look, input.more)?.ok_or_else(|| {
+                Error::invalid("cannot tell the form of this input: it is neither text nor a segment")
+                    .offset(0)
+                    .hint("say --input lines if it holds one key a line in some other encoding")
+            })?,
+        };
+        match form {
+            Form::Seg => self.segment(&input.whole(path)?),
+            Form::Json => self.document(input.reader()),
+            Form::Ndjson => self.ndjson(input.reader()),
+            Form::Tsv => self.tsv(input.reader()),
+            Form::Csv => self.csv(input.reader()),
+            Form::Lines => self.lines(input.reader(), |r, line, _| r.pair(None, line, None)),
+            Form::Parquet => self.parquet(input.whole(path)?),
+            Form::Arrow => self.arrow(input.reader()),
+        }
+    }
+
+    fn pair(&mut self, label: Option<&[u8]>, key: &[u8], id: Option<u64>) -> Result<()> {
+        let label = label.unwrap_or(self.label);
+        self.pairs += 1;
+        if self.removes { self.builder.remove(label, key) } else { self.builder.insert(label, key, id) }
+    }
+
+    fn segment(&mut self, bytes: &[u8]) -> Result<()> {
+        // An input is believed only when its checksums hold.
+        let seg = DictSeg::open(bytes)?.checked(true);
+        let mut cursor = seg.cursor();
+        while let Some(e) = cursor.next_entry()? {
+            self.pair(Some(e.label), e.key, Some(e.id))?;
+        }
+        if !self.removes {
+            self.builder.reserve_ids_up_to(seg.next_id());
+        }
+        Ok(())
+    }
+
+    fn lines(
+        &mut self,
+        from: impl std::io::BufRead,
+        mut each: impl FnMut(&mut Self, &[u8], Place) -> Result<()>,
+    ) -> Result<()> {
+        each_line(from, |line, place| {
+            if line.is_empty() || line == b"\r" {
+                self.blank += 1;
+                return Ok(());
+            }
+            self.returns += u64::from(line.ends_with(b"\r"));
+            each(self, line, place).map_err(|e| if e.get_offset().is_some() { e } else { place.put(e) })
+        })
+    }
+
+    fn tsv(&mut self, from: impl std::io::BufRead) -> Result<()> {
+        let mut columns = None;
+        self.lines(from, |r, line, place| {
+            let mut cells = [&b""[..]; 3];
+            let mut count = 0;
+            for cell in line.split(|&b| b == b'\t') {
+                if let Some(slot) = cells.get_mut(count) {
+                    *slot = cell;
+                }
+                count += 1;
+            }
+            let first = *columns.get_or_insert(count);
+            if count != first || first > 3 {
+                return Err(place
+                    .error("wrong number of columns")
+                    .expected(if first > 3 { "at most 3".to_owned() } else { format!("{first}, as on the first line") })
+                    .got(count)
+                    .hint("a key or label that holds a tab needs --input ndjson"));
+            }
+            match (count, cells) {
+                (1, [key, ..]) => r.pair(None, key, None),
+                (2, [key, id, _]) => r.pair(None, key, parse_id(id, place)?),
+                (_, [label, key, id]) => r.pair(Some(label), key, parse_id(id, place)?),
+            }
+        })
+    }
+
+    fn ndjson(&mut self, from: impl std::io::BufRead) -> Result<()> {
+        let before = self.returns;
+        self.lines(from, |r, line, place| {
+            let skip = if place.line == 1 && line.starts_with(BOM) { BOM.len() } else { 0 };
+            let line = &line[skip..];
+            if line.iter().all(u8::is_ascii_whitespace) {
+                r.blank += 1;
+                return Ok(());
+            }
+            let read: Line = serde_json::from_slice(line).map_err(|e| {
+                let column = e.column().saturating_sub(1) as u64;
+                Place { offset: place.offset + skip as u64 + column, ..place }.error(json_message(&e))
+            })?;
+            match read {
+                Line::Pair(p) => r.pair(p.label.as_deref(), &p.key, p.id),
+                Line::Remove(p) => {
+                    r.pairs += 1;
+                    r.builder.remove(p.label.as_deref().unwrap_or(r.label), &p.key)
+                }
+                Line::Summary { next_id } => {
+                    r.builder.reserve_ids_up_to(next_id.unwrap_or(0));
+                    Ok(())
+                }
+            }
+        })?;
+        // White space around JSON means nothing.
+        self.returns = before;
+        Ok(())
+    }
+}

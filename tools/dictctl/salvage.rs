@@ -1,0 +1,89 @@
+//! `dictctl salvage`: what is left of a damaged segment.
+
+use std::path::PathBuf;
+
+use qx_cli::{Context, Status};
+use qx_dict::salvage;
+use qx_formats::Result;
+use qx_formats::dict_seg::Lost;
+use serde_json::{Value, json};
+
+use crate::open;
+use crate::output::SegmentArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  dictctl salvage broken.seg -o saved.seg > lost.tsv
+  dictctl salvage broken.seg -o saved.seg --dry-run --json | jq .summary";
+
+/// Save every pair of a damaged segment whose page is whole, and list what was lost
+///
+/// Hash and id index are made anew; header, section table, directory, META and labels may be damaged, too. Prints a line
+/// per gap: offset, bytes, first missing entry, how many, the pair before and the pair after it, why. The input is never
+/// changed. Exit status 1 when anything was lost.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Segment to save
+    #[arg(value_name = "SEG")]
+    segment: PathBuf,
+
+    #[command(flatten)]
+    seg: SegmentArgs,
+}
+
+fn pair(of: &Option<(Vec<u8>, Vec<u8>)>) -> (String, Value) {
+    let Some((label, key)) = of else { return (String::new(), Value::Null) };
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let value = json!({"label": String::from_utf8_lossy(label), "key": String::from_utf8_lossy(key)});
+    (if label.is_empty() { text(key) } else { format!("{}:{}", text(label), text(key)) }, value)
+}
+
+fn print(lost: &Lost, cx: &mut Context) -> Result<()> {
+    let ((after, after_value), (before, before_value)) = (pair(&lost.after), pair(&lost.before));
+    if cx.json() {
+        return cx.out.record(&json!({
+            "offset": lost.offset, "bytes": lost.bytes, "first": lost.first, "pairs": lost.pairs,
+            "after": after_value, "before": before_value, "why": lost.why,
+        }));
+    }
+    let Lost { offset, bytes, first, pairs, why, .. } = lost;
+    cx.out.line(format!("{offset}\t{bytes}\t{first}\t{pairs}\t{after}\t{before}\t{why}"))
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    let to_stdout = qx_cli::is_dash(&args.seg.output);
+    if to_stdout {
+        return Err(qx_formats::Error::usage("the list of what was lost goes to stdout").hint("name a file with -o"));
+    }
+    args.seg.check(cx)?;
+    let map = open::bytes(&args.segment)?;
+    let (options, job) = (args.seg.options(), cx.job());
+    let done = args.seg.write(cx, |out| salvage(&map, options, &job, out));
+    let done = done.map_err(|e| if e.kind() == qx_formats::Kind::Corrupt { e.path(&args.segment) } else { e })?;
+    let found = &done.found;
+    found.lost.iter().try_for_each(|lost| print(lost, cx))?;
+    let told: u64 = found.lost.iter().map(|l| l.pairs).sum();
+    // What the segment says that it held, where that can still be read.
+    let lost = found.stated.map_or(told, |n| n.saturating_sub(found.kept).max(told));
+    if cx.json() {
+        cx.out.record(&json!({"summary": {
+            "v": 1, "path": args.seg.output.to_string_lossy(), "dry_run": args.seg.out.dry_run, "stated": found.stated,
+            "kept": found.kept, "entries": done.built.entries, "lost": lost, "gaps": found.lost.len(),
+            "damaged_sections": found.damaged, "next_id": done.built.next_id,
+            "next_id_known": found.next_id.is_some(), "bytes": done.built.bytes,
+        }}))?;
+    }
+    let verb = if args.seg.out.dry_run { "would write" } else { "wrote" };
+    let of = found.stated.map_or_else(String::new, |n| format!(" of {n}"));
+    cx.say(format!("{verb} {}: {}{of} pairs kept, {lost} lost", args.seg.output.display(), found.kept));
+    if !found.damaged.is_empty() {
+        cx.say(format!("damaged sections: {}", found.damaged.join(", ")));
+    }
+    if found.next_id.is_none() {
+        cx.warn(
+            "the next free id could not be read: it is now the highest id kept + 1, and may have been issued before",
+        );
+    }
+    Ok(Status::from_bool(lost == 0))
+}
