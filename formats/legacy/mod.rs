@@ -22,6 +22,7 @@ pub use crc32::crc32;
 pub use delta_log::{DeltaRecord, delta_log};
 pub use dictionary::{DictionaryEntry, dictionary};
 pub use kalam::{KalamColumn, KalamManifest, KalamSegment, kalam_manifest};
+pub use layout::VECTORS_MAGIC;
 pub use vectors::{OldRowIds, OldVectors};
 pub use wal::{EdgeOp, NodeOp, Wal, WalTransaction, wal};
 
