@@ -50,19 +50,24 @@ fn packages() -> Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(decoder)))
 }
 
+fn read() -> Result<Vec<Package>> {
+    let mut all = Vec::new();
+    for line in packages()?.lines() {
+        let line = line.map_err(|e| Error::io("read the package index", e))?;
+        let package: Package =
+            serde_json::from_str(&line).map_err(|e| Error::invalid(format!("package index: {e}")))?;
+        all.push(package);
+    }
+    Ok(all)
+}
+
 impl Debian {
     /// Builds the graph in `dir`.
     ///
     /// # Errors
     /// What reading the index and building say.
     pub fn build(dir: &Path) -> Result<Debian> {
-        let mut all = Vec::new();
-        for line in packages()?.lines() {
-            let line = line.map_err(|e| Error::io("read the package index", e))?;
-            let package: Package =
-                serde_json::from_str(&line).map_err(|e| Error::invalid(format!("package index: {e}")))?;
-            all.push(package);
-        }
+        let all = read()?;
         let (store, _) = Store::init(&dir.join("db"))?;
         let store = Arc::new(store);
         let name = ObjectName::parse("graph", "deps")?;

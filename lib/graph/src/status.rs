@@ -84,6 +84,11 @@ impl Graph {
             || u128::from(age) >= limits.gc_max_delta_age.as_micros()
     }
 
+    /// Commits of this graph that stand in the WAL alone.
+    pub fn commits_behind(&self) -> u64 {
+        self.tail.commits
+    }
+
     /// Where the graph stands. `now_us` is the time: microseconds since 1970.
     pub fn status(&self, limits: &Limits, now_us: u64) -> Status {
         let (delta_adds, delta_tombstones) = self.delta_records();

@@ -2,6 +2,7 @@
 
 mod graph;
 mod literal;
+mod reach;
 mod vector;
 
 use std::fmt;
@@ -58,5 +59,6 @@ impl Source {
 
 pub(crate) fn register(context: &SessionContext, source: &Arc<Source>) {
     graph::register(context, source);
+    reach::register(context, source);
     vector::register(context, source);
 }

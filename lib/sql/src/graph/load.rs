@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use datafusion::arrow::array::{ArrayRef, UInt32Array, UInt64Array};
 use datafusion::arrow::compute::take;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Statement as Sql, TableFactor, Value, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement as Sql, TableFactor, Value, VisitMut, VisitorMut,
 };
 use qx_formats::delta_log::Op;
 use qx_formats::{Error, Kind, Result};
-use qx_graph::{Graph, Home, NodeRef, compact};
+use qx_graph::{Graph, Home, Limits, NodeRef, compact, write_behind};
 use qx_io::Job;
 use qx_store::graph_def::GraphDef;
 use qx_store::names::ObjectName;
@@ -48,13 +49,35 @@ impl Moment {
     }
 }
 
+/// So many commits of a graph stand in the log alone before they are copied into its delta logs.
+const MAX_COMMITS_BEHIND: u64 = 256;
+
 /// The graphs that a session has loaded.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(Mutex<HashMap<Uuid, (Arc<Loaded>, Moment)>>);
+pub(crate) struct Cache {
+    graphs: Mutex<HashMap<Uuid, (Arc<Loaded>, Moment)>>,
+    /// When the session last copied commits into the delta logs of a graph.
+    copied: Mutex<HashMap<Uuid, Instant>>,
+}
 
 impl Cache {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, (Arc<Loaded>, Moment)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.graphs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether commits of a graph are to be copied into its delta logs now: enough of them wait, and those that came
+    /// within one window are taken together.
+    fn is_behind(&self, loaded: &Loaded, limits: &Limits) -> bool {
+        if loaded.graph.commits_behind() < MAX_COMMITS_BEHIND {
+            return false;
+        }
+        let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let ready = copied.get(&loaded.def.uuid).is_none_or(|at| now.duration_since(*at) >= limits.commit_window);
+        if ready {
+            copied.insert(loaded.def.uuid, now);
+        }
+        ready
     }
 
     /// Every graph is opened anew when it is next asked for.
@@ -193,6 +216,18 @@ pub(crate) async fn preload(session: &Session, sql: &mut Sql) -> Result<()> {
             }
             ControlFlow::Continue(())
         }
+
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Function(call) = expr
+                && call.name.to_string().to_lowercase().starts_with("graph_")
+                && let FunctionArguments::List(args) = &call.args
+                && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) = args.args.first()
+                && let Value::SingleQuotedString(text) = &value.value
+            {
+                self.0.push(text.clone());
+            }
+            ControlFlow::Continue(())
+        }
     }
     let mut named = Named(Vec::new());
     let _ = sql.visit(&mut named);
@@ -205,19 +240,25 @@ pub(crate) async fn preload(session: &Session, sql: &mut Sql) -> Result<()> {
     Ok(())
 }
 
-/// Compacts graphs of this session that are due, behind a commit. The commit stands whatever comes of it.
+/// Compacts graphs of this session that are due, and copies commits that wait into their delta logs, behind a commit.
+/// The commit stands whatever comes of it.
 pub(crate) fn settle(cache: &Cache, writer: &Writer) {
     let catalog = writer.catalog();
-    let due: Vec<(ObjectName, Home)> = {
+    let due: Vec<(ObjectName, Home, bool)> = {
         let graphs = cache.lock();
-        let due = graphs.values().filter(|(loaded, _)| {
+        let due = graphs.values().filter(|(loaded, _)| loaded.rows.is_none()).filter_map(|(loaded, _)| {
             let limits = loaded.def.limits(&catalog.settings);
-            loaded.rows.is_none() && loaded.graph.compaction_due(&limits, show::qx_log_now())
+            let fold = loaded.graph.compaction_due(&limits, show::qx_log_now());
+            let home = || loaded.def.home(writer.store().layout(), &loaded.name);
+            (fold || cache.is_behind(loaded, &limits)).then(|| (loaded.name.clone(), home(), fold))
         });
-        due.map(|(l, _)| (l.name.clone(), l.def.home(writer.store().layout(), &l.name))).collect()
+        due.collect()
     };
-    for (name, home) in due {
-        let done = writer.log().wait(writer.view().lsn()).and_then(|()| compact(&home, &Job::default()));
+    for (name, home, fold) in due {
+        let done = writer.log().wait(writer.view().lsn()).and_then(|()| match fold {
+            true => compact(&home, &Job::default()).map(drop),
+            false => write_behind(&home, &Job::default()).map(drop),
+        });
         if let Err(e) = done {
             tracing::warn!(target: "qx::sql", graph = %name.key(), error = %e, "a graph was not compacted, its changes stay in the log");
         }

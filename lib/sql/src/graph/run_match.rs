@@ -51,72 +51,96 @@ pub(super) async fn run(session: &Session, mut statement: Match) -> Result<Answe
     answer(session, statement, relation).await
 }
 
+/// Renames what a statement says of its nodes.
+struct Rename {
+    source: Option<String>,
+    target: Option<String>,
+    /// Names that RETURN gives, where ORDER BY may mean them.
+    aliases: BTreeSet<String>,
+    /// Every name that was used.
+    named: BTreeSet<String>,
+    failed: Option<Error>,
+}
+
+impl Rename {
+    fn end(&self, variable: &Ident) -> Option<&'static str> {
+        let variable = variable.value.to_lowercase();
+        match () {
+            () if self.source.as_ref() == Some(&variable) => Some("s"),
+            () if self.target.as_ref() == Some(&variable) => Some("t"),
+            () => None,
+        }
+    }
+
+    /// The name of a node by itself, which is its key; `None` for any other word.
+    fn node(&mut self, ident: &Ident) -> Option<String> {
+        if let Some(end) = self.end(ident) {
+            return Some(format!("{end}.key"));
+        }
+        let plain = ident.value.to_lowercase();
+        if ident.quote_style.is_none() && !self.aliases.contains(&plain) {
+            self.named.insert(plain);
+        }
+        None
+    }
+
+    fn property(&mut self, variable: &Ident, column: &Ident) -> Option<String> {
+        if let Some(end) = self.end(variable) {
+            return Some(format!("{end}.{}", column.value));
+        }
+        let known: Vec<&str> = self.source.iter().chain(&self.target).map(String::as_str).collect();
+        let e = Error::usage(format!("the pattern has no variable {}", variable.value));
+        self.failed = Some(e.expected(known.join(", ")));
+        None
+    }
+}
+
+impl VisitorMut for Rename {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let name = match expr {
+            Expr::Identifier(ident) => self.node(ident),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [variable, column] => self.property(variable, column),
+                _ => None,
+            },
+            _ => None,
+        };
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
+        }
+        if let Some(name) = name {
+            self.named.insert(name.clone());
+            *expr = Expr::Identifier(Ident::with_quote('"', name));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// Turns `variable.column` into the one name that the relation has for it, `s.column` or `t.column`; returns every name
 /// that the statement uses.
 fn rewrite(statement: &mut Match) -> Result<BTreeSet<String>> {
-    struct Rename {
-        source: Option<String>,
-        target: Option<String>,
-        named: BTreeSet<String>,
-        failed: Option<Error>,
-    }
-    impl Rename {
-        fn end(&mut self, variable: &Ident) -> Option<&'static str> {
-            let variable = variable.value.to_lowercase();
-            match () {
-                () if self.source.as_ref() == Some(&variable) => Some("s"),
-                () if self.target.as_ref() == Some(&variable) => Some("t"),
-                () => None,
-            }
-        }
-    }
-    impl VisitorMut for Rename {
-        type Break = ();
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            let name = match expr {
-                Expr::Identifier(ident) => match self.end(ident) {
-                    // A node by itself is its key.
-                    Some(end) => format!("{end}.key"),
-                    None => {
-                        let plain = ident.value.to_lowercase();
-                        if ident.quote_style.is_none() {
-                            self.named.insert(plain);
-                        }
-                        return ControlFlow::Continue(());
-                    }
-                },
-                Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                    [variable, column] => match self.end(variable) {
-                        Some(end) => format!("{end}.{}", column.value),
-                        None => {
-                            let known: Vec<&str> = self.source.iter().chain(&self.target).map(String::as_str).collect();
-                            self.failed = Some(
-                                Error::usage(format!("the pattern has no variable {}", variable.value))
-                                    .expected(known.join(", ")),
-                            );
-                            return ControlFlow::Break(());
-                        }
-                    },
-                    _ => return ControlFlow::Continue(()),
-                },
-                _ => return ControlFlow::Continue(()),
-            };
-            self.named.insert(name.clone());
-            *expr = Expr::Identifier(Ident::with_quote('"', name));
-            ControlFlow::Continue(())
-        }
-    }
     let mut rename = Rename {
         source: statement.source.variable.clone(),
         target: statement.target.variable.clone(),
+        aliases: BTreeSet::new(),
         named: BTreeSet::new(),
         failed: None,
     };
     name_items(statement);
     let _ = statement.filter.visit(&mut rename);
     let _ = statement.items.visit(&mut rename);
+    rename.aliases = statement.items.iter().filter_map(alias).collect();
     let _ = statement.order.visit(&mut rename);
     rename.failed.map_or(Ok(rename.named), Err)
+}
+
+fn alias(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_lowercase()),
+        _ => None,
+    }
 }
 
 /// What is returned keeps the name that it was asked for by: `t.key`, not the name in the relation.

@@ -160,88 +160,96 @@ fn slow_cost(edges: &[(u8, u8, u64)], start: u8, end: u8, most: u32) -> Option<(
     best
 }
 
+type Name = fn(u8) -> String;
+
+/// Each graph, and what it calls node n.
+const GRAPHS: [(&str, Name); 2] = [("s", |n| (u64::from(n) + 1).to_string()), ("t", |n| format!("k{n}"))];
+
 fn check(db: &Database, edges: &[Edge]) {
-    // What a graph calls node n.
-    let in_store = |n: u8| (u64::from(n) + 1).to_string();
-    let in_tables = |n: u8| format!("k{n}");
-    let names: [(&str, &dyn Fn(u8) -> String); 2] = [("s", &in_store), ("t", &in_tables)];
-    for (graph, name) in names {
+    for (graph, name) in GRAPHS {
         for (etype, time, hops) in [(None, None, 1), (None, None, 3), (Some(8), None, 2), (None, Some((2, 5)), 3)] {
             let kept = taken(edges, etype, time);
-            let arguments = format!(
-                "{}, {hops}, {}",
-                etype.map_or("NULL".into(), |t: u32| t.to_string()),
-                time.map_or("NULL, NULL".into(), |(a, b)| format!("{a}, {b}"))
-            );
+            let etype = etype.map_or("NULL".into(), |t: u32| t.to_string());
+            let times = time.map_or("NULL, NULL".into(), |(a, b)| format!("{a}, {b}"));
             for start in [0, 3] {
-                let mut want: Vec<Vec<String>> = slow(&kept, start, hops)
-                    .into_iter()
-                    .map(|(n, (hop, prev))| vec![name(n), name(prev), hop.to_string()])
-                    .collect();
-                want.sort();
-                let sql = format!("SELECT * FROM graph_neighbors('{graph}', 'k{start}', {arguments})");
-                let mut got = db.sorted(&sql);
-                if graph == "t" {
-                    // Over tables ids are places of rows, which any order of rows may be: the nodes count, and the hops.
-                    want.iter_mut().for_each(|r| drop(r.remove(1)));
-                    got.iter_mut().for_each(|r| drop(r.remove(1)));
-                }
-                assert_eq!(got, want, "{sql}");
+                let sql = format!("SELECT * FROM graph_neighbors('{graph}', 'k{start}', {etype}, {hops}, {times})");
+                check_neighbors(db, &sql, graph, name, slow(&kept, start, hops));
                 for end in [1, 6] {
-                    let path = db.rows(&format!(
-                        "SELECT path_id, node_id, ord, hop FROM graph_paths('{graph}', 'k{start}', '{}:k{end}', {hops}, {}) ORDER BY ord",
-                        label(end),
-                        arguments.split_once(&format!(", {hops}, ")).map(|(e, t)| format!("{e}, {t}")).unwrap()
-                    ));
-                    let best = slow_cost(&kept, start, end, hops);
-                    assert_eq!(path.len() as u32, best.map_or(0, |(_, hops)| hops + 1), "{path:?}");
-                    let cost = |a: &str, b: &str| {
-                        let edge = kept.iter().filter(|e| name(e.0) == a && name(e.1) == b).map(|e| e.2).min();
-                        edge.unwrap_or_else(|| panic!("no edge {a} -> {b}"))
-                    };
-                    let sum: u64 = path.windows(2).map(|w| cost(&w[0][1], &w[1][1])).sum();
-                    assert_eq!(sum, best.map_or(0, |b| b.0));
+                    let sql = format!(
+                        "SELECT path_id, node_id, ord, hop FROM graph_paths('{graph}', 'k{start}', '{}:k{end}', {hops},
+                         {etype}, {times}) ORDER BY ord",
+                        label(end)
+                    );
+                    check_path(&db.rows(&sql), &kept, name, slow_cost(&kept, start, end, hops));
                 }
             }
         }
-        for (low, high) in [(1, 2), (2, 3), (0, 1), (2, 2)] {
-            let kept = taken(edges, Some(9), None);
-            let mut found = slow(&kept, 2, high);
-            found.insert(2, (0, 2));
-            let mut want: Vec<Vec<String>> = found
-                .into_iter()
-                .filter(|(n, (hop, _))| label(*n) == "A" && *hop >= low)
-                .map(|(n, (hop, _))| vec![format!("k{n}"), hop.to_string()])
-                .collect();
-            want.sort();
-            let sql =
-                format!("MATCH USING GRAPH '{graph}' (s:A {{key: 'k2'}})-[:9*{low}..{high}]->(t:A) RETURN t.key, hop");
-            assert_eq!(db.sorted(&sql), want, "{sql}");
-            let back = format!(
-                "MATCH USING GRAPH {graph} (x:A)<-[e:9*{low}..{high}]-(y:A {{key: 'k2'}}) WHERE x.label = 'A'
-                 RETURN x.key, hop ORDER BY x.key LIMIT 3"
-            );
-            let first: Vec<Vec<String>> = want.iter().take(3).cloned().collect();
-            assert_eq!(db.rows(&back), first, "{back}");
-        }
-        let kept = taken(edges, None, None);
-        for end in [1u8, 4] {
-            let sql = format!(
-                "MATCH SHORTEST USING GRAPH {graph} (s {{key: 'k0'}})-[*1..4]->(t {{key: 'k{end}'}}) RETURN s.key, t.key, hop, cost"
-            );
-            let want: Vec<Vec<String>> = slow_cost(&kept, 0, end, 4)
-                .filter(|(_, hops)| *hops > 0)
-                .map(|(cost, hops)| vec!["k0".into(), format!("k{end}"), hops.to_string(), format!("{cost}.0")])
-                .into_iter()
-                .collect();
-            assert_eq!(db.rows(&sql), want, "{sql}");
-        }
+        check_match(db, edges, graph);
         let mut want: Vec<Vec<String>> =
             taken(edges, None, None).iter().map(|(s, d, _)| vec![name(*s), name(*d)]).collect();
         want.sort();
         assert_eq!(db.sorted(&format!("SELECT src, dst FROM graph_edges('{graph}')")), want);
         let nodes = db.rows(&format!("SELECT label, key FROM graph_nodes('{graph}') ORDER BY key"));
         assert_eq!(nodes.len(), usize::from(NODES));
+    }
+}
+
+fn check_neighbors(db: &Database, sql: &str, graph: &str, name: Name, found: BTreeMap<u8, (u32, u8)>) {
+    let row = |(n, (hop, prev)): (u8, (u32, u8))| vec![name(n), name(prev), hop.to_string()];
+    let mut want: Vec<Vec<String>> = found.into_iter().map(row).collect();
+    want.sort();
+    let mut got = db.sorted(sql);
+    if graph == "t" {
+        // Over tables ids are places of rows, which any order of rows may be: the nodes count, and the hops.
+        want.iter_mut().for_each(|r| drop(r.remove(1)));
+        got.iter_mut().for_each(|r| drop(r.remove(1)));
+    }
+    assert_eq!(got, want, "{sql}");
+}
+
+fn check_path(path: &[Vec<String>], kept: &[(u8, u8, u64)], name: Name, best: Option<(u64, u32)>) {
+    assert_eq!(path.len() as u32, best.map_or(0, |(_, hops)| hops + 1), "{path:?}");
+    let cost = |a: &str, b: &str| {
+        let edge = kept.iter().filter(|e| name(e.0) == a && name(e.1) == b).map(|e| e.2).min();
+        edge.unwrap_or_else(|| panic!("no edge {a} -> {b}"))
+    };
+    let sum: u64 = path.windows(2).map(|w| cost(&w[0][1], &w[1][1])).sum();
+    assert_eq!(sum, best.map_or(0, |b| b.0));
+}
+
+fn check_match(db: &Database, edges: &[Edge], graph: &str) {
+    for (low, high) in [(1, 2), (2, 3), (0, 1), (2, 2)] {
+        let kept = taken(edges, Some(9), None);
+        let mut found = slow(&kept, 2, high);
+        found.insert(2, (0, 2));
+        let mut want: Vec<Vec<String>> = found
+            .into_iter()
+            .filter(|(n, (hop, _))| label(*n) == "A" && *hop >= low)
+            .map(|(n, (hop, _))| vec![format!("k{n}"), hop.to_string()])
+            .collect();
+        want.sort();
+        let sql =
+            format!("MATCH USING GRAPH '{graph}' (s:A {{key: 'k2'}})-[:9*{low}..{high}]->(t:A) RETURN t.key, hop");
+        assert_eq!(db.sorted(&sql), want, "{sql}");
+        let back = format!(
+            "MATCH USING GRAPH {graph} (x:A)<-[e:9*{low}..{high}]-(y:A {{key: 'k2'}}) WHERE x.label = 'A'
+             RETURN x.key, hop ORDER BY x.key LIMIT 3"
+        );
+        let first: Vec<Vec<String>> = want.iter().take(3).cloned().collect();
+        assert_eq!(db.rows(&back), first, "{back}");
+    }
+    let kept = taken(edges, None, None);
+    for end in [1u8, 4] {
+        let sql = format!(
+            "MATCH SHORTEST USING GRAPH {graph} (s {{key: 'k0'}})-[*1..4]->(t {{key: 'k{end}'}})
+             RETURN s.key, t.key, hop, cost"
+        );
+        let want: Vec<Vec<String>> = slow_cost(&kept, 0, end, 4)
+            .filter(|(_, hops)| *hops > 0)
+            .map(|(cost, hops)| vec!["k0".into(), format!("k{end}"), hops.to_string(), format!("{cost}.0")])
+            .into_iter()
+            .collect();
+        assert_eq!(db.rows(&sql), want, "{sql}");
     }
 }
 
@@ -293,6 +301,46 @@ fn a_transaction_is_whole_or_absent_and_sees_itself() {
     db.reopen();
     assert_eq!(db.rows(nodes), texts(&[&["a"], &["c"]]));
     assert_eq!(db.rows("SELECT node_id FROM graph_nodes('g') ORDER BY 1"), texts(&[&["1"], &["3"]]));
+}
+
+#[test]
+fn many_commits_move_into_the_delta_logs_and_then_into_segments() {
+    let mut db = Database::new();
+    db.run("CREATE GRAPH g USING GRAPHSTORE WITH (gc_max_delta_records=700); USE GRAPH g");
+    let mut script = String::new();
+    for n in 0..300 {
+        script.push_str(&format!("INSERT NODE N KEY 'n{n}';"));
+    }
+    db.run(&script);
+    let status = |db: &Database| {
+        let row = db.rows("SHOW GRAPH STATUS g").remove(0);
+        [1, 3, 4, 11].map(|i| row[i].parse::<u64>().unwrap())
+    };
+    let [epoch, adds, gone, commits] = status(&db);
+    assert!(epoch >= 1, "written behind");
+    assert_eq!((adds, gone, commits), (44, 0, 300), "what had no segments yet is folded at once");
+    script.clear();
+    for n in 1..300 {
+        script.push_str(&format!("INSERT EDGE n{} -> n{n};", n - 1));
+    }
+    db.run(&script);
+    assert_eq!(status(&db)[1..], [343, 0, 599]);
+    let logs = db.store.layout().graph(&qx_store::names::ObjectName::parse("graph", "g").unwrap()).join("delta/P000");
+    assert!(std::fs::read_dir(&logs).unwrap().count() > 0);
+    let far = "SELECT count(*) FROM graph_neighbors('g', 'n0', NULL, 1000)";
+    assert_eq!(db.rows(far), texts(&[&["299"]]));
+    db.reopen();
+    assert_eq!(db.rows(far), texts(&[&["299"]]));
+    script = "BEGIN GRAPH g;".into();
+    for n in 0..401 {
+        script.push_str(&format!("INSERT EDGE n{} -> n0 ETYPE 2;", n % 300));
+        script.push_str(&format!("INSERT EDGE n0 -> n{} ETYPE 3;", n % 300));
+    }
+    script.push_str("COMMIT");
+    db.run(&script);
+    assert_eq!(status(&db)[1..], [0, 0, 600], "compacted behind the commit");
+    db.reopen();
+    assert_eq!(db.rows("SELECT count(*) FROM graph_edges('g')"), texts(&[&["899"]]));
 }
 
 #[test]
@@ -357,7 +405,7 @@ fn graphs_over_tables_follow_their_rows_and_show_their_columns() {
     db.run("CREATE TABLE n (id BIGINT PRIMARY KEY, name VARCHAR, size INT); CREATE TABLE e (src BIGINT, dst BIGINT, type VARCHAR)");
     db.run("CREATE GRAPH g NODES (Tool KEY(name)) EDGES (Calls FROM Tool TO Tool) USING TABLES (nodes=n, edges=e)");
     let found = "MATCH USING GRAPH g (s:Tool {name: 'planner'})-[:Calls*1..2]->(t:Tool) WHERE t.size > 1
-                 RETURN t.id, t.name, t.size * 2 AS twice, hop ORDER BY hop, t.id";
+                 RETURN t.id AS node_id, t.name, t.size * 2 AS twice, hop ORDER BY hop, node_id";
     assert!(db.rows("SELECT * FROM graph_edges('g')").is_empty());
     db.run("INSERT INTO n VALUES (10, 'planner', 1), (20, 'executor', 2), (30, 'shell', 3)");
     db.run("INSERT INTO e VALUES (10, 20, 'Calls'), (20, 30, 'Calls'), (10, 30, 'Cites'), (30, 99, 'Calls')");
@@ -365,6 +413,13 @@ fn graphs_over_tables_follow_their_rows_and_show_their_columns() {
     let hops = "SELECT node_id, prev_id, hop FROM graph_neighbors('g', 'planner', NULL, 5) ORDER BY hop, node_id";
     assert_eq!(db.rows(hops), texts(&[&["20", "10", "1"], &["30", "10", "1"], &["99", "30", "2"]]));
     assert_eq!(db.rows("SELECT hop FROM graph_neighbors('g', 10, 'Cites')"), texts(&[&["1"]]));
+    let counts =
+        "SELECT graph_reach_count('g', id), graph_reach_count('g', name, 1), graph_reach_count('g', id, 9, 'in'),
+                  graph_reach_count('g', 'nobody'), graph_reach_count('g', id, 5, 'out', 'Cites') FROM n ORDER BY id";
+    assert_eq!(
+        db.rows(counts),
+        texts(&[&["3", "2", "0", "", "1"], &["2", "1", "1", "", "0"], &["1", "1", "2", "", "0"]])
+    );
     db.run("BEGIN; DELETE FROM e WHERE type = 'Cites'");
     assert_eq!(db.rows(hops), texts(&[&["20", "10", "1"], &["30", "20", "2"], &["99", "30", "3"]]));
     db.run("ROLLBACK");
