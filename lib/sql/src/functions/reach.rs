@@ -1,7 +1,6 @@
 //! `graph_reach_count(graph, node [, max_hops [, direction [, etype]]])`: for each row, how many other nodes its node
 //! reaches. What `graph_reach` says of all nodes, for those of a query.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -49,10 +48,6 @@ impl Hash for ReachCount {
 }
 
 impl ScalarUDFImpl for ReachCount {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn name(&self) -> &str {
         NAME
     }
