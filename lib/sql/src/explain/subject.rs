@@ -10,6 +10,7 @@ use qx_plan::Subject;
 use serde_json::{Value, json};
 
 use super::words::words;
+use crate::graph;
 use crate::session::Session;
 use crate::statement::Body;
 use crate::tables;
@@ -42,7 +43,15 @@ pub(crate) async fn subject(session: &Session, body: Body, text: String) -> Resu
             }
             Ok(subject)
         }
-        Body::Transaction(_) | Body::Kv(_) | Body::Graph(_) | Body::Vector(_) | Body::System(_) => Ok(said(text)),
+        Body::Graph(statement) => {
+            let mut subject = said(text);
+            subject.facts = graph::describe(session, &statement).await?;
+            if !subject.facts.is_empty() {
+                subject.reasons = vec!["WHERE, RETURN and ORDER BY are a query over what the search finds".to_owned()];
+            }
+            Ok(subject)
+        }
+        Body::Transaction(_) | Body::Kv(_) | Body::Vector(_) | Body::System(_) => Ok(said(text)),
     }
 }
 

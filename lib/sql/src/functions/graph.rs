@@ -10,6 +10,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use qx_formats::{Error, Result};
 use qx_graph::{Direction, TimeRange, Walk, count_search, parse_time};
+use qx_plan::{Describe, Described, Facts};
 
 use super::literal::Arguments;
 use super::{Signature, Source};
@@ -66,7 +67,33 @@ impl TableFunctionImpl for Function {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let args = Arguments::new(self.signature, args.exprs()).map_err(to_engine)?;
         let rows = (self.call)(self, &args).map_err(to_engine)?;
-        Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
+        let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
+        let graph = self.loaded(&args).map_err(to_engine)?;
+        let arguments = args.given().map(|(name, value)| (name, value.to_string())).collect();
+        Ok(Described::wrap(Arc::new(table), Asked { graph, function: self.signature.name, arguments }))
+    }
+}
+
+/// What EXPLAIN says of a call.
+#[derive(Debug)]
+struct Asked {
+    graph: Arc<Loaded>,
+    function: &'static str,
+    arguments: Vec<(&'static str, String)>,
+}
+
+impl Describe for Asked {
+    fn facts(&self) -> Facts {
+        let facts = self.arguments.iter().fold(self.graph.facts(), |facts, (name, value)| {
+            if *name == "graph" { facts } else { facts.entry(name, value.clone()) }
+        });
+        let facts = facts.entry("function", self.function);
+        match self.function {
+            "graph_neighbors" => facts.entry("search", "breadth first"),
+            "graph_paths" if self.graph.graph.has_props() => facts.entry("search", "dijkstra"),
+            "graph_paths" => facts.entry("search", "breadth first from both ends"),
+            _ => facts,
+        }
     }
 }
 

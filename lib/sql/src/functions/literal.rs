@@ -76,6 +76,11 @@ impl Arguments {
         }
     }
 
+    /// Every argument that was given and is not null.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &ScalarValue)> {
+        self.names.iter().copied().zip(&self.values).filter(|(_, v)| !v.is_null())
+    }
+
     /// The value of an argument that was given and is not null.
     pub(crate) fn value(&self, name: &str) -> Option<&ScalarValue> {
         self.get(name)

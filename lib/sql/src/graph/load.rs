@@ -14,6 +14,7 @@ use qx_formats::delta_log::Op;
 use qx_formats::{Error, Kind, Result};
 use qx_graph::{Graph, Home, Limits, NodeRef, compact, write_behind};
 use qx_io::Job;
+use qx_plan::Facts;
 use qx_store::graph_def::GraphDef;
 use qx_store::names::ObjectName;
 use qx_store::view::moved;
@@ -267,6 +268,23 @@ pub(crate) fn settle(cache: &Cache, writer: &Writer) {
 }
 
 impl Loaded {
+    /// What EXPLAIN says of the graph.
+    pub(crate) fn facts(&self) -> Facts {
+        let manifest = self.graph.manifest();
+        let facts = Facts::new("graph").entry("graph", self.name.key());
+        if let Some(tables) = &self.def.tables {
+            let facts = facts.entry("stands_in", "tables");
+            return facts.entry("nodes_table", tables.nodes.clone()).entry("edges_table", tables.edges.clone());
+        }
+        let (adds, tombstones) = self.graph.delta_records();
+        facts
+            .version(format!("generation {} and the log up to {}", manifest.generation, self.graph.lsn()))
+            .entry("stands_in", "graphstore")
+            .entry("partitions", self.graph.partitions())
+            .entry("delta_adds", adds)
+            .entry("delta_tombstones", tombstones)
+    }
+
     /// The ids of nodes as its relations show them: numbers in the graph store, what the tables hold over tables.
     pub(crate) fn id_column(&self, ids: &[u64]) -> Result<ArrayRef> {
         match &self.rows {

@@ -11,11 +11,14 @@ mod tables;
 mod tests;
 mod write;
 
+use std::collections::BTreeMap;
+
 use qx_formats::{Error, Kind, Result};
 use qx_graph::NodeRef;
 use qx_store::catalog::Catalog;
 use qx_store::graph_def::GraphDef;
 use qx_store::names::ObjectName;
+use serde_json::Value;
 
 use crate::session::{Answer, Session};
 
@@ -80,6 +83,14 @@ pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answe
         Statement::Gc(name) => define::collect(session, name.as_deref()).await,
         Statement::Write { change, graph } => write::run(session, change, graph.as_deref()).await,
         Statement::Match(statement) => run_match::run(session, *statement).await,
+    }
+}
+
+/// What EXPLAIN says of a statement beside its words: of MATCH, how it is searched.
+pub(crate) async fn describe(session: &Session, statement: &Statement) -> Result<BTreeMap<String, Value>> {
+    match statement {
+        Statement::Match(statement) => run_match::describe(session, statement).await,
+        _ => Ok(BTreeMap::new()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! these lie within the bounds. With SHORTEST it has a row for each such pair and the cost of the cheapest path; where the
 //! statement speaks of the nodes on the path (`path_id`, `node_id`, `ord`), a row for each of these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, Value, VisitMut, VisitorMut};
 use qx_formats::{Error, Kind, Result};
 use qx_graph::{Direction, NodeRef, Walk, count_search};
+use serde_json::Value as Json;
 
 use super::load::Loaded;
 use super::pattern::{End, Match};
@@ -49,6 +50,31 @@ pub(super) async fn run(session: &Session, mut statement: Match) -> Result<Answe
     named.extend(["s.id", "s.label", "s.key", "t.id", "t.label", "t.key"].map(str::to_owned));
     let relation = relation(&loaded, &statement, &found, &named)?;
     answer(session, statement, relation).await
+}
+
+/// How a statement is searched.
+pub(super) async fn describe(session: &Session, m: &Match) -> Result<BTreeMap<String, Json>> {
+    let name = named_or_used(session, m.graph.as_deref())?;
+    let loaded = load::load(session, &name).await?;
+    let facts = loaded.facts();
+    let mut all = facts.entries;
+    if let Some(version) = facts.version {
+        all.insert("version".to_owned(), version.into());
+    }
+    let most = if m.hops.1 == u32::MAX { Json::Null } else { m.hops.1.into() };
+    all.insert("hops".to_owned(), Json::Array(vec![m.hops.0.into(), most]));
+    let from = match (&m.source.key, &m.target.key) {
+        (Some(_), _) => "the source",
+        (None, Some(_)) => "the target, against the edges",
+        (None, None) => "every node of the source's label",
+    };
+    all.insert("starts_at".to_owned(), from.into());
+    let search = if m.shortest && loaded.graph.has_props() { "dijkstra" } else { "breadth first" };
+    all.insert("search".to_owned(), search.into());
+    if let Some(etype) = &m.etype {
+        all.insert("etype".to_owned(), loaded.etype(etype)?.into());
+    }
+    Ok(all)
 }
 
 /// Renames what a statement says of its nodes.

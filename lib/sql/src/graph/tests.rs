@@ -427,6 +427,8 @@ fn graphs_over_tables_follow_their_rows_and_show_their_columns() {
     assert_eq!(db.rows(hops)[1], texts(&[&["30", "10", "1"]])[0]);
     assert_eq!(db.error("INSERT NODE Tool KEY 'x' GRAPH g").kind(), Kind::Usage);
     assert_eq!(db.error("SHOW GRAPH STATUS g").kind(), Kind::Usage);
+    let explained = format!("{:?}", db.rows(&format!("EXPLAIN {found}")));
+    assert!(explained.contains("starts at") && explained.contains("breadth first"), "{explained}");
     let path = db.rows("SELECT node_id FROM graph_paths('g', 'planner', 'shell') ORDER BY ord");
     assert_eq!(path, texts(&[&["10"], &["30"]]));
     assert!(db.rows("SELECT * FROM graph_paths('g', 'shell', 'planner')").is_empty());
