@@ -18,7 +18,7 @@ Examples:
 /// Write new pairs and removals over an old segment, into a new one
 ///
 /// Known keys keep their ids, unless a new one is given; new keys take the next free id, also where ids of removed pairs
-/// are unused: ids are never issued again. Removals are NDJSON lines with \"op\":\"del\", or the pairs of --delete files,
+/// are unused: ids are never issued again. Removals are NDJSON lines with "op":"del", or the pairs of --delete files,
 /// which are taken out after everything else was written.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]

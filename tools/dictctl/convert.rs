@@ -18,7 +18,7 @@ Examples:
   dictctl to-json x.seg -o x.json
   dictctl to-json x.seg | jq '.entries | length'";
 
-/// Write a segment in the JSON form: {\"entries\":[{\"label\":..,\"key\":..,\"id\":..}]}
+/// Write a segment in the JSON form
 ///
 /// The form that clarium's dictionaries have. Keys that are not UTF-8 stand as key_b64; the next free id is part of it
 /// where it is more than the highest id + 1. `from-json` makes the same segment of it.
