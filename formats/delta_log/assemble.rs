@@ -1,7 +1,9 @@
 //! From frames to transactions.
 
+use super::fast::take_u64;
+use super::footer::Touches;
 use super::frame::FrameKind;
-use super::op::{Op, take};
+use super::op::{Op, record, take};
 use super::payload::{BeginInfo, CommitInfo};
 use super::walk::Frame;
 use crate::{Error, Result};
@@ -21,13 +23,50 @@ pub struct Transaction {
     pub ops: Vec<(u64, u32, Op)>,
 }
 
+/// A committed transaction without its operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TxHead {
+    /// Of its first operation; of its commit when it has none.
+    pub first_lsn: u64,
+    pub commit_lsn: u64,
+    pub txn: u64,
+    pub time_us: u64,
+    pub watermark: u64,
+    pub ops: u64,
+}
+
+impl Transaction {
+    /// Everything but the operations.
+    pub fn head(&self) -> TxHead {
+        let &Transaction { first_lsn, commit_lsn, txn, time_us, watermark, ref ops } = self;
+        TxHead { first_lsn, commit_lsn, txn, time_us, watermark, ops: ops.len() as u64 }
+    }
+}
+
+impl TxHead {
+    fn with(self, ops: Vec<(u64, u32, Op)>) -> Transaction {
+        let TxHead { first_lsn, commit_lsn, txn, time_us, watermark, ops: _ } = self;
+        Transaction { first_lsn, commit_lsn, txn, time_us, watermark, ops }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     txn: u64,
     first_lsn: u64,
     expect: u32,
-    ops: Vec<(u64, u32, Op)>,
+    taken: Taken,
+    touches: Touches,
     offset: u64,
+}
+
+/// Operations that were read: all of them, or only how many.
+#[derive(Debug, Default)]
+struct Taken {
+    ops: Vec<(u64, u32, Op)>,
+    count: u64,
+    first_lsn: Option<u64>,
+    last: Option<u32>,
 }
 
 /// Puts frames together in the order in which they stand. The frames of a transaction stand together: nothing comes
@@ -63,10 +102,25 @@ impl Assembler {
     /// # Errors
     /// `Corrupt` when the payload cannot be decoded or the frame cannot stand here.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Option<Transaction>> {
-        self.take_frame(frame).map_err(|e| e.offset(frame.offset))
+        let done = self.take_frame(frame, None).map_err(|e| e.offset(frame.offset))?;
+        Ok(done.map(|(head, ops)| head.with(ops)))
     }
 
-    fn take_frame(&mut self, frame: &Frame<'_>) -> Result<Option<Transaction>> {
+    /// [`Assembler::push`] that reads and checks the operations and keeps none of them; what they touch is added to
+    /// `touches`, of a frame that turns out to be damaged perhaps a part.
+    ///
+    /// # Errors
+    /// As [`Assembler::push`].
+    pub fn skim(&mut self, frame: &Frame<'_>, touches: &mut Touches) -> Result<Option<TxHead>> {
+        let done = self.take_frame(frame, Some(touches)).map_err(|e| e.offset(frame.offset))?;
+        Ok(done.map(|(head, _)| head))
+    }
+
+    fn take_frame(
+        &mut self,
+        frame: &Frame<'_>,
+        skim: Option<&mut Touches>,
+    ) -> Result<Option<(TxHead, Vec<(u64, u32, Op)>)>> {
         let head = &frame.head;
         let mut bytes = frame.payload;
         let inside = self.open.as_ref().is_some_and(|o| o.txn == head.txn);
@@ -78,28 +132,29 @@ impl Assembler {
                 let expect = BeginInfo::decode(&mut bytes)?.ops;
                 finished(bytes)?;
                 let (txn, first_lsn) = (head.txn, head.lsn);
-                self.open = Some(Open { txn, first_lsn, expect, ops: Vec::new(), offset: frame.offset });
+                let (taken, touches) = (Taken::default(), Touches::default());
+                self.open = Some(Open { txn, first_lsn, expect, taken, touches, offset: frame.offset });
                 Ok(None)
             }
             FrameKind::Data if head.whole => {
                 if self.open.is_some() {
                     return Err(misplaced("a transaction has not ended"));
                 }
-                let ops = records(&mut bytes, frame, 1, self.given, None)?;
-                let info = CommitInfo::decode(&mut bytes)?;
+                let mut taken = Taken::default();
+                records(&mut bytes, frame, 1, self.given, &mut taken, skim)?;
+                let info = commit_info(&mut bytes)?;
                 finished(bytes)?;
-                let first_lsn = ops.first().map_or(head.next_lsn() - 1, |o| o.0);
-                transaction(head.txn, first_lsn, head.next_lsn() - 1, info, ops).map(Some)
+                let first_lsn = taken.first_lsn.unwrap_or(head.next_lsn() - 1);
+                transaction(head.txn, first_lsn, head.next_lsn() - 1, info, taken).map(Some)
             }
             FrameKind::Data => {
                 let Some(open) = self.open.as_mut().filter(|_| inside) else {
                     return Err(misplaced("operations outside their transaction"));
                 };
-                let last = open.ops.last().map(|o| o.1);
-                let mut ops = records(&mut bytes, frame, 0, self.given, last)?;
+                let touches = skim.is_some().then_some(&mut open.touches);
+                records(&mut bytes, frame, 0, self.given, &mut open.taken, touches)?;
                 finished(bytes)?;
-                open.ops.append(&mut ops);
-                if open.ops.len() > open.expect as usize {
+                if open.taken.count > u64::from(open.expect) {
                     return Err(misplaced("more operations than the transaction began with"));
                 }
                 Ok(None)
@@ -113,7 +168,10 @@ impl Assembler {
                 if info.ops != open.expect {
                     return Err(misplaced("the commit counts other operations than the begin"));
                 }
-                transaction(head.txn, open.first_lsn, head.lsn, info, open.ops).map(Some)
+                if let Some(touches) = skim {
+                    touches.merge(&open.touches);
+                }
+                transaction(head.txn, open.first_lsn, head.lsn, info, open.taken).map(Some)
             }
             FrameKind::Abort => {
                 self.open.take_if(|_| inside);
@@ -129,7 +187,9 @@ impl Assembler {
 /// # Errors
 /// `Corrupt` when the payload cannot be decoded.
 pub fn operations(frame: &Frame<'_>, given: bool) -> Result<Vec<(u64, u32, Op)>> {
-    records(&mut &*frame.payload, frame, u32::from(frame.head.whole), given, None)
+    let mut taken = Taken::default();
+    records(&mut &*frame.payload, frame, u32::from(frame.head.whole), given, &mut taken, None)?;
+    Ok(taken.ops)
 }
 
 fn misplaced(why: &str) -> Error {
@@ -140,52 +200,80 @@ fn finished(bytes: &[u8]) -> Result<()> {
     if bytes.is_empty() { Ok(()) } else { Err(Error::corrupt("bytes follow the last field of a payload")) }
 }
 
+/// A Commit as it nearly always is, in place; else the long way.
+fn commit_info(bytes: &mut &[u8]) -> Result<CommitInfo> {
+    let mut front = *bytes;
+    let fields = (take_u64(&mut front), take_u64(&mut front), super::fast::take_u32(&mut front));
+    if let (Some(time_us), Some(watermark), Some(ops)) = fields {
+        *bytes = front;
+        return Ok(CommitInfo { time_us, watermark, ops });
+    }
+    CommitInfo::decode(bytes)
+}
+
 fn transaction(
     txn: u64,
     first_lsn: u64,
     commit_lsn: u64,
     info: CommitInfo,
-    ops: Vec<(u64, u32, Op)>,
-) -> Result<Transaction> {
+    taken: Taken,
+) -> Result<(TxHead, Vec<(u64, u32, Op)>)> {
     if info.watermark >= commit_lsn {
         return Err(Error::corrupt("a commit vouches for what came after it")
             .expected(format!("a watermark below {commit_lsn}"))
             .got(info.watermark));
     }
-    if info.ops as usize != ops.len() {
+    if u64::from(info.ops) != taken.count {
         return Err(Error::corrupt("the transaction does not hold as many operations as its commit counts")
             .expected(info.ops)
-            .got(ops.len()));
+            .got(taken.count));
     }
-    Ok(Transaction { first_lsn, commit_lsn, txn, time_us: info.time_us, watermark: info.watermark, ops })
+    let CommitInfo { time_us, watermark, .. } = info;
+    Ok((TxHead { first_lsn, commit_lsn, txn, time_us, watermark, ops: taken.count }, taken.ops))
 }
 
-/// The records of a Data frame. `commits` is how many of its LSNs belong to a commit.
+/// The records of a Data frame. `commits` is how many of its LSNs belong to a commit. With `skim` nothing is kept of them.
 fn records(
     bytes: &mut &[u8],
     frame: &Frame<'_>,
     commits: u32,
     given: bool,
-    mut last: Option<u32>,
-) -> Result<Vec<(u64, u32, Op)>> {
-    let count: u64 = take(bytes)?;
+    taken: &mut Taken,
+    mut skim: Option<&mut Touches>,
+) -> Result<()> {
+    let mut front = *bytes;
+    let count: u64 = match take_u64(&mut front) {
+        Some(count) => {
+            *bytes = front;
+            count
+        }
+        None => take(bytes)?,
+    };
     let span = u32::from(frame.head.lsn_count).saturating_sub(commits);
     if count > u64::from(span) || (!given && count != u64::from(span)) || (commits == 0 && count == 0) {
         return Err(Error::corrupt("frame holds another number of operations than its header counts")
             .expected(span)
             .got(count));
     }
-    // A record takes three bytes at least.
-    let mut ops = Vec::with_capacity((count as usize).min(bytes.len() / 3));
+    if skim.is_none() {
+        // A record takes three bytes at least.
+        taken.ops.reserve((count as usize).min(bytes.len() / 3));
+    }
     let mut first = None;
     for _ in 0..count {
-        let (index, op) = Op::decode(bytes)?;
+        let (index, wire) = record(bytes)?;
         let first = *first.get_or_insert(index);
-        if last.is_some_and(|last| index <= last) || index - first >= span {
+        if taken.last.is_some_and(|last| index <= last) || index - first >= span {
             return Err(Error::corrupt("operation indexes are out of order").got(index));
         }
-        last = Some(index);
-        ops.push((frame.head.lsn + u64::from(index - first), index, op));
+        taken.last = Some(index);
+        taken.count += 1;
+        let lsn = frame.head.lsn + u64::from(index - first);
+        taken.first_lsn.get_or_insert(lsn);
+        match &mut skim {
+            Some(touches) => touches.add_wire(&wire),
+            None => taken.ops.push((lsn, index, Op::from(wire))),
+        }
     }
-    Ok(ops)
+    Ok(())
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::header::{SegmentHeader, u32_at, u64_at};
 use super::layout::*;
-use super::op::{Op, put, take};
+use super::op::{Op, Wire, put, take};
 use crate::{Error, Result};
 
 /// Names of one kind that a segment touches.
@@ -73,22 +73,26 @@ pub struct Touches {
 
 impl Touches {
     pub fn add(&mut self, op: &Op) {
+        self.add_wire(&Wire::from(op));
+    }
+
+    pub(super) fn add_wire(&mut self, op: &Wire<'_>) {
         match op {
-            Op::NodeUpsert { .. } | Op::NodeDelete { .. } => self.nodes += 1,
-            Op::EdgeUpsert { part, .. } | Op::EdgeDelete { part, .. } => {
+            Wire::NodeUpsert { .. } | Wire::NodeDelete { .. } => self.nodes += 1,
+            Wire::EdgeUpsert { part, .. } | Wire::EdgeDelete { part, .. } => {
                 self.edges += 1;
                 self.parts.add_with(part, |p| *p);
             }
-            Op::KvPut { store, .. } | Op::KvDelete { store, .. } | Op::KvTouch { store, .. } => {
+            Wire::KvPut { store, .. } | Wire::KvDelete { store, .. } | Wire::KvTouch { store, .. } => {
                 self.kv += 1;
-                self.stores.add_with(store.as_str(), str::to_owned);
+                self.stores.add_with(*store, str::to_owned);
             }
-            Op::RowUpsert { table, .. } | Op::RowDelete { table, .. } => {
+            Wire::RowUpsert { table, .. } | Wire::RowDelete { table, .. } => {
                 self.rows += 1;
-                self.tables.add_with(table, |t| *t);
+                self.tables.add_with(&Uuid::from_bytes(*table), |t| *t);
             }
-            Op::Define { .. } => self.defines += 1,
-            Op::UseGraph { graph } => self.graphs.add_with(graph, |g| *g),
+            Wire::Define { .. } => self.defines += 1,
+            Wire::UseGraph { graph } => self.graphs.add_with(&Uuid::from_bytes(*graph), |g| *g),
         }
     }
 

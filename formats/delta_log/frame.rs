@@ -1,7 +1,10 @@
 //! One frame: header, payload, padding, checksums. No meaning here, only bytes.
 
+use super::crc::{crc32c, crc32c_append};
+use super::fast::number;
 use super::header::{u16_at, u32_at, u64_at};
 use super::layout::*;
+use super::payload::CommitInfo;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
@@ -104,7 +107,7 @@ impl FrameHead {
         h[FRAME_OFF_LSN_COUNT..FRAME_OFF_LSN_COUNT + 2].copy_from_slice(&self.lsn_count.to_le_bytes());
         h[FRAME_OFF_LSN..FRAME_OFF_LSN + 8].copy_from_slice(&self.lsn.to_le_bytes());
         h[FRAME_OFF_TXN..FRAME_OFF_TXN + 8].copy_from_slice(&self.txn.to_le_bytes());
-        let crc = crc32c::crc32c_append(seed, &h[..FRAME_OFF_CRC]);
+        let crc = crc32c_append(seed, &h[..FRAME_OFF_CRC]);
         h[FRAME_OFF_CRC..].copy_from_slice(&crc.to_le_bytes());
         (h, crc)
     }
@@ -116,7 +119,7 @@ impl FrameHead {
     pub fn decode(h: &[u8], seed: u32) -> Result<(FrameHead, usize, u32), Reason> {
         let Some(h) = h.get(..FRAME_HEADER_LEN) else { return Err(Reason::Short) };
         let crc = u32_at(h, FRAME_OFF_CRC);
-        if crc32c::crc32c_append(seed, &h[..FRAME_OFF_CRC]) != crc {
+        if crc32c_append(seed, &h[..FRAME_OFF_CRC]) != crc {
             return Err(Reason::HeaderChecksum);
         }
         let kind = FrameKind::from_byte(h[FRAME_OFF_KIND]).ok_or(Reason::HeaderField)?;
@@ -164,8 +167,33 @@ pub fn put_frame_parts(out: &mut Vec<u8>, seed: u32, head: &FrameHead, parts: &[
     }
     let pad = &[0u8; FRAME_ALIGN][..frame_len(len) - FRAME_HEADER_LEN - len - FRAME_CRC_LEN];
     out.extend_from_slice(pad);
-    let crc = crc32c::crc32c_append(payload_crc, pad) ^ header_crc;
+    let crc = crc32c_append(payload_crc, pad) ^ header_crc;
     out.extend_from_slice(&crc.to_le_bytes());
+}
+
+/// Appends a Data frame that is a whole transaction: records, and the Commit behind them. `crc` is that of the records.
+pub(super) fn put_whole_frame(
+    out: &mut Vec<u8>,
+    seed: u32,
+    head: &FrameHead,
+    records: (&[u8], u32),
+    commit: &CommitInfo,
+) {
+    let (records, crc) = records;
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
+    out.extend_from_slice(records);
+    let behind = out.len();
+    number(out, commit.time_us);
+    number(out, commit.watermark);
+    number(out, u64::from(commit.ops));
+    let len = out.len() - start - FRAME_HEADER_LEN;
+    let (h, header_crc) = head.encode(seed, len);
+    out.resize(start + frame_len(len) - FRAME_CRC_LEN, 0);
+    // Commit and padding are one piece.
+    let crc = crc32c_append(crc, &out[behind..]) ^ header_crc;
+    out.extend_from_slice(&crc.to_le_bytes());
+    out[start..start + FRAME_HEADER_LEN].copy_from_slice(&h);
 }
 
 /// The payload of a whole frame's bytes, once its checksum holds.
@@ -176,7 +204,7 @@ pub fn frame_payload(frame: &[u8], len: usize, header_crc: u32) -> Result<&[u8],
     let total = frame_len(len);
     let frame = frame.get(..total).ok_or(Reason::Short)?;
     let body = frame.get(FRAME_HEADER_LEN..total - FRAME_CRC_LEN).ok_or(Reason::Short)?;
-    if crc32c::crc32c(body) ^ header_crc != u32_at(frame, total - FRAME_CRC_LEN) {
+    if crc32c(body) ^ header_crc != u32_at(frame, total - FRAME_CRC_LEN) {
         return Err(Reason::PayloadChecksum);
     }
     let (payload, pad) = body.split_at_checked(len).ok_or(Reason::Short)?;

@@ -4,6 +4,8 @@
 
 mod assemble;
 mod batch;
+mod crc;
+mod fast;
 mod footer;
 mod frame;
 mod header;
@@ -17,14 +19,14 @@ mod tests;
 mod verify;
 mod walk;
 
-pub use assemble::{Assembler, Transaction, operations};
-pub use batch::{Batch, Place};
+pub use assemble::{Assembler, Transaction, TxHead, operations};
+pub use batch::{Batch, Place, encode_whole, put_whole, records_crc};
 pub use footer::{Counts, Footer, IndexEntry, Names, Touches, Trailer};
 pub use frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload, put_frame};
 pub use header::{CutPoint, SegmentHeader, segment_seed};
 pub use op::Op;
 pub use payload::{AbortInfo, BeginInfo, CheckpointInfo, CommitInfo, CutInfo};
-pub use scan::{Damage, Scan, Span, describe, scan};
+pub use scan::{Damage, Scan, Span, describe, scan, skim};
 pub use tally::{Entry, Tally};
 pub use verify::{open_segment, read_footer, verify_segment};
 pub use walk::{Frame, Source, Step, Stop, Walker, find_nonzero};

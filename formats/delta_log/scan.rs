@@ -1,7 +1,7 @@
 //! Reading every byte of a segment: what is whole, what is damaged, and what lies behind the damage.
 
-use super::assemble::{Assembler, Transaction};
-use super::footer::{Footer, Touches};
+use super::assemble::{Assembler, Transaction, TxHead};
+use super::footer::Footer;
 use super::frame::{FrameKind, Reason};
 use super::header::SegmentHeader;
 use super::payload::CheckpointInfo;
@@ -64,6 +64,8 @@ struct Scanner<'a, F> {
     /// Offset and frames of the transaction that is being put together.
     begin: u64,
     frames: u64,
+    /// Operations are kept for `each`.
+    keep: bool,
     each: &'a mut F,
 }
 
@@ -75,6 +77,29 @@ pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
     src: &mut S,
     header: &SegmentHeader,
     limit: Option<u64>,
+    mut each: F,
+) -> Result<Scan> {
+    run(src, header, limit, true, |_, tx, span| tx.map_or(Ok(()), |tx| each(tx, span)))
+}
+
+/// [`scan`] that checks the operations as well, and keeps none of them.
+///
+/// # Errors
+/// As [`scan`].
+pub fn skim<S: Source, F: FnMut(&TxHead, Span) -> Result<()>>(
+    src: &mut S,
+    header: &SegmentHeader,
+    limit: Option<u64>,
+    mut each: F,
+) -> Result<Scan> {
+    run(src, header, limit, false, |head, _, span| each(head, span))
+}
+
+fn run<S: Source, F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>>(
+    src: &mut S,
+    header: &SegmentHeader,
+    limit: Option<u64>,
+    keep: bool,
     mut each: F,
 ) -> Result<Scan> {
     let mut walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
@@ -96,6 +121,7 @@ pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
         asm: Assembler::new(header.given),
         begin: 0,
         frames: 0,
+        keep,
         each: &mut each,
     };
     loop {
@@ -126,7 +152,7 @@ pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
     Ok(s.out)
 }
 
-impl<F: FnMut(&Transaction, Span) -> Result<()>> Scanner<'_, F> {
+impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F> {
     fn lose_open(&mut self) {
         if let Some(txn) = self.asm.open_txn() {
             self.out.partial.push(txn);
@@ -153,16 +179,22 @@ impl<F: FnMut(&Transaction, Span) -> Result<()>> Scanner<'_, F> {
         }
         self.frames += 1;
         let end = frame.offset + frame.len;
-        match self.asm.push(frame) {
-            Ok(Some(tx)) => {
+        let pushed = if self.keep {
+            self.asm.push(frame).map(|tx| tx.map(|tx| (tx.head(), Some(tx))))
+        } else {
+            self.asm.skim(frame, &mut self.out.tally.touches).map(|head| head.map(|head| (head, None)))
+        };
+        match pushed {
+            Ok(Some((head, tx))) => {
                 let clean = self.out.damage.is_empty();
-                let entry = Entry::new(&tx, self.begin, self.frames);
-                let mut touches = Touches::default();
-                tx.ops.iter().for_each(|(_, _, op)| touches.add(op));
-                self.out.tally.transaction(&entry, &touches);
-                self.out.watermark = self.out.watermark.max(tx.watermark);
+                let entry = Entry::of(&head, self.begin, self.frames);
+                for (_, _, op) in tx.iter().flat_map(|tx| &tx.ops) {
+                    self.out.tally.touches.add(op);
+                }
+                self.out.tally.count(&entry);
+                self.out.watermark = self.out.watermark.max(head.watermark);
                 self.settle(clean, end);
-                (self.each)(&tx, Span { offset: self.begin, end, frames: self.frames, clean })
+                (self.each)(&head, tx.as_ref(), Span { offset: self.begin, end, frames: self.frames, clean })
             }
             Ok(None) => {
                 self.marker(frame, end, due);

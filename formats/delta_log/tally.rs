@@ -1,6 +1,6 @@
 //! Counting what a segment holds. The writer counts as it appends, the verifier as it reads; the two must agree.
 
-use super::assemble::Transaction;
+use super::assemble::{Transaction, TxHead};
 use super::footer::{Counts, Footer, IndexEntry, Touches};
 use super::layout::INDEX_STRIDE;
 
@@ -26,10 +26,14 @@ pub struct Entry {
 
 impl Entry {
     pub fn new(tx: &Transaction, offset: u64, frames: u64) -> Entry {
+        Entry::of(&tx.head(), offset, frames)
+    }
+
+    pub fn of(tx: &TxHead, offset: u64, frames: u64) -> Entry {
         Entry {
             offset,
             frames,
-            ops: tx.ops.len() as u64,
+            ops: tx.ops,
             first_lsn: tx.first_lsn,
             commit_lsn: tx.commit_lsn,
             txn: tx.txn,
@@ -46,6 +50,12 @@ impl Tally {
     }
 
     pub fn transaction(&mut self, e: &Entry, touches: &Touches) {
+        self.count(e);
+        self.touches.merge(touches);
+    }
+
+    /// [`Tally::transaction`] of one whose touches are added already.
+    pub fn count(&mut self, e: &Entry) {
         let c = &mut self.counts;
         if c.transactions == 0 {
             c.first_lsn = e.first_lsn;
@@ -57,7 +67,6 @@ impl Tally {
         c.next_lsn = e.commit_lsn.saturating_add(1);
         c.next_txn = c.next_txn.max(e.txn.saturating_add(1));
         c.last_time_us = e.time_us;
-        self.touches.merge(touches);
         if self.index.last().is_none_or(|last| e.offset.saturating_sub(last.offset) >= INDEX_STRIDE) {
             self.index.push(IndexEntry { lsn: e.first_lsn, offset: e.offset, time_us: e.time_us });
         }

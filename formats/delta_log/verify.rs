@@ -3,9 +3,9 @@
 use super::frame::Reason;
 use super::header::SegmentHeader;
 use super::layout::*;
-use super::scan::{Scan, Span, describe, scan};
+use super::scan::{Scan, Span, describe, skim};
 use super::walk::{Source, Stop, find_nonzero};
-use super::{Footer, Trailer, Transaction};
+use super::{Footer, Trailer, TxHead};
 use crate::Result;
 use crate::container::Finding;
 
@@ -60,10 +60,10 @@ pub fn verify_segment(
     header: &SegmentHeader,
     trailer: Option<&Trailer>,
     limit: Option<u64>,
-    each: impl FnMut(&Transaction, Span) -> Result<()>,
+    each: impl FnMut(&TxHead, Span) -> Result<()>,
 ) -> Result<(Vec<Finding>, Scan)> {
     let mut findings = Vec::new();
-    let found = scan(src, header, limit, each)?;
+    let found = skim(src, header, limit, each)?;
     for d in &found.damage {
         findings.push(
             Finding::error("log.frame", d.message.clone())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use qx_formats::container::Severity;
 use qx_formats::delta_log::layout::HEADER_LEN;
 use qx_formats::delta_log::{
-    CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, Transaction, describe, verify_segment,
+    CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, TxHead, describe, verify_segment,
 };
 use qx_formats::{Error, Result};
 use qx_io::Disk;
@@ -147,7 +147,7 @@ impl Planner<'_> {
             let mut src = seg.source(self.chain.disk.as_ref())?;
             let trailer = seg.sealed();
             let (findings, found) =
-                verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |tx: &Transaction, span| {
+                verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |tx: &TxHead, span| {
                     spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
                     Ok(())
                 })

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use qx_formats::delta_log::{Footer, Scan, Touches, scan};
+use qx_formats::delta_log::{Footer, Scan, Touches, skim};
 use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
@@ -121,7 +121,7 @@ fn add(s: &mut LogStat, chain: &Chain, seg: &Segment) -> Result<()> {
 /// Scans a segment that has no footer to trust. A writer may be at work in it: damage is looked at twice.
 fn whole(chain: &Chain, seg: &Segment) -> Result<Scan> {
     let look = || {
-        scan(&mut seg.source(chain.disk.as_ref())?, &seg.scan_header(), seg.limit, |_, _| Ok(()))
+        skim(&mut seg.source(chain.disk.as_ref())?, &seg.scan_header(), seg.limit, |_, _| Ok(()))
             .map_err(|e| e.path(&seg.path))
     };
     let mut found = look()?;
