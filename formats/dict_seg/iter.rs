@@ -122,11 +122,11 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
         if self.rank >= self.end {
             return Ok(None);
         }
-        if self.place >= self.block.count || self.rank >= self.label_end {
-            if let Err(e) = self.turn() {
-                self.end = self.rank;
-                return Err(e);
-            }
+        if (self.place >= self.block.count || self.rank >= self.label_end)
+            && let Err(e) = self.turn()
+        {
+            self.end = self.rank;
+            return Err(e);
         }
         let at = self.place;
         self.place += 1;

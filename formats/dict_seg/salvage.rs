@@ -10,6 +10,9 @@ use crate::container::Section;
 use crate::container::layout::*;
 use crate::{Error, Result};
 
+/// Takes a pair: label, key, id.
+pub type Each<'a> = dyn FnMut(&[u8], &[u8], u64) -> Result<()> + 'a;
+
 /// A stretch of a segment whose pairs could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
@@ -273,7 +276,7 @@ fn guess_labels(table: &[u8]) -> Option<u64> {
 /// Receives pairs in order, and keeps track of what lies between them.
 struct Keeper<'a> {
     out: Salvage,
-    each: &'a mut dyn FnMut(&[u8], &[u8], u64) -> Result<()>,
+    each: &'a mut Each<'a>,
     last: Option<(Vec<u8>, Vec<u8>)>,
     /// Losses that still wait for the pair behind them.
     waiting: usize,
@@ -323,7 +326,7 @@ impl Keeper<'_> {
 /// # Errors
 /// `Corrupt` for bytes that are not a segment at all, or of which no key page can be found; `Unsupported` for another
 /// version; whatever `each` says.
-pub fn salvage(bytes: &[u8], each: &mut dyn FnMut(&[u8], &[u8], u64) -> Result<()>) -> Result<Salvage> {
+pub fn salvage<'a>(bytes: &[u8], each: &'a mut Each<'a>) -> Result<Salvage> {
     if let Err(e) = super::decode::open_container(bytes)
         && e.kind() == crate::Kind::Unsupported
         && crate::container::header_holds(bytes)

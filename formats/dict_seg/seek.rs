@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::{Bound, Range};
 
+use super::Entry;
 use super::block::Block;
 use super::decode::{BlockBytes, DictSeg};
 use super::iter::Cursor;
@@ -39,15 +40,15 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         }
     }
 
-    /// The `n`th pair of a label, from 0: label, key, id.
+    /// The `n`th pair of a label, from 0.
     ///
     /// # Errors
     /// `Corrupt` where the search meets damage.
-    pub fn nth(&self, label: &[u8], n: u64) -> Result<Option<(Vec<u8>, Vec<u8>, u64)>> {
+    pub fn nth(&self, label: &[u8], n: u64) -> Result<Option<Entry>> {
         let ranks = self.ranks_of(label)?;
         let Some(rank) = ranks.start.checked_add(n).filter(|rank| ranks.contains(rank)) else { return Ok(None) };
         let mut cursor = Cursor::new(self, rank..rank + 1);
-        Ok(cursor.next_entry()?.map(|e| (e.label.to_vec(), e.key.to_vec(), e.id)))
+        Ok(cursor.next_entry()?.map(|e| Entry { label: e.label.to_vec(), key: e.key.to_vec(), id: e.id }))
     }
 
     /// The first rank among `ranks`, those of a label, whose key is not below `key` (`above`: is above it).

@@ -112,7 +112,8 @@ impl Questions {
             }
         }
         for _ in 0..n {
-            let Some((_, key, id)) = seg.nth(&q.label, mix.below(largest))? else { break };
+            let Some(e) = seg.nth(&q.label, mix.below(largest))? else { break };
+            let (key, id) = (e.key, e.id);
             let mut missing = key.clone();
             missing.push(0);
             q.keys.push(key);

@@ -126,7 +126,7 @@ const BUCKETS: u32 = 11;
 
 /// Sorts numbers whose upper halves are spread evenly over their range (hashes, ids) faster than comparing them all:
 /// first by the uppermost bits that differ, then each bucket by itself.
-pub fn sort(numbers: &mut Vec<u128>) {
+pub fn sort(numbers: &mut [u128]) {
     let (Some(low), Some(high)) = (numbers.iter().min().copied(), numbers.iter().max().copied()) else { return };
     if numbers.len() < 1 << 14 || numbers.is_sorted() {
         numbers.sort_unstable();
