@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Entry;
 use super::layout::*;
 use crate::container::Container;
+use crate::container::layout::PAGE_LEN;
 use crate::{Error, Result};
 
 fn u64_at(b: &[u8], at: usize) -> Option<u64> {
@@ -131,6 +132,32 @@ impl<B: AsRef<[u8]>> KvSnap<B> {
             })
         };
         read().ok_or_else(|| self.damaged(i))
+    }
+
+    /// Entry `i`, once the pages that it lies on match their checksums.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn checked_entry(&self, i: u64) -> Result<Entry<'_>> {
+        let e = self.entry(i)?;
+        let within = |kind, name, part: &[u8]| {
+            let section = self.container.section(kind, name)?;
+            let base = self.bytes().as_ptr() as usize;
+            let start = (part.as_ptr() as usize).saturating_sub(base + section.range.start);
+            for at in (start..start + part.len().max(1)).step_by(PAGE_LEN).chain([start + part.len().max(1) - 1]) {
+                if at < section.range.len() {
+                    self.container.check_page(self.bytes(), section, at)?;
+                }
+            }
+            Ok::<(), Error>(())
+        };
+        within(KIND_ENTRIES, "ENTR", self.record(i).unwrap_or_default())?;
+        if let Some(before) = i.checked_sub(1) {
+            within(KIND_ENTRIES, "ENTR", self.record(before).unwrap_or_default())?;
+        }
+        within(KIND_KEYS, "KEYS", e.key.as_bytes())?;
+        within(KIND_VALUES, "VALS", e.value)?;
+        Ok(e)
     }
 
     /// The entry of a key, whether or not it has expired.

@@ -1,11 +1,18 @@
 //! `qx`: SQL over a database folder, and pipelines that build one. A file per verb; this one parses and dispatches.
 
 mod answers;
+mod backup;
 mod flush;
+mod fsck;
 mod graph;
 mod init;
+mod kv;
+mod maintain;
+mod manifest;
+mod repair;
 mod run;
 mod runtime;
+mod show;
 mod spec;
 mod sql;
 
@@ -34,14 +41,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    Backup(backup::BackupArgs),
     Flush(flush::Args),
     #[command(subcommand)]
     Graph(graph::Verb),
+    Fsck(fsck::Args),
     Init(init::Args),
+    #[command(subcommand)]
+    Kv(kv::Verb),
+    Maintain(maintain::Args),
+    #[command(subcommand)]
+    Manifest(manifest::Verb),
+    Repair(repair::Args),
+    Restore(backup::RestoreArgs),
     Run(run::Args),
     Sql(sql::Args),
     #[command(subcommand)]
     Spec(spec::Verb),
+    Upgrade(maintain::UpgradeArgs),
 }
 
 impl Tool for Cli {
@@ -51,8 +68,16 @@ impl Tool for Cli {
 
     fn run(self, cx: &mut Context) -> Result<Status> {
         match self.verb {
+            Verb::Backup(args) => backup::backup(args, cx),
             Verb::Flush(args) => flush::run(args, cx),
             Verb::Graph(verb) => graph::run(verb, cx),
+            Verb::Fsck(args) => fsck::run(args, cx),
+            Verb::Kv(verb) => kv::run(verb, cx),
+            Verb::Maintain(args) => maintain::run(args, cx),
+            Verb::Manifest(verb) => manifest::run(verb, cx),
+            Verb::Repair(args) => repair::run(args, cx),
+            Verb::Restore(args) => backup::restore(args, cx),
+            Verb::Upgrade(args) => maintain::upgrade(args, cx),
             Verb::Init(args) => init::run(args, cx),
             Verb::Run(args) => run::run(args, cx),
             Verb::Sql(args) => sql::run(args, cx),

@@ -75,7 +75,11 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let cancel = cx.cancel.clone();
     let (mut rows, mut affected) = (0, 0);
     block_on(&cancel, async {
-        let options = SessionOptions { wait: args.wait.wait.unwrap_or_default(), ..SessionOptions::default() };
+        let options = SessionOptions {
+            wait: args.wait.wait.unwrap_or_default(),
+            environment: std::env::vars_os().filter_map(text_pair).collect(),
+            ..SessionOptions::default()
+        };
         let session = Session::open_with(&store, options)?;
         for statement in statements {
             let answer = session.run(statement).await?;
@@ -144,4 +148,9 @@ fn write(answer: &Answer, format: Format, path: &Path, target: &OutputArgs, cx: 
     let verb = if target.dry_run { "would write" } else { "wrote" };
     cx.say(format!("{}: {verb} {} rows, {} bytes", path.display(), answer.rows(), bytes.len()));
     Ok(())
+}
+
+/// A variable of the environment, if it is text.
+fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
 }

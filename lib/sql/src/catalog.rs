@@ -14,6 +14,8 @@ use qx_store::names::{DEFAULT_SCHEMA, KV_SCHEMA, ObjectName};
 use crate::current::Current;
 use crate::documents::Documents;
 use crate::error::to_engine;
+use crate::settings::Settings;
+use crate::system::{Live, SYSTEM_SCHEMA, SystemTables};
 use crate::tables::{self, About, Rows};
 
 /// One database, as the session's view has it at the moment of asking.
@@ -21,14 +23,17 @@ use crate::tables::{self, About, Rows};
 pub(crate) struct Database {
     current: Arc<Current>,
     temporary: Temporary,
+    settings: Arc<Settings>,
+    live: Arc<Live>,
 }
 
 /// Relations that live as long as the session, by schema and name.
 type Temporary = Arc<Mutex<HashMap<(String, String), Arc<dyn TableProvider>>>>;
 
 impl Database {
-    pub(crate) fn new(current: &Arc<Current>) -> Self {
-        Database { current: Arc::clone(current), temporary: Temporary::default() }
+    pub(crate) fn new(current: &Arc<Current>, settings: &Arc<Settings>, live: &Arc<Live>) -> Self {
+        let (settings, live) = (Arc::clone(settings), Arc::clone(live));
+        Database { current: Arc::clone(current), temporary: Temporary::default(), settings, live }
     }
 }
 
@@ -39,12 +44,21 @@ impl CatalogProvider for Database {
             catalog.tables.keys().filter_map(|k| Some(k.split_once('.')?.0.to_owned())).collect();
         names.insert(DEFAULT_SCHEMA.to_owned());
         names.insert(KV_SCHEMA.to_owned());
+        names.insert(SYSTEM_SCHEMA.to_owned());
         names.into_iter().collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         if name == KV_SCHEMA {
-            return Some(Arc::new(Documents { current: Arc::clone(&self.current) }));
+            let settings = Arc::clone(&self.settings);
+            return Some(Arc::new(Documents { current: Arc::clone(&self.current), settings }));
+        }
+        if name == SYSTEM_SCHEMA {
+            return Some(Arc::new(SystemTables {
+                current: Arc::clone(&self.current),
+                settings: Arc::clone(&self.settings),
+                live: Arc::clone(&self.live),
+            }));
         }
         let known = name == DEFAULT_SCHEMA || self.schema_names().iter().any(|n| n == name);
         known.then(|| {

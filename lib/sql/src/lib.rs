@@ -10,6 +10,7 @@ mod functions;
 mod graph;
 mod kv;
 mod session;
+pub mod settings;
 mod statement;
 mod system;
 mod tables;

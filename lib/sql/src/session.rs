@@ -16,13 +16,15 @@ use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql, Value};
 use qx_formats::{Error, Result};
 use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
-use qx_store::{Store, View, Writer};
+use qx_store::{Store, View, Writer, sync, units};
 
 use crate::catalog::Database;
 use crate::current::Current;
 use crate::error::engine_error;
 use crate::functions::{self, Source};
+use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
+use crate::system::Live;
 use crate::{arguments, documents, explain, graph, kv, statement, system, tables, transactions, vector};
 
 /// How often a reader starts a statement over because a writer moved on under it.
@@ -35,6 +37,10 @@ pub struct SessionOptions {
     pub wait: Duration,
     /// Values of `$1`, `$2` ... and `$name`, as text.
     pub parameters: Vec<(String, String)>,
+    /// Settings that the command line gives, by name.
+    pub flags: Vec<(String, String)>,
+    /// The environment's variables; those that name no setting are passed over.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A DataFusion context that sees one database: its tables, documents, graphs and vector indexes.
@@ -46,6 +52,8 @@ pub struct Session {
     store: Arc<Store>,
     current: Arc<Current>,
     options: SessionOptions,
+    settings: Arc<Settings>,
+    live: Arc<Live>,
     work: tokio::sync::Mutex<Work>,
 }
 
@@ -109,13 +117,27 @@ impl Session {
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(true);
         let context = SessionContext::new_with_config(config);
-        context.register_catalog(store.database(), Arc::new(Database::new(&current)));
+        let settings = Arc::new(Settings::new(&options.flags, &options.environment)?);
+        let live = Arc::new(Live::new(store.root()));
+        context.register_catalog(store.database(), Arc::new(Database::new(&current, &settings, &live)));
         functions::register(&context, &Arc::new(Source { current: Arc::clone(&current) }));
-        Ok(Session { context, store: Arc::clone(store), current, options, work: tokio::sync::Mutex::default() })
+        let (store, work) = (Arc::clone(store), tokio::sync::Mutex::default());
+        Ok(Session { context, store, current, options, settings, live, work })
     }
 
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Values of the settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The value of a setting, whoever decides it.
+    pub fn setting(&self, name: &str) -> String {
+        let database = &self.view().catalog().settings;
+        settings::find(name).map_or_else(String::new, |knob| self.settings.get(knob, database).0)
     }
 
     /// What a statement sees now.
@@ -193,6 +215,8 @@ impl Session {
             store: Arc::clone(&self.store),
             current: Arc::clone(&self.current),
             options: self.options.clone(),
+            settings: Arc::clone(&self.settings),
+            live: Arc::clone(&self.live),
             work: tokio::sync::Mutex::default(),
         }
     }
@@ -209,6 +233,13 @@ impl Session {
     /// # Errors
     /// Those of the statement; `Engine` for what fails while running.
     pub async fn run(&self, statement: Statement) -> Result<Answer> {
+        self.live.begin(statement.text());
+        let done = self.run_to_end(statement).await;
+        self.live.end();
+        done
+    }
+
+    async fn run_to_end(&self, statement: Statement) -> Result<Answer> {
         let mut restarts = 0;
         loop {
             self.refresh().await?;
@@ -306,13 +337,26 @@ impl Session {
     /// The writer, opened when a statement first asks for it. From then on the session sees what the writer sees.
     async fn writer<'a>(&self, work: &'a mut Work) -> Result<&'a mut Writer> {
         if work.writer.is_none() {
-            let (store, wait) = (Arc::clone(&self.store), self.options.wait);
+            let (store, wait) = (Arc::clone(&self.store), self.wait()?);
             let opened = tokio::task::spawn_blocking(move || store.writer(wait)).await;
             let writer = opened.map_err(|e| Error::new(qx_formats::Kind::Engine, e.to_string()))??;
             self.current.set_view(Arc::clone(writer.view()));
             work.writer = Some(writer);
         }
-        work.writer.as_mut().ok_or_else(|| Error::usage("the session has no writer"))
+        let writer = work.writer.as_mut().ok_or_else(|| Error::usage("the session has no writer"))?;
+        writer.sync = sync::parse(&self.setting("log.sync"))?;
+        writer.log_bytes_max = units::parse_size(&self.setting("log.bytes_max"))?;
+        writer.flush_rows = self.setting("table.flush_rows").parse().unwrap_or(writer.flush_rows);
+        Ok(writer)
+    }
+
+    /// How long to wait for another process's lock: what the caller said, else what the settings say.
+    fn wait(&self) -> Result<Duration> {
+        if self.options.wait.is_zero() {
+            units::parse_duration(&self.setting("lock.wait"))
+        } else {
+            Ok(self.options.wait)
+        }
     }
 
     /// Runs `work` inside the open transaction, or as a transaction of its own: committed when it succeeds, forgotten when

@@ -6,11 +6,11 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as EngineStat
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as Sql};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use qx_formats::{Error, Result};
 
 use crate::error::engine_error;
-use crate::{explain, graph, kv, system, tables, transactions, vector};
+use crate::{documents, explain, graph, kv, system, tables, transactions, vector};
 
 /// One statement, parsed.
 #[derive(Debug, Clone)]
@@ -52,6 +52,9 @@ fn syntax(e: ParserError) -> Error {
 pub(crate) fn parse(text: &str) -> Result<Vec<Statement>> {
     let dialect = GenericDialect {};
     let mut parser = DFParserBuilder::new(text).with_dialect(&dialect).build().map_err(engine_error)?;
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location();
+    let tokens = documents::lift(tokens.map_err(|e| syntax(e.into()))?)?;
+    parser.parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let lines = Lines::new(text);
     let mut statements = Vec::new();
     loop {
@@ -82,7 +85,7 @@ pub(crate) fn one(p: &mut DFParser<'_>) -> Result<Body> {
     if let Some(s) = transactions::parse(&mut p.parser).map_err(syntax)? {
         return Ok(Body::Transaction(s));
     }
-    if let Some(s) = kv::parse(&mut p.parser).map_err(syntax)? {
+    if let Some(s) = kv::parse(&mut p.parser)? {
         return Ok(Body::Kv(s));
     }
     if let Some(s) = graph::parse(&mut p.parser).map_err(syntax)? {

@@ -121,6 +121,9 @@ pub struct Catalog {
     pub generation: u64,
     /// Definitions up to this log sequence number are in here.
     pub lsn: u64,
+    /// Everything up to this number was let go from the log on purpose: a log that begins later lost its beginning.
+    #[serde(default)]
+    pub pruned_lsn: u64,
     #[serde(default)]
     pub tables: BTreeMap<String, TableDef>,
     #[serde(default)]
@@ -142,6 +145,7 @@ impl Default for Catalog {
             version: 1,
             generation: 0,
             lsn: 0,
+            pruned_lsn: 0,
             tables: BTreeMap::new(),
             graphs: BTreeMap::new(),
             indexes: BTreeMap::new(),
@@ -206,9 +210,19 @@ impl Catalog {
         self.tables.iter().find(|(_, def)| def.uuid == uuid).map(|(name, def)| (name.as_str(), def))
     }
 
+    /// Number of things that are defined.
+    pub fn len(&self) -> usize {
+        self.tables.len() + self.graphs.len() + self.indexes.len() + self.dictionaries.len() + self.stores.len()
+    }
+
+    /// Nothing is defined.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether the two define the same, whatever their generations.
     pub fn same_definitions(&self, other: &Catalog) -> bool {
-        let strip = |c: &Catalog| Catalog { generation: 0, lsn: 0, ..c.clone() };
+        let strip = |c: &Catalog| Catalog { generation: 0, lsn: 0, pruned_lsn: 0, ..c.clone() };
         strip(self) == strip(other)
     }
 

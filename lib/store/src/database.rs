@@ -60,15 +60,8 @@ impl Store {
         for dir in [root.to_path_buf(), root.join("runs"), layout.home.clone()] {
             make_dir(&dir)?;
         }
-        let marker = Marker {
-            format: MARKER_FORMAT.to_owned(),
-            version: 1,
-            generation: 1,
-            uuid: Uuid::now_v7(),
-            database: DEFAULT_DATABASE.to_owned(),
-        };
         // The marker comes last: a folder without it is not a database, and init starts over.
-        qx_io::write_atomic(&root.join(MARKER), Publish::Replace, &manifest::seal(&marker)?)?;
+        write_marker(root, DEFAULT_DATABASE)?;
         tracing::info!(target: "qx::store", path = %root.display(), "database created");
         Ok((Store::open(root)?, true))
     }
@@ -118,24 +111,33 @@ impl Store {
         Ok(crate::view::definitions(self)?.0)
     }
 
-    /// Calls `f` on each committed operation above `after`, in order; the number is that of the commit.
-    fn replay(&self, after: u64, mut f: impl FnMut(u64, Op) -> Result<()>) -> Result<u64> {
+    /// Calls `f` on each operation that was committed above `after` and up to `last`, in order; the number is that of
+    /// the commit.
+    pub(crate) fn replay_to(&self, after: u64, last: u64, mut f: impl FnMut(u64, Op) -> Result<()>) -> Result<()> {
         let wal = self.layout.wal();
-        let mut last = after;
-        if !wal.is_dir() {
-            return Ok(last);
+        if after >= last || !wal.is_dir() {
+            return Ok(());
         }
         for transaction in Reader::open(&wal)?.transactions(after + 1) {
             let transaction = transaction?;
-            if transaction.commit_lsn <= after {
-                continue;
+            if transaction.commit_lsn > last {
+                break;
             }
-            last = transaction.commit_lsn;
-            for (_, _, op) in transaction.ops {
-                f(last, op)?;
+            if transaction.commit_lsn > after {
+                for (_, _, op) in transaction.ops {
+                    f(transaction.commit_lsn, op)?;
+                }
             }
         }
-        Ok(last)
+        Ok(())
+    }
+
+    /// The last commit.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn last_lsn(&self) -> Result<u64> {
+        Ok(crate::view::definitions(self)?.1)
     }
 
     /// The bytes of a JSON document, `None` when there is no such key.
@@ -143,25 +145,8 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is no such store; `Unsupported` when the value is not a document.
     pub fn document(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>> {
-        let catalog = self.catalog()?;
-        if !catalog.stores.contains_key(store) {
-            let names: Vec<&str> = catalog.stores.keys().map(String::as_str).collect();
-            return Err(Error::new(Kind::NotFound, format!("there is no store {}.store.{store}", self.database))
-                .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") }));
-        }
-        let now = qx_log::now_us();
-        let mut found: Option<(u8, Vec<u8>)> = None;
-        self.replay(0, |_, op| {
-            match op {
-                Op::KvPut { store: s, key: k, kind, value, expires_at_us } if s == store && k == key => {
-                    found = expires_at_us.is_none_or(|at| at > now).then_some((kind, value));
-                }
-                Op::KvDelete { store: s, key: k } if s == store && k == key => found = None,
-                _ => {}
-            }
-            Ok(())
-        })?;
-        match found {
+        let view = crate::View::open(&std::sync::Arc::new(self.clone()))?;
+        match crate::kv::get(&view, store, key)?.map(|i| (i.kind, i.value)) {
             Some((layout::VALUE_JSON, value)) => Ok(Some(value)),
             Some((kind, _)) => Err(Error::unsupported(format!("{store}.{key} is not a JSON document"))
                 .expected(format!("value kind {}", layout::VALUE_JSON))
@@ -204,6 +189,21 @@ impl Store {
     pub fn writer(&self, wait: Duration) -> Result<Writer> {
         Writer::open(self, wait)
     }
+}
+
+/// Writes the marker of a database folder, with a new identity.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn write_marker(root: &Path, database: &str) -> Result<()> {
+    let marker = Marker {
+        format: MARKER_FORMAT.to_owned(),
+        version: 1,
+        generation: 1,
+        uuid: Uuid::now_v7(),
+        database: database.to_owned(),
+    };
+    qx_io::write_atomic(&root.join(MARKER), Publish::Replace, &manifest::seal(&marker)?)
 }
 
 fn is_temporary(name: &std::ffi::OsStr) -> bool {

@@ -1,21 +1,33 @@
 //! The database folder: catalog, log, cold tables in Delta Lake, graphs, vector indexes, key-value documents.
 
+pub mod backup;
 pub mod catalog;
 pub mod cold;
 mod database;
 pub mod delta;
+pub mod delta_sums;
 pub mod durable;
+pub mod fsck;
 pub mod graph_def;
+pub mod kv;
+pub mod manifests;
 pub mod names;
+pub mod repair;
 mod retain;
 pub mod rows;
 pub mod sync;
 mod table;
 pub mod table_def;
+pub mod units;
+pub mod upkeep;
 pub mod view;
 mod writer;
 
 pub use database::Store;
+
+/// Folder of what processes at work say of themselves, in a database folder.
+pub const LIVE: &str = "live";
+
 pub use qx_formats::{Error, Kind, Result};
 pub use retain::needed_lsn;
 pub use table::{TableManifest, publish_manifest};

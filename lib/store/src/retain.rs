@@ -1,10 +1,14 @@
 //! Which part of the log is still needed: everything above the lowest number that some part of the database has not
 //! taken up yet.
 
+use std::collections::BTreeMap;
+
 use qx_formats::Result;
 use qx_log::Op;
 
+use crate::catalog::{Catalog, FILE};
 use crate::database::Store;
+use crate::kv;
 use crate::names::ObjectName;
 use crate::view::View;
 
@@ -17,11 +21,11 @@ pub async fn needed_lsn(view: &View, published: u64) -> Result<u64> {
     let mut needed = published + 1;
     let catalog = view.catalog();
     if !catalog.stores.is_empty() {
-        needed = needed.min(others(view.store())?);
+        needed = needed.min(others(view.store(), &catalog)?);
     }
     let names: Vec<String> = catalog.tables.keys().cloned().collect();
     for key in names {
-        let name = crate::names::ObjectName::parse("table", &key)?;
+        let name = ObjectName::parse("table", &key)?;
         let Some(table) = view.table(&name).await? else { continue };
         if !table.hot().is_empty() {
             needed = needed.min(table.cold.lsn + 1);
@@ -43,24 +47,42 @@ pub(crate) fn graphs(view: &View) -> Result<()> {
     Ok(())
 }
 
-/// The first number in the log that a document depends on.
-fn others(store: &Store) -> Result<u64> {
+/// The first number in the log that a document depends on: those that no snapshot of its store holds.
+fn others(store: &Store, catalog: &Catalog) -> Result<u64> {
     let wal = store.layout().wal();
     if !wal.is_dir() {
         return Ok(u64::MAX);
     }
+    let home = &store.layout().home;
+    let mut stores = BTreeMap::new();
+    for (name, def) in &catalog.stores {
+        let manifest = kv::read_manifest(&kv::snapshot_dir(home, name))?.filter(|m| m.uuid == def.uuid);
+        stores.insert(name.as_str(), manifest.map_or(0, |m| m.lsn));
+    }
     for transaction in qx_log::Reader::open(&wal)?.transactions(1) {
         let transaction = transaction?;
+        // What a store that is gone would have needed is needed no more; graphs were given theirs by [`graphs`].
         let needed = |op: &Op| match op {
-            Op::RowUpsert { .. } | Op::RowDelete { .. } | Op::Define { .. } => false,
-            // [`graphs`] copied them.
-            Op::NodeUpsert { .. } | Op::NodeDelete { .. } | Op::EdgeUpsert { .. } | Op::EdgeDelete { .. } => false,
-            Op::UseGraph { .. } => false,
-            _ => true,
+            Op::KvPut { store, .. } | Op::KvDelete { store, .. } | Op::KvTouch { store, .. } => {
+                stores.get(store.as_str()).is_some_and(|lsn| *lsn < transaction.commit_lsn)
+            }
+            _ => false,
         };
         if transaction.ops.iter().any(|(_, _, op)| needed(op)) {
             return Ok(transaction.ops.first().map_or(transaction.commit_lsn, |(lsn, _, _)| *lsn));
         }
     }
     Ok(u64::MAX)
+}
+
+/// Everything up to this number was let go from the log on purpose. A catalog that is damaged knows of nothing.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn pruned_lsn(store: &Store) -> Result<u64> {
+    match qx_io::read_generation(&store.layout().home, FILE, Catalog::decode) {
+        Ok(catalog) => Ok(catalog.map_or(0, |c| c.pruned_lsn)),
+        Err(e) if e.kind() == qx_formats::Kind::Io => Err(e),
+        Err(_) => Ok(0),
+    }
 }

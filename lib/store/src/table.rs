@@ -12,10 +12,12 @@ use serde_json::Value;
 
 use crate::catalog::{Column, TableDef};
 use crate::delta;
+use crate::delta_sums::{self, Sums};
 
 /// Format name of the document.
-const FORMAT: &str = "qx.table";
-const FILE: &str = "manifest.json";
+pub const FORMAT: &str = "qx.table";
+/// Name of the manifest in the folder of a table.
+pub const FILE: &str = "manifest.json";
 
 /// The members of a table's manifest beside the shared ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct TableManifest {
     pub delta_version: u64,
     /// By schema version, oldest first.
     pub schema_history: Vec<Vec<Column>>,
+    /// Checksums of the Delta log's own files, by name; Delta Lake has none.
+    #[serde(default, skip_serializing_if = "Sums::is_empty")]
+    pub delta_log: Sums,
 }
 
 /// Publishes the manifest of a table in `dir` for the Delta version that `table` holds.
@@ -38,7 +43,7 @@ pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTab
     let previous = qx_io::read_generation(dir, FILE, decode)?;
     let generation = previous.as_ref().map_or(0, |m| m.generation) + 1;
     let old = previous.and_then(|m| serde_json::from_value::<TableManifest>(Value::Object(m.extra)).ok());
-    let mut schema_history = old.map(|m| m.schema_history).unwrap_or_default();
+    let (mut schema_history, known) = old.map(|m| (m.schema_history, m.delta_log)).unwrap_or_default();
     if schema_history.last() != Some(&def.columns) {
         schema_history.push(def.columns.clone());
     }
@@ -67,6 +72,7 @@ pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTab
         flushed_lsn: lsn,
         delta_version: delta::describe(table, dir)?.version,
         schema_history,
+        delta_log: delta_sums::sums(&cold, &known)?,
     };
     if let Ok(Value::Object(members)) = serde_json::to_value(extra) {
         manifest.extra = members;

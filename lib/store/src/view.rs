@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, Define, FILE};
 use crate::cold::Cold;
 use crate::database::{Store, decode_define};
 use crate::names::ObjectName;
+use crate::retain::pruned_lsn;
 use crate::rows::{Hot, decode_keys, decode_rows};
 use crate::table_def::TableDef;
 
@@ -34,6 +35,24 @@ impl Table {
     /// The rows that stand in the log alone.
     pub fn hot(&self) -> RwLockReadGuard<'_, Hot> {
         self.hot.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether its rows in the log are to be flushed by now: too many of them, or too old ones. `rows` is the number for
+    /// tables whose options say nothing.
+    pub fn is_due(&self, now_us: u64, rows: u64) -> bool {
+        let options = &self.def.options;
+        let (have, first) = {
+            let hot = self.hot();
+            (hot.ops_rows(), hot.first_us)
+        };
+        let most = match (options.flush_rows, options.flush_interval_ms) {
+            (Some(n), _) => n,
+            (None, Some(_)) => u64::MAX,
+            (None, None) => rows,
+        };
+        let age = first.map_or(0, |us| now_us.saturating_sub(us));
+        let old = options.flush_interval_ms.is_some_and(|ms| first.is_some() && age >= ms.saturating_mul(1000));
+        have >= most || old
     }
 
     pub fn hot_mut(&self) -> RwLockWriteGuard<'_, Hot> {
@@ -133,13 +152,17 @@ impl View {
     async fn load(&self, name: &ObjectName, def: &TableDef, lsn: u64) -> Result<Table> {
         let dir = self.store.layout().table_folder(name, def);
         let mut restarts = 0;
+        let mut before = None;
         loop {
             let cold = Cold::load(&dir, def.uuid).await?;
+            // The Delta log did not move between two looks: what was pruned from the log held nothing of this table.
+            let settled = before == Some(cold.version);
+            before = Some(cold.version);
             if cold.lsn > lsn {
                 // Rows that this view does not have yet are in Parquet already.
                 return Err(moved());
             }
-            match self.hot_rows(def, cold.lsn, lsn) {
+            match self.hot_rows(def, cold.lsn, lsn, settled) {
                 Ok(hot) => {
                     return Ok(Table {
                         name: name.clone(),
@@ -157,10 +180,10 @@ impl View {
     }
 
     /// The rows of a table in the log above `after`, up to `lsn`, and those of the open transaction.
-    fn hot_rows(&self, def: &TableDef, after: u64, lsn: u64) -> Result<Hot> {
+    fn hot_rows(&self, def: &TableDef, after: u64, lsn: u64, settled: bool) -> Result<Hot> {
         let mut hot = Hot::new(def)?;
         if after < lsn {
-            replay_table(&self.store, def, after, lsn, &mut hot)?;
+            replay_table(&self.store, def, (after, lsn), settled, &mut hot)?;
         }
         for op in &self.read().pending {
             apply(&mut hot, def, op, None)?;
@@ -273,7 +296,7 @@ impl View {
 
     /// Takes the place of an opened table after a flush.
     pub(crate) fn replace_table(&self, table: &Table, cold: Cold) -> Result<()> {
-        let hot = self.hot_rows(&table.def, cold.lsn, self.lsn())?;
+        let hot = self.hot_rows(&table.def, cold.lsn, self.lsn(), true)?;
         let new = Table {
             name: table.name.clone(),
             def: Arc::clone(&table.def),
@@ -330,11 +353,12 @@ fn apply(hot: &mut Hot, def: &TableDef, op: &Op, time_us: Option<u64>) -> Result
     Ok(())
 }
 
-fn replay_table(store: &Store, def: &TableDef, after: u64, lsn: u64, hot: &mut Hot) -> Result<()> {
+fn replay_table(store: &Store, def: &TableDef, (after, lsn): (u64, u64), settled: bool, hot: &mut Hot) -> Result<()> {
     let wal = store.layout().wal();
     let reader = Reader::open(&wal)?;
     if let Some(first) = reader.segments().first()
         && first.base_lsn > after + 1
+        && !(settled && first.base_lsn <= pruned_lsn(store)? + 1)
     {
         // Pruned since the Delta log was read.
         return Err(Error::io("read the log", std::io::ErrorKind::NotFound.into()).path(&wal));

@@ -42,8 +42,12 @@ pub struct Writer {
     pub sync: SyncPolicy,
     /// The log may grow by so many bytes before everything is flushed.
     pub log_bytes_max: u64,
+    /// Rows in the log at which a table is flushed whose options say nothing.
+    pub flush_rows: u64,
     unsynced: u64,
     grown: u64,
+    /// Everything up to this number was let go from the log, or is about to be.
+    pruned: u64,
     _lock: Lock,
 }
 
@@ -80,8 +84,10 @@ impl Writer {
             asked: None,
             sync: SyncPolicy::Always,
             log_bytes_max: DEFAULT_LOG_BYTES,
+            flush_rows: DEFAULT_FLUSH_ROWS,
             unsynced: 0,
             grown,
+            pruned: 0,
             _lock: lock,
         };
         writer.publish_catalog(false)?;
@@ -274,7 +280,9 @@ impl Writer {
         }
         self.log.wait(self.view.lsn())?;
         let mut catalog = catalog.as_ref().clone();
-        catalog.generation = published.map_or(0, |c| c.generation) + 1;
+        let (generation, pruned) = published.map_or((0, 0), |c| (c.generation, c.pruned_lsn));
+        catalog.generation = generation + 1;
+        catalog.pruned_lsn = self.pruned.max(pruned);
         catalog.lsn = self.view.lsn();
         let bytes = catalog.encode()?;
         qx_io::publish_generation(home, FILE, &bytes, |old| Catalog::decode(old).map(drop))
@@ -352,20 +360,7 @@ impl Writer {
         let now = qx_log::now_us();
         let mut flushed = Vec::new();
         for table in self.view.all_opened() {
-            let options = &table.def.options;
-            let (rows, first) = {
-                let hot = table.hot();
-                (hot.ops_rows(), hot.first_us)
-            };
-            let most = match (options.flush_rows, options.flush_interval_ms) {
-                (Some(n), _) => n,
-                (None, Some(_)) => u64::MAX,
-                (None, None) => DEFAULT_FLUSH_ROWS,
-            };
-            let old = options
-                .flush_interval_ms
-                .is_some_and(|ms| first.is_some_and(|us| now.saturating_sub(us) >= ms.saturating_mul(1000)));
-            if (rows >= most || old) && self.flush(&table.name).await? {
+            if table.is_due(now, self.flush_rows) && self.flush(&table.name).await? {
                 flushed.push(table.name.key());
             }
         }
@@ -380,13 +375,30 @@ impl Writer {
     /// # Errors
     /// `Io`, `Engine`.
     pub async fn prune(&mut self) -> Result<()> {
-        self.publish_catalog(true)?;
+        // Graphs take over only what is on disk.
+        self.log.wait(self.view.lsn())?;
         retain::graphs(&self.view)?;
         let needed = retain::needed_lsn(&self.view, self.view.lsn()).await?;
+        // What is let go is written down before it goes, so that fsck can tell it from what was lost.
+        self.pruned = self.pruned.max(needed.saturating_sub(1));
+        self.publish_catalog(true)?;
         self.log.rotate()?;
         self.log.prune(&PruneOptions { before_lsn: needed, ..PruneOptions::default() })?;
         self.grown = folder_bytes(&self.store.layout().wal());
         Ok(())
+    }
+
+    /// Writes a snapshot of a key-value store as of the last commit, so that readers and the log need not go back further.
+    ///
+    /// # Errors
+    /// `Usage` inside a transaction; `NotFound`; `Io`; those of reading the store.
+    pub fn snapshot_store(&mut self, store: &str) -> Result<crate::kv::SnapshotReport> {
+        if self.is_open() {
+            return Err(Error::usage("a snapshot inside a transaction").hint("COMMIT first"));
+        }
+        // A snapshot must never hold what a crash takes from the log: its number would be given again.
+        self.log.wait(self.view.lsn())?;
+        crate::kv::snapshot(&self.view, store)
     }
 
     /// The log, for what has to be written behind it.

@@ -1,19 +1,78 @@
-//! Key-value stores: CREATE STORE, WRITE KEY and the like.
+//! Statements about key-value stores: `CREATE STORE`, `WRITE KEY`, `LIST KEYS` and so on.
 
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use qx_formats::Result;
+mod parse;
+mod run;
 
-use crate::session::{Answer, Session};
+pub(crate) use parse::parse;
+pub(crate) use run::run;
 
-/// The statements of this area.
-#[derive(Debug, Clone)]
-pub(crate) enum Statement {}
+use datafusion::sql::sqlparser::ast::Query;
 
-/// Takes a statement of this area; `None`, and nothing taken, for any other.
-pub(crate) fn parse(_: &mut Parser<'_>) -> Result<Option<Statement>, ParserError> {
-    Ok(None)
+/// A store: `s`, `store.s` or `db.store.s`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreName {
+    pub database: Option<String>,
+    pub store: String,
 }
 
-pub(crate) async fn run(_: &Session, statement: Statement) -> Result<Answer> {
-    match statement {}
+/// What a key is set to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    Text(String),
+    Int(i64),
+    /// The text of a document, checked when it is written.
+    Json(String),
+    Bytes(Vec<u8>),
+    /// The rows of a query, as a frame.
+    Frame(Box<Query>),
+}
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Statement {
+    CreateStore {
+        store: StoreName,
+        if_not_exists: bool,
+    },
+    DropStore {
+        store: StoreName,
+        if_exists: bool,
+    },
+    RenameStore {
+        from: StoreName,
+        to: StoreName,
+    },
+    ListStores {
+        database: Option<String>,
+    },
+    /// With a pattern of LIKE: only the keys that match it.
+    ListKeys {
+        store: StoreName,
+        like: Option<String>,
+    },
+    ReadKey {
+        key: String,
+        store: StoreName,
+    },
+    DescribeKey {
+        key: String,
+        store: StoreName,
+    },
+    DropKey {
+        key: String,
+        store: StoreName,
+        if_exists: bool,
+    },
+    RenameKey {
+        from: String,
+        to: String,
+        store: StoreName,
+    },
+    WriteKey {
+        key: String,
+        store: StoreName,
+        value: Written,
+        ttl_us: Option<u64>,
+        reset: bool,
+    },
 }

@@ -1,19 +1,33 @@
-//! Settings and the state of the database: SET, SHOW.
+//! Settings (SET, RESET, SHOW, ALTER DATABASE) and the system tables.
 
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use qx_formats::Result;
+mod live;
+mod parse;
+mod run;
+mod tables;
 
-use crate::session::{Answer, Session};
+pub(crate) use live::Live;
+pub(crate) use parse::parse;
+pub(crate) use run::run;
+pub(crate) use tables::{SYSTEM_SCHEMA, SystemTables};
 
 /// The statements of this area.
-#[derive(Debug, Clone)]
-pub(crate) enum Statement {}
-
-/// Takes a statement of this area; `None`, and nothing taken, for any other.
-pub(crate) fn parse(_: &mut Parser<'_>) -> Result<Option<Statement>, ParserError> {
-    Ok(None)
-}
-
-pub(crate) async fn run(_: &Session, statement: Statement) -> Result<Answer> {
-    match statement {}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Statement {
+    Set {
+        name: String,
+        value: String,
+    },
+    /// Of all knobs without a name.
+    Reset {
+        name: Option<String>,
+    },
+    /// Of all knobs without a name.
+    Show {
+        name: Option<String>,
+    },
+    /// What the database says to every session; back to nothing without a value.
+    AlterDatabase {
+        name: String,
+        value: Option<String>,
+    },
 }

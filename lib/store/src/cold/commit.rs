@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -287,4 +287,47 @@ pub async fn rewrite(table_dir: &Path, def: &TableDef, plan: LogicalPlan, lsn: u
     let dir = table_dir.join(FOLDER);
     let (table, _) = delta::replace(&dir, plan, def.uuid, lsn).await?;
     Cold::of(table, &dir, def.uuid).await
+}
+
+/// Takes files out of the table, whatever became of them, and adds rows, in one commit. The rows have the columns of
+/// Parquet files, of whichever version of the schema.
+///
+/// # Errors
+/// `Engine`, `Io`.
+pub async fn replace_files(
+    table_dir: &Path,
+    def: &TableDef,
+    cold: &Cold,
+    names: &[String],
+    rows: Vec<RecordBatch>,
+) -> Result<Cold> {
+    let dir = table_dir.join(FOLDER);
+    let Some(table) = cold.table.clone() else { return Ok(cold.clone()) };
+    let physical = def.physical_schema()?;
+    let mut actions: Vec<Action> = Vec::new();
+    let state = table.snapshot().map_err(|e| engine(&dir, "cannot read the Delta log", e))?;
+    for view in state.log_data().iter() {
+        if names.iter().any(|n| n.as_str() == view.path().as_ref()) {
+            actions.push(Action::Remove(view.remove_action(true)));
+        }
+    }
+    let mut writer = RecordBatchWriter::for_table(&table)
+        .map_err(|e| engine(&dir, "cannot write the table", e))?
+        .with_writer_properties(properties(def)?);
+    let mut any = false;
+    for batch in rows.iter().filter(|b| b.num_rows() > 0) {
+        let column = |f: &Arc<Field>| match batch.column_by_name(f.name()) {
+            Some(column) => datafusion::arrow::compute::cast(column, f.data_type()).map_err(arrow),
+            None => Ok(datafusion::arrow::array::new_null_array(f.data_type(), batch.num_rows())),
+        };
+        let columns = physical.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+        let batch = RecordBatch::try_new(Arc::clone(&physical), columns).map_err(arrow)?;
+        writer.write(batch).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+        any = true;
+    }
+    if any {
+        let adds = writer.flush().await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+        actions.extend(adds.into_iter().map(Action::Add));
+    }
+    finish(table, &dir, def, actions, false, cold.lsn).await
 }

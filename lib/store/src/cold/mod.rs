@@ -5,7 +5,7 @@ mod commit;
 mod keys;
 mod stats;
 
-pub use commit::{Change, commit, rewrite};
+pub use commit::{Change, commit, replace_files, rewrite};
 use keys::read_keys;
 pub use stats::{ColumnBounds, FileStats};
 

@@ -1,0 +1,43 @@
+//! What helps against a finding: the command, and whether repair can do it by itself.
+
+use std::path::Path;
+
+/// What helps.
+pub(super) struct Help {
+    /// What `qx repair` would do.
+    pub repair: Option<&'static str>,
+    pub command: String,
+}
+
+pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
+    let root = root.display();
+    let repair = |what| Help { repair: Some(what), command: format!("qx repair {root} --finding {id}") };
+    let command = |command: String| Help { repair: None, command };
+    match id {
+        "db.marker" => repair("write a new marker from the folders that are there"),
+        "db.catalog" => repair("fold the definitions of the log over the generation before"),
+        "db.previous" => command("nothing: the next publication replaces it".to_owned()),
+        "db.table_manifest" | "db.delta_manifest" | "db.behind" => repair("make the manifest anew from the Delta log"),
+        "db.graph_manifest" => repair("take the generation before, if all of its files are there"),
+        "db.store_manifest" => repair("take the generation before, or the log alone, whichever reaches back"),
+        "db.orphan" | "db.temporary" | "db.stale" => repair("move it to the lost-and-found"),
+        "db.index" => repair("set the damaged file aside; the index is empty until it is built again"),
+        _ if path.ends_with(".vdata") || path.ends_with(".vindex") => {
+            repair("set the damaged file aside; the index is empty until it is built again")
+        }
+        "db.missing" | "db.length" | "db.checksum" | "db.parquet" if path.ends_with(".parquet") => repair(
+            "keep what can be read, set the file aside, take it out of the Delta table; the report counts the loss",
+        ),
+        _ if path.contains("/store/") => {
+            repair("keep the entries whose checksums hold, and what the log has; the report lists the rest")
+        }
+        "log.superseded" | "log.open" => command("nothing".to_owned()),
+        _ if id.starts_with("log.") || matches!(id, "db.log" | "db.log_begin") => {
+            repair("recover the log: keep every whole transaction; the report lists the gaps")
+        }
+        "db.watermark" => {
+            command(format!("qx restore: the log lost its end. `qx repair {root} --finding {id}` goes on behind it"))
+        }
+        _ => command(format!("qx restore, or build {path} again from what it was built from")),
+    }
+}

@@ -1,0 +1,79 @@
+//! The database's log, and whether it reaches back to what others need of it.
+
+use qx_formats::container::{Finding, Severity};
+use qx_formats::{Kind, Result};
+
+use super::{Check, Level, damage};
+use crate::Store;
+use crate::catalog::{Catalog, FILE};
+
+/// How far the log reaches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogState {
+    /// First LSN that the log still holds.
+    pub first_lsn: u64,
+    pub next_lsn: u64,
+}
+
+impl Check<'_> {
+    /// `None` when the log cannot be read far enough to say where it ends.
+    pub(super) fn log(&mut self, store: &Store) -> Result<Option<LogState>> {
+        let wal = store.layout().wal();
+        self.covered.insert(wal.clone());
+        if !wal.is_dir() {
+            // Before the first write there is none.
+            if store.layout().home.join(crate::catalog::FILE).exists() {
+                self.put(&wal, Finding::error("db.log", "the log of the database is missing"));
+            }
+            return Ok(None);
+        }
+        let before = self.found.len();
+        if self.level >= Level::Bytes {
+            match qx_log::verify(&wal) {
+                Ok(found) => {
+                    for mut f in found {
+                        let path = f.section.take().map_or_else(|| wal.clone(), |s| wal.join(s));
+                        self.put(&path, f);
+                    }
+                }
+                Err(e) if e.kind() == Kind::NotFound => {
+                    self.put(&wal, Finding::error("db.log", "the folder of the log holds no log"));
+                }
+                Err(e) if damage(&e) => self.put(&wal, Finding::from_error("db.log", &e)),
+                Err(e) => return Err(e),
+            }
+        }
+        let stat = match qx_log::stat(&wal) {
+            Ok(stat) => stat,
+            Err(e) if damage(&e) || e.kind() == Kind::NotFound => {
+                let told = self.found.iter().skip(before).any(|f| f.finding.severity == Severity::Error);
+                if !told {
+                    self.put(e.get_path().unwrap_or(&wal), Finding::from_error("db.log", &e));
+                }
+                return Ok(None);
+            }
+            Err(e) => return Err(e),
+        };
+        self.files += stat.segments.len() as u64;
+        self.bytes += stat.bytes;
+        let state = LogState { first_lsn: stat.first_lsn, next_lsn: stat.next_lsn };
+        self.log_begin(store, state)?;
+        Ok(Some(state))
+    }
+
+    /// What was pruned on purpose is recorded before it goes; a log that begins later than that lost its beginning.
+    fn log_begin(&mut self, store: &Store, log: LogState) -> Result<()> {
+        // A catalog that cannot be read says nothing of what was let go.
+        let home = &store.layout().home;
+        if home.join(FILE).exists() && qx_io::read_generation(home, FILE, Catalog::decode).is_err() {
+            return Ok(());
+        }
+        let pruned = crate::retain::pruned_lsn(store)?;
+        if log.first_lsn > pruned + 1 {
+            let f = Finding::error("db.log_begin", "segments at the beginning of the log are missing");
+            let f = f.expected(format!("LSN {} or earlier", pruned + 1)).got(format!("LSN {}", log.first_lsn));
+            self.put(&store.layout().wal(), f);
+        }
+        Ok(())
+    }
+}

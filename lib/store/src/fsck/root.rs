@@ -1,0 +1,86 @@
+//! The marker, the catalog, and the records of runs.
+
+use std::fs;
+
+use qx_formats::container::Finding;
+use qx_formats::{Kind, Result, manifest};
+
+use super::{Check, catalog_of, damage};
+use crate::Store;
+use crate::catalog::{Catalog, FILE};
+
+/// Name of the marker of a database folder.
+const MARKER: &str = "qx.json";
+
+impl Check<'_> {
+    /// `None` when the marker is damaged: then there is no telling where things lie.
+    pub(super) fn marker(&mut self) -> Result<Option<Store>> {
+        let path = self.root.join(MARKER);
+        self.know(path.clone());
+        self.know(self.root.join("LOCK"));
+        match Store::open(self.root) {
+            Ok(store) => Ok(Some(store)),
+            Err(e) if damage(&e) && path.exists() => {
+                self.put(&path, Finding::from_error("db.marker", &e));
+                Ok(None)
+            }
+            // A folder with a database in it and no marker was a database folder once.
+            Err(e) if e.kind() == Kind::Invalid && looks_like_one(self.root) => {
+                self.put(&path, Finding::error("db.marker", "the marker of the database folder is missing"));
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    pub(super) fn catalog(&mut self, store: &Store) -> Result<Option<Catalog>> {
+        let home = &store.layout().home;
+        let before = self.found.len();
+        let published = self.document(home, FILE, "db.catalog", Catalog::decode)?;
+        match published {
+            Some(catalog) => Ok(Some(catalog_of(store, catalog))),
+            None if self.found.len() > before && home.join(FILE).exists() => Ok(None),
+            None if home.join(FILE).exists() || !store.layout().wal().is_dir() => Ok(Some(Catalog::default())),
+            None => {
+                // Nothing was defined yet, or the file is gone; the log knows.
+                let catalog = catalog_of(store, Catalog::default());
+                let empty = catalog.same_definitions(&Catalog::default());
+                if !empty && self.found.len() == before {
+                    let e = Finding::error("db.catalog", "the catalog is missing");
+                    self.put(&home.join(FILE), e);
+                }
+                Ok(Some(catalog))
+            }
+        }
+    }
+
+    /// Records of runs and plan bundles: documents under their own checksum.
+    pub(super) fn runs(&mut self) -> Result<()> {
+        let dir = self.root.join("runs");
+        self.covered.insert(dir.clone());
+        let Ok(entries) = fs::read_dir(&dir) else { return Ok(()) };
+        let mut paths: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.is_file()).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with('.') || !name.ends_with(".json") {
+                continue;
+            }
+            let Some(bytes) = self.read(&path, Finding::error("db.missing", "a file went away"))? else { continue };
+            // The format is what the document says that it is; the checksum is what counts here.
+            let said = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+            let said = said.as_ref().and_then(|v| v.get("format")).and_then(|f| f.as_str()).unwrap_or("run record");
+            if let Err(e) = manifest::open(&bytes, said)
+                && damage(&e)
+            {
+                self.put(&path, Finding::from_error("db.run", &e));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn looks_like_one(root: &std::path::Path) -> bool {
+    let Ok(entries) = fs::read_dir(root) else { return false };
+    entries.flatten().any(|e| e.path().join(FILE).exists() || e.path().join("wal").is_dir())
+}

@@ -1,0 +1,447 @@
+//! A database folder under several processes, under damage, under repair, backup and restore.
+#![cfg(feature = "engine")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn qx(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_qx")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs, and gives stdout; anything but exit 0 fails the test.
+fn ok(args: &[&str]) -> String {
+    let out = qx(args);
+    assert!(out.status.success(), "qx {args:?}: {:?}\n{}{}", out.status, text(&out.stdout), text(&out.stderr));
+    text(&out.stdout)
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+fn code(args: &[&str]) -> i32 {
+    qx(args).status.code().unwrap()
+}
+
+struct Db(#[allow(dead_code)] tempfile::TempDir, String);
+
+impl Db {
+    fn new() -> Db {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("my.db").to_str().unwrap().to_owned();
+        ok(&["init", &path, "-q"]);
+        Db(dir, path)
+    }
+
+    /// Tables with hot and cold rows, a store with a snapshot and a log above it.
+    fn full() -> Db {
+        let db = Db::new();
+        db.sql("create table t (id bigint primary key, v varchar); insert into t values (1,'a'),(2,'b')");
+        db.sql("create table u (x int); insert into u values (1),(2),(3)");
+        db.sql("create store s; write key a in s = 'hello'; write key docs in s = [{\"a\":1},{\"a\":2}]");
+        ok(&["maintain", &db.1, "-q"]);
+        db.sql("insert into t values (3,'c'); write key later in s = 7");
+        db
+    }
+
+    fn sql(&self, sql: &str) -> Vec<Value> {
+        lines(&ok(&["sql", "--db", &self.1, "--format", "ndjson", "-c", sql]))
+    }
+
+    fn path(&self) -> &Path {
+        Path::new(&self.1)
+    }
+
+    /// Ids of findings, with their severity.
+    fn findings(&self) -> Vec<(String, String, String)> {
+        let out = qx(&["fsck", &self.1, "--json"]);
+        let all = lines(&text(&out.stdout));
+        let (summary, all) = all.split_last().unwrap();
+        assert_eq!(summary["summary"]["ok"].as_bool(), Some(out.status.success()), "{summary}");
+        let get = |v: &Value, name: &str| v[name].as_str().unwrap().to_owned();
+        all.iter().map(|f| (get(f, "severity"), get(f, "id"), get(f, "path"))).collect()
+    }
+}
+
+/// Every file of a folder, but for locks and what processes say of themselves.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        match entry.file_name().to_str().unwrap() {
+            "LOCK" | "live" => {}
+            _ if path.is_dir() => all.extend(files(&path)),
+            _ => all.push(path),
+        }
+    }
+    all.sort();
+    all
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            fs::copy(entry.path(), target).map(drop).unwrap()
+        }
+    }
+}
+
+fn rows(db: &Db) -> (Vec<Value>, Vec<Value>, Vec<Value>) {
+    (db.sql("select * from t order by id"), db.sql("select * from u order by x"), db.sql("list keys in s"))
+}
+
+#[test]
+fn keys_are_written_read_listed_and_expire() {
+    let db = Db::new();
+    let db_path = db.1.as_str();
+    assert_eq!(code(&["kv", "put", db_path, "s", "k", "v"]), 2, "the store is not there");
+    ok(&["kv", "put", db_path, "s", "k", "v", "--create"]);
+    assert_eq!(ok(&["kv", "get", db_path, "s", "k"]), "v\n");
+    assert_eq!(code(&["kv", "get", db_path, "s", "nope"]), 1);
+    ok(&["kv", "put", db_path, "s", "gone", "v", "--ttl", "1ms"]);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(code(&["kv", "get", db_path, "s", "gone"]), 1);
+    ok(&["kv", "put", db_path, "s", "stays", "1", "--ttl", "1h", "--reset-on-access"]);
+    let first = lines(&ok(&["kv", "get", db_path, "s", "stays", "--json"]))[0]["expires_at"].clone();
+    let second = lines(&ok(&["kv", "get", db_path, "s", "stays", "--json"]))[0]["expires_at"].clone();
+    assert!(second.as_str() > first.as_str(), "an access moves the expiry: {first} {second}");
+    assert_eq!(code(&["kv", "rm", db_path, "s", "k", "nope"]), 1);
+    assert_eq!(ok(&["kv", "get", db_path, "s", "k"]), "v\n", "nothing was removed");
+    ok(&["kv", "rm", db_path, "s", "k"]);
+    assert_eq!(ok(&["kv", "ls", db_path, "s"]).lines().count(), 1);
+}
+
+#[test]
+fn stores_and_keys_in_sql() {
+    let db = Db::new();
+    db.sql("create store a; write key 'x y' in main.store.a = {\"n\": 1}; write key k in a = X'00ff'");
+    assert_eq!(db.sql("read key k in a")[0]["value"], "00ff");
+    assert_eq!(db.sql("select n from main.store.a.\"x y\"")[0]["n"], 1);
+    db.sql("rename key k to j in a; rename store a to b");
+    let keys: Vec<_> = db.sql("list keys in b").iter().map(|r| r["key"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(keys, ["j", "x y"]);
+    let refused = |sql: &str, what: &str| {
+        let out = qx(&["sql", "--db", &db.1, "-c", sql]);
+        assert!(!out.status.success() && text(&out.stderr).contains(what), "{sql}: {}", text(&out.stderr));
+    };
+    refused("select * from main.store.b.j", "main.store.b.j is bytes");
+    refused("select * from main.store.b.nope", "main.store.b.nope");
+    refused("read key nope in b", "main.store.b.nope");
+    refused("select * from main.store.a.j", "there is no store main.store.a");
+    refused("write key k in a = 1", "there is no store main.store.a");
+    refused("create store b", "already");
+    // A transaction spans tables and keys, and what was rolled back was never there.
+    db.sql("create table t (x int); begin; insert into t values (1); write key m in b = 1; commit");
+    db.sql("begin; insert into t values (2); write key n in b = 1; drop key j in b; rollback");
+    assert_eq!(db.sql("select count(*) c from t")[0]["c"], 1);
+    assert_eq!(db.sql("list keys in b").len(), 3);
+    db.sql("begin; write key n in b = [{\"q\": 5}]; select * from main.store.b.n; rollback");
+    db.sql("drop store b; create store b");
+    assert_eq!(db.sql("list keys in b").len(), 0, "a new store of the name begins empty");
+    // Typed options of documents.
+    db.sql("write key d in b = [{\"a\": 1}, {\"a\": \"x\"}]");
+    let nulled = db.sql("select * from main.store.b.d with (types (a int64), drift null)");
+    assert_eq!(nulled[1]["a"], Value::Null);
+    let all = db.sql("select keys from (select count(*) as keys from main.store.b.d) x");
+    assert_eq!(all[0]["keys"], 2);
+}
+
+#[test]
+fn snapshots_let_the_log_go_and_readers_do_not_notice() {
+    let db = Db::full();
+    let before = rows(&db);
+    for _ in 0..3 {
+        ok(&["maintain", &db.1, "-q"]);
+        assert_eq!(rows(&db), before);
+    }
+    db.sql("drop key a in s");
+    ok(&["maintain", &db.1, "-q"]);
+    assert_eq!(db.sql("list keys in s").len(), before.2.len() - 1);
+    assert!(db.findings().iter().all(|(severity, ..)| severity != "error"), "{:?}", db.findings());
+}
+
+#[test]
+fn settings_have_origins() {
+    let db = Db::new();
+    let show = |env: Option<&str>, sql: &str| {
+        let mut c = Command::new(env!("CARGO_BIN_EXE_qx"));
+        c.args(["sql", "--db", &db.1, "--format", "ndjson", "-c", sql]).env_remove("QX_JSON_DRIFT");
+        if let Some(value) = env {
+            c.env("QX_JSON_DRIFT", value);
+        }
+        let all = lines(&text(&c.output().unwrap().stdout));
+        let last = all.last().unwrap_or_else(|| panic!("{sql}"));
+        (last["value"].as_str().unwrap().to_owned(), last["origin"].as_str().unwrap().to_owned())
+    };
+    let is = |v: &str, o: &str| (v.to_owned(), o.to_owned());
+    assert_eq!(show(None, "show json.drift"), is("widen", "default"));
+    db.sql("alter database set json.drift = 'rescue'");
+    assert_eq!(show(None, "show json.drift"), is("rescue", "database"));
+    assert_eq!(show(Some("null"), "show json.drift"), is("null", "environment"));
+    assert_eq!(show(Some("null"), "set json.drift = error; show json.drift"), is("error", "set"));
+    assert_eq!(show(None, "set json.drift = error; reset json.drift; show json.drift"), is("rescue", "database"));
+    db.sql("alter database reset json.drift");
+    assert_eq!(show(None, "select * from system.settings where name = 'json.drift'"), is("widen", "default"));
+    assert_eq!(code(&["sql", "--db", &db.1, "-c", "set json.nothing = 1"]), 2);
+    assert_eq!(code(&["sql", "--db", &db.1, "-c", "set json.sample_rows = none"]), 2);
+}
+
+#[test]
+fn one_writes_others_wait_or_leave_and_readers_do_neither() {
+    let db = Db::full();
+    // The lock, as a writer in another process holds it.
+    let lock = fs::File::options().read(true).write(true).open(db.path().join("LOCK")).unwrap();
+    lock.try_lock().unwrap();
+    assert_eq!(code(&["sql", "--db", &db.1, "-c", "insert into u values (9)"]), 75);
+    assert_eq!(code(&["kv", "put", &db.1, "s", "k", "v"]), 75);
+    assert_eq!(code(&["maintain", &db.1]), 75);
+    assert_eq!(db.sql("select count(*) c from u")[0]["c"], 3, "a reader takes no lock");
+    assert_eq!(code(&["fsck", &db.1]), 0);
+    let waiting = Command::new(env!("CARGO_BIN_EXE_qx"))
+        .args(["sql", "--db", &db.1, "--wait", "30s", "-c", "insert into u values (9)"])
+        .stdin(Stdio::null())
+        .spawn();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    drop(lock);
+    assert!(waiting.unwrap().wait().unwrap().success());
+    assert_eq!(db.sql("select count(*) c from u")[0]["c"], 4);
+}
+
+#[test]
+fn many_writers_lose_nothing() {
+    let db = Db::new();
+    db.sql("create table n (x int); create store s");
+    let spawn = |i: usize| {
+        let sql =
+            format!("insert into n values ({i}); write key k{i} in s = {i}; update n set x = x + 0 where x = {i}");
+        let args = ["sql", "--db", &db.1, "--wait", "60s", "-c", &sql].map(str::to_owned);
+        Command::new(env!("CARGO_BIN_EXE_qx")).args(args).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let writers: Vec<_> = (0..6).map(spawn).collect();
+    for _ in 0..4 {
+        assert_eq!(code(&["sql", "--db", &db.1, "-c", "select count(*) from n; list keys in s"]), 0);
+    }
+    for writer in writers {
+        let out = writer.wait_with_output().unwrap();
+        assert!(out.status.success(), "{}", text(&out.stderr));
+    }
+    assert_eq!(db.sql("select count(distinct x) c from n")[0]["c"], 6);
+    assert_eq!(db.sql("list keys in s").len(), 6);
+    assert_eq!(code(&["fsck", &db.1]), 0);
+}
+
+#[test]
+fn live_queries_show_other_processes_and_forget_the_dead() {
+    let db = Db::new();
+    let slow =
+        "select count(*) from generate_series(1, 3000000) a, generate_series(1, 100000) b where a.value = -b.value";
+    let mut other = Command::new(env!("CARGO_BIN_EXE_qx"))
+        .args(["sql", "--db", &db.1, "-c", slow])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let seen = || db.sql("select sql, state, pid from system.live_queries").len();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while seen() < 2 && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let all = db.sql("select sql, state, pid from system.live_queries");
+    let running = other.try_wait().unwrap().is_none();
+    if running {
+        assert!(all.iter().any(|q| q["pid"] == other.id() && q["state"] == "running"), "{all:?}");
+    }
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(seen(), 1, "a process that was killed is forgotten");
+}
+
+#[test]
+fn every_kind_of_damage_is_found() {
+    let db = Db::full();
+    assert!(db.findings().iter().all(|f| f.0 != "error"), "{:?}", db.findings());
+    let scratch = tempfile::tempdir().unwrap();
+    let bad = Db(tempfile::tempdir().unwrap(), scratch.path().join("bad.db").to_str().unwrap().to_owned());
+    let damaged = |what: &dyn Fn(&Path)| {
+        let _ = fs::remove_dir_all(bad.path());
+        copy(db.path(), bad.path());
+        what(bad.path());
+        bad.findings()
+    };
+    for file in files(db.path()) {
+        let name = file.strip_prefix(db.path()).unwrap().to_path_buf();
+        let previous = name.to_str().unwrap().contains(".prev.");
+        let len = fs::metadata(&file).unwrap().len() as usize;
+        if len == 0 {
+            continue;
+        }
+        let flip = |dir: &Path| {
+            let path = dir.join(&name);
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[len / 2] ^= 1;
+            fs::write(path, bytes).unwrap();
+        };
+        let cut = |dir: &Path| {
+            let path = dir.join(&name);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(path, &bytes[..len / 2]).unwrap();
+        };
+        for (what, found) in [("flipped", damaged(&flip)), ("truncated", damaged(&cut))] {
+            let worst = if previous { "warning" } else { "error" };
+            assert!(found.iter().any(|f| f.0 == worst), "{} {what}: {found:?}", name.display());
+        }
+        // The last segment of a log that was closed cleanly is empty, and one generation back is only a courtesy.
+        let last = name.extension().is_some_and(|e| e == "dlog")
+            && !files(&db.path().join("main/wal")).iter().any(|f| *f > file);
+        if previous || last || name.ends_with("manifest.json") {
+            continue;
+        }
+        let found = damaged(&|dir| fs::remove_file(dir.join(&name)).unwrap());
+        assert!(found.iter().any(|f| f.0 == "error"), "{} removed: {found:?}", name.display());
+    }
+    let stray = damaged(&|dir| fs::write(dir.join("main/public/stray"), b"x").unwrap());
+    assert_eq!(stray.iter().filter(|f| f.1 == "db.orphan").count(), 1, "{stray:?}");
+}
+
+#[test]
+fn repair_mends_what_can_be_mended_and_reports_the_rest() {
+    let db = Db::full();
+    let before = rows(&db);
+    let flip = |name: &Path| {
+        let mut bytes = fs::read(name).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        fs::write(name, bytes).unwrap();
+    };
+    let home = db.path().join("main");
+    for document in ["catalog.json", "public/t/manifest.json", "store/s/manifest.json"] {
+        flip(&home.join(document));
+        assert_eq!(code(&["fsck", &db.1]), 1, "{document}");
+        let dry = lines(&ok(&["repair", &db.1, "--dry-run", "--json"]));
+        assert_eq!(code(&["fsck", &db.1]), 1, "a dry run changes nothing");
+        assert!(dry.last().unwrap()["summary"]["actions"].as_u64() > Some(0), "{dry:?}");
+        let done = lines(&ok(&["repair", &db.1, "--json"]));
+        assert_eq!(done.last().unwrap()["summary"]["losses"], 0, "{document}: {done:?}");
+        assert_eq!(rows(&db), before, "{document}");
+        assert_eq!(code(&["fsck", &db.1]), 0);
+    }
+    // A stray file goes to the lost-and-found.
+    fs::write(home.join("public/stray"), b"kept").unwrap();
+    ok(&["repair", &db.1, "--finding", "db.orphan", "-q"]);
+    let lost = files(&db.path().join("lost+found"));
+    assert!(lost.iter().any(|f| f.ends_with("main/public/stray")), "{lost:?}");
+    // A missing Parquet file: the table goes on without its rows, and the report counts them.
+    let parquet =
+        files(&home.join("public/u")).into_iter().find(|f| f.extension().is_some_and(|e| e == "parquet")).unwrap();
+    fs::remove_file(parquet).unwrap();
+    assert_eq!(code(&["sql", "--db", &db.1, "-c", "select * from u"]), 2);
+    let done = lines(&ok(&["repair", &db.1, "--json"]));
+    assert!(done.iter().any(|a| a["loss"] == "3 of 3 rows of the file"), "{done:?}");
+    assert_eq!(db.sql("select count(*) c from u")[0]["c"], 0);
+    db.sql("insert into u values (5)");
+    assert_eq!(db.sql("select x from u")[0]["x"], 5);
+    assert_eq!(code(&["fsck", &db.1]), 0);
+}
+
+#[test]
+fn a_damaged_snapshot_gives_up_what_is_whole() {
+    let db = Db::new();
+    db.sql("create store s");
+    for i in 0..40 {
+        ok(&["kv", "put", &db.1, "s", &format!("k{i:02}"), &"v".repeat(900), "-q"]);
+    }
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("write key late in s = 1");
+    let snap =
+        files(&db.path().join("main/store/s")).into_iter().find(|f| f.extension().is_some_and(|e| e == "kv")).unwrap();
+    let mut bytes = fs::read(&snap).unwrap();
+    let at = bytes.len() - 9000;
+    bytes[at] ^= 1;
+    fs::write(&snap, bytes).unwrap();
+    let done = lines(&ok(&["repair", &db.1, "--json"]));
+    assert_eq!(done.last().unwrap()["summary"]["losses"], 1, "{done:?}");
+    let left = db.sql("list keys in s").len();
+    assert!((30..41).contains(&left), "{left}");
+    assert_eq!(code(&["fsck", &db.1]), 0);
+}
+
+#[test]
+fn a_backup_of_a_live_database_restores() {
+    let db = Db::full();
+    let before = rows(&db);
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    ok(&["backup", &db.1, "-o", &path("a.bak"), "-q"]);
+    assert_eq!(code(&["backup", &db.1, "-o", &path("a.bak")]), 2, "the target is there");
+    db.sql("insert into t values (9, 'later'); drop key a in s");
+    ok(&["restore", &path("a.bak"), "-o", &path("back.db"), "-q"]);
+    let back = Db(tempfile::tempdir().unwrap(), path("back.db"));
+    assert_eq!(rows(&back), before);
+    assert_eq!(code(&["fsck", &back.1]), 0);
+    back.sql("insert into t values (10, 'x')");
+    // While somebody writes.
+    let writer = Command::new(env!("CARGO_BIN_EXE_qx"))
+        .args(["sql", "--db", &db.1, "-c", &"insert into u values (1);".repeat(60)])
+        .stdin(Stdio::null())
+        .spawn();
+    let mut writer = writer.unwrap();
+    ok(&["backup", &db.1, "-o", &path("live.bak"), "--wait", "60s", "-q"]);
+    assert!(writer.wait().unwrap().success());
+    ok(&["restore", &path("live.bak"), "-o", &path("live.db"), "-q"]);
+    assert_eq!(code(&["fsck", &path("live.db")]), 0);
+    // A damaged backup is refused before anything is made.
+    let victim =
+        files(Path::new(&path("a.bak"))).into_iter().find(|f| f.extension().is_some_and(|e| e == "parquet")).unwrap();
+    fs::write(&victim, b"short").unwrap();
+    assert_eq!(code(&["restore", &path("a.bak"), "-o", &path("never.db")]), 65);
+    assert!(!Path::new(&path("never.db")).exists());
+}
+
+#[test]
+fn manifests_are_shown_compared_and_rebuilt() {
+    let db = Db::full();
+    assert!(ok(&["manifest", "show", &db.1]).lines().count() >= 3);
+    assert_eq!(lines(&ok(&["manifest", "show", &db.1, "t"]))[0]["format"], "qx.table");
+    assert_eq!(code(&["manifest", "verify", &db.1]), 0);
+    assert_eq!(code(&["manifest", "show", &db.1, "nope"]), 2);
+    ok(&["flush", &db.1, "-q"]);
+    assert_eq!(code(&["manifest", "diff", &db.1, "t"]), 1);
+    assert!(!ok(&["manifest", "history", &db.1, "t"]).is_empty());
+    let manifest = db.path().join("main/public/t/manifest.json");
+    fs::remove_file(&manifest).unwrap();
+    ok(&["manifest", "rebuild", &db.1, "t", "-q"]);
+    assert_eq!(code(&["manifest", "verify", &db.1]), 0);
+    assert_eq!(code(&["fsck", &db.1]), 0);
+    ok(&["upgrade", &db.1, "-q"]);
+}
+
+#[test]
+fn a_read_only_folder_is_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let db = Db::full();
+    let before = rows(&db);
+    let mut dirs = vec![db.path().to_path_buf()];
+    let mut all = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap().map(Result::unwrap).filter(|e| e.path().is_dir()) {
+            dirs.push(entry.path());
+        }
+        all.push(dir);
+    }
+    let set = |mode| all.iter().for_each(|d| fs::set_permissions(d, fs::Permissions::from_mode(mode)).unwrap());
+    set(0o555);
+    let (seen, fsck) = (rows(&db), code(&["fsck", &db.1]));
+    set(0o755);
+    assert_eq!((seen, fsck), (before, 0));
+}
