@@ -140,12 +140,7 @@ impl Assembler {
                 if self.open.is_some() {
                     return Err(misplaced("a transaction has not ended"));
                 }
-                let mut taken = Taken::default();
-                records(&mut bytes, frame, 1, self.given, &mut taken, skim)?;
-                let info = commit_info(&mut bytes)?;
-                finished(bytes)?;
-                let first_lsn = taken.first_lsn.unwrap_or(head.next_lsn() - 1);
-                transaction(head.txn, first_lsn, head.next_lsn() - 1, info, taken).map(Some)
+                whole(frame, self.given, skim).map(Some)
             }
             FrameKind::Data => {
                 let Some(open) = self.open.as_mut().filter(|_| inside) else {
@@ -198,6 +193,17 @@ fn misplaced(why: &str) -> Error {
 
 fn finished(bytes: &[u8]) -> Result<()> {
     if bytes.is_empty() { Ok(()) } else { Err(Error::corrupt("bytes follow the last field of a payload")) }
+}
+
+/// A Data frame that is a whole transaction.
+fn whole(frame: &Frame<'_>, given: bool, skim: Option<&mut Touches>) -> Result<(TxHead, Vec<(u64, u32, Op)>)> {
+    let mut bytes = frame.payload;
+    let mut taken = Taken::default();
+    records(&mut bytes, frame, 1, given, &mut taken, skim)?;
+    let info = commit_info(&mut bytes)?;
+    finished(bytes)?;
+    let commit_lsn = frame.head.next_lsn() - 1;
+    transaction(frame.head.txn, taken.first_lsn.unwrap_or(commit_lsn), commit_lsn, info, taken)
 }
 
 /// A Commit as it nearly always is, in place; else the long way.
