@@ -1,9 +1,7 @@
 //! A transaction as frames. What can be done before its LSNs are known is done first, outside any lock.
 
-use super::crc::crc32c;
-use super::fast::number;
 use super::footer::Touches;
-use super::frame::{FrameHead, FrameKind, frame_len, put_frame, put_frame_parts, put_whole_frame};
+use super::frame::{FrameHead, FrameKind, frame_len, put_frame, put_frame_parts};
 use super::layout::*;
 use super::op::{Op, put};
 use super::payload::{BeginInfo, CommitInfo};
@@ -136,40 +134,4 @@ impl Batch {
         put_frame(out, seed, &marker(FrameKind::Commit, 1, at.commit_lsn), &commit, crc32c::crc32c(&commit));
         2 + self.chunks.len() as u64
     }
-}
-
-/// Encodes the records of a transaction that fits one frame: their count, and each of them. False when it does not fit;
-/// then [`Batch::new`] is for it.
-///
-/// # Errors
-/// `Limit` or `Invalid` when an operation breaks a rule of the format.
-pub fn encode_whole(ops: &[Op], out: &mut Vec<u8>) -> Result<bool> {
-    out.clear();
-    if ops.len() > MAX_FRAME_OPS {
-        return Ok(false);
-    }
-    number(out, ops.len() as u64);
-    for (index, op) in (0u32..).zip(ops) {
-        op.check()?;
-        op.encode(index, out);
-        if out.len() > SPLIT_LEN {
-            return Ok(ops.len() == 1);
-        }
-    }
-    Ok(true)
-}
-
-/// Appends the frame of a transaction whose records [`encode_whole`] gave; `crc` is theirs, by [`records_crc`]. Its first
-/// operation has the index 0.
-pub fn put_whole(out: &mut Vec<u8>, seed: u32, at: &Place, ops: u32, records: &[u8], crc: u32) {
-    let lsn = at.base_lsn;
-    let lsn_count = (at.commit_lsn - lsn + 1) as u16;
-    let head = FrameHead { kind: FrameKind::Data, whole: true, lsn_count, lsn, txn: at.txn };
-    let commit = CommitInfo { time_us: at.time_us, watermark: at.watermark, ops };
-    put_whole_frame(out, seed, &head, (records, crc), &commit);
-}
-
-/// CRC32C of records, which can be taken before their place is known.
-pub fn records_crc(records: &[u8]) -> u32 {
-    crc32c(records)
 }

@@ -1,10 +1,8 @@
 //! One frame: header, payload, padding, checksums. No meaning here, only bytes.
 
 use super::crc::{crc32c, crc32c_append};
-use super::fast::number;
 use super::header::{u16_at, u32_at, u64_at};
 use super::layout::*;
-use super::payload::CommitInfo;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
@@ -169,31 +167,6 @@ pub fn put_frame_parts(out: &mut Vec<u8>, seed: u32, head: &FrameHead, parts: &[
     out.extend_from_slice(pad);
     let crc = crc32c_append(payload_crc, pad) ^ header_crc;
     out.extend_from_slice(&crc.to_le_bytes());
-}
-
-/// Appends a Data frame that is a whole transaction: records, and the Commit behind them. `crc` is that of the records.
-pub(super) fn put_whole_frame(
-    out: &mut Vec<u8>,
-    seed: u32,
-    head: &FrameHead,
-    records: (&[u8], u32),
-    commit: &CommitInfo,
-) {
-    let (records, crc) = records;
-    let start = out.len();
-    out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
-    out.extend_from_slice(records);
-    let behind = out.len();
-    number(out, commit.time_us);
-    number(out, commit.watermark);
-    number(out, u64::from(commit.ops));
-    let len = out.len() - start - FRAME_HEADER_LEN;
-    let (h, header_crc) = head.encode(seed, len);
-    out.resize(start + frame_len(len) - FRAME_CRC_LEN, 0);
-    // Commit and padding are one piece.
-    let crc = crc32c_append(crc, &out[behind..]) ^ header_crc;
-    out.extend_from_slice(&crc.to_le_bytes());
-    out[start..start + FRAME_HEADER_LEN].copy_from_slice(&h);
 }
 
 /// The payload of a whole frame's bytes, once its checksum holds.

@@ -20,7 +20,7 @@ mod verify;
 mod walk;
 
 pub use assemble::{Assembler, Transaction, TxHead, operations};
-pub use batch::{Batch, Place, encode_whole, put_whole, records_crc};
+pub use batch::{Batch, Place};
 pub use footer::{Counts, Footer, IndexEntry, Names, Touches, Trailer};
 pub use frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload, put_frame};
 pub use header::{CutPoint, SegmentHeader, segment_seed};
