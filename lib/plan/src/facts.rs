@@ -78,11 +78,20 @@ impl Facts {
 /// Tells the facts about a relation when a plan is described, not before.
 pub trait Describe: fmt::Debug + Send + Sync {
     fn facts(&self) -> Facts;
+
+    /// Arguments of the call that gave the relation: part of the statement, which the engine's plan leaves out.
+    fn arguments(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Describe for Facts {
     fn facts(&self) -> Facts {
         self.clone()
+    }
+
+    fn arguments(&self) -> Option<String> {
+        self.entries.get("arguments").and_then(Value::as_str).map(str::to_owned)
     }
 }
 
@@ -111,6 +120,10 @@ impl Described {
 
     pub fn facts(&self) -> Facts {
         self.about.facts()
+    }
+
+    pub fn arguments(&self) -> Option<String> {
+        self.about.arguments()
     }
 }
 

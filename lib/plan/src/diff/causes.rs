@@ -36,8 +36,9 @@ fn engine(left: &Bundle, right: &Bundle, diff: &mut Diff) {
     }
 }
 
-fn p0(bundle: &Bundle) -> Option<&str> {
-    bundle.stage("P0").and_then(|s| s.full.as_deref())
+/// Digests of all stages: a statement says the same only where each of them is.
+fn digests(bundle: &Bundle) -> Vec<Option<&str>> {
+    bundle.stages.iter().map(|s| s.full.as_deref()).collect()
 }
 
 fn same_statement(l: &StatementInfo, r: &StatementInfo) -> bool {
@@ -58,7 +59,7 @@ fn statement(left: &Bundle, right: &Bundle, diff: &mut Diff) {
     if l.sql == r.sql || left.redacted || right.redacted {
         return;
     }
-    let planned = p0(left).is_some() && p0(left) == p0(right);
+    let planned = digests(left).iter().any(Option::is_some) && digests(left) == digests(right);
     if planned && same_statement(l, r) {
         diff.warnings.push("the statement is written differently; what it says is the same".to_owned());
         return;

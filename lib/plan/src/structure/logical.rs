@@ -1,11 +1,13 @@
 //! Logical plans in canonical form.
 
 use datafusion::common::TableReference;
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::logical_plan::{DdlStatement, Limit, Statement, TableScan, Unnest};
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Partitioning};
 
 use super::logical_expr::{expr, exprs, sorts};
 use super::{Expression, Node};
+use crate::facts::Described;
 
 /// The structure of a logical plan.
 pub fn logical(plan: &LogicalPlan) -> Node {
@@ -85,6 +87,13 @@ fn scan(s: &TableScan) -> Node {
         .exprs("columns", columns.into_iter().flatten())
         .exprs("filters", exprs(&s.filters))
         .maybe("fetch", s.fetch)
+        .maybe("arguments", arguments(s))
+}
+
+/// What a table function was called with, where its owner says it.
+fn arguments(s: &TableScan) -> Option<String> {
+    let provider = source_as_provider(&s.source).ok()?;
+    Described::of(provider.as_ref())?.arguments()
 }
 
 /// Between parts of a name that travel through the engine as one.
