@@ -138,6 +138,11 @@ const PER_SEED: u64 = 400;
 /// # Errors
 /// `NotFound` when the case that was asked for does not exist; `Cancelled`.
 pub fn drill(options: &DrillOptions) -> Result<DrillReport> {
+    // What the modelled log says of its thousands of crashes is no event of this process.
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || rehearse(options))
+}
+
+fn rehearse(options: &DrillOptions) -> Result<DrillReport> {
     let start = Instant::now();
     let mut report = DrillReport::default();
     match (&options.only, options.samples) {
