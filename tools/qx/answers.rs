@@ -22,6 +22,10 @@ pub enum Format {
     Csv,
     /// Tab-separated values with a header
     Tsv,
+    /// Arrow IPC stream
+    Arrow,
+    /// One Parquet file
+    Parquet,
 }
 
 fn engine(e: arrow::error::ArrowError) -> Error {
@@ -82,8 +86,33 @@ pub fn encode(answer: &Answer, format: Format) -> Result<Vec<u8>> {
         }
         Format::Csv => separated(answer, b','),
         Format::Tsv => separated(answer, b'\t'),
+        Format::Arrow => arrow_stream(answer),
+        Format::Parquet => parquet(answer),
         Format::Table => Ok(table(answer)?.plain().into_bytes()),
     }
+}
+
+fn arrow_stream(answer: &Answer) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, &answer.schema).map_err(engine)?;
+    for batch in &answer.batches {
+        writer.write(batch).map_err(engine)?;
+    }
+    writer.finish().map_err(engine)?;
+    drop(writer);
+    Ok(out)
+}
+
+fn parquet(answer: &Answer) -> Result<Vec<u8>> {
+    let failed = |e: datafusion::parquet::errors::ParquetError| Error::new(Kind::Engine, e.to_string());
+    let mut out = Vec::new();
+    let mut writer =
+        datafusion::parquet::arrow::ArrowWriter::try_new(&mut out, answer.schema.clone(), None).map_err(failed)?;
+    for batch in &answer.batches {
+        writer.write(batch).map_err(failed)?;
+    }
+    writer.close().map_err(failed)?;
+    Ok(out)
 }
 
 /// Nested values are written as JSON text, since a field of these formats is flat.

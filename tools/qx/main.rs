@@ -2,11 +2,14 @@
 
 mod answers;
 mod backup;
+mod compact;
+mod export;
 mod flush;
 mod fsck;
 mod graph;
 mod init;
 mod kv;
+mod load;
 mod maintain;
 mod manifest;
 mod repair;
@@ -42,6 +45,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Backup(backup::BackupArgs),
+    Compact(compact::Args),
+    Export(export::Args),
     Flush(flush::Args),
     #[command(subcommand)]
     Graph(graph::Verb),
@@ -54,6 +59,7 @@ enum Verb {
     Manifest(manifest::Verb),
     Repair(repair::Args),
     Restore(backup::RestoreArgs),
+    Load(load::Args),
     Run(run::Args),
     Sql(sql::Args),
     #[command(subcommand)]
@@ -69,6 +75,8 @@ impl Tool for Cli {
     fn run(self, cx: &mut Context) -> Result<Status> {
         match self.verb {
             Verb::Backup(args) => backup::backup(args, cx),
+            Verb::Compact(args) => compact::run(args, cx),
+            Verb::Export(args) => export::run(args, cx),
             Verb::Flush(args) => flush::run(args, cx),
             Verb::Graph(verb) => graph::run(verb, cx),
             Verb::Fsck(args) => fsck::run(args, cx),
@@ -79,6 +87,7 @@ impl Tool for Cli {
             Verb::Restore(args) => backup::restore(args, cx),
             Verb::Upgrade(args) => maintain::upgrade(args, cx),
             Verb::Init(args) => init::run(args, cx),
+            Verb::Load(args) => load::run(args, cx),
             Verb::Run(args) => run::run(args, cx),
             Verb::Sql(args) => sql::run(args, cx),
             Verb::Spec(verb) => spec::run(verb, cx),

@@ -114,12 +114,14 @@ fn text(args: &Args) -> Result<String> {
         .map_err(|e| Error::invalid("SQL is UTF-8 text").path(path).offset(e.utf8_error().valid_up_to() as u64))
 }
 
-fn by_extension(path: &Path) -> Option<Format> {
+pub fn by_extension(path: &Path) -> Option<Format> {
     match path.extension()?.to_str()? {
         "csv" => Some(Format::Csv),
         "tsv" => Some(Format::Tsv),
         "json" => Some(Format::Json),
         "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "arrow" | "arrows" => Some(Format::Arrow),
+        "parquet" => Some(Format::Parquet),
         "txt" => Some(Format::Table),
         _ => None,
     }

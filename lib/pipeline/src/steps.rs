@@ -85,7 +85,7 @@ impl Bench<'_> {
         let key = name.key();
         let lsn = self.writer.define(vec![Define::Table { name: key.clone(), def: def.clone() }])?;
         let dir = self.writer.store().layout().table_folder(&name, &def);
-        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, def.uuid, lsn).await?;
+        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, def.uuid, lsn, &[]).await?;
         qx_store::publish_manifest(&dir, &key, &def, &table, lsn)?;
         def.origin = Some(self.origin.clone());
         self.writer.define(vec![Define::Table { name: key, def }])?;

@@ -20,3 +20,4 @@ mod vector;
 pub use error::engine_error;
 pub use session::{Answer, Session, SessionOptions};
 pub use statement::Statement;
+pub use tables::input;

@@ -112,10 +112,12 @@ impl Session {
     /// As [`Session::open`].
     pub fn open_with(store: &Arc<Store>, options: SessionOptions) -> Result<Session> {
         let current = Arc::new(Current::new(View::open(store)?));
-        let config = SessionConfig::new()
+        let mut config = SessionConfig::new()
             .with_default_catalog_and_schema(store.database(), DEFAULT_SCHEMA)
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(true);
+        // Without it a TIMESTAMP WITH TIME ZONE would have none.
+        config.options_mut().execution.time_zone = Some("+00:00".to_owned());
         let context = SessionContext::new_with_config(config);
         let settings = Arc::new(Settings::new(&options.flags, &options.environment)?);
         let live = Arc::new(Live::new(store.root()));
@@ -315,6 +317,21 @@ impl Session {
             last = self.run(statement).await?;
         }
         Ok(last)
+    }
+
+    /// Loads inputs into a table, all of them or nothing. Returns how many rows.
+    ///
+    /// # Errors
+    /// `NotFound` for the table; `Invalid` for rows that do not fit; `Io`.
+    pub async fn load(
+        &self,
+        table: &ObjectName,
+        columns: Option<Vec<String>>,
+        inputs: &[(tables::input::Input, tables::input::InputFormat)],
+        options: &tables::input::InputOptions,
+    ) -> Result<u64> {
+        self.refresh().await?;
+        tables::load(self, table, columns, inputs, options).await
     }
 
     /// Sees what others committed since. A session that writes holds the lock, so that nobody else does.

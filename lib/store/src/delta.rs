@@ -128,7 +128,13 @@ pub async fn transaction(table: &DeltaTable, dir: &Path, app: Uuid) -> Result<Op
 ///
 /// # Errors
 /// `Engine`: the query failed, or the commit did.
-pub async fn replace(dir: &Path, plan: LogicalPlan, app: Uuid, lsn: u64) -> Result<(DeltaTable, Snapshot)> {
+pub async fn replace(
+    dir: &Path,
+    plan: LogicalPlan,
+    app: Uuid,
+    lsn: u64,
+    partitions: &[String],
+) -> Result<(DeltaTable, Snapshot)> {
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
     let existing = load(dir).await?;
     if let Some(table) = &existing
@@ -154,6 +160,9 @@ pub async fn replace(dir: &Path, plan: LogicalPlan, app: Uuid, lsn: u64) -> Resu
         .with_commit_properties(
             CommitProperties::default().with_application_transaction(Transaction::new(app, version)),
         );
+    if !partitions.is_empty() {
+        write = write.with_partition_columns(partitions.to_vec());
+    }
     if state.is_some() {
         write = write.with_schema_mode(SchemaMode::Overwrite);
     }

@@ -83,7 +83,7 @@ pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTab
 /// The statistics that the Delta log carries for a file, by column id. Columns of other types have none.
 fn statistics(stats: Option<&str>, columns: &[Column]) -> BTreeMap<u32, ColumnStats> {
     let Some(stats) = stats.and_then(|s| serde_json::from_str::<Value>(s).ok()) else { return BTreeMap::new() };
-    let value = |part: &str, column: &Column| match stats.get(part)?.get(&column.name)? {
+    let value = |part: &str, column: &Column| match stats.get(part)?.get(column.physical_name())? {
         Value::Number(n) if column.data_type.starts_with("Int") => n.as_i64().map(StatValue::Int64),
         Value::Number(n) if column.data_type.starts_with("Float") => n.as_f64().map(StatValue::Float64),
         Value::String(s) if column.data_type == "Utf8" => Some(StatValue::Utf8(s.clone())),
@@ -92,7 +92,7 @@ fn statistics(stats: Option<&str>, columns: &[Column]) -> BTreeMap<u32, ColumnSt
     };
     let mut out = BTreeMap::new();
     for column in columns {
-        let null_count = stats.get("nullCount").and_then(|n| n.get(&column.name)).and_then(Value::as_u64);
+        let null_count = stats.get("nullCount").and_then(|n| n.get(column.physical_name())).and_then(Value::as_u64);
         let one = ColumnStats { min: value("minValues", column), max: value("maxValues", column), null_count };
         if one.min.is_some() || one.max.is_some() || null_count.is_some() {
             out.insert(column.id, one);

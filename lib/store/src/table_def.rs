@@ -96,11 +96,23 @@ pub struct TableDef {
     /// Its folder, where that is not its name: tables keep it through renames, and never take one that was left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// The types or columns changed in a way that the Parquet files do not have yet: the next flush rewrites them.
+    /// The types changed in a way that the Parquet files cannot follow: the next flush writes them anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rewrite: bool,
+    /// How Parquet files looked that were written before the table was written anew, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layouts: Vec<FileLayout>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub options: TableOptions,
+}
+
+/// How the columns stand in Parquet files that hold the log up to a number below `until`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLayout {
+    pub until: u64,
+    pub columns: Vec<Column>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub row_ids: bool,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -124,8 +136,46 @@ impl TableDef {
             next_column,
             folder: None,
             rewrite: false,
+            layouts: Vec::new(),
             options: TableOptions::default(),
         }
+    }
+
+    /// The definition for Parquet files that hold the log up to `lsn`: where the table was written anew since, with the
+    /// names that the columns had in them.
+    pub fn at(&self, lsn: u64) -> TableDef {
+        let mut def = self.clone();
+        let Some(layout) = self.layouts.iter().find(|l| l.until > lsn) else { return def };
+        for column in &mut def.columns {
+            match layout.columns.iter().find(|c| c.id == column.id) {
+                Some(old) => {
+                    column.physical = Some(old.physical_name().to_owned());
+                    column.missing = old.missing.clone();
+                }
+                // A column of this name in the files is another one.
+                None => column.physical = Some(format!("\u{1}{}", column.id)),
+            }
+        }
+        def
+    }
+
+    /// Whether files that hold the log up to `lsn` have to be written anew by the next flush.
+    pub fn must_rewrite(&self, lsn: u64) -> bool {
+        self.rewrite || self.layouts.iter().any(|l| l.until > lsn)
+    }
+
+    /// The definition once the files are written anew, up to the number `lsn`.
+    #[must_use]
+    pub fn rewritten(&self, lsn: u64) -> TableDef {
+        let mut def = self.clone();
+        def.layouts.retain(|l| l.until <= lsn);
+        def.layouts.push(FileLayout { until: lsn, columns: self.columns.clone(), row_ids: self.row_ids });
+        for column in &mut def.columns {
+            column.physical = None;
+            column.missing = None;
+        }
+        def.rewrite = false;
+        def
     }
 
     pub fn column(&self, name: &str) -> Option<&Column> {

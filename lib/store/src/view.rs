@@ -24,7 +24,10 @@ const MAX_RESTARTS: u32 = 8;
 #[derive(Debug)]
 pub struct Table {
     pub name: ObjectName,
+    /// With the names that the columns have in these files.
     pub def: Arc<TableDef>,
+    /// As the catalog has it.
+    pub defined: Arc<TableDef>,
     /// The table's folder.
     pub dir: PathBuf,
     pub cold: Arc<Cold>,
@@ -139,7 +142,7 @@ impl View {
         let Some(def) = catalog.table(name) else { return Ok(None) };
         let mut tables = self.tables.lock().await;
         if let Some(table) = tables.get(&def.uuid)
-            && *table.def == *def
+            && *table.defined == *def
             && table.name == *name
         {
             return Ok(Some(Arc::clone(table)));
@@ -151,44 +154,51 @@ impl View {
 
     async fn load(&self, name: &ObjectName, def: &TableDef, lsn: u64) -> Result<Table> {
         let dir = self.store.layout().table_folder(name, def);
-        let mut restarts = 0;
-        let mut before = None;
-        loop {
-            let cold = Cold::load(&dir, def.uuid).await?;
-            // The Delta log did not move between two looks: what was pruned from the log held nothing of this table.
-            let settled = before == Some(cold.version);
-            before = Some(cold.version);
+        let mut cold = Cold::load(&dir, def.uuid).await?;
+        for _ in 0..MAX_RESTARTS {
             if cold.lsn > lsn {
                 // Rows that this view does not have yet are in Parquet already.
                 return Err(moved());
             }
-            match self.hot_rows(def, cold.lsn, lsn, settled) {
-                Ok(hot) => {
-                    return Ok(Table {
-                        name: name.clone(),
-                        def: Arc::new(def.clone()),
-                        dir,
-                        cold: Arc::new(cold),
-                        hot: RwLock::new(hot),
-                    });
+            let hot = match self.hot_rows(&def.at(cold.lsn), cold.lsn, lsn) {
+                Ok((hot, false)) => Some(hot),
+                // Segments went, perhaps because a flush brought their rows to Parquet after that was read: look there
+                // again. If it says what it said before, they held nothing of this table.
+                Ok((hot, true)) => {
+                    let again = Cold::load(&dir, def.uuid).await?;
+                    let same = again.lsn == cold.lsn;
+                    cold = again;
+                    same.then_some(hot)
                 }
-                // Segments went because a flush brought their rows to Parquet: look there again.
-                Err(e) if is_gone(&e) && restarts < MAX_RESTARTS => restarts += 1,
+                Err(e) if is_gone(&e) => {
+                    cold = Cold::load(&dir, def.uuid).await?;
+                    None
+                }
                 Err(e) => return Err(e),
+            };
+            if let Some(hot) = hot {
+                return Ok(Table {
+                    name: name.clone(),
+                    def: Arc::new(def.at(cold.lsn)),
+                    defined: Arc::new(def.clone()),
+                    dir,
+                    cold: Arc::new(cold),
+                    hot: RwLock::new(hot),
+                });
             }
         }
+        Err(moved())
     }
 
     /// The rows of a table in the log above `after`, up to `lsn`, and those of the open transaction.
-    fn hot_rows(&self, def: &TableDef, after: u64, lsn: u64, settled: bool) -> Result<Hot> {
+    /// And whether the log begins later than that.
+    fn hot_rows(&self, def: &TableDef, after: u64, lsn: u64) -> Result<(Hot, bool)> {
         let mut hot = Hot::new(def)?;
-        if after < lsn {
-            replay_table(&self.store, def, (after, lsn), settled, &mut hot)?;
-        }
+        let gap = after < lsn && replay_table(&self.store, def, after, lsn, &mut hot)?;
         for op in &self.read().pending {
             apply(&mut hot, def, op, None)?;
         }
-        Ok(hot)
+        Ok((hot, gap))
     }
 
     /// Takes an operation of the open transaction in, so that what follows sees it.
@@ -296,10 +306,13 @@ impl View {
 
     /// Takes the place of an opened table after a flush.
     pub(crate) fn replace_table(&self, table: &Table, cold: Cold) -> Result<()> {
-        let hot = self.hot_rows(&table.def, cold.lsn, self.lsn(), true)?;
+        let Some(defined) = self.catalog().table(&table.name).cloned() else { return Ok(()) };
+        let def = defined.at(cold.lsn);
+        let (hot, _) = self.hot_rows(&def, cold.lsn, self.lsn())?;
         let new = Table {
             name: table.name.clone(),
-            def: Arc::clone(&table.def),
+            def: Arc::new(def),
+            defined: Arc::new(defined),
             dir: table.dir.clone(),
             cold: Arc::new(cold),
             hot: RwLock::new(hot),
@@ -353,14 +366,13 @@ fn apply(hot: &mut Hot, def: &TableDef, op: &Op, time_us: Option<u64>) -> Result
     Ok(())
 }
 
-fn replay_table(store: &Store, def: &TableDef, (after, lsn): (u64, u64), settled: bool, hot: &mut Hot) -> Result<()> {
+fn replay_table(store: &Store, def: &TableDef, after: u64, lsn: u64, hot: &mut Hot) -> Result<bool> {
     let wal = store.layout().wal();
     let reader = Reader::open(&wal)?;
-    if let Some(first) = reader.segments().first()
-        && first.base_lsn > after + 1
-        && !(settled && first.base_lsn <= pruned_lsn(store)? + 1)
-    {
-        // Pruned since the Delta log was read.
+    let first = reader.segments().first().map_or(0, |first| first.base_lsn);
+    let gap = first > after + 1;
+    if gap && first > pruned_lsn(store)? + 1 {
+        // Nobody said that these were let go of: pruned this very moment, or lost.
         return Err(Error::io("read the log", std::io::ErrorKind::NotFound.into()).path(&wal));
     }
     for transaction in reader.transactions(after + 1) {
@@ -375,7 +387,7 @@ fn replay_table(store: &Store, def: &TableDef, (after, lsn): (u64, u64), settled
             apply(hot, def, op, Some(transaction.time_us)).map_err(|e| e.path(&wal))?;
         }
     }
-    Ok(())
+    Ok(gap)
 }
 
 /// The published catalog with the definitions that the log holds above it, and the last commit.

@@ -300,6 +300,9 @@ impl Writer {
         let Some(table) = self.view.table(name).await? else {
             return Err(Error::new(Kind::NotFound, format!("there is no table {}", name.key())));
         };
+        if table.defined.must_rewrite(table.cold.lsn) && !table.cold.files.is_empty() {
+            return self.rewrite(name).await.map(|()| true);
+        }
         let change = {
             let mut hot = table.hot_mut();
             if hot.is_empty() {
@@ -316,6 +319,59 @@ impl Writer {
         self.publish_table(&table, &cold)?;
         self.view.replace_table(&table, cold)?;
         Ok(true)
+    }
+
+    /// Writes the Parquet files of a table anew, under its present names and types, with the rows of the log.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub async fn rewrite(&mut self, name: &ObjectName) -> Result<()> {
+        if self.is_open() {
+            return Err(Error::usage("a rewrite inside a transaction").hint("COMMIT first"));
+        }
+        let Some(table) = self.view.table(name).await? else {
+            return Err(Error::new(Kind::NotFound, format!("there is no table {}", name.key())));
+        };
+        let change = {
+            let mut hot = table.hot_mut();
+            Change { over: hot.over()?, rows: hot.live()? }
+        };
+        // The definition says from which number on the files look another way; Delta carries that number, so either both
+        // are the new ones for a reader, or both the old ones. A crash in between leaves the rewrite to the next flush.
+        let lsn = self.log.next_lsn() + 1;
+        let new = TableDef { layouts: table.defined.layouts.clone(), ..table.def.as_ref().clone() }.rewritten(lsn);
+        let done = self.define(vec![Define::Table { name: name.key(), def: new.clone() }])?;
+        if done != lsn {
+            return Err(Error::corrupt("the log gave another number than it said").expected(lsn).got(done));
+        }
+        let cold = cold::rewrite(&table.dir, &table.def, &new, &table.cold, change, lsn).await?;
+        tracing::info!(target: "qx::store", table = %name.key(), lsn, version = cold.version, "table written anew");
+        self.publish_table(&table, &cold)?;
+        self.view.replace_table(&table, cold)
+    }
+
+    /// Begins a bulk load: flushes the table, then takes a number of the log that the load's Delta commit will carry.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub async fn load(&mut self, name: &ObjectName) -> Result<(Arc<Table>, u64, cold::Load)> {
+        self.flush(name).await?;
+        let missing = || Error::new(Kind::NotFound, format!("there is no table {}", name.key()));
+        let table = self.view.table(name).await?.ok_or_else(missing)?;
+        let lsn = self.define(vec![Define::Touch { table: table.def.uuid }])?;
+        let load = cold::Load::start(&table.dir, &table.def, &table.cold, lsn).await?;
+        Ok((table, lsn, load))
+    }
+
+    /// Ends a bulk load: its rows are there from now on.
+    ///
+    /// # Errors
+    /// `Engine`, `Io`.
+    pub async fn loaded(&mut self, table: &Table, load: cold::Load) -> Result<()> {
+        let cold = load.finish().await?;
+        tracing::info!(target: "qx::store", table = %table.name.key(), version = cold.version, "table loaded");
+        self.publish_table(table, &cold)?;
+        self.view.replace_table(table, cold)
     }
 
     /// Publishes the manifest of a table for what its Parquet files hold now.

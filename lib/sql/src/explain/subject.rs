@@ -30,7 +30,7 @@ pub(crate) async fn subject(session: &Session, body: Body, text: String) -> Resu
         }
         Body::Explain(_) => Err(Error::usage("EXPLAIN of an EXPLAIN").hint("one of them is enough")),
         Body::Table(statement) => {
-            let tables::Statement::Sql(sql) = statement.as_ref();
+            let tables::Statement::Sql(sql) = statement.as_ref() else { return Ok(said(text)) };
             let mut subject = said(text);
             match sql {
                 Sql::Insert(_) | Sql::Update(_) | Sql::Delete(_) | Sql::Merge(_) => {

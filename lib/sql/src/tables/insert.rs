@@ -44,6 +44,7 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
     };
     let on = super::conflict::of(&insert)?;
     let source = insert.source;
+    let explicit = session.in_transaction().await;
     session
         .transact(async |writer: &mut Writer| {
             let source = match source {
@@ -54,7 +55,16 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
                         if !crate::statement::query_reads(&query) {
                             return Err(Error::unsupported("a statement that writes inside another"));
                         }
-                        Source::Rows(session.run_query(*query).await?.batches)
+                        let found = session.run_query(*query).await?;
+                        if !explicit && found.rows() > super::copy::BULK_ROWS && on.is_none() {
+                            let table = writer.view().table(&name).await?;
+                            let table = table.ok_or_else(|| not_there(&writer.catalog(), &name))?;
+                            let names =
+                                columns.or_else(|| Some(table.def.columns.iter().map(|c| c.name.clone()).collect()));
+                            let rows = found.batches.into_iter().map(Ok);
+                            return bulk(session, writer, &table, rows, names.as_deref()).await;
+                        }
+                        Source::Rows(found.batches)
                     }
                 },
             };
@@ -114,6 +124,75 @@ pub(crate) async fn write(
 fn check_id_room(_: &TableDef, rows: usize) -> Result<()> {
     // Operations of one statement are full but for the last, so ids stay below those of the operation that follows.
     u32::try_from(rows).map(|_| ()).map_err(|_| Error::limit("rows of one statement", u64::from(u32::MAX), rows as u64))
+}
+
+/// Rows whose keys are looked up at once while a bulk load runs.
+const LOOKUP_ROWS: usize = 1 << 18;
+
+/// Writes many rows to Parquet in one Delta commit. Outside of any transaction.
+pub(super) async fn bulk(
+    session: &Session,
+    writer: &mut Writer,
+    table: &Table,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    columns: Option<&[String]>,
+) -> Result<u64> {
+    let (table, lsn, mut load) = writer.load(&table.name).await?;
+    let def = Arc::clone(&table.def);
+    // Row ids of a load are negative: those of the log, which count up from its numbers, never are.
+    let base = i64::try_from(lsn).ok().and_then(|l| l.checked_shl(32)).and_then(|l| i64::MIN.checked_add(l));
+    let base = base.ok_or_else(|| Error::limit("log sequence number for row ids", 1 << 31, lsn))?;
+    let mut seen: HashSet<Box<[u8]>> = HashSet::new();
+    let (mut count, mut held, mut rows) = (0u64, Vec::new(), 0);
+    let mut batches = batches.fuse();
+    loop {
+        let next = batches.next().transpose()?;
+        let last = next.is_none();
+        if let Some(batch) = next {
+            rows += batch.num_rows();
+            held.push(batch);
+        }
+        if (!last && rows < LOOKUP_ROWS) || held.is_empty() {
+            if last {
+                break;
+            }
+            continue;
+        }
+        let names = super::copy::names_of(&held[0], columns);
+        let source = Source::Rows(std::mem::take(&mut held));
+        rows = 0;
+        let Some(arranged) = arrange(session, &def, source, Some(names)).await? else { continue };
+        let first = i64::try_from(count).ok().and_then(|n| base.checked_add(n));
+        let ids = match first {
+            Some(first) if def.row_ids && count < 1 << 32 => Ids::New(first),
+            None | Some(_) if def.row_ids => return Err(Error::limit("rows of one load", 1 << 32, count)),
+            _ => Ids::None,
+        };
+        let complete = values::complete(&def, arranged, ids)?;
+        if def.is_keyed() {
+            unseen(&table, &def, &complete, &mut seen)?;
+        }
+        load.write(&complete).await?;
+        count += complete.num_rows() as u64;
+    }
+    writer.loaded(&table, load).await?;
+    Ok(count)
+}
+
+/// Refuses rows whose key is in the table, or came before in the same load.
+fn unseen(table: &Table, def: &TableDef, rows: &RecordBatch, seen: &mut HashSet<Box<[u8]>>) -> Result<()> {
+    let taken = taken_keys(table, rows)?;
+    if let Some(row) = taken.iter().position(|t| *t != Taken::No) {
+        return Err(conflict(def, rows, row)?);
+    }
+    let columns = table.hot().key_columns(rows);
+    let codec = KeyCodec::new(columns.iter().map(|c| c.data_type().clone()).collect())?;
+    for (row, key) in codec.encode(&columns)?.iter().enumerate() {
+        if !seen.insert(Box::from(key.as_ref())) {
+            return Err(conflict(def, rows, row)?);
+        }
+    }
+    Ok(())
 }
 
 /// Rows whose keys stand nowhere, or only as deleted.

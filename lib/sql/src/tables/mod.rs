@@ -2,10 +2,14 @@
 //! query, planned like any other; then they are written to the log as whole rows and keys. No hook of the engine that
 //! writes is ever involved.
 
+mod alter;
+pub(crate) mod as_of;
 mod conflict;
+mod copy;
 mod create;
 mod dml;
 mod facts;
+pub mod input;
 mod insert;
 mod merge;
 mod missing;
@@ -19,6 +23,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Sql};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::{Error, Result};
 
+pub(crate) use copy::load;
 pub(crate) use facts::About;
 pub(crate) use names::split_rows_name;
 pub(crate) use provider::{Rows, Shape};
@@ -29,10 +34,14 @@ use crate::statement::{ahead, word};
 #[derive(Debug, Clone)]
 pub(crate) enum Statement {
     Sql(Sql),
+    Copy(copy::Copy),
 }
 
 /// Takes a statement that defines or writes tables.
 pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError> {
+    if let Some(copy) = copy::parse(p)? {
+        return Ok(Some(Statement::Copy(copy)));
+    }
     let mine = match word(p, 0).as_deref() {
         Some("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "REPLACE" | "TRUNCATE") => true,
         Some("CREATE") => ahead(p, &["CREATE", "TABLE"]) || ahead(p, &["CREATE", "OR", "REPLACE", "TABLE"]),
@@ -48,9 +57,11 @@ pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError
 
 pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
     match statement {
+        Statement::Copy(copy) => copy::run(session, copy).await,
         Statement::Sql(sql) => match sql {
             Sql::CreateTable(create) => create::run(session, create).await,
             Sql::Drop { names, if_exists, .. } => create::drop(session, &names, if_exists).await,
+            Sql::AlterTable(alter) => alter::run(session, alter).await,
             Sql::Insert(insert) => insert::run(session, insert).await,
             Sql::Update(update) => dml::update(session, update).await,
             Sql::Delete(delete) => dml::delete(session, delete).await,
@@ -66,7 +77,7 @@ pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answe
 
 /// The query that finds the rows which a statement would change.
 pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result<Query> {
-    let Statement::Sql(sql) = statement;
+    let Statement::Sql(sql) = statement else { return Err(Error::unsupported("COPY has no plan to explain")) };
     let def = async |name: qx_store::names::ObjectName| {
         let view = session.view();
         let table = view.table(&name).await?.ok_or_else(|| create::not_there(&view.catalog(), &name))?;

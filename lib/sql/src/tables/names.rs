@@ -39,14 +39,18 @@ pub(crate) fn table_name(session: &Session, name: &SqlName) -> Result<ObjectName
 
 /// The table under a name that asks for more than its plain rows.
 pub(crate) fn rows_name(table: &ObjectName, shape: Shape) -> SqlName {
-    let name = match shape {
-        Shape::Plain => table.name.clone(),
-        Shape::Hidden => format!("{}{SEPARATOR}rows", table.name),
-        Shape::At(At::Version(v)) => format!("{}{SEPARATOR}v{v}", table.name),
-        Shape::At(At::Time(us)) => format!("{}{SEPARATOR}t{us}", table.name),
-    };
-    let parts = [table.schema.clone(), name];
+    let parts = [table.schema.clone(), rows_suffix(&table.name, shape)];
     SqlName(parts.into_iter().map(|p| ObjectNamePart::Identifier(Ident::with_quote('"', p))).collect())
+}
+
+/// A table's own name with what is asked of it.
+pub(crate) fn rows_suffix(name: &str, shape: Shape) -> String {
+    match shape {
+        Shape::Plain => name.to_owned(),
+        Shape::Hidden => format!("{name}{SEPARATOR}rows"),
+        Shape::At(At::Version(v)) => format!("{name}{SEPARATOR}v{v}"),
+        Shape::At(At::Time(us)) => format!("{name}{SEPARATOR}t{us}"),
+    }
 }
 
 /// The way back from [`rows_name`].

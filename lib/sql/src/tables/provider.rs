@@ -107,11 +107,13 @@ impl TableProvider for Rows {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let scan = Scan::new(self, state, wanted)?;
         if let Shape::At(at) = self.shape {
             let cold = Cold::load_at(&self.table.dir, self.def().uuid, at).await.map_err(to_engine)?;
+            let def = self.table.defined.at(cold.lsn);
+            let scan = Scan::new(self, &def, state, wanted)?;
             return scan.finish(vec![scan.cold(&cold, None).await?]);
         }
+        let scan = Scan::new(self, self.def(), state, wanted)?;
         let (over, live) = {
             let mut hot = self.table.hot_mut();
             (hot.over().map_err(to_engine)?, hot.live().map_err(to_engine)?)
@@ -129,7 +131,7 @@ impl TableProvider for Rows {
 
 /// One scan: which of [`TableDef::row_schema`]'s columns it reads, and which of them it gives.
 struct Scan<'a> {
-    rows: &'a Rows,
+    def: &'a TableDef,
     state: &'a dyn EngineSession,
     /// Positions that are read: what is asked for first, then what the sieve and the time to live need.
     read: Vec<usize>,
@@ -140,13 +142,17 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(rows: &'a Rows, state: &'a dyn EngineSession, wanted: Vec<usize>) -> Result<Self, DataFusionError> {
-        let def = rows.def();
+    fn new(
+        rows: &'a Rows,
+        def: &'a TableDef,
+        state: &'a dyn EngineSession,
+        wanted: Vec<usize>,
+    ) -> Result<Self, DataFusionError> {
         let schema = def.row_schema().map_err(to_engine)?;
         let all: Vec<Field> =
             schema.fields().iter().map(|f| Field::new(f.name(), view_type(f.data_type()), true)).collect();
         let key = rows.table.hot().key().to_vec();
-        let mut scan = Scan { rows, state, wanted: wanted.len(), read: wanted, key, all };
+        let mut scan = Scan { def, state, wanted: wanted.len(), read: wanted, key, all };
         if let Some(name) = scan.ttl_column() {
             scan.need(schema.index_of(&name)?);
         }
@@ -160,7 +166,7 @@ impl<'a> Scan<'a> {
     }
 
     fn ttl_column(&self) -> Option<String> {
-        let def = self.rows.def();
+        let def = self.def;
         def.options.ttl_ms?;
         match def.options.ttl_column {
             Some(id) => def.column_by_id(id).map(|c| c.name.clone()),
@@ -208,7 +214,7 @@ impl<'a> Scan<'a> {
     }
 
     async fn parquet(&self, cold: &Cold, read: &[usize]) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        let def = self.rows.def();
+        let def = self.def;
         let physical = def.physical_schema().map_err(to_engine)?;
         let partitions = def.partition_names();
         let is_partition = |name: &str| partitions.iter().any(|p| p == name);
@@ -266,7 +272,7 @@ impl<'a> Scan<'a> {
 
     /// Rows whose time to live is over are gone, wherever they stand.
     fn alive(&self, schema: &SchemaRef) -> Result<Option<Arc<dyn PhysicalExpr>>, DataFusionError> {
-        let def = self.rows.def();
+        let def = self.def;
         let (Some(name), Some(ttl)) = (self.ttl_column(), def.options.ttl_ms) else { return Ok(None) };
         let now = i64::try_from(super::values::now_us()).unwrap_or(i64::MAX);
         let limit = now.saturating_sub(i64::try_from(ttl).unwrap_or(i64::MAX).saturating_mul(1000));

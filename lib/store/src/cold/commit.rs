@@ -7,7 +7,6 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -65,6 +64,7 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
         .map_err(|e| engine(&dir, "cannot write the table", e))?
         .with_target_file_size(TARGET_FILE_BYTES)
         .with_writer_properties(properties(def)?);
+    let delta_schema = writer.arrow_schema();
     let mut actions: Vec<Action> = Vec::new();
     if let Some(over) = change.over.as_ref().filter(|o| !o.is_empty()) {
         let state = table.snapshot().map_err(|e| engine(&dir, "cannot read the Delta log", e))?;
@@ -72,7 +72,10 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
         for (file, view) in cold.files.iter().zip(views) {
             if let Some(kept) = without(file, def, &physical, over).await? {
                 for batch in kept {
-                    writer.write(batch).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+                    writer
+                        .write(shaped(&batch, &delta_schema)?)
+                        .await
+                        .map_err(|e| engine(&dir, "cannot write the table", e))?;
                 }
                 actions.push(Action::Remove(view.remove_action(true)));
             }
@@ -80,12 +83,76 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
     }
     for batch in &change.rows {
         let batch = RecordBatch::try_new(Arc::clone(&physical), batch.columns().to_vec()).map_err(arrow)?;
-        writer.write(batch).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+        writer.write(shaped(&batch, &delta_schema)?).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
     }
     let adds = writer.flush().await.map_err(|e| engine(&dir, "cannot write the table", e))?;
     let appended = actions.is_empty();
     actions.extend(adds.into_iter().map(Action::Add));
     finish(table, &dir, def, actions, appended, lsn).await
+}
+
+/// A bulk load: rows that go to Parquet without standing in the log, in one Delta commit at its end. Dropped before
+/// that, it leaves files that nothing names.
+pub struct Load {
+    dir: std::path::PathBuf,
+    def: TableDef,
+    table: DeltaTable,
+    writer: RecordBatchWriter,
+    physical: SchemaRef,
+    delta_schema: SchemaRef,
+    lsn: u64,
+}
+
+impl Load {
+    /// Begins a load whose commit will say that the files hold the log up to `lsn`.
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub async fn start(table_dir: &Path, def: &TableDef, cold: &Cold, lsn: u64) -> Result<Load> {
+        let dir = table_dir.join(FOLDER);
+        let table = match &cold.table {
+            Some(table) => table.clone(),
+            None => create(&dir, def).await?,
+        };
+        let table = add_columns(table, &dir, def).await?;
+        let writer = RecordBatchWriter::for_table(&table)
+            .map_err(|e| engine(&dir, "cannot write the table", e))?
+            .with_target_file_size(TARGET_FILE_BYTES)
+            .with_writer_properties(properties(def)?);
+        let (physical, delta_schema) = (def.physical_schema()?, writer.arrow_schema());
+        Ok(Load { dir, def: def.clone(), table, writer, physical, delta_schema, lsn })
+    }
+
+    /// Takes rows in [`TableDef::row_schema`].
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let rows = RecordBatch::try_new(Arc::clone(&self.physical), rows.columns().to_vec()).map_err(arrow)?;
+        let rows = shaped(&rows, &self.delta_schema)?;
+        self.writer.write(rows).await.map_err(|e| engine(&self.dir, "cannot write the table", e))
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub async fn finish(mut self) -> Result<Cold> {
+        let adds = self.writer.flush().await.map_err(|e| engine(&self.dir, "cannot write the table", e))?;
+        let actions = adds.into_iter().map(Action::Add).collect();
+        finish(self.table, &self.dir, &self.def, actions, true, self.lsn).await
+    }
+}
+
+/// A batch in the schema of the Delta table, which may have columns that the table dropped since.
+fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let column = |field: &Arc<datafusion::arrow::datatypes::Field>| match batch.column_by_name(field.name()) {
+        Some(array) => conform(array, field.data_type()),
+        None => Ok(datafusion::arrow::array::new_null_array(field.data_type(), batch.num_rows())),
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(arrow)
 }
 
 async fn finish(
@@ -178,7 +245,7 @@ async fn without(
     }
     let (file, def, physical, over) = (file.clone(), def.clone(), Arc::clone(physical), Arc::clone(over));
     let work = move || {
-        let key = key_positions(&def, &physical)?;
+        let key = key_positions(&def)?;
         if !any_key(&file, &def, &over)? {
             return Ok(None);
         }
@@ -196,12 +263,10 @@ async fn without(
     tokio::task::spawn_blocking(work).await.map_err(arrow)?
 }
 
-fn key_positions(def: &TableDef, physical: &SchemaRef) -> Result<Vec<usize>> {
+/// Where the key stands in [`TableDef::row_schema`], and so in the physical schema.
+pub(super) fn key_positions(def: &TableDef) -> Result<Vec<usize>> {
     let logical = def.row_schema()?;
-    let position = |n: &String| logical.index_of(n).map_err(arrow);
-    let positions: Vec<usize> = def.key_names()?.iter().map(position).collect::<Result<_>>()?;
-    debug_assert!(positions.iter().all(|p| *p < physical.fields().len()));
-    Ok(positions)
+    def.key_names()?.iter().map(|n| logical.index_of(n).map_err(arrow)).collect()
 }
 
 /// Whether the file's bounds admit any of the keys.
@@ -279,13 +344,23 @@ pub(super) fn project(
     })))
 }
 
-/// Writes the whole table anew from `plan`, whose columns are those of the physical schema; `lsn` as in [`commit`].
+/// Writes the whole table anew, as `new` defines it: the rows of the files less those that `change` replaced, and its
+/// rows; `lsn` as in [`commit`].
 ///
 /// # Errors
 /// `Engine`.
-pub async fn rewrite(table_dir: &Path, def: &TableDef, plan: LogicalPlan, lsn: u64) -> Result<Cold> {
+pub async fn rewrite(
+    table_dir: &Path,
+    def: &TableDef,
+    new: &TableDef,
+    cold: &Cold,
+    change: Change,
+    lsn: u64,
+) -> Result<Cold> {
     let dir = table_dir.join(FOLDER);
-    let (table, _) = delta::replace(&dir, plan, def.uuid, lsn).await?;
+    crate::database::make_dir(&dir)?;
+    let source = Arc::new(super::anew::Source::new(def, new, cold, change)?);
+    let (table, _) = delta::replace(&dir, source.plan()?, def.uuid, lsn, &new.partition_names()).await?;
     Cold::of(table, &dir, def.uuid).await
 }
 

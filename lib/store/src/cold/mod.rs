@@ -1,11 +1,12 @@
 //! The cold tier of a table at one Delta version: which files it has, what is known of them, and up to which number of
 //! the log they hold the table's rows.
 
+mod anew;
 mod commit;
 mod keys;
 mod stats;
 
-pub use commit::{Change, commit, replace_files, rewrite};
+pub use commit::{Change, Load, commit, replace_files, rewrite};
 use keys::read_keys;
 pub use stats::{ColumnBounds, FileStats};
 
