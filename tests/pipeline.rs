@@ -198,8 +198,7 @@ fn what_writes_is_refused_and_what_is_missing_is_named() {
             Command::new(env!("CARGO_BIN_EXE_qx")).args(["sql", "-c", text, "--db"]).arg(&db).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    for text in ["delete from packages", "explain delete from packages", "insert into packages select * from packages"]
-    {
+    for text in ["delete from packages", "explain delete from packages", "update packages set size = 0"] {
         let (code, message) = sql(text);
         assert_eq!(code, Some(2), "{text}: {message}");
     }

@@ -20,8 +20,11 @@ pub struct Transaction {
     /// What was durable when it was written.
     pub watermark: u64,
     /// LSN, index in the transaction, operation.
-    pub ops: Vec<(u64, u32, Op)>,
+    pub ops: Numbered,
 }
+
+/// Operations, each with its LSN and its index in the transaction.
+pub type Numbered = Vec<(u64, u32, Op)>;
 
 /// A committed transaction without its operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,7 @@ impl Transaction {
 }
 
 impl TxHead {
-    fn with(self, ops: Vec<(u64, u32, Op)>) -> Transaction {
+    fn with(self, ops: Numbered) -> Transaction {
         let TxHead { first_lsn, commit_lsn, txn, time_us, watermark, ops: _ } = self;
         Transaction { first_lsn, commit_lsn, txn, time_us, watermark, ops }
     }
@@ -63,7 +66,7 @@ struct Open {
 /// Operations that were read: all of them, or only how many.
 #[derive(Debug, Default)]
 struct Taken {
-    ops: Vec<(u64, u32, Op)>,
+    ops: Numbered,
     count: u64,
     first_lsn: Option<u64>,
     last: Option<u32>,
@@ -116,11 +119,7 @@ impl Assembler {
         Ok(done.map(|(head, _)| head))
     }
 
-    fn take_frame(
-        &mut self,
-        frame: &Frame<'_>,
-        skim: Option<&mut Touches>,
-    ) -> Result<Option<(TxHead, Vec<(u64, u32, Op)>)>> {
+    fn take_frame(&mut self, frame: &Frame<'_>, skim: Option<&mut Touches>) -> Result<Option<(TxHead, Numbered)>> {
         let head = &frame.head;
         let mut bytes = frame.payload;
         let inside = self.open.as_ref().is_some_and(|o| o.txn == head.txn);
@@ -181,7 +180,7 @@ impl Assembler {
 ///
 /// # Errors
 /// `Corrupt` when the payload cannot be decoded.
-pub fn operations(frame: &Frame<'_>, given: bool) -> Result<Vec<(u64, u32, Op)>> {
+pub fn operations(frame: &Frame<'_>, given: bool) -> Result<Numbered> {
     let mut taken = Taken::default();
     records(&mut &*frame.payload, frame, u32::from(frame.head.whole), given, &mut taken, None)?;
     Ok(taken.ops)
@@ -196,7 +195,7 @@ fn finished(bytes: &[u8]) -> Result<()> {
 }
 
 /// A Data frame that is a whole transaction.
-fn whole(frame: &Frame<'_>, given: bool, skim: Option<&mut Touches>) -> Result<(TxHead, Vec<(u64, u32, Op)>)> {
+fn whole(frame: &Frame<'_>, given: bool, skim: Option<&mut Touches>) -> Result<(TxHead, Numbered)> {
     let mut bytes = frame.payload;
     let mut taken = Taken::default();
     records(&mut bytes, frame, 1, given, &mut taken, skim)?;
@@ -223,7 +222,7 @@ fn transaction(
     commit_lsn: u64,
     info: CommitInfo,
     taken: Taken,
-) -> Result<(TxHead, Vec<(u64, u32, Op)>)> {
+) -> Result<(TxHead, Numbered)> {
     if info.watermark >= commit_lsn {
         return Err(Error::corrupt("a commit vouches for what came after it")
             .expected(format!("a watermark below {commit_lsn}"))

@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn short_pieces_have_the_checksum_of_the_crate() {
-        let bytes: Vec<u8> = (0..2000u32).map(|i| (i * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..2000u32).map(|i| ((i * 31) >> 3) as u8).collect();
         for len in (0..70).chain([1000, 1023, 1024, 1025, 1990]) {
             for start in 0..9 {
                 let piece = &bytes[start..start + len];

@@ -83,7 +83,7 @@ impl Query {
         done.map_err(|e| if e.kind() == qx_formats::Kind::Corrupt { e.path(path) } else { e })
     }
 
-    fn from_stdin(&mut self, cx: &mut Context) -> Result<()> {
+    fn answer_stdin(&mut self, cx: &mut Context) -> Result<()> {
         each_batch(cx, self.end, |cx, lines, number| {
             let mut ids = Vec::with_capacity(lines.len());
             let mut failed = None;
@@ -140,14 +140,14 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let seg = open::segment(&args.segment, args.checked)?;
     let mut q = Query { seg, path: args.segment, end: args.end, asked: 0, found: 0, text: Vec::new() };
     if ids.is_empty() {
-        q.from_stdin(cx)?;
+        q.answer_stdin(cx)?;
     } else if cx.for_people() && !from_stdin {
         let ids: Vec<u64> = ids.into_iter().flatten().collect();
         q.table(cx, &ids)?;
     } else {
         for part in ids.chunk_by(|a, b| a.is_some() && b.is_some()) {
             let asked: Vec<u64> = part.iter().flatten().copied().collect();
-            if asked.is_empty() { q.from_stdin(cx)? } else { q.answer(cx, &asked)? }
+            if asked.is_empty() { q.answer_stdin(cx)? } else { q.answer(cx, &asked)? }
         }
     }
     if cx.json() {

@@ -61,7 +61,7 @@ pub fn functions(state: &SessionState) -> Vec<Function> {
     for udf in state.window_functions().values() {
         out.insert(function("window", udf.name(), udf.aliases(), Some(udf.signature()), window_hooks(udf)));
     }
-    for (name, _) in state.table_functions() {
+    for name in state.table_functions().keys() {
         out.insert(function("table", name, &[], None, BTreeSet::new()));
     }
     let mut out: Vec<Function> = out.into_iter().collect();

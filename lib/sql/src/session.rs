@@ -35,8 +35,6 @@ const MAX_RESTARTS: u32 = 16;
 pub struct SessionOptions {
     /// How long a statement that writes waits for another process's lock.
     pub wait: Duration,
-    /// Values of `$1`, `$2` ... and `$name`, as text.
-    pub parameters: Vec<(String, String)>,
     /// Settings that the command line gives, by name.
     pub flags: Vec<(String, String)>,
     /// The environment's variables; those that name no setting are passed over.
@@ -122,7 +120,8 @@ impl Session {
         let settings = Arc::new(Settings::new(&options.flags, &options.environment)?);
         let live = Arc::new(Live::new(store.root()));
         context.register_catalog(store.database(), Arc::new(Database::new(&current, &settings, &live)));
-        functions::register(&context, &Arc::new(Source { current: Arc::clone(&current) }));
+        let source = Source { current: Arc::clone(&current), settings: Arc::clone(&settings) };
+        functions::register(&context, &Arc::new(source));
         let (store, work) = (Arc::clone(store), tokio::sync::Mutex::default());
         Ok(Session { context, store, current, options, settings, live, work })
     }

@@ -17,8 +17,6 @@ pub enum Takes {
     Count(u64, u64),
     /// A whole number of at least 1, or `all`.
     CountOrAll,
-    /// A number within bounds.
-    Number(f64, f64),
     /// One of these words.
     Word(&'static [&'static str]),
     /// A duration with its unit.
@@ -80,22 +78,6 @@ pub const KNOBS: &[Knob] = &[
         "rows",
         "rows in the log at which a table is flushed",
     ),
-    knob("vector.hnsw.M", Takes::Count(2, 256), "32", "", "neighbours of a row in the search graph"),
-    knob("vector.hnsw.ef_build", Takes::Count(1, 100_000), "200", "", "candidates looked at for each row at build"),
-    knob(
-        "vector.preselect_alpha",
-        Takes::Number(1.0, 1000.0),
-        "8",
-        "",
-        "rows that an index preselects for each row asked for",
-    ),
-    knob(
-        "vector.query.dim_policy",
-        Takes::Word(&["error", "nulls", "exact"]),
-        "error",
-        "",
-        "what becomes of a query of another dimension than the index",
-    ),
     knob("vector.search.ef_search", Takes::Count(1, 100_000), "64", "", "candidates looked at by a search"),
 ];
 
@@ -154,10 +136,6 @@ impl Knob {
                 _ if value.eq_ignore_ascii_case("all") => Ok("all".to_owned()),
                 _ => wrong("a whole number from 1, or all".to_owned()),
             },
-            Takes::Number(min, max) => match value.parse::<f64>() {
-                Ok(n) if (min..=max).contains(&n) => Ok(n.to_string()),
-                _ => wrong(format!("a number from {min} to {max}")),
-            },
             Takes::Word(words) => match words.iter().find(|w| w.eq_ignore_ascii_case(value)) {
                 Some(word) => Ok((*word).to_owned()),
                 None => wrong(words.join(", ")),
@@ -189,10 +167,12 @@ impl Settings {
         let mut settings = Settings::default();
         for (name, value) in flags {
             let knob = find(name).ok_or_else(|| unknown(name))?;
+            of_a_session(knob)?;
             settings.flags.insert(knob.name, knob.check(value)?);
         }
         for (name, value) in environment {
             if let Some(knob) = KNOBS.iter().find(|k| variable(k) == *name) {
+                of_a_session(knob)?;
                 let value = knob.check(value).map_err(|e| e.hint(format!("{name} is set in the environment")))?;
                 settings.environment.insert(knob.name, value);
             }
@@ -205,6 +185,7 @@ impl Settings {
     /// # Errors
     /// `Usage`.
     pub fn set(&self, knob: &'static Knob, value: &str) -> Result<()> {
+        of_a_session(knob)?;
         let value = knob.check(value)?;
         self.set.write().unwrap_or_else(PoisonError::into_inner).insert(knob.name, value);
         Ok(())
@@ -227,6 +208,15 @@ impl Settings {
         let found = found.into_iter().find_map(|(value, origin)| Some((value?.clone(), origin)));
         found.unwrap_or_else(|| (knob.default.to_owned(), Origin::Default))
     }
+}
+
+/// Upkeep of a graph falls due for whoever writes next, so one session cannot have its own idea of it.
+fn of_a_session(knob: &Knob) -> Result<()> {
+    if knob.name.starts_with("graph.") {
+        return Err(Error::unsupported(format!("{} holds for a whole database, not for a session", knob.name))
+            .hint(format!("ALTER DATABASE SET {} = ..., or WITH of CREATE GRAPH", knob.name)));
+    }
+    Ok(())
 }
 
 /// # Errors

@@ -110,10 +110,10 @@ fn draw(placed: &[Placed<'_>], width: f64) -> String {
     let mut out = String::new();
     let (w, h) = (width + 2.0 * GAP_X, total);
     // Writing to a String cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" \
-         font-family=\"ui-sans-serif, system-ui, sans-serif\" font-size=\"12\">\n"
+         font-family=\"ui-sans-serif, system-ui, sans-serif\" font-size=\"12\">"
     );
     for p in placed {
         let Some(parent) = p.parent.and_then(|i| placed.get(i)) else { continue };

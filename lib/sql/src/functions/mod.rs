@@ -13,6 +13,7 @@ use qx_store::Store;
 use qx_store::catalog::Catalog;
 
 use crate::current::Current;
+use crate::settings::{self, Origin, Settings};
 
 /// Name and parameters of a table function; the first `required` parameters must be given.
 pub(crate) struct Signature {
@@ -45,6 +46,7 @@ impl fmt::Display for Signature {
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) current: Arc<Current>,
+    pub(crate) settings: Arc<Settings>,
 }
 
 impl Source {
@@ -54,6 +56,12 @@ impl Source {
 
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.current.view().catalog()
+    }
+
+    /// What somebody set a knob to; `None` where the default holds.
+    pub(crate) fn set_to(&self, name: &str) -> Option<String> {
+        let (value, origin) = self.settings.get(settings::find(name)?, &self.catalog().settings);
+        (origin != Origin::Default).then_some(value)
     }
 }
 

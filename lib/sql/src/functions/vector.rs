@@ -51,7 +51,8 @@ impl Search {
         };
         let query = args.vector("qvec")?;
         let k = args.count("k")?;
-        let ef = args.optional_count("ef_search")?;
+        let set = || self.0.set_to("vector.search.ef_search").and_then(|text| text.parse().ok());
+        let ef = args.optional_count("ef_search")?.or_else(set);
         let index = self.0.store().vector_index(&name)?;
         let options = SearchOptions { ef: ef.map(clamp), exact, ..SearchOptions::default() };
         let hits = index.search(&query, clamp(k), &options).map_err(|e| {

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(one("SET json.sample_rows = all"), set("json.sample_rows", "all"));
         assert_eq!(one("set lock.wait to 30s;"), set("lock.wait", "30s"));
         assert_eq!(one("set log.sync = 'interval:50ms'"), set("log.sync", "interval:50ms"));
-        assert_eq!(one("set vector.hnsw.M = 16"), set("vector.hnsw.M", "16"));
+        assert_eq!(one("set vector.search.ef_search = 16"), set("vector.search.ef_search", "16"));
         assert_eq!(one("RESET json.drift"), Some(Statement::Reset { name: Some("json.drift".into()) }));
         assert_eq!(one("SHOW ALL"), Some(Statement::Show { name: None }));
         let alter = Statement::AlterDatabase { name: "json.drift".into(), value: Some("null".into()) };

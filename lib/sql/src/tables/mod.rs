@@ -32,6 +32,7 @@ use crate::session::{Answer, Session};
 use crate::statement::{ahead, word};
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "the statement around it boxes it as a whole")]
 pub(crate) enum Statement {
     Sql(Sql),
     Copy(copy::Copy),
