@@ -39,7 +39,7 @@ pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) 
 /// Reads the vectors of an Arrow IPC file or stream.
 ///
 /// # Errors
-/// As [`parquet`].
+/// As [`parquet()`].
 pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
     let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Arrow IPC that can be read: {e}"));
     let mut all = Vectors::default();
