@@ -68,7 +68,7 @@ complete -c qx -n "__fish_qx_using_subcommand compact" -l wait -d 'Wait this lon
 complete -c qx -n "__fish_qx_using_subcommand compact" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
-complete -c qx -n "__fish_qx_using_subcommand compact" -l rewrite -d 'Also tables that have no need of it: ALTER TABLE reaches their files, and rows get their row ids'
+complete -c qx -n "__fish_qx_using_subcommand compact" -l rewrite -d 'Also tables that have no need of it: what ALTER TABLE changed reaches their files'
 complete -c qx -n "__fish_qx_using_subcommand compact" -l dry-run -d 'Say which tables would be written, and write none'
 complete -c qx -n "__fish_qx_using_subcommand compact" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
 complete -c qx -n "__fish_qx_using_subcommand compact" -s q -l quiet -d 'Say nothing on stderr but errors'

@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
 
-    /// Also tables that have no need of it: ALTER TABLE reaches their files, and rows get their row ids
+    /// Also tables that have no need of it: what ALTER TABLE changed reaches their files
     #[arg(long)]
     rewrite: bool,
 

@@ -117,6 +117,12 @@ pub fn variable(knob: &Knob) -> String {
 }
 
 impl Knob {
+    /// Whether a session may have its own value. Upkeep of a graph falls due for whoever writes next, so it is the
+    /// database's.
+    pub fn of_sessions(&self) -> bool {
+        !self.name.starts_with("graph.")
+    }
+
     /// Checks a value and gives it in the form that it is kept in.
     ///
     /// # Errors
@@ -210,13 +216,14 @@ impl Settings {
     }
 }
 
-/// Upkeep of a graph falls due for whoever writes next, so one session cannot have its own idea of it.
+/// # Errors
+/// `Unsupported` for a knob that sessions have no say in.
 fn of_a_session(knob: &Knob) -> Result<()> {
-    if knob.name.starts_with("graph.") {
-        return Err(Error::unsupported(format!("{} holds for a whole database, not for a session", knob.name))
-            .hint(format!("ALTER DATABASE SET {} = ..., or WITH of CREATE GRAPH", knob.name)));
+    if knob.of_sessions() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::unsupported(format!("{} holds for a whole database, not for a session", knob.name))
+        .hint(format!("ALTER DATABASE SET {} = ..., or WITH of CREATE GRAPH", knob.name)))
 }
 
 /// # Errors

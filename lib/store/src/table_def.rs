@@ -210,7 +210,7 @@ impl TableDef {
             return Ok(vec![ROW_ID.to_owned()]);
         }
         Err(Error::unsupported("rows of a table that a pipeline wrote as a whole cannot be told apart")
-            .hint("`qx compact --rewrite` gives them row ids"))
+            .hint("CREATE TABLE ... AS SELECT makes a table of them whose rows can be changed"))
     }
 
     /// The columns as SQL sees them.

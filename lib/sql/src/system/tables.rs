@@ -97,7 +97,7 @@ pub(super) fn settings(
         ("default", texts(knobs.iter().map(|k| k.default))),
         ("origin", texts(values.iter().map(|v| v.1.to_string()))),
         ("unit", maybe(knobs.iter().map(|k| (!k.unit.is_empty()).then(|| k.unit.to_owned())))),
-        ("environment_variable", texts(knobs.iter().map(|k| variable(k)))),
+        ("environment_variable", maybe(knobs.iter().map(|k| k.of_sessions().then(|| variable(k))))),
         ("description", texts(knobs.iter().map(|k| k.about))),
     ])
 }
