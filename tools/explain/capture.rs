@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use qx_cli::{Context, OutputArgs, Status, is_dash};
 use qx_formats::Result;
+use qx_plan::Bundle;
 
 use crate::session::{Asked, Environment, Planner};
 
@@ -36,6 +37,11 @@ pub struct Args {
     #[arg(long)]
     deltas: bool,
 
+    /// Keep the plan for other engines, too
+    #[cfg(feature = "substrait")]
+    #[arg(long, value_enum, value_name = "MODE")]
+    substrait: Option<Portable>,
+
     #[command(flatten)]
     asked: Asked,
 
@@ -46,13 +52,41 @@ pub struct Args {
     target: OutputArgs,
 }
 
+/// What becomes of a plan that has no form in Substrait.
+#[cfg(feature = "substrait")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Portable {
+    /// It is an error
+    Strict,
+    /// The bundle says why there is none
+    Permissive,
+}
+
+#[cfg(not(feature = "substrait"))]
+fn planned(planner: &Planner, args: &Args, deltas: bool) -> Result<Bundle> {
+    planner.bundle(&args.sql, &args.asked, deltas)
+}
+
+#[cfg(feature = "substrait")]
+fn planned(planner: &Planner, args: &Args, deltas: bool) -> Result<Bundle> {
+    let Some(mode) = args.substrait else { return planner.bundle(&args.sql, &args.asked, deltas) };
+    let bundle = planner.bundle_and(&args.sql, &args.asked, deltas, Some(&qx_plan::substrait::Exporter))?;
+    match &bundle.substrait.reason {
+        Some(reason) if mode == Portable::Strict => {
+            Err(qx_formats::Error::unsupported(format!("no Substrait for this: {reason}"))
+                .hint("--substrait permissive records the reason and goes on"))
+        }
+        _ => Ok(bundle),
+    }
+}
+
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let output = args.output.as_ref().filter(|p| !is_dash(p));
     if let Some(path) = output {
         args.target.check_target(path)?;
     }
     let planner = Planner::open(&args.db, &args.environment)?;
-    let bundle = planner.bundle(&args.sql, &args.asked, args.deltas || cx.global.verbose > 0)?;
+    let bundle = planned(&planner, &args, args.deltas || cx.global.verbose > 0)?;
     let bytes = bundle.encode()?;
     let Some(path) = output else {
         cx.out.bytes(&bytes)?;

@@ -8,6 +8,8 @@ mod plan;
 mod rules;
 mod schema;
 mod session;
+#[cfg(feature = "substrait")]
+mod substrait;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,9 @@ enum Verb {
     Rules(rules::Args),
     Functions(functions::Args),
     Schema(schema::Args),
+    #[cfg(feature = "substrait")]
+    #[command(subcommand)]
+    Substrait(substrait::Verb),
 }
 
 impl Tool for Cli {
@@ -59,10 +64,15 @@ impl Tool for Cli {
             Verb::Rules(args) => rules::run(args, cx),
             Verb::Functions(args) => functions::run(args, cx),
             Verb::Schema(args) => schema::run(args, cx),
+            #[cfg(feature = "substrait")]
+            Verb::Substrait(verb) => substrait::run(verb, cx),
         }
     }
 }
 
+/// The planner recurses over expressions, and a machine can write them thousands deep.
+const STACK: usize = 512 << 20;
+
 fn main() -> ExitCode {
-    qx_cli::main::<Cli>()
+    qx_cli::main_on_stack::<Cli>(STACK)
 }

@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::execution::SessionState;
+#[cfg(feature = "substrait")]
+use datafusion::logical_expr::LogicalPlan;
 use qx_formats::{Error, Result};
-use qx_plan::{Bundle, Options, Overlay, capture, params};
+#[cfg(feature = "substrait")]
+use qx_plan::substrait;
+use qx_plan::{Bundle, Export, Options, Overlay, Subject, capture, params};
 use qx_sql::Session;
 use qx_store::Store;
 
@@ -83,25 +87,89 @@ impl Planner {
     /// # Errors
     /// `Usage` for no statement or several, parameters that do not fit; those of planning.
     pub fn bundle(&self, sql: &str, asked: &Asked, verbose: bool) -> Result<Bundle> {
+        self.bundle_and(sql, asked, verbose, None)
+    }
+
+    /// [`Planner::bundle`], with the plan for other engines as `export` writes it.
+    ///
+    /// # Errors
+    /// As [`Planner::bundle`].
+    pub fn bundle_and(&self, sql: &str, asked: &Asked, verbose: bool, export: Option<&dyn Export>) -> Result<Bundle> {
+        self.runtime.block_on(async {
+            let subject = self.subject(sql, asked).await?;
+            capture(&self.state, subject, Options { substrait: export, ..self.options(asked, verbose) }).await
+        })
+    }
+
+    fn options(&self, asked: &Asked, verbose: bool) -> Options<'_> {
+        let (analyze, redact) = (asked.analyze, asked.redact);
+        Options { analyze, verbose, redact, root: Some(&self.root), substrait: None }
+    }
+
+    async fn subject(&self, sql: &str, asked: &Asked) -> Result<Subject> {
         let statements = Session::parse(sql)?;
         let [statement] = <[_; 1]>::try_from(statements)
             .map_err(|s| Error::usage("explain takes one statement").got(format!("{} statements", s.len())))?;
         let values = params::parse(&asked.params)?;
+        let mut subject = self.session.subject(statement).await?;
+        subject.parameters = params::kept(&values);
+        if let Some(plan) = subject.plan.take() {
+            let plan = params::bind(plan, &values)?;
+            subject.plan = Some(params::equality(plan, &asked.equal)?);
+        }
+        Ok(subject)
+    }
+}
+
+#[cfg(feature = "substrait")]
+impl Planner {
+    /// The plan of a query, as it is written for other engines.
+    async fn portable(&self, sql: &str, asked: &Asked) -> Result<LogicalPlan> {
+        let subject = self.subject(sql, asked).await?;
+        match (subject.plan, subject.target) {
+            (Some(plan), None) => Ok(plan),
+            _ => Err(Error::unsupported(format!("a statement of kind {} has no form in Substrait", subject.kind))
+                .expected("a query")),
+        }
+    }
+
+    /// The optimized plan of a query as a `substrait.Plan` message.
+    ///
+    /// # Errors
+    /// `Unsupported` with the operator that cannot be carried; those of planning.
+    pub fn substrait(&self, sql: &str, asked: &Asked) -> Result<Vec<u8>> {
         self.runtime.block_on(async {
-            let mut subject = self.session.subject(statement).await?;
-            subject.parameters = params::kept(&values);
-            if let Some(plan) = subject.plan.take() {
-                let plan = params::bind(plan, &values)?;
-                subject.plan = Some(params::equality(plan, &asked.equal)?);
-            }
-            let options = Options {
-                analyze: asked.analyze,
-                verbose,
-                redact: asked.redact,
-                root: Some(&self.root),
-                substrait: None,
-            };
-            capture(&self.state, subject, options).await
+            let plan = self.state.optimize(&self.portable(sql, asked).await?);
+            let plan = plan.map_err(|e| Error::new(qx_formats::Kind::Engine, e.strip_backtrace()))?;
+            substrait::export(&plan, &self.state)
+                .map_err(|reason| Error::unsupported(format!("no Substrait for this: {reason}")))
+        })
+    }
+
+    /// The plan of a message, taken through planning.
+    ///
+    /// # Errors
+    /// Those of [`substrait::import`] and of planning.
+    pub fn imported(&self, bytes: &[u8], verbose: bool) -> Result<Bundle> {
+        self.runtime.block_on(async {
+            // The engine's reader may trip over a hostile message, which is caught and told as an error.
+            let hook = std::panic::take_hook();
+            std::panic::set_hook(Box::new(|_| {}));
+            let plan = substrait::import(bytes, &self.state).await;
+            std::panic::set_hook(hook);
+            let subject = qx_plan::Subject::query(String::new(), plan?);
+            capture(&self.state, subject, self.options(&Asked::default(), verbose)).await
+        })
+    }
+
+    /// Writes a query, reads it back and compares.
+    ///
+    /// # Errors
+    /// Those of [`substrait::round_trip`].
+    pub fn round_trip(&self, sql: &str, asked: &Asked, run: bool) -> Result<substrait::RoundTrip> {
+        self.runtime.block_on(async {
+            let plan = self.portable(sql, asked).await?;
+            substrait::round_trip(plan, &self.state, run).await
         })
     }
 }

@@ -1,11 +1,15 @@
 //! Rows of the engine on stdout, or in any other sink: a table for people, NDJSON, CSV or TSV for programs.
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::ipc::writer::StreamWriter;
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::ValueEnum;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
 use qx_cli::Table;
 use qx_formats::{Error, Kind, Result};
 use qx_sql::Answer;
@@ -63,64 +67,121 @@ fn each_row(answer: &Answer, mut f: impl FnMut(Vec<String>) -> Result<()>) -> Re
 /// One JSON object a row, each ended by a newline; nulls are written out.
 pub fn ndjson(answer: &Answer) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut out);
     for batch in &answer.batches {
-        writer.write(batch).map_err(engine)?;
+        lines(batch, &mut out)?;
     }
-    writer.finish().map_err(engine)?;
-    drop(writer);
     Ok(out)
 }
 
-/// The rows in a format for programs.
-pub fn encode(answer: &Answer, format: Format) -> Result<Vec<u8>> {
-    match format {
-        Format::Ndjson => ndjson(answer),
-        Format::Json => {
-            let lines = ndjson(answer)?;
-            let lines: Vec<&[u8]> = lines.split(|b| *b == b'\n').filter(|l| !l.is_empty()).collect();
-            let mut out = b"[".to_vec();
-            out.extend(lines.join(&b",\n"[..]));
-            out.extend(b"]\n");
-            Ok(out)
+fn lines(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(out);
+    writer.write(batch).map_err(engine)?;
+    writer.finish().map_err(engine)
+}
+
+/// Turns rows into bytes of a format, a batch at a time, so that an answer of any size takes the memory of a batch (of a
+/// row group, for Parquet).
+pub enum Encoder {
+    Ndjson,
+    /// Whether a row was written.
+    Json(bool),
+    Separated {
+        delimiter: u8,
+        header: Vec<String>,
+    },
+    Arrow(Box<StreamWriter<Vec<u8>>>),
+    Parquet(Box<ArrowWriter<Vec<u8>>>),
+    /// Columns are as wide as their widest value, so that nothing is known before the last row.
+    Table(Box<Answer>),
+}
+
+fn parquet_error(e: datafusion::parquet::errors::ParquetError) -> Error {
+    Error::new(Kind::Engine, e.to_string())
+}
+
+impl Encoder {
+    /// # Errors
+    /// `Engine`: a type that the format does not have.
+    pub fn new(format: Format, schema: &SchemaRef) -> Result<Encoder> {
+        let header = || schema.fields().iter().map(|f| f.name().clone()).collect();
+        Ok(match format {
+            Format::Ndjson => Encoder::Ndjson,
+            Format::Json => Encoder::Json(false),
+            Format::Csv => Encoder::Separated { delimiter: b',', header: header() },
+            Format::Tsv => Encoder::Separated { delimiter: b'\t', header: header() },
+            Format::Arrow => {
+                Encoder::Arrow(Box::new(StreamWriter::try_new(Vec::new(), schema.as_ref()).map_err(engine)?))
+            }
+            Format::Parquet => {
+                let level = ZstdLevel::try_new(1).map_err(parquet_error)?;
+                let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+                let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties));
+                Encoder::Parquet(Box::new(writer.map_err(parquet_error)?))
+            }
+            Format::Table => Encoder::Table(Box::new(Answer::new(schema.clone(), Vec::new()))),
+        })
+    }
+
+    /// The bytes that these rows add.
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub fn rows(&mut self, batch: RecordBatch) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        match self {
+            Encoder::Ndjson => lines(&batch, &mut out)?,
+            Encoder::Json(begun) => {
+                let mut text = Vec::new();
+                lines(&batch, &mut text)?;
+                for line in text.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+                    out.extend_from_slice(if std::mem::replace(begun, true) { b",\n" } else { b"[" });
+                    out.extend_from_slice(line);
+                }
+            }
+            Encoder::Separated { delimiter, header } => {
+                out = separated(*delimiter, std::mem::take(header), Some(&batch))?;
+            }
+            Encoder::Arrow(writer) => {
+                writer.write(&batch).map_err(engine)?;
+                out = std::mem::take(writer.get_mut());
+            }
+            Encoder::Parquet(writer) => {
+                writer.write(&batch).map_err(parquet_error)?;
+                out = std::mem::take(writer.inner_mut());
+            }
+            Encoder::Table(answer) => answer.batches.push(batch),
         }
-        Format::Csv => separated(answer, b','),
-        Format::Tsv => separated(answer, b'\t'),
-        Format::Arrow => arrow_stream(answer),
-        Format::Parquet => parquet(answer),
-        Format::Table => Ok(table(answer)?.plain().into_bytes()),
+        Ok(out)
+    }
+
+    /// The bytes that end the answer.
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub fn finish(self) -> Result<Vec<u8>> {
+        Ok(match self {
+            Encoder::Ndjson => Vec::new(),
+            Encoder::Json(begun) => if begun { &b"]\n"[..] } else { b"[]\n" }.to_vec(),
+            Encoder::Separated { delimiter, header } => separated(delimiter, header, None)?,
+            Encoder::Arrow(mut writer) => {
+                writer.finish().map_err(engine)?;
+                std::mem::take(writer.get_mut())
+            }
+            Encoder::Parquet(writer) => writer.into_inner().map_err(parquet_error)?,
+            Encoder::Table(answer) => table(&answer)?.plain().into_bytes(),
+        })
     }
 }
 
-fn arrow_stream(answer: &Answer) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, &answer.schema).map_err(engine)?;
-    for batch in &answer.batches {
-        writer.write(batch).map_err(engine)?;
-    }
-    writer.finish().map_err(engine)?;
-    drop(writer);
-    Ok(out)
-}
-
-fn parquet(answer: &Answer) -> Result<Vec<u8>> {
-    let failed = |e: datafusion::parquet::errors::ParquetError| Error::new(Kind::Engine, e.to_string());
-    let mut out = Vec::new();
-    let mut writer =
-        datafusion::parquet::arrow::ArrowWriter::try_new(&mut out, answer.schema.clone(), None).map_err(failed)?;
-    for batch in &answer.batches {
-        writer.write(batch).map_err(failed)?;
-    }
-    writer.close().map_err(failed)?;
-    Ok(out)
-}
-
-/// Nested values are written as JSON text, since a field of these formats is flat.
-fn separated(answer: &Answer, delimiter: u8) -> Result<Vec<u8>> {
+/// Nested values are written as JSON text, since a field of these formats is flat. The header comes first, if there is
+/// one left to write.
+fn separated(delimiter: u8, header: Vec<String>, batch: Option<&RecordBatch>) -> Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
     let io = |e: csv::Error| Error::new(Kind::Engine, e.to_string());
-    writer.write_record(answer.schema.fields().iter().map(|f| f.name().as_bytes())).map_err(io)?;
-    for batch in &answer.batches {
+    if !header.is_empty() {
+        writer.write_record(&header).map_err(io)?;
+    }
+    if let Some(batch) = batch {
         let columns = batch.columns().iter().map(cells).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
             writer.write_record(columns.iter().map(|c| c[row].as_bytes())).map_err(io)?;

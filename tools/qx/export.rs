@@ -10,9 +10,9 @@ use qx_store::Store;
 use qx_store::names::ObjectName;
 use serde_json::json;
 
-use crate::answers::{self, Format};
+use crate::answers::Format;
 use crate::runtime::block_on;
-use crate::sql::by_extension;
+use crate::sql::{self, by_extension};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,23 +60,23 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let format = args.format.or_else(|| output.and_then(|p| by_extension(p))).unwrap_or(Format::Ndjson);
     let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
     let version = args.as_of.map(|v| format!(" AS OF VERSION {v}")).unwrap_or_default();
-    let sql = format!("SELECT * FROM {}.{}{version}", quoted(&name.schema), quoted(&name.name));
-    let cancel = cx.cancel.clone();
-    let answer = block_on(&cancel, async { Session::open(&store)?.query(&sql).await })?;
-    let bytes = answers::encode(&answer, format)?;
-    match output {
-        Some(path) if !args.target.dry_run => qx_io::write_atomic(path, args.target.mode(), &bytes)?,
-        Some(_) => {}
-        None if args.target.dry_run => return Err(Error::usage("--dry-run needs a file to check").hint("give -o OUT")),
-        None => cx.out.bytes(&bytes)?,
+    let query = format!("SELECT * FROM {}.{}{version}", quoted(&name.schema), quoted(&name.name));
+    if output.is_none() && args.target.dry_run {
+        return Err(Error::usage("--dry-run needs a file to check").hint("give -o OUT"));
     }
-    if let Some(path) = output {
-        let verb = if args.target.dry_run { "would write" } else { "wrote" };
-        cx.say(format!("{}: {verb} {} rows, {} bytes", path.display(), answer.rows(), bytes.len()));
-        if cx.json() {
-            let path = path.to_string_lossy();
-            cx.out.record(&json!({"v": 1, "path": path, "rows": answer.rows(), "bytes": bytes.len(), "dry_run": args.target.dry_run}))?;
+    let cancel = cx.cancel.clone();
+    let (rows, bytes) = block_on(&cancel, async {
+        let session = Session::open(&store)?;
+        let [statement] = <[_; 1]>::try_from(Session::parse(&query)?).map_err(|_| Error::usage("one statement"))?;
+        let mut answer = session.stream(statement).await?;
+        match output {
+            Some(path) => sql::write(&mut answer, format, path, &args.target, cx),
+            None => sql::print(&mut answer, format, cx).await.map(|rows| (rows, 0)),
         }
+    })?;
+    if let Some(path) = output.filter(|_| cx.json()) {
+        let path = path.to_string_lossy();
+        cx.out.record(&json!({"v": 1, "path": path, "rows": rows, "bytes": bytes, "dry_run": args.target.dry_run}))?;
     }
     Ok(Status::Yes)
 }

@@ -95,6 +95,9 @@ impl Tool for Cli {
     }
 }
 
+/// The planner recurses over expressions, and a machine can write them thousands deep.
+const STACK: usize = 512 << 20;
+
 fn main() -> ExitCode {
-    qx_cli::main::<Cli>()
+    qx_cli::main_on_stack::<Cli>(STACK)
 }

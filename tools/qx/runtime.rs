@@ -9,6 +9,9 @@ use qx_io::Cancel;
 /// How often a request to stop is looked for while the engine works.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Of a thread that evaluates expressions, which may be thousands deep. Only what is touched takes memory.
+const STACK: usize = 64 << 20;
+
 /// Runs `work` to its end, or until `cancel` is set. Work that is dropped half-way leaves nothing half-published.
 ///
 /// # Errors
@@ -16,22 +19,33 @@ const POLL: Duration = Duration::from_millis(20);
 pub fn block_on<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK)
         .build()
         .map_err(|e| Error::io("start the engine's threads", e))?;
-    let done = runtime.block_on(async {
-        let stop = async {
-            loop {
-                tokio::time::sleep(POLL).await;
-                if let Err(e) = cancel.check() {
-                    return e;
-                }
-            }
-        };
-        tokio::select! {
-            done = work => done,
-            e = stop => Err(e),
-        }
-    });
+    let done = runtime.block_on(or_stop(cancel, work));
     runtime.shutdown_timeout(Duration::from_secs(2));
     done
+}
+
+async fn or_stop<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let stop = async {
+        loop {
+            tokio::time::sleep(POLL).await;
+            if let Err(e) = cancel.check() {
+                return e;
+            }
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        e = stop => Err(e),
+    }
+}
+
+/// [`block_on`] inside of it, for code that cannot be asynchronous.
+///
+/// # Errors
+/// As [`block_on`].
+pub fn wait<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(or_stop(cancel, work)))
 }

@@ -1,17 +1,17 @@
 //! `qx sql`: statements against a database folder.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qx_cli::{Context, OutputArgs, Status, WaitArg, is_dash};
 use qx_formats::{Error, Result};
-use qx_sql::{Answer, Session, SessionOptions};
+use qx_sql::{Answer, Rows, Session, SessionOptions};
 use qx_store::Store;
 use serde_json::json;
 
-use crate::answers::{self, Format};
-use crate::runtime::block_on;
+use crate::answers::{self, Encoder, Format};
+use crate::runtime::{block_on, wait};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,13 +82,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         };
         let session = Session::open_with(&store, options)?;
         for statement in statements {
-            let answer = session.run(statement).await?;
-            rows += answer.rows();
+            let mut answer = session.stream(statement).await?;
             affected += answer.affected.unwrap_or(0);
-            match output {
-                Some(path) => write(&answer, format, path, &args.target, cx)?,
-                None => print(&answer, format, cx)?,
-            }
+            rows += match output {
+                Some(path) => write(&mut answer, format, path, &args.target, cx)?.0,
+                None => print(&mut answer, format, cx).await?,
+            };
         }
         session.close().await
     })?;
@@ -127,29 +126,62 @@ pub fn by_extension(path: &Path) -> Option<Format> {
     }
 }
 
-fn print(answer: &Answer, format: Format, cx: &mut Context) -> Result<()> {
+/// Rows on stdout. Returns how many.
+pub async fn print(answer: &mut Rows<'_>, format: Format, cx: &mut Context) -> Result<usize> {
     // A statement such as SET has no columns; one that changes rows says how many to people.
     if answer.schema.fields().is_empty() {
         if let Some(n) = answer.affected.filter(|_| format == Format::Table) {
             cx.say(format!("{n} row{} affected", if n == 1 { "" } else { "s" }));
         }
-        return Ok(());
+        return Ok(0);
     }
+    let mut rows = 0;
     if format == Format::Table {
-        let table = answers::table(answer)?;
-        return cx.out.table(&table);
+        let mut all = Answer::new(answer.schema.clone(), Vec::new());
+        while let Some(batch) = answer.next().await? {
+            all.batches.push(batch);
+        }
+        cx.out.table(&answers::table(&all)?)?;
+        return Ok(all.rows());
     }
-    cx.out.bytes(&answers::encode(answer, format)?)
+    let mut encoder = Encoder::new(format, &answer.schema)?;
+    while let Some(batch) = answer.next().await? {
+        rows += batch.num_rows();
+        cx.out.bytes(&encoder.rows(batch)?)?;
+    }
+    cx.out.bytes(&encoder.finish()?)?;
+    Ok(rows)
 }
 
-fn write(answer: &Answer, format: Format, path: &Path, target: &OutputArgs, cx: &mut Context) -> Result<()> {
-    let bytes = answers::encode(answer, format)?;
-    if !target.dry_run {
-        qx_io::write_atomic(path, target.mode(), &bytes)?;
+/// Rows into a file, which is whole or absent. Returns how many rows and bytes.
+pub fn write(
+    answer: &mut Rows<'_>,
+    format: Format,
+    path: &Path,
+    target: &OutputArgs,
+    cx: &mut Context,
+) -> Result<(usize, usize)> {
+    let cancel = cx.cancel.clone();
+    let (mut rows, mut bytes) = (0, 0);
+    let mut fill = |out: &mut dyn Write| -> Result<()> {
+        let mut put = |part: Vec<u8>| {
+            bytes += part.len();
+            out.write_all(&part).map_err(|e| Error::io("write", e).path(path))
+        };
+        let mut encoder = Encoder::new(format, &answer.schema)?;
+        while let Some(batch) = wait(&cancel, answer.next())? {
+            rows += batch.num_rows();
+            put(encoder.rows(batch)?)?;
+        }
+        put(encoder.finish()?)
+    };
+    match target.dry_run {
+        true => fill(&mut std::io::sink())?,
+        false => qx_io::publish(path, target.mode(), |out| fill(out))?,
     }
     let verb = if target.dry_run { "would write" } else { "wrote" };
-    cx.say(format!("{}: {verb} {} rows, {} bytes", path.display(), answer.rows(), bytes.len()));
-    Ok(())
+    cx.say(format!("{}: {verb} {rows} rows, {bytes} bytes", path.display()));
+    Ok((rows, bytes))
 }
 
 /// A variable of the environment, if it is text.

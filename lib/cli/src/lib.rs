@@ -18,6 +18,6 @@ pub use context::{Context, is_dash};
 pub use generate::{Shell, man_page};
 pub use global::{ColorWhen, Global, OutputArgs, WaitArg};
 pub use out::Out;
-pub use run::{Status, Tool, main};
+pub use run::{Status, Tool, main, main_on_stack};
 pub use table::{Align, Table};
 pub use units::{Duration, Size, parse_duration, parse_size};

@@ -77,6 +77,14 @@ pub fn main<T: Tool>() -> ExitCode {
     }
 }
 
+/// [`main`] on a thread with a stack of so many bytes, for tools that walk trees of any depth by recursion. Only the
+/// pages that are touched take memory. Where such a thread cannot be had, the stack is the usual one.
+pub fn main_on_stack<T: Tool + 'static>(bytes: usize) -> ExitCode {
+    let Ok(thread) = std::thread::Builder::new().stack_size(bytes).spawn(main::<T>) else { return main::<T>() };
+    // The hook has told of a panic already.
+    thread.join().unwrap_or_else(|_| ExitCode::from(101))
+}
+
 fn usage(e: clap::Error, json: bool) -> ExitCode {
     if !e.use_stderr() {
         // --help and --version: their text is data.

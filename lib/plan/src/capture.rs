@@ -162,17 +162,27 @@ fn no_stage(name: &str, title: &str, reason: &str) -> Stage {
     }
 }
 
+/// Deepest plan that a bundle holds: readers of JSON give up at 128, and a stage is not the outermost level.
+const MAX_JSON_DEPTH: usize = 120;
+
 fn stage(at: usize, plan: Node, columns: Vec<crate::schema::ColumnInfo>) -> Stage {
     let (name, title) = TITLES[at];
+    let (shape, full, depth) = (plan.shape_digest(), plan.full_digest(), plan.json_depth());
+    let (plan, reason) = match depth > MAX_JSON_DEPTH {
+        true => {
+            (None, Some(format!("nested {depth} deep, where {MAX_JSON_DEPTH} are kept: only its digests are here")))
+        }
+        false => (Some(plan), None),
+    };
     Stage {
         name: name.to_owned(),
         title: title.to_owned(),
-        shape: Some(plan.shape_digest()),
-        full: Some(plan.full_digest()),
+        shape: Some(shape),
+        full: Some(full),
         schema: Some(fingerprint(&columns)),
         columns,
-        plan: Some(plan),
-        reason: None,
+        plan,
+        reason,
     }
 }
 

@@ -20,12 +20,14 @@ pub mod render;
 mod rules;
 mod schema;
 mod structure;
+#[cfg(feature = "substrait")]
+pub mod substrait;
 mod summary;
 
 pub use bundle::{
     Bundle, Capability, Engine, FORMAT, MAX_BYTES, Prints, Stage, StatementInfo, Substrait, VERSION, json_schema, parse,
 };
-pub use capture::{Options, Subject, capture};
+pub use capture::{Export, Options, Subject, capture};
 pub use facts::{Describe, Described, Facts, File};
 pub use functions::{Function, functions};
 pub use measure::Measured;

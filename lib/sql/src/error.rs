@@ -12,11 +12,16 @@ pub fn engine_error(e: DataFusionError) -> Error {
         },
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => engine_error(*inner),
         DataFusionError::SQL(parse, _) => Error::usage(format!("not SQL: {parse}")),
-        DataFusionError::Plan(message) => Error::usage(message),
+        DataFusionError::Plan(message) => Error::usage(readable(&message)),
         DataFusionError::SchemaError(inner, _) => Error::usage(inner.to_string()),
         DataFusionError::NotImplemented(message) => Error::unsupported(message),
         other => Error::new(Kind::Engine, other.strip_backtrace()),
     }
+}
+
+/// Names of more than three parts travel through the engine as three; a message shows them as they were written.
+fn readable(message: &str) -> String {
+    message.replace(crate::documents::SEPARATOR, ".")
 }
 
 /// The way back: for traits of the engine that want its own error.

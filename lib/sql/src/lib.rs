@@ -18,6 +18,6 @@ mod transactions;
 mod vector;
 
 pub use error::engine_error;
-pub use session::{Answer, Session, SessionOptions};
+pub use session::{Answer, Rows, Session, SessionOptions};
 pub use statement::Statement;
 pub use tables::input;

@@ -7,12 +7,14 @@ use std::time::Duration;
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql, Value};
+use futures::StreamExt;
 use qx_formats::{Error, Result};
 use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
@@ -92,6 +94,43 @@ impl Answer {
 
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// What one statement gives, a batch at a time.
+pub struct Rows<'a> {
+    pub schema: SchemaRef,
+    /// Rows, nodes or keys that the statement changed.
+    pub affected: Option<u64>,
+    source: Option<SendableRecordBatchStream>,
+    /// Told when the statement has ended, which is when this is dropped.
+    live: Option<&'a Live>,
+}
+
+impl Rows<'_> {
+    fn of(answer: Answer) -> Self {
+        let batches = futures::stream::iter(answer.batches.into_iter().map(Ok));
+        let source = RecordBatchStreamAdapter::new(Arc::clone(&answer.schema), batches);
+        Rows { schema: answer.schema, affected: answer.affected, source: Some(Box::pin(source)), live: None }
+    }
+
+    /// The next batch; none after the last.
+    ///
+    /// # Errors
+    /// `Engine` for what fails while running.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        match &mut self.source {
+            Some(source) => source.next().await.transpose().map_err(engine_error),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        if let Some(live) = self.live {
+            live.end();
+        }
     }
 }
 
@@ -238,6 +277,35 @@ impl Session {
         let done = self.run_to_end(statement).await;
         self.live.end();
         done
+    }
+
+    /// Runs one statement; the rows of a query come as they are asked for, so that they need not fit in memory.
+    ///
+    /// # Errors
+    /// As [`Session::run`]; what fails later comes with the rows.
+    pub async fn stream(&self, statement: Statement) -> Result<Rows<'_>> {
+        let Body::Engine(query) = &statement.body else { return Ok(Rows::of(self.run(statement).await?)) };
+        self.live.begin(statement.text());
+        let mut rows = Rows { schema: Arc::new(Schema::empty()), affected: None, source: None, live: Some(&self.live) };
+        let mut restarts = 0;
+        let stream = loop {
+            self.refresh().await?;
+            let begun = async {
+                let plan = self.plan_engine(query.as_ref().clone()).await?;
+                let frame = self.context.execute_logical_plan(plan).await.map_err(engine_error)?;
+                rows.schema = Arc::clone(frame.schema().inner());
+                frame.execute_stream().await.map_err(engine_error)
+            };
+            match begun.await {
+                Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
+                    restarts += 1;
+                    self.renew().await?;
+                }
+                other => break other?,
+            }
+        };
+        rows.source = Some(stream);
+        Ok(rows)
     }
 
     async fn run_to_end(&self, statement: Statement) -> Result<Answer> {

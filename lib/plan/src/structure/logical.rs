@@ -12,10 +12,27 @@ use crate::facts::Described;
 /// The structure of a logical plan.
 pub fn logical(plan: &LogicalPlan) -> Node {
     let mut node = one(plan);
-    if node.children.is_empty() {
+    if let LogicalPlan::Union(_) = plan {
+        let mut inputs = Vec::new();
+        united(plan, &mut inputs);
+        node.children = inputs.into_iter().map(logical).collect();
+    } else if node.children.is_empty() {
         node.children = plan.inputs().into_iter().map(logical).collect();
     }
     node
+}
+
+/// The inputs of a union, those of unions that are its first input in its place: a chain of UNION ALL is one operator.
+fn united<'a>(plan: &'a LogicalPlan, out: &mut Vec<&'a LogicalPlan>) {
+    let (mut chain, mut first) = (Vec::new(), plan);
+    while let LogicalPlan::Union(u) = first
+        && let Some((head, rest)) = u.inputs.split_first()
+    {
+        chain.push(rest);
+        first = head;
+    }
+    out.push(first);
+    out.extend(chain.into_iter().rev().flatten().map(std::convert::AsRef::as_ref));
 }
 
 fn one(plan: &LogicalPlan) -> Node {

@@ -2,7 +2,7 @@
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{
-    AggregateFunction, Case, GroupingSet, InList, Like, NullTreatment, Sort, WindowFunction,
+    AggregateFunction, BinaryExpr, Case, GroupingSet, InList, Like, NullTreatment, Sort, WindowFunction,
 };
 use datafusion::logical_expr::{Expr, Subquery};
 
@@ -28,7 +28,7 @@ pub(super) fn expr(e: &Expr) -> Expression {
         Expr::OuterReferenceColumn(_, c) => column("outer", c),
         Expr::ScalarVariable(field, names) => Expression::named("variable", names.join(".")).typed(field.data_type()),
         Expr::Literal(value, _) => literal(value),
-        Expr::BinaryExpr(b) => Expression::named("binary", b.op.to_string()).args([expr(&b.left), expr(&b.right)]),
+        Expr::BinaryExpr(b) => chain(b),
         Expr::Like(l) => like(if l.case_insensitive { "ILIKE" } else { "LIKE" }, l),
         Expr::SimilarTo(l) => like("SIMILAR TO", l),
         Expr::Not(e) => Expression::new("not").args([expr(e)]),
@@ -69,6 +69,21 @@ pub(super) fn expr(e: &Expr) -> Expression {
         Expr::LambdaVariable(v) => Expression::named("lambda_variable", &v.name),
         other => Expression::named("other", other.to_string()),
     }
+}
+
+/// `a + b + c` is one expression of three arguments: conditions are written hundreds long, and would nest as deep.
+fn chain(b: &BinaryExpr) -> Expression {
+    let mut args = vec![expr(&b.right)];
+    let mut left = &b.left;
+    while let Expr::BinaryExpr(more) = left.as_ref()
+        && more.op == b.op
+    {
+        args.push(expr(&more.right));
+        left = &more.left;
+    }
+    args.push(expr(left));
+    args.reverse();
+    Expression::named("binary", b.op.to_string()).args(args)
 }
 
 fn alias(name: &str, e: &Expr) -> Expression {

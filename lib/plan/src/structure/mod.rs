@@ -91,6 +91,14 @@ pub struct Expression {
     pub plan: Option<Box<Node>>,
 }
 
+impl Expression {
+    fn json_depth(&self) -> usize {
+        let args = self.args.iter().map(|a| 1 + a.json_depth()).max();
+        let plan = self.plan.as_ref().map(|p| p.json_depth());
+        1 + args.max(plan).unwrap_or(1)
+    }
+}
+
 impl Node {
     pub fn new(op: impl Into<String>) -> Self {
         Node { op: op.into(), ..Node::default() }
@@ -120,6 +128,13 @@ impl Node {
             self.exprs.insert(role.to_owned(), exprs);
         }
         self
+    }
+
+    /// How deep the JSON of this node nests.
+    pub(crate) fn json_depth(&self) -> usize {
+        let exprs = self.exprs.values().flatten().map(|e| 2 + e.json_depth()).max();
+        let children = self.children.iter().map(|c| 1 + c.json_depth()).max();
+        1 + exprs.max(children).unwrap_or(1)
     }
 
     /// Calls `f` on this node and all below it, subqueries included, parents first.

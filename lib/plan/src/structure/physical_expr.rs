@@ -25,6 +25,21 @@ pub(super) fn sorts<'a>(list: impl IntoIterator<Item = &'a PhysicalSortExpr>) ->
     list.into_iter().map(one).collect()
 }
 
+/// As of logical expressions: a chain of one operator is one expression.
+fn chain(b: &BinaryExpr) -> Expression {
+    let mut args = vec![expr(b.right())];
+    let mut left = b.left();
+    while let Some(more) = left.downcast_ref::<BinaryExpr>()
+        && more.op() == b.op()
+    {
+        args.push(expr(more.right()));
+        left = more.left();
+    }
+    args.push(expr(left));
+    args.reverse();
+    Expression::named("binary", b.op().to_string()).args(args)
+}
+
 pub(super) fn expr(e: &Arc<dyn PhysicalExpr>) -> Expression {
     let args = || exprs(e.children());
     if let Some(c) = e.downcast_ref::<Column>() {
@@ -34,7 +49,7 @@ pub(super) fn expr(e: &Arc<dyn PhysicalExpr>) -> Expression {
         return literal(l.value());
     }
     if let Some(b) = e.downcast_ref::<BinaryExpr>() {
-        return Expression::named("binary", b.op().to_string()).args(args());
+        return chain(b);
     }
     if let Some(f) = e.downcast_ref::<ScalarFunctionExpr>() {
         return Expression::named("call", f.name()).args(args());

@@ -49,7 +49,13 @@ pub(super) fn expression(e: &Expression) -> String {
             if e.e == "outer" { format!("outer({full})") } else { full }
         }
         "literal" => literal(e),
-        "binary" => format!("{} {name} {}", arg(0), arg(1)),
+        "binary" => {
+            let mut parts: Vec<String> = e.args.iter().take(MAX_LISTED).map(inner).collect();
+            if e.args.len() > MAX_LISTED {
+                parts.push(format!("... {} more", e.args.len() - MAX_LISTED));
+            }
+            parts.join(&format!(" {name} "))
+        }
         "not" => format!("NOT {}", arg(0)),
         "negative" => format!("-{}", arg(0)),
         "is" => format!("{} IS {name}", arg(0)),

@@ -3,5 +3,7 @@
 mod changes;
 mod forms;
 mod rules;
+#[cfg(feature = "substrait")]
+mod substrait;
 mod support;
 mod tpch;

@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
+use qx_plan::{Described, Facts};
 use qx_store::kv::{self, Item, Value};
 use qx_store::names::KV_SCHEMA;
 
@@ -91,10 +92,16 @@ impl SchemaProvider for Documents {
                 Error::new(Kind::NotFound, format!("there is no key {full}"))
                     .hint(format!("LIST KEYS IN {}.{KV_SCHEMA}.{store} shows what there is", view.store().database()))
             })?;
-            relation(&item, &full, options)
+            let about = Facts::new("document")
+                .version(format!("lsn {}", item.lsn))
+                .entry("store", store.as_str())
+                .entry("key", key.as_str())
+                .entry("type", item.type_name())
+                .entry("bytes", item.value.len());
+            Ok(Described::wrap(Arc::new(relation(&item, &full, options)?), about))
         });
         let table = read.await.map_err(|e| DataFusionError::External(e.into()))?.map_err(to_engine)?;
-        Ok(Some(Arc::new(table)))
+        Ok(Some(table))
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::words::words;
 use crate::graph;
+use crate::kv;
 use crate::session::Session;
 use crate::statement::Body;
 use crate::tables;
@@ -46,12 +47,25 @@ pub(crate) async fn subject(session: &Session, body: Body, text: String) -> Resu
         Body::Graph(statement) => {
             let mut subject = said(text);
             subject.facts = graph::describe(session, &statement).await?;
-            if !subject.facts.is_empty() {
+            if let (Some(target), Some(graph)) =
+                (&mut subject.target, subject.facts.get("graph").and_then(Value::as_str))
+            {
+                graph.clone_into(target);
+            }
+            if matches!(statement, graph::Statement::Match(_)) {
                 subject.reasons = vec!["WHERE, RETURN and ORDER BY are a query over what the search finds".to_owned()];
             }
             Ok(subject)
         }
-        Body::Transaction(_) | Body::Kv(_) | Body::Vector(_) | Body::System(_) => Ok(said(text)),
+        Body::Kv(statement) => {
+            let mut subject = said(text);
+            subject.facts = kv::facts(session, &statement)?;
+            if let Some(query) = kv::query_of(&statement) {
+                subject.plan = Some(query_plan(session, query.clone()).await?);
+            }
+            Ok(subject)
+        }
+        Body::Transaction(_) | Body::Vector(_) | Body::System(_) => Ok(said(text)),
     }
 }
 

@@ -95,6 +95,11 @@ impl Describe for Asked {
             _ => facts,
         }
     }
+
+    fn arguments(&self) -> Option<String> {
+        let given: Vec<String> = self.arguments.iter().map(|(name, value)| format!("{name} => {value}")).collect();
+        Some(given.join(", "))
+    }
 }
 
 fn u64s(values: impl IntoIterator<Item = u64>) -> ArrayRef {

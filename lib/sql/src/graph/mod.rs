@@ -70,6 +70,20 @@ pub(crate) enum Change {
     Edge { insert: bool, src: NodeRef, dst: NodeRef, etype: Option<String>, part: Option<u32>, props: String },
 }
 
+impl Change {
+    /// In the words of EXPLAIN.
+    fn text(&self) -> String {
+        match self {
+            Change::InsertNode { label, key, .. } => format!("node {label}:{key}"),
+            Change::DeleteNode(node) => format!("node {node}, and the edges at it"),
+            Change::Edge { src, dst, etype, .. } => {
+                let etype = etype.as_deref().map_or(String::new(), |t| format!(" of type {t}"));
+                format!("edge{etype} from {src} to {dst}")
+            }
+        }
+    }
+}
+
 pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
     match statement {
         Statement::Create(create) => define::create(session, *create).await,
@@ -86,12 +100,43 @@ pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answe
     }
 }
 
-/// What EXPLAIN says of a statement beside its words: of MATCH, how it is searched.
+/// What EXPLAIN says of a statement beside its words: of MATCH, how it is searched; of a change, of what state of the
+/// graph it is one. A graph that the statement needs and that is not there is an error.
 pub(crate) async fn describe(session: &Session, statement: &Statement) -> Result<BTreeMap<String, Value>> {
-    match statement {
-        Statement::Match(statement) => run_match::describe(session, statement).await,
-        _ => Ok(BTreeMap::new()),
-    }
+    let mut said = BTreeMap::new();
+    let mut put = |name: &str, value: Value| drop(said.insert(name.to_owned(), value));
+    let name = match statement {
+        Statement::Match(statement) => return run_match::describe(session, statement).await,
+        // Of all of them, or of none.
+        Statement::ShowAll | Statement::ShowCurrent | Statement::Use(None) | Statement::Status(None) => {
+            return Ok(said);
+        }
+        Statement::Gc(None) if session.graph().is_none() => return Ok(said),
+        Statement::Create(create) => {
+            put("graph", graph_name(session, &create.name)?.key().into());
+            put("stands_in", if create.tables.is_some() { "tables" } else { "graphstore" }.into());
+            return Ok(said);
+        }
+        Statement::Drop { name, if_exists } => {
+            let name = graph_name(session, name)?;
+            if *if_exists && session.view().catalog().graph(&name).is_none() {
+                put("there", false.into());
+                return Ok(said);
+            }
+            name
+        }
+        Statement::Show(name) | Statement::ShowCreate(name) | Statement::Use(Some(name)) => graph_name(session, name)?,
+        Statement::Status(name) | Statement::Gc(name) => named_or_used(session, name.as_deref())?,
+        Statement::Write { change, graph } => {
+            put("change", change.text().into());
+            named_or_used(session, graph.as_deref())?
+        }
+    };
+    definition(&session.view().catalog(), &name)?;
+    let facts = load::load(session, &name).await?.facts();
+    said.extend(facts.entries);
+    said.extend(facts.version.map(|v| ("version".to_owned(), v.into())));
+    Ok(said)
 }
 
 /// A graph's name as a person writes it: `name`, `schema.name`, or with the database before that; strokes do for points.

@@ -1,8 +1,10 @@
 //! Statements about key-value stores: `CREATE STORE`, `WRITE KEY`, `LIST KEYS` and so on.
 
+mod about;
 mod parse;
 mod run;
 
+pub(crate) use about::{facts, query_of};
 pub(crate) use parse::parse;
 pub(crate) use run::run;
 

@@ -34,7 +34,7 @@ pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answe
 }
 
 /// The store's plain name, once the database is known to be this one.
-fn own(session: &Session, name: &StoreName) -> Result<String> {
+pub(super) fn own(session: &Session, name: &StoreName) -> Result<String> {
     let db = session.store().database().to_owned();
     if let Some(other) = name.database.as_ref().filter(|d| **d != db) {
         return Err(Error::new(Kind::NotFound, format!("there is no database {other}")).expected(db));
