@@ -13,7 +13,7 @@ pub(super) fn crc32c(bytes: &[u8]) -> u32 {
 
 /// CRC32C of what `crc` is of, and then `bytes`.
 #[inline]
-pub(super) fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
+pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     if bytes.len() < SHORT && std::arch::is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has the instructions that the function is compiled for.

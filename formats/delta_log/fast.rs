@@ -63,7 +63,7 @@ pub(super) fn take_u32(b: &mut &[u8]) -> Option<u32> {
 }
 
 #[inline]
-fn take_bytes<'a>(b: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn take_bytes<'a>(b: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(take_u64(b)?).ok()?;
     let (front, rest) = b.split_at_checked(len)?;
     *b = rest;
@@ -76,7 +76,7 @@ fn take_text<'a>(b: &mut &'a [u8]) -> Option<&'a str> {
 }
 
 #[inline]
-fn take_option(b: &mut &[u8]) -> Option<Option<u64>> {
+pub(super) fn take_option(b: &mut &[u8]) -> Option<Option<u64>> {
     let (&flag, rest) = b.split_first()?;
     *b = rest;
     match flag {

@@ -31,7 +31,8 @@ impl<T: Ord> Names<T> {
         self.0.as_ref().is_none_or(|s| s.contains(name))
     }
 
-    fn add_with<Q>(&mut self, name: &Q, own: impl FnOnce(&Q) -> T)
+    #[inline]
+    pub(super) fn add_with<Q>(&mut self, name: &Q, own: impl FnOnce(&Q) -> T)
     where
         T: std::borrow::Borrow<Q>,
         Q: Ord + ?Sized,
@@ -143,6 +144,22 @@ pub struct Counts {
     pub whole_crc: u32,
 }
 
+impl Counts {
+    fn take(b: &mut &[u8]) -> Result<Counts> {
+        let counts: Counts = take(b)?;
+        if counts.next_lsn > MAX_NUMBER || counts.next_txn > MAX_NUMBER {
+            let highest = counts.next_lsn.max(counts.next_txn);
+            return Err(Error::limit("LSN or transaction id in the footer", MAX_NUMBER, highest));
+        }
+        Ok(counts)
+    }
+
+    /// The front of a footer's payload.
+    pub(super) fn decode(mut bytes: &[u8]) -> Result<Counts> {
+        Counts::take(&mut bytes)
+    }
+}
+
 fn put_names<T: Ord, E: Encode>(out: &mut Vec<u8>, names: &Names<T>, wire: impl Fn(&T) -> E) {
     put(out, names.0.is_none());
     let set = names.0.iter().flatten();
@@ -184,14 +201,7 @@ impl Footer {
     /// `Corrupt` or `Limit` when the payload breaks a rule.
     pub fn decode(mut bytes: &[u8]) -> Result<Footer> {
         let b = &mut bytes;
-        let counts: Counts = take(b)?;
-        if counts.next_lsn > MAX_NUMBER || counts.next_txn > MAX_NUMBER {
-            return Err(Error::limit(
-                "LSN or transaction id in the footer",
-                MAX_NUMBER,
-                counts.next_lsn.max(counts.next_txn),
-            ));
-        }
+        let counts = Counts::take(b)?;
         let (nodes, edges, kv, rows, defines) = take(b)?;
         let uuid = |b: &mut &[u8]| take(b).map(Uuid::from_bytes);
         let tables = take_names(b, uuid)?;

@@ -15,6 +15,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
+    #[inline]
     pub fn from_byte(b: u8) -> Option<FrameKind> {
         Some(match b {
             KIND_BEGIN => FrameKind::Begin,
@@ -91,6 +92,7 @@ impl Reason {
 }
 
 /// Bytes that a payload of this length takes with header, padding and checksum.
+#[inline]
 pub fn frame_len(payload_len: usize) -> usize {
     (FRAME_HEADER_LEN + payload_len + FRAME_CRC_LEN).next_multiple_of(FRAME_ALIGN)
 }
@@ -114,6 +116,7 @@ impl FrameHead {
     ///
     /// # Errors
     /// The reason why these bytes are not a frame's header.
+    #[inline]
     pub fn decode(h: &[u8], seed: u32) -> Result<(FrameHead, usize, u32), Reason> {
         let Some(h) = h.get(..FRAME_HEADER_LEN) else { return Err(Reason::Short) };
         let crc = u32_at(h, FRAME_OFF_CRC);
@@ -145,6 +148,7 @@ impl FrameHead {
     }
 
     /// The LSN after the last one that the frame takes.
+    #[inline]
     pub fn next_lsn(&self) -> u64 {
         self.lsn.saturating_add(u64::from(self.lsn_count))
     }
@@ -152,17 +156,20 @@ impl FrameHead {
 
 /// Appends a frame. `payload_crc` is the plain CRC32C of the payload, so that it can be taken before the LSN is known.
 pub fn put_frame(out: &mut Vec<u8>, seed: u32, head: &FrameHead, payload: &[u8], payload_crc: u32) {
-    put_frame_parts(out, seed, head, &[payload], payload_crc);
+    put_frame_around(out, seed, head, |out| {
+        out.extend_from_slice(payload);
+        payload_crc
+    });
 }
 
-/// [`put_frame`] for a payload in pieces.
-pub fn put_frame_parts(out: &mut Vec<u8>, seed: u32, head: &FrameHead, parts: &[&[u8]], payload_crc: u32) {
-    let len = parts.iter().map(|p| p.len()).sum();
+/// [`put_frame`] around a payload that `put` appends; it gives the payload's CRC32C.
+pub(super) fn put_frame_around(out: &mut Vec<u8>, seed: u32, head: &FrameHead, put: impl FnOnce(&mut Vec<u8>) -> u32) {
+    let at = out.len();
+    out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
+    let payload_crc = put(out);
+    let len = out.len() - at - FRAME_HEADER_LEN;
     let (h, header_crc) = head.encode(seed, len);
-    out.extend_from_slice(&h);
-    for part in parts {
-        out.extend_from_slice(part);
-    }
+    out[at..at + FRAME_HEADER_LEN].copy_from_slice(&h);
     let pad = &[0u8; FRAME_ALIGN][..frame_len(len) - FRAME_HEADER_LEN - len - FRAME_CRC_LEN];
     out.extend_from_slice(pad);
     let crc = crc32c_append(payload_crc, pad) ^ header_crc;
@@ -173,6 +180,7 @@ pub fn put_frame_parts(out: &mut Vec<u8>, seed: u32, head: &FrameHead, parts: &[
 ///
 /// # Errors
 /// `Short`, `PayloadChecksum`, or `HeaderField` for padding that is not zero.
+#[inline]
 pub fn frame_payload(frame: &[u8], len: usize, header_crc: u32) -> Result<&[u8], Reason> {
     let total = frame_len(len);
     let frame = frame.get(..total).ok_or(Reason::Short)?;

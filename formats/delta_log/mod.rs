@@ -13,6 +13,7 @@ pub mod layout;
 mod op;
 mod payload;
 mod scan;
+mod skim;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod walk;
 
 pub use assemble::{Assembler, Transaction, TxHead, operations};
 pub use batch::{Batch, Place};
+pub use crc::crc32c_append;
 pub use footer::{Counts, Footer, IndexEntry, Names, Touches, Trailer};
 pub use frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload, put_frame};
 pub use header::{CutPoint, SegmentHeader, segment_seed};
@@ -28,5 +30,5 @@ pub use op::Op;
 pub use payload::{AbortInfo, BeginInfo, CheckpointInfo, CommitInfo, CutInfo};
 pub use scan::{Damage, Scan, Span, describe, scan, skim};
 pub use tally::{Entry, Tally};
-pub use verify::{open_segment, read_footer, verify_segment};
+pub use verify::{open_segment, read_counts, read_footer, verify_segment};
 pub use walk::{Frame, Source, Step, Stop, Walker, find_nonzero};

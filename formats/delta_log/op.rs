@@ -7,6 +7,9 @@ use super::fast::{bytes, edge, number, option};
 use super::layout::*;
 use crate::{Error, Result};
 
+/// Leaves room for the fixed fields, the names and the commit record beside the body.
+pub(super) const MAX_BODY_LEN: usize = MAX_PAYLOAD_LEN - 2 * MAX_NAME_LEN - 1024;
+
 /// One change. Properties are the bytes of a JSON object, empty for none; the log does not look inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
@@ -167,10 +170,8 @@ impl Wire<'_> {
                 return Err(Error::limit(what, MAX_NAME_LEN as u64, len as u64));
             }
         }
-        // Room for the fixed fields, the names and the commit record beside the body.
-        let most = MAX_PAYLOAD_LEN - 2 * MAX_NAME_LEN - 1024;
-        if body > most {
-            return Err(Error::limit("operation length", most as u64, body as u64));
+        if body > MAX_BODY_LEN {
+            return Err(Error::limit("operation length", MAX_BODY_LEN as u64, body as u64));
         }
         Ok(())
     }

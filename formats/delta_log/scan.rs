@@ -5,6 +5,7 @@ use super::footer::Footer;
 use super::frame::{FrameKind, Reason};
 use super::header::SegmentHeader;
 use super::payload::CheckpointInfo;
+use super::skim::skim_whole;
 use super::tally::{Entry, Tally};
 use super::walk::{Frame, Source, Step, Stop, Walker};
 use crate::Result;
@@ -127,7 +128,13 @@ fn run<S: Source, F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>>(
     loop {
         let (from, due) = (walker.at(), walker.next_lsn());
         match walker.step(src)? {
-            Step::Frame(frame) => s.frame(&frame, due)?,
+            Step::Frame(frame) => {
+                let plain = !keep && frame.head.whole && s.asm.open_at().is_none();
+                match plain.then(|| skim_whole(&frame, header.given, &mut s.out.tally.touches)).flatten() {
+                    Some(head) => s.whole(&frame, &head)?,
+                    None => s.frame(&frame, due)?,
+                }
+            }
             Step::Stop(Stop::Bad(reason)) => {
                 s.lose_open();
                 let found = walker.resync(src)?;
@@ -168,10 +175,26 @@ impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F>
         self.out.damage.push(Damage { offset, end, reason, lsn, resumed_lsn: None, message });
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, due: u64) -> Result<()> {
+    fn resumed(&mut self, frame: &Frame<'_>) {
         if let Some(last) = self.out.damage.last_mut() {
             last.resumed_lsn.get_or_insert(frame.head.lsn);
         }
+    }
+
+    /// A transaction of one frame, whose touches are added.
+    #[inline]
+    fn whole(&mut self, frame: &Frame<'_>, head: &TxHead) -> Result<()> {
+        self.resumed(frame);
+        let (offset, end) = (frame.offset, frame.offset + frame.len);
+        let clean = self.out.damage.is_empty();
+        self.out.tally.count(&Entry::of(head, offset, 1));
+        self.out.watermark = self.out.watermark.max(head.watermark);
+        self.settle(clean, end);
+        (self.each)(head, None, Span { offset, end, frames: 1, clean })
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, due: u64) -> Result<()> {
+        self.resumed(frame);
         let was_open = self.asm.open_at().is_some();
         if !was_open {
             self.begin = frame.offset;

@@ -3,6 +3,7 @@
 use super::assemble::{Transaction, TxHead};
 use super::footer::{Counts, Footer, IndexEntry, Touches};
 use super::layout::INDEX_STRIDE;
+use super::op::Op;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -29,6 +30,7 @@ impl Entry {
         Entry::of(&tx.head(), offset, frames)
     }
 
+    #[inline]
     pub fn of(tx: &TxHead, offset: u64, frames: u64) -> Entry {
         Entry {
             offset,
@@ -49,12 +51,13 @@ impl Tally {
         Tally { counts, ..Tally::default() }
     }
 
-    pub fn transaction(&mut self, e: &Entry, touches: &Touches) {
+    pub fn transaction<'a>(&mut self, e: &Entry, ops: impl Iterator<Item = &'a Op>) {
         self.count(e);
-        self.touches.merge(touches);
+        ops.for_each(|op| self.touches.add(op));
     }
 
     /// [`Tally::transaction`] of one whose touches are added already.
+    #[inline]
     pub fn count(&mut self, e: &Entry) {
         let c = &mut self.counts;
         if c.transactions == 0 {

@@ -5,9 +5,12 @@ use super::header::SegmentHeader;
 use super::layout::*;
 use super::scan::{Scan, Span, describe, skim};
 use super::walk::{Source, Stop, find_nonzero};
-use super::{Footer, Trailer, TxHead};
+use super::{Counts, Footer, Trailer, TxHead};
 use crate::Result;
 use crate::container::Finding;
+
+/// Read together at the end of a segment: its trailer, and the footer of one of the usual size.
+const END_LEN: u64 = 32 << 10;
 
 /// Reads a segment's header and, if it is sealed, its trailer.
 ///
@@ -22,8 +25,10 @@ pub fn open_segment(src: &mut impl Source) -> Result<(SegmentHeader, Option<Trai
             .expected(format!("at least {MIN_SEGMENT_LEN} bytes"))
             .got(format!("{len} bytes")));
     }
-    let trailer = src.fetch(len - TRAILER_LEN as u64, TRAILER_LEN)?;
-    let trailer = Trailer::decode(trailer, &header, len);
+    // The footer, which is asked for next, mostly fits into what is read here.
+    let end = len.min(END_LEN) as usize;
+    let end = src.fetch(len - end as u64, end)?;
+    let trailer = Trailer::decode(end.last_chunk::<TRAILER_LEN>().map_or(&[], |t| t), &header, len);
     Ok((header, trailer))
 }
 
@@ -32,14 +37,33 @@ pub fn open_segment(src: &mut impl Source) -> Result<(SegmentHeader, Option<Trai
 /// # Errors
 /// `Corrupt` when there is no footer that holds.
 pub fn read_footer(src: &mut impl Source, header: &SegmentHeader, trailer: &Trailer) -> Result<Footer> {
+    footer_with(src, header, trailer, Footer::decode, |footer| footer.counts)
+}
+
+/// [`read_footer`] for its counts alone: names and index are under the checksum, and not looked at.
+///
+/// # Errors
+/// As [`read_footer`].
+pub fn read_counts(src: &mut impl Source, header: &SegmentHeader, trailer: &Trailer) -> Result<Counts> {
+    footer_with(src, header, trailer, Counts::decode, |counts| *counts)
+}
+
+fn footer_with<T>(
+    src: &mut impl Source,
+    header: &SegmentHeader,
+    trailer: &Trailer,
+    decode: impl FnOnce(&[u8]) -> Result<T>,
+    counts: impl FnOnce(&T) -> Counts,
+) -> Result<T> {
     use super::walk::{Step, Walker};
     let limit = Some(src.len() - TRAILER_LEN as u64);
     let mut walker = Walker::from(header.seed(), header.given, trailer.next_lsn, limit, trailer.footer);
     let bad = |why: &str| crate::Error::corrupt(format!("footer: {why}")).offset(trailer.footer);
     match walker.step(src)? {
         Step::Frame(f) if f.head.kind == super::FrameKind::Footer => {
-            let footer = Footer::decode(f.payload).map_err(|e| e.offset(trailer.footer))?;
-            if footer.counts.first_lsn != trailer.first_lsn || footer.counts.next_lsn != trailer.next_lsn {
+            let footer = decode(f.payload).map_err(|e| e.offset(trailer.footer))?;
+            let c = counts(&footer);
+            if c.first_lsn != trailer.first_lsn || c.next_lsn != trailer.next_lsn {
                 return Err(bad("footer and trailer name other LSNs"));
             }
             Ok(footer)
@@ -63,6 +87,9 @@ pub fn verify_segment(
     each: impl FnMut(&TxHead, Span) -> Result<()>,
 ) -> Result<(Vec<Finding>, Scan)> {
     let mut findings = Vec::new();
+    if let Some(trailer) = trailer {
+        src.sum_to(trailer.footer);
+    }
     let found = skim(src, header, limit, each)?;
     for d in &found.damage {
         findings.push(
@@ -102,7 +129,10 @@ fn sealed(src: &mut impl Source, trailer: &Trailer, found: &Scan, findings: &mut
     if *offset != at {
         findings.push(Finding::error("log.trailer", "the trailer points elsewhere").expected(offset).got(at));
     }
-    let whole = whole_crc(src, *offset)?;
+    let whole = match src.sum() {
+        Some(crc) if *offset == at => crc,
+        _ => whole_crc(src, *offset)?,
+    };
     if whole != footer.counts.whole_crc && found.damage.is_empty() {
         findings.push(
             Finding::error("log.whole_checksum", "checksum of the whole segment does not match")

@@ -18,6 +18,14 @@ pub trait Source {
     /// # Errors
     /// `Io`, or `Corrupt` when the file ends before.
     fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]>;
+
+    /// Told before a segment is read from its front: the checksum of its first `len` bytes will be asked for.
+    fn sum_to(&mut self, _len: u64) {}
+
+    /// CRC32C of the first bytes, as many as [`Source::sum_to`] said, if it was taken while they were read.
+    fn sum(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Source for &[u8] {

@@ -47,9 +47,9 @@ impl Maker {
         let offset = self.bytes.len() as u64;
         let place = Place { base_lsn, commit_lsn, txn, time_us: TIME, watermark: self.durable };
         let frames = batch.put(&mut self.bytes, self.header.seed(), &place);
-        let ops = ops.len() as u64;
-        let entry = Entry { offset, frames, ops, first_lsn: base_lsn, commit_lsn, txn, time_us: TIME };
-        self.tally.transaction(&entry, &batch.touches);
+        let entry =
+            Entry { offset, frames, ops: ops.len() as u64, first_lsn: base_lsn, commit_lsn, txn, time_us: TIME };
+        self.tally.transaction(&entry, ops.iter());
         self.durable = commit_lsn;
         self
     }

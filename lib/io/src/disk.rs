@@ -71,6 +71,8 @@ pub trait Disk: Send + Sync + Debug {
     fn lock(&self, path: &Path, wait: Duration) -> Result<Box<dyn Debug + Send + Sync>>;
 }
 
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
 /// What stands under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskStat {
@@ -151,6 +153,28 @@ pub trait DiskFile: Send + Sync + Debug {
     /// As the operating system says.
     fn is_empty(&self) -> io::Result<bool> {
         self.len().map(|n| n == 0)
+    }
+    /// Writes zeros from `from` to `to`.
+    ///
+    /// # Errors
+    /// As the operating system says; some of them may be written then.
+    fn zero_fill(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut at = from;
+        while at < to {
+            let part = ZEROS.get(..(to - at).min(ZEROS.len() as u64) as usize).unwrap_or(&ZEROS);
+            self.write_all_at(part, at)?;
+            at += part.len() as u64;
+        }
+        Ok(())
+    }
+    /// Makes a file that ends at `from` reach to `to`, by space that reads as zeros. Cheaper than [`DiskFile::zero_fill`]
+    /// where the file system keeps space without writing it - and then a sync of what is written there later has the
+    /// file system's own records to write, too.
+    ///
+    /// # Errors
+    /// As the operating system says; the file may be longer then.
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        self.zero_fill(from, to)
     }
     /// Makes the bytes, and the length, durable.
     ///
@@ -256,6 +280,29 @@ impl DiskFile for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         self.0.metadata().map(|m| m.len())
+    }
+
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        loop {
+            use std::os::fd::AsRawFd;
+            let (Ok(at), Ok(len)) = (i64::try_from(from), i64::try_from(to.saturating_sub(from))) else { break };
+            if len == 0 {
+                return Ok(());
+            }
+            // SAFETY: the call takes numbers alone, and the file is open as long as `self` is.
+            if unsafe { libc::fallocate64(self.0.as_raw_fd(), 0, at, len) } == 0 {
+                return Ok(());
+            }
+            let e = io::Error::last_os_error();
+            match e.raw_os_error() {
+                Some(libc::EINTR) => {}
+                // This file system, or this kind of file, cannot.
+                Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL) => break,
+                _ => return Err(e),
+            }
+        }
+        self.zero_fill(from, to)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qx_formats::delta_log::layout::HEADER_LEN;
-use qx_formats::delta_log::{Footer, SegmentHeader, Trailer, open_segment, read_footer};
+use qx_formats::delta_log::{Counts, Footer, SegmentHeader, Trailer, open_segment, read_counts, read_footer};
 use qx_formats::{Error, Result};
 use qx_io::Disk;
 use uuid::Uuid;
@@ -32,6 +32,10 @@ impl Segment {
 
     pub fn source(&self, disk: &dyn Disk) -> Result<FileSource> {
         FileSource::open(disk, &self.path)
+    }
+
+    pub fn counts(&self, disk: &dyn Disk, trailer: &Trailer) -> Result<Counts> {
+        read_counts(&mut self.source(disk)?, &self.header, trailer).map_err(|e| e.path(&self.path))
     }
 
     pub fn footer(&self, disk: &dyn Disk, trailer: &Trailer) -> Result<Footer> {

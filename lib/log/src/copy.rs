@@ -103,7 +103,7 @@ impl LogCopy {
         }
         let offset = self.out.pos + self.buf.len() as u64;
         let frames = batch.put(&mut self.buf, self.out.seed, &place_of(tx));
-        self.out.tally.transaction(&Entry::new(tx, offset, frames), &batch.touches);
+        self.out.tally.transaction(&Entry::new(tx, offset, frames), tx.ops.iter().map(|o| &o.2));
         self.done.transactions += 1;
         self.done.operations += tx.ops.len() as u64;
         if self.buf.len() >= FLUSH_LEN { self.flush() } else { Ok(()) }
@@ -121,8 +121,7 @@ impl LogCopy {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.out.reserve(self.buf.len() as u64, self.opts.rotate_size)?;
-        self.out.write(&self.buf)?;
+        self.out.extend(&self.buf)?;
         self.buf.clear();
         Ok(())
     }

@@ -59,7 +59,8 @@ pub(crate) fn no_log(dir: &Path) -> Error {
         .hint("deltalog append makes a new log in an empty or missing folder")
 }
 
-/// Reads a segment with pread, a window at a time.
+/// Reads a segment with pread, a window at a time: a small one where somebody looks here and there, larger ones for who
+/// goes on from where the last one ended.
 #[derive(Debug)]
 pub(crate) struct FileSource {
     file: Arc<dyn DiskFile>,
@@ -67,27 +68,64 @@ pub(crate) struct FileSource {
     len: u64,
     window: Vec<u8>,
     start: u64,
+    ahead: u64,
+    sum: Sum,
 }
 
-const WINDOW: u64 = 1 << 20;
+/// A checksum that is taken of windows as they pass.
+#[derive(Debug, Default)]
+struct Sum {
+    /// CRC32C of the bytes before `at`; wanted up to `to`.
+    crc: u32,
+    at: u64,
+    to: u64,
+}
+
+impl Sum {
+    fn add(&mut self, start: u64, window: &[u8]) {
+        let end = (start + window.len() as u64).min(self.to);
+        if start <= self.at
+            && self.at < end
+            && let Some(fresh) = window.get((self.at - start) as usize..(end - start) as usize)
+        {
+            self.crc = crc32c::crc32c_append(self.crc, fresh);
+            self.at = end;
+        }
+    }
+}
+
+const WINDOW_MIN: u64 = 4 << 10;
+const WINDOW_MAX: u64 = 256 << 10;
 
 impl FileSource {
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<FileSource> {
         let fail = |e: io::Error| Error::io("read", e).path(path);
         let file = disk.open(path).map_err(fail)?;
         let len = file.len().map_err(fail)?;
-        Ok(FileSource { file, path: path.to_path_buf(), len, window: Vec::new(), start: 0 })
+        Ok(FileSource {
+            file,
+            path: path.to_path_buf(),
+            len,
+            window: Vec::new(),
+            start: 0,
+            ahead: WINDOW_MIN,
+            sum: Sum::default(),
+        })
     }
 
     /// Forgets what was read, so that what a writer wrote meanwhile is seen.
     pub fn refresh(&mut self) -> Result<()> {
         self.window.clear();
+        self.sum = Sum::default();
         self.len = self.file.len().map_err(|e| Error::io("read", e).path(&self.path))?;
         Ok(())
     }
 
     fn fill(&mut self, at: u64, len: u64) -> Result<()> {
-        let want = usize::try_from((self.len - at).min(len.max(WINDOW)))
+        let end = self.start + self.window.len() as u64;
+        let goes_on = !self.window.is_empty() && (self.start..=end).contains(&at);
+        self.ahead = if goes_on { (self.ahead * 4).min(WINDOW_MAX) } else { WINDOW_MIN };
+        let want = usize::try_from((self.len - at).min(len.max(self.ahead)))
             .map_err(|_| Error::limit("frame length", usize::MAX as u64, len).path(&self.path))?;
         self.start = at;
         self.window.resize(want, 0);
@@ -109,6 +147,7 @@ impl FileSource {
                 }
             }
         }
+        self.sum.add(self.start, &self.window);
         Ok(())
     }
 }
@@ -116,6 +155,19 @@ impl FileSource {
 impl Source for FileSource {
     fn len(&self) -> u64 {
         self.len
+    }
+
+    fn sum_to(&mut self, len: u64) {
+        self.sum = Sum { crc: 0, at: 0, to: len };
+        // The walk begins behind the header, which belongs to the sum.
+        self.window.clear();
+        if self.fetch(0, qx_formats::delta_log::layout::HEADER_LEN).is_err() {
+            self.sum.to = u64::MAX;
+        }
+    }
+
+    fn sum(&self) -> Option<u32> {
+        (self.sum.to > 0 && self.sum.at == self.sum.to).then_some(self.sum.crc)
     }
 
     fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]> {

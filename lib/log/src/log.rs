@@ -1,18 +1,18 @@
 //! The writer: transactions in, durability out.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use qx_formats::delta_log::layout::{CHECKPOINT_CLOSE, MAX_NUMBER};
-use qx_formats::delta_log::{
-    Batch, CheckpointInfo, Entry, FrameHead, FrameKind, Op, Place, SegmentHeader, Transaction, put_frame,
-};
+use qx_formats::delta_log::layout::MAX_NUMBER;
+use qx_formats::delta_log::{Batch, Entry, Op, Place, SegmentHeader, Transaction};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, RealDisk};
 
+use crate::group::Rounds;
 use crate::open::Guard;
 use crate::options::{Numbering, Options, SyncPolicy};
 use crate::prune::{PruneOptions, Pruned};
@@ -29,8 +29,15 @@ pub struct Ack {
     pub txn: u64,
 }
 
-/// Bytes that wait for a leader before whoever adds more becomes one.
-const MAX_PENDING: usize = 8 << 20;
+/// Bytes that wait for a leader before whoever adds more becomes one: few enough to be in a cache still when they are
+/// written.
+const MAX_PENDING: usize = 256 << 10;
+/// Memory for encoding that a thread keeps for its next transaction.
+const MAX_SCRATCH: usize = 1 << 20;
+
+thread_local! {
+    static SCRATCH: RefCell<Batch> = RefCell::default();
+}
 
 /// An open log. Any number of threads may commit. Dropped without [`Log::close`], it is left as a crash would leave it:
 /// the next opener recovers it.
@@ -41,38 +48,48 @@ pub struct Log {
 }
 
 #[derive(Debug)]
-struct Shared {
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    opts: Options,
-    state: Mutex<State>,
-    changed: Condvar,
-    counters: Counters,
+pub(crate) struct Shared {
+    pub disk: Arc<dyn Disk>,
+    pub dir: PathBuf,
+    pub opts: Options,
+    pub state: Mutex<State>,
+    /// A leader is done, or whoever changed segments.
+    pub changed: Condvar,
+    /// `State::written` and `State::durable` for those who only want to know whether they may go on.
+    pub written: AtomicU64,
+    pub durable: AtomicU64,
     /// The sync thread should end.
     stop: AtomicBool,
 }
 
 #[derive(Debug)]
-struct State {
+pub(crate) struct State {
     /// Absent after a rotation whose second half failed; the next commit tries it again.
-    out: Option<SegmentOut>,
+    pub out: Option<SegmentOut>,
     /// The header that the next segment gets, kept for that case.
-    last_header: SegmentHeader,
-    pending: Vec<u8>,
-    spare: Vec<u8>,
-    next_lsn: u64,
-    next_txn: u64,
+    pub last_header: SegmentHeader,
+    pub pending: Vec<u8>,
+    pub spare: Vec<u8>,
+    pub next_lsn: u64,
+    pub next_txn: u64,
     /// Commit LSN of the last transaction in `pending`, in the file, on the disk.
-    submitted: u64,
-    written: u64,
-    durable: u64,
-    unsynced: u64,
+    pub submitted: u64,
+    pub written: u64,
+    pub durable: u64,
+    pub unsynced: u64,
+    /// When the sync thread is to make durable what was submitted.
+    pub sync_by: Option<Instant>,
     /// Someone writes or syncs, without the lock.
-    leader: bool,
+    pub leader: bool,
+    /// Who waits for what the leader does.
+    pub rounds: Rounds,
+    /// Threads that wait for `Shared::changed`.
+    pub sleepers: u32,
     /// Someone changes segments: nothing may be added meanwhile.
-    exclusive: bool,
-    poisoned: Option<String>,
-    guard: Option<Guard>,
+    pub exclusive: bool,
+    pub poisoned: Option<String>,
+    pub guard: Option<Guard>,
+    pub counters: Counters,
 }
 
 impl Log {
@@ -98,11 +115,12 @@ impl Log {
         dir: &Path,
         opts: Options,
         guard: Guard,
-        out: SegmentOut,
+        mut out: SegmentOut,
         next_lsn: u64,
         next_txn: u64,
     ) -> Result<Log> {
         let done = next_lsn - 1;
+        out.allocate = opts.sync == SyncPolicy::None;
         let state = State {
             last_header: out.header.clone(),
             out: Some(out),
@@ -114,22 +132,27 @@ impl Log {
             written: done,
             durable: done,
             unsynced: 0,
+            sync_by: None,
             leader: false,
+            rounds: Rounds::default(),
+            sleepers: 0,
             exclusive: false,
             poisoned: None,
             guard: Some(guard),
+            counters: Counters::default(),
         };
-        let interval = if let SyncPolicy::Interval(every) = opts.sync { Some(every) } else { None };
+        let interval = matches!(opts.sync, SyncPolicy::Interval(_));
         let shared = Arc::new(Shared {
             disk,
             dir: dir.to_path_buf(),
             opts,
             state: Mutex::new(state),
             changed: Condvar::new(),
-            counters: Counters::default(),
+            written: AtomicU64::new(done),
+            durable: AtomicU64::new(done),
             stop: AtomicBool::new(false),
         });
-        let syncer = interval.map(|every| sync_thread(&shared, every)).transpose()?;
+        let syncer = interval.then(|| sync_thread(&shared)).transpose()?;
         Ok(Log { shared, syncer: Mutex::new(syncer) })
     }
 
@@ -139,8 +162,8 @@ impl Log {
     /// `Limit` or `Invalid` for an operation that breaks a rule (nothing is written then); `Io`; `Poisoned` once a
     /// write or sync has failed.
     pub fn commit(&self, ops: &[Op]) -> Result<Ack> {
-        let ack = self.submit(ops)?;
-        self.settle(ack.lsn)?;
+        let (st, ack) = self.hand_in(ops)?;
+        self.settle_locked(st, ack.lsn)?;
         Ok(ack)
     }
 
@@ -149,11 +172,21 @@ impl Log {
     /// # Errors
     /// As [`Log::commit`].
     pub fn submit(&self, ops: &[Op]) -> Result<Ack> {
+        self.hand_in(ops).map(|(_, ack)| ack)
+    }
+
+    fn hand_in(&self, ops: &[Op]) -> Result<(MutexGuard<'_, State>, Ack)> {
         if self.shared.opts.numbering == Numbering::Given {
             return Err(Error::usage("this log takes its numbers from another one").path(&self.shared.dir));
         }
-        let batch = Batch::new((0u32..).zip(ops))?;
-        self.shared.add(&batch, None)
+        SCRATCH.with_borrow_mut(|batch| {
+            batch.fill((0u32..).zip(ops))?;
+            let done = self.shared.add(batch, ops.iter(), None);
+            if batch.capacity() > MAX_SCRATCH {
+                *batch = Batch::default();
+            }
+            done
+        })
     }
 
     /// Appends a transaction of the log that this one is written behind: all of it, or the operations that belong
@@ -171,8 +204,8 @@ impl Log {
         if tx.commit_lsn == 0 || tx.txn > MAX_NUMBER || base == 0 || !lsns.all(|ok| ok) {
             return Err(Error::invalid("the numbers of the transaction do not fit one another").got(tx.commit_lsn));
         }
-        let ack = self.shared.add(&batch, Some(tx))?;
-        self.settle(ack.lsn)?;
+        let (st, ack) = self.shared.add(&batch, tx.ops.iter().map(|o| &o.2), Some(tx))?;
+        self.settle_locked(st, ack.lsn)?;
         Ok(ack)
     }
 
@@ -181,15 +214,48 @@ impl Log {
     /// # Errors
     /// `Io`; `Poisoned`.
     pub fn settle(&self, lsn: u64) -> Result<()> {
-        let sync = match self.shared.opts.sync {
-            SyncPolicy::Always => true,
-            SyncPolicy::Interval(_) | SyncPolicy::None => false,
-            SyncPolicy::Bytes(most) => {
-                self.shared.flush(lsn, false)?;
-                self.shared.lock().unsynced >= most
+        self.settle_locked(self.shared.lock(), lsn)
+    }
+
+    fn settle_locked(&self, st: MutexGuard<'_, State>, lsn: u64) -> Result<()> {
+        match self.shared.opts.sync {
+            SyncPolicy::Always => self.shared.flush_locked(st, lsn, true),
+            SyncPolicy::None => self.shared.flush_locked(st, lsn, false),
+            SyncPolicy::Interval(every) => {
+                self.shared.flush_locked(st, lsn, false)?;
+                self.sync_within(lsn, every)
             }
-        };
-        self.shared.flush(lsn, sync)
+            SyncPolicy::Bytes(most) => {
+                self.shared.flush_locked(st, lsn, false)?;
+                if self.shared.lock().unsynced >= most { self.shared.flush(lsn, true) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Writes everything up to `lsn`, and has it made durable within `time`, whatever the sync policy. A sync that fails
+    /// then stops the log.
+    ///
+    /// # Errors
+    /// `Io`; `Poisoned`.
+    pub fn settle_within(&self, lsn: u64, time: Duration) -> Result<()> {
+        self.shared.flush(lsn, false)?;
+        self.sync_within(lsn, time)
+    }
+
+    fn sync_within(&self, lsn: u64, time: Duration) -> Result<()> {
+        let mut st = self.shared.lock();
+        let by = Instant::now() + time;
+        if st.durable >= lsn.min(st.submitted) || st.sync_by.is_some_and(|t| t <= by) {
+            return Ok(());
+        }
+        st.sync_by = Some(by);
+        drop(st);
+        let mut syncer = self.syncer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*syncer {
+            Some(handle) => handle.thread().unpark(),
+            None => *syncer = Some(sync_thread(&self.shared)?),
+        }
+        Ok(())
     }
 
     /// Waits until everything up to `lsn` is on disk, whatever the sync policy.
@@ -202,7 +268,7 @@ impl Log {
 
     /// Everything up to this LSN is on disk.
     pub fn durable_lsn(&self) -> u64 {
-        self.shared.lock().durable
+        self.shared.durable.load(Ordering::Acquire)
     }
 
     pub fn next_lsn(&self) -> u64 {
@@ -210,7 +276,7 @@ impl Log {
     }
 
     pub fn stats(&self) -> Stats {
-        self.shared.counters.stats()
+        self.shared.lock().counters.stats()
     }
 
     /// Seals the segment and begins the next one.
@@ -277,21 +343,32 @@ fn closed() -> Error {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere while the lock was held leaves counters that may be behind, never ahead, of the file.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn pause<'a>(&self, st: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait(st).unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Waits until a leader is done, or whoever changed segments.
+    pub fn pause<'a>(&self, mut st: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        st.sleepers += 1;
+        let mut st = self.changed.wait(st).unwrap_or_else(std::sync::PoisonError::into_inner);
+        st.sleepers -= 1;
+        st
     }
 
-    fn fail(&self, e: &Error) {
-        self.counters.errors.fetch_add(1, Ordering::Relaxed);
+    /// Waking costs a call to the system, also where nobody sleeps.
+    pub fn wake_sleepers(&self, st: &State) {
+        if st.sleepers > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    pub fn fail(&self, st: &mut State, e: &Error) {
+        st.counters.errors += 1;
         tracing::error!(target: "qx::log", path = %self.dir.display(), error = %e, "log write failed");
     }
 
-    fn usable(&self, st: &State) -> Result<()> {
+    pub fn usable(&self, st: &State) -> Result<()> {
         if let Some(why) = &st.poisoned {
             return Err(Error::new(Kind::Poisoned, format!("an earlier failure stopped the log: {why}"))
                 .path(&self.dir)
@@ -312,21 +389,26 @@ impl Shared {
         }
     }
 
-    fn add(&self, batch: &Batch, given: Option<&Transaction>) -> Result<Ack> {
+    fn add<'a, 'o>(
+        &'a self,
+        batch: &Batch,
+        ops: impl Iterator<Item = &'o Op>,
+        given: Option<&Transaction>,
+    ) -> Result<(MutexGuard<'a, State>, Ack)> {
         let need = batch.max_len();
         let mut st = self.ready()?;
         if st.pending.len() > MAX_PENDING {
             let lsn = st.submitted;
-            drop(st);
-            self.flush(lsn, false)?;
+            self.flush_locked(st, lsn, false)?;
             st = self.ready()?;
         }
         if let Some(tx) = given
             && tx.commit_lsn < st.next_lsn
         {
-            return Ok(Ack { lsn: tx.commit_lsn, txn: tx.txn });
+            return Ok((st, Ack { lsn: tx.commit_lsn, txn: tx.txn }));
         }
-        while self.must_rotate(&st, need) {
+        let now_us = (self.opts.clock)();
+        while self.must_rotate(&st, need, now_us) {
             st = self.change_segment(st, false)?;
         }
         let place = match given {
@@ -338,7 +420,7 @@ impl Shared {
                 base_lsn: st.next_lsn,
                 commit_lsn: st.next_lsn + u64::from(batch.ops()),
                 txn: st.next_txn,
-                time_us: (self.opts.clock)(),
+                time_us: now_us,
                 watermark: 0,
             },
         };
@@ -346,22 +428,25 @@ impl Shared {
         if place.commit_lsn >= MAX_NUMBER {
             return Err(Error::limit("LSN", MAX_NUMBER, place.commit_lsn).path(&self.dir));
         }
-        self.place(&mut st, batch, need, Place { watermark, ..place })?;
-        self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        self.counters.operations.fetch_add(u64::from(batch.ops()), Ordering::Relaxed);
-        Ok(Ack { lsn: place.commit_lsn, txn: place.txn })
+        self.place(&mut st, batch, ops, Place { watermark, ..place })?;
+        if let Some(out) = &mut st.out {
+            out.begun_us.get_or_insert(now_us);
+        }
+        st.counters.commits += 1;
+        st.counters.operations += u64::from(batch.ops());
+        Ok((st, Ack { lsn: place.commit_lsn, txn: place.txn }))
     }
 
     /// Puts the frames of a transaction behind what is pending.
-    fn place(&self, st: &mut State, batch: &Batch, need: u64, place: Place) -> Result<()> {
+    fn place<'o>(&self, st: &mut State, batch: &Batch, ops: impl Iterator<Item = &'o Op>, place: Place) -> Result<()> {
         let State { out, pending, .. } = &mut *st;
         let Some(out) = out else { return Err(closed().path(&self.dir)) };
-        let grown = out.reserve(pending.len() as u64 + need, self.opts.rotate_size);
+        let grown = out.reserve(pending.len() as u64 + batch.max_len(), self.opts.rotate_size);
         let synced = match grown {
             Ok(true) if self.opts.sync != SyncPolicy::None => out.sync(),
             // Space is reserved before a number is given, so a full disk costs nothing but this transaction.
             Err(e) => {
-                self.fail(&e);
+                self.fail(st, &e);
                 return Err(e);
             }
             Ok(_) => Ok(()),
@@ -382,187 +467,50 @@ impl Shared {
             txn: place.txn,
             time_us: place.time_us,
         };
-        out.tally.transaction(&entry, &batch.touches);
+        out.tally.transaction(&entry, ops);
         st.next_lsn = place.commit_lsn + 1;
         st.next_txn = st.next_txn.max(place.txn + 1);
         st.submitted = place.commit_lsn;
         Ok(())
     }
 
-    fn must_rotate(&self, st: &State, need: u64) -> bool {
+    fn must_rotate(&self, st: &State, need: u64, now_us: u64) -> bool {
         match &st.out {
             None => true,
             Some(o) if o.tally.counts.frames == 0 => false,
             Some(o) => {
                 o.pos + st.pending.len() as u64 + need > self.opts.rotate_size
-                    || o.opened.elapsed() >= self.opts.rotate_age
+                    || o.begun_us
+                        .is_some_and(|t| u128::from(now_us.saturating_sub(t)) >= self.opts.rotate_age.as_micros())
             }
         }
-    }
-
-    fn poison(&self, st: &mut State, e: &Error) {
-        self.fail(e);
-        st.poisoned.get_or_insert_with(|| e.to_string());
-        self.changed.notify_all();
-    }
-
-    /// Makes everything up to `lsn` written, and durable if `sync`. One thread does it for all who wait.
-    fn flush(&self, lsn: u64, sync: bool) -> Result<()> {
-        let mut st = self.lock();
-        let lsn = lsn.min(st.submitted);
-        loop {
-            if (if sync { st.durable } else { st.written }) >= lsn {
-                return Ok(());
-            }
-            self.usable(&st)?;
-            if st.leader {
-                st = self.pause(st);
-                continue;
-            }
-            st = self.lead(st, sync)?;
-        }
-    }
-
-    /// Writes what is pending, and syncs. The lock is released meanwhile, so that others go on adding.
-    fn lead<'a>(&'a self, mut st: MutexGuard<'a, State>, sync: bool) -> Result<MutexGuard<'a, State>> {
-        let spare = std::mem::take(&mut st.spare);
-        let buf = std::mem::replace(&mut st.pending, spare);
-        let last = st.submitted;
-        let Some(out) = &st.out else { return Ok(st) };
-        let (file, path, pos, crc) = (Arc::clone(&out.file), out.path.clone(), out.pos, out.crc);
-        // Frames that are added meanwhile go behind these.
-        if let Some(out) = &mut st.out {
-            out.pos += buf.len() as u64;
-        }
-        st.leader = true;
-        drop(st);
-        let crc = crc32c::crc32c_append(crc, &buf);
-        let start = Instant::now();
-        let mut done = if buf.is_empty() { Ok(()) } else { file.write_all_at(&buf, pos) };
-        self.counters.writes.add(start.elapsed());
-        let mut what = "write";
-        if sync && done.is_ok() {
-            let start = Instant::now();
-            done = file.sync_data();
-            what = "sync";
-            self.counters.syncs.add(start.elapsed());
-        }
-        self.counters.bytes.fetch_add(buf.len() as u64, Ordering::Relaxed);
-        let mut st = self.lock();
-        st.leader = false;
-        if let Err(e) = done {
-            let e = Error::io(what, e).path(path);
-            self.poison(&mut st, &e);
-            return Err(e);
-        }
-        if let Some(out) = &mut st.out {
-            out.crc = crc;
-        }
-        st.written = last;
-        st.unsynced += buf.len() as u64;
-        if sync {
-            st.durable = last;
-            st.unsynced = 0;
-        }
-        st.spare = buf;
-        st.spare.clear();
-        self.changed.notify_all();
-        Ok(st)
-    }
-
-    /// Seals the segment, with a clean close or without, and begins the next. Others wait meanwhile.
-    fn change_segment<'a>(&'a self, mut st: MutexGuard<'a, State>, close: bool) -> Result<MutexGuard<'a, State>> {
-        st.exclusive = true;
-        while st.leader {
-            st = self.pause(st);
-        }
-        let done = match self.usable(&st) {
-            Ok(()) => self.seal_and_begin(&mut st, close),
-            Err(e) => Err(e),
-        };
-        st.exclusive = false;
-        self.changed.notify_all();
-        done.map(|()| st)
-    }
-
-    fn seal_and_begin(&self, st: &mut State, close: bool) -> Result<()> {
-        if let Some(mut out) = st.out.take() {
-            let sealed = self.seal(st, &mut out, close);
-            if let Err(e) = sealed {
-                st.out = Some(out);
-                self.poison(st, &e);
-                return Err(e);
-            }
-            st.written = st.submitted;
-            st.durable = st.submitted;
-            st.unsynced = 0;
-            self.counters.rotations.fetch_add(1, Ordering::Relaxed);
-        }
-        let header = SegmentHeader {
-            segment: st.last_header.segment + 1,
-            base_lsn: st.next_lsn,
-            base_txn: st.next_txn,
-            created_us: (self.opts.clock)(),
-            watermark: st.durable,
-            cut: None,
-            ..st.last_header.clone()
-        };
-        // A disk that is full now may have room at the next commit; one that cannot sync is not to be trusted again.
-        let mut out =
-            SegmentOut::create(self.disk.as_ref(), &self.dir, header.clone()).inspect_err(|e| self.fail(e))?;
-        if let Err(e) = out.publish(self.disk.as_ref(), &self.dir) {
-            self.poison(st, &e);
-            return Err(e);
-        }
-        st.out = Some(out);
-        st.last_header = header;
-        Ok(())
-    }
-
-    fn seal(&self, st: &mut State, out: &mut SegmentOut, close: bool) -> Result<()> {
-        let mut bytes = std::mem::take(&mut st.pending);
-        if close {
-            // Everything before it is on disk by the time the trailer is.
-            let info = CheckpointInfo {
-                reason: CHECKPOINT_CLOSE,
-                time_us: (self.opts.clock)(),
-                watermark: st.submitted,
-                next_lsn: st.next_lsn,
-                next_txn: st.next_txn,
-                cut: None,
-            };
-            out.write(&bytes)?;
-            out.sync()?;
-            bytes.clear();
-            let mut payload = Vec::new();
-            info.encode(&mut payload);
-            let head = FrameHead { kind: FrameKind::Checkpoint, whole: false, lsn_count: 0, lsn: st.next_lsn, txn: 0 };
-            put_frame(&mut bytes, out.seed, &head, &payload, crc32c::crc32c(&payload));
-            out.reserve(bytes.len() as u64, 0)?;
-            out.tally.marker(st.next_lsn, st.next_txn);
-        }
-        out.write(&bytes)?;
-        bytes.clear();
-        st.spare = bytes;
-        out.seal(0)
     }
 }
 
-fn sync_thread(shared: &Arc<Shared>, every: Duration) -> Result<JoinHandle<()>> {
+/// How long the sync thread sleeps when nothing waits for it; whoever has something wakes it.
+const IDLE: Duration = Duration::from_secs(3600);
+
+fn sync_thread(shared: &Arc<Shared>) -> Result<JoinHandle<()>> {
     let weak: Weak<Shared> = Arc::downgrade(shared);
     let run = move || {
         loop {
-            std::thread::park_timeout(every);
             let Some(shared) = weak.upgrade().filter(|s| !s.stop.load(Ordering::Acquire)) else { return };
-            let st = shared.lock();
+            let mut st = shared.lock();
             if shared.usable(&st).is_err() {
                 return;
             }
-            let lsn = st.submitted;
-            drop(st);
-            if shared.flush(lsn, true).is_err() {
-                return;
+            let rest = st.sync_by.map_or(IDLE, |by| by.saturating_duration_since(Instant::now()));
+            if rest.is_zero() {
+                st.sync_by = None;
+                let lsn = st.submitted;
+                if shared.flush_locked(st, lsn, true).is_err() {
+                    return;
+                }
+                continue;
             }
+            drop(st);
+            drop(shared);
+            std::thread::park_timeout(rest);
         }
     };
     let builder = std::thread::Builder::new().name("log sync".to_owned());

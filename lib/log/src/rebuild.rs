@@ -145,13 +145,12 @@ impl Builder {
         let batch = Batch::new(tx.ops.iter().map(|(_, index, op)| (*index, op)))?;
         let offset = self.out.pos + self.buf.len() as u64;
         let frames = batch.put(&mut self.buf, self.out.seed, &place_of(tx));
-        self.out.tally.transaction(&Entry::new(tx, offset, frames), &batch.touches);
+        self.out.tally.transaction(&Entry::new(tx, offset, frames), tx.ops.iter().map(|o| &o.2));
         if self.buf.len() >= FLUSH_LEN { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.out.reserve(self.buf.len() as u64, u64::MAX)?;
-        self.out.write(&self.buf)?;
+        self.out.extend(&self.buf)?;
         self.buf.clear();
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use qx_formats::container::Severity;
+use qx_formats::container::{Finding, Severity};
 use qx_formats::delta_log::layout::HEADER_LEN;
 use qx_formats::delta_log::{
     CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, TxHead, describe, verify_segment,
@@ -61,8 +62,69 @@ struct Edge {
 
 struct Looked {
     scan: Scan,
-    /// First LSN, commit LSN, id and place of each whole transaction.
-    spans: Vec<(u64, u64, u64, Span)>,
+    /// Of a sealed segment they are looked up when it turns out that something has to move: a log may be large.
+    spans: Option<Spans>,
+}
+
+/// First LSN, commit LSN, id and place of each whole transaction.
+type Spans = Vec<(u64, u64, u64, Span)>;
+
+struct Scanned {
+    findings: Vec<Finding>,
+    scan: Scan,
+    spans: Option<Spans>,
+    /// Bytes of whole transactions.
+    bytes: u64,
+}
+
+/// Less than this is scanned before another thread has begun.
+const WORTH_A_THREAD: u64 = 4 << 20;
+
+/// Scans the segments that are `wanted`, several at the same time where there is much to read.
+fn scan_all(chain: &Chain, wanted: impl Fn(&Segment) -> bool) -> Vec<Option<Result<Scanned>>> {
+    let todo: Vec<usize> = (0..chain.live.len()).filter(|i| chain.live.get(*i).is_some_and(&wanted)).collect();
+    let bytes: u64 = todo.iter().filter_map(|i| chain.live.get(*i)).map(|s| s.len).sum();
+    // Asking for the number of cores takes longer than a small log.
+    let worth = todo.len().min(usize::try_from(bytes / WORTH_A_THREAD).unwrap_or(usize::MAX));
+    let threads = if worth > 1 { worth.min(std::thread::available_parallelism().map_or(1, usize::from)) } else { 1 };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(&i) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Some(seg) = chain.live.get(i) else { break };
+            done.push((i, scan_one(chain.disk.as_ref(), seg, seg.sealed().is_none())));
+        }
+        done
+    };
+    let mut out: Vec<Option<Result<Scanned>>> = chain.live.iter().map(|_| None).collect();
+    let done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for thread in others {
+            done.extend(thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+        }
+        done
+    });
+    for (i, scanned) in done {
+        if let Some(slot) = out.get_mut(i) {
+            *slot = Some(scanned);
+        }
+    }
+    out
+}
+
+fn scan_one(disk: &dyn Disk, seg: &Segment, keep: bool) -> Result<Scanned> {
+    let (mut spans, mut bytes) = (Spans::new(), 0);
+    let mut src = seg.source(disk)?;
+    let (findings, scan) =
+        verify_segment(&mut src, &seg.scan_header(), seg.sealed(), seg.limit, |tx: &TxHead, span| {
+            bytes += span.end - span.offset;
+            if keep {
+                spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
+            }
+            Ok(())
+        })?;
+    Ok(Scanned { findings, scan, spans: keep.then_some(spans), bytes })
 }
 
 pub(crate) struct Planner<'a> {
@@ -119,6 +181,7 @@ pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> 
 }
 
 const NO_END: &str = "a transaction has no end";
+const NO_SEAL: &str = "the segment was sealed, and its end is missing or damaged";
 
 fn cut_at(seg: &Segment, offset: u64, bytes: u64, reason: Reason, message: &str, lost_lsns: Option<LsnRange>) -> Cut {
     Cut { segment: seg.number, offset, bytes, reason: reason.name(), message: message.to_owned(), lost_lsns }
@@ -131,28 +194,22 @@ fn refuse(e: Error) -> Error {
 impl Planner<'_> {
     /// Scans what has to be scanned, and reads the footers of the rest.
     fn look(&mut self, deep: bool) -> Result<()> {
-        let last = self.chain.live.len().saturating_sub(1);
-        for (i, seg) in self.chain.live.iter().enumerate() {
+        let chain = self.chain;
+        let quick = |seg: &Segment| !deep && seg.sealed().is_some();
+        let scans = scan_all(chain, |seg| !quick(seg));
+        let last = chain.live.len().saturating_sub(1);
+        for (i, (seg, scanned)) in chain.live.iter().zip(scans).enumerate() {
             self.report.segments += 1;
-            let quick = if deep { None } else { seg.sealed() };
-            if let Some(trailer) = quick {
-                let footer = seg.footer(self.chain.disk.as_ref(), trailer).map_err(refuse)?;
-                let c = footer.counts;
+            let Some(scanned) = scanned else {
+                let Some(trailer) = seg.sealed() else { continue };
+                let c = seg.counts(chain.disk.as_ref(), trailer).map_err(refuse)?;
                 self.kept(c.transactions, c.operations, c.frames, trailer.footer);
                 self.saw_txn(seg, c.next_txn);
                 self.looked.push(None);
                 continue;
-            }
-            let mut spans = Vec::new();
-            let mut src = seg.source(self.chain.disk.as_ref())?;
-            let trailer = seg.sealed();
-            let (findings, found) =
-                verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |tx: &TxHead, span| {
-                    spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
-                    Ok(())
-                })
-                .map_err(|e| e.path(&seg.path))?;
-            if trailer.is_some() && found.damage.is_empty() && found.unfinished.is_none() {
+            };
+            let Scanned { findings, scan: found, spans, bytes } = scanned.map_err(|e| e.path(&seg.path))?;
+            if seg.sealed().is_some() && found.damage.is_empty() && found.unfinished.is_none() {
                 for f in findings.iter().filter(|f| f.severity == Severity::Error) {
                     self.push_bad(i, cut_at(seg, f.offset.unwrap_or(0), 0, Reason::Content, &f.message, None));
                 }
@@ -161,7 +218,7 @@ impl Planner<'_> {
             let c = &found.tally.counts;
             self.saw_txn(seg, c.next_txn);
             self.kept(c.transactions, c.operations, c.frames, 0);
-            self.report.kept_bytes += spans.iter().map(|s| s.3.end - s.3.offset).sum::<u64>();
+            self.report.kept_bytes += bytes;
             self.report.partial_transactions.extend(&found.partial);
             self.weigh(i, seg, &found, i == last);
             self.looked.push(Some(Looked { scan: found, spans }));
@@ -189,6 +246,11 @@ impl Planner<'_> {
         }
         if tail {
             return;
+        }
+        // Where the header of the segment behind it is lost, nobody has missed its end yet.
+        let known = self.bad.iter().any(|b| b.cut.segment == seg.number);
+        if seg.sealed().is_none() && seg.limit.is_none() && !known {
+            self.push_bad(i, cut_at(seg, found.end, 0, Reason::Missing, NO_SEAL, None));
         }
         // A segment whose end is known holds whole transactions up to there.
         if let Some((offset, txn)) = found.unfinished {
@@ -273,7 +335,7 @@ impl Planner<'_> {
         if self.bad.is_empty() {
             if let Some(t) = last.sealed() {
                 self.report.clean = true;
-                let txn = last.footer(self.chain.disk.as_ref(), t)?.counts.next_txn;
+                let txn = last.counts(self.chain.disk.as_ref(), t)?.next_txn;
                 (self.report.next_lsn, self.report.next_txn) = (t.next_lsn, txn);
                 return Ok((Action::Begin, self.report));
             }
@@ -322,12 +384,19 @@ impl Planner<'_> {
         let Some(seg) = self.chain.live.get(at) else {
             return Err(Error::corrupt("no segment of the log counts").path(&self.report.path));
         };
+        for (seg, looked) in self.chain.live.iter().zip(&mut self.looked).skip(at) {
+            if let Some(l) = looked
+                && l.spans.is_none()
+            {
+                l.spans = scan_one(self.chain.disk.as_ref(), seg, true).map_err(|e| e.path(&seg.path))?.spans;
+            }
+        }
         let edge = self.edge(at, seg);
         let cut = CutPoint { segment: seg.number, offset: edge.offset };
         let mut copy = Vec::new();
         let mut next = edge;
         for (i, looked) in self.looked.iter().enumerate().skip(at) {
-            for &(first_lsn, commit_lsn, txn, span) in looked.iter().flat_map(|l| &l.spans) {
+            for &(first_lsn, commit_lsn, txn, span) in looked.iter().flat_map(|l| &l.spans).flatten() {
                 let wanted = (mode == Mode::Salvage || span.clean) && (i > at || span.offset >= edge.offset);
                 // Behind a damaged place a hostile file may repeat LSNs; the log must not.
                 if wanted && first_lsn >= next.next_lsn {
@@ -366,7 +435,7 @@ impl Planner<'_> {
         let next_txn = next_txn.max(seg.header.base_txn);
         let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn };
         let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed) else { return edge };
-        for &(first_lsn, commit_lsn, txn, span) in &looked.spans {
+        for &(first_lsn, commit_lsn, txn, span) in looked.spans.iter().flatten() {
             if !span.clean || commit_lsn > self.watermark || first_lsn < edge.next_lsn {
                 break;
             }
@@ -384,7 +453,7 @@ impl Planner<'_> {
                 self.report.dropped_records += l.scan.damage.len() as u64;
                 continue;
             }
-            let lost: Vec<_> = l.spans.iter().filter(|s| !s.3.clean).map(|s| s.3).collect();
+            let lost: Vec<_> = l.spans.iter().flatten().filter(|s| !s.3.clean).map(|s| s.3).collect();
             self.report.kept_transactions -= lost.len() as u64;
             self.report.kept_operations -= l.scan.tally.counts.operations - l.scan.clean.counts.operations;
             self.report.kept_records -= l.scan.tally.counts.frames - l.scan.clean.counts.frames;

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use qx_formats::delta_log::layout::{HEADER_LEN, MIN_SEGMENT_LEN, TRAILER_LEN};
 use qx_formats::delta_log::{FrameHead, FrameKind, SegmentHeader, Tally, Trailer, put_frame};
@@ -30,7 +29,10 @@ pub(crate) struct SegmentOut {
     /// CRC32C of the bytes before `pos`.
     pub crc: u32,
     pub tally: Tally,
-    pub opened: Instant,
+    /// Time of the first commit, once there is one.
+    pub begun_us: Option<u64>,
+    /// Space is kept and not written: for a log that nobody syncs.
+    pub allocate: bool,
 }
 
 impl SegmentOut {
@@ -70,7 +72,8 @@ impl SegmentOut {
             crc: crc32c::crc32c(&header.encode()),
             tally: Tally::new(header.base_lsn, header.base_txn),
             header,
-            opened: Instant::now(),
+            begun_us: None,
+            allocate: false,
         }
     }
 
@@ -80,6 +83,7 @@ impl SegmentOut {
 
     /// Makes everything durable and gives the segment its name.
     pub fn publish(&mut self, disk: &dyn Disk, dir: &Path) -> Result<()> {
+        self.reserve(0, 0)?;
         self.sync()?;
         let path = dir.join(segment_name(self.header.segment));
         disk.rename(&self.path, &path).map_err(|e| Error::io("rename into place", e).path(&path))?;
@@ -99,13 +103,13 @@ impl SegmentOut {
         }
         let ahead = (self.reserved + self.reserved.clamp(GROW_MIN, GROW_MAX)).min(cap);
         let target = end.max(ahead).next_multiple_of(MIN_SEGMENT_LEN);
-        let zeros = vec![0; (target - self.reserved).min(GROW_MAX) as usize];
-        while self.reserved < target {
-            let n = (target - self.reserved).min(zeros.len() as u64);
-            let part = zeros.get(..n as usize).unwrap_or(&zeros);
-            self.file.write_all_at(part, self.reserved).map_err(|e| self.fail("reserve space in", e))?;
-            self.reserved += n;
-        }
+        let grown = if self.allocate {
+            self.file.allocate(self.reserved, target)
+        } else {
+            self.file.zero_fill(self.reserved, target)
+        };
+        grown.map_err(|e| self.fail("reserve space in", e))?;
+        self.reserved = target;
         Ok(true)
     }
 
@@ -114,6 +118,14 @@ impl SegmentOut {
         self.file.write_all_at(bytes, self.pos).map_err(|e| self.fail("write", e))?;
         self.pos += bytes.len() as u64;
         self.crc = crc32c::crc32c_append(self.crc, bytes);
+        Ok(())
+    }
+
+    /// [`SegmentOut::write`] without zeros ahead, for a segment that nobody else sees yet: what is written once is
+    /// written, and the zeros come behind the last of it.
+    pub fn extend(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write(bytes)?;
+        self.reserved = self.reserved.max(self.pos);
         Ok(())
     }
 

@@ -97,6 +97,24 @@ fn every_policy_keeps_everything_at_a_clean_close() {
 }
 
 #[test]
+fn a_log_that_syncs_nothing_by_itself_can_be_asked_to_within_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(dir.path(), Options { sync: SyncPolicy::None, ..Options::default() }).unwrap();
+    for n in 0..3 {
+        let ack = log.commit(&[put(n)]).unwrap();
+        assert!(log.durable_lsn() < ack.lsn);
+        log.settle_within(ack.lsn, Duration::from_secs(3600)).unwrap();
+        log.settle_within(ack.lsn, Duration::from_millis(5)).unwrap();
+        let start = std::time::Instant::now();
+        while log.durable_lsn() < ack.lsn {
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing was synced");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    log.close().unwrap();
+}
+
+#[test]
 fn a_large_transaction_spans_frames_and_is_one() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = Log::open(dir.path(), Options { rotate_size: 1 << 20, ..Options::default() }).unwrap();
