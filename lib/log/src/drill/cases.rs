@@ -97,7 +97,7 @@ impl Plan {
         let calls = plain.model.calls();
         let flips = flips(&plain);
         let after = plain.model.crash(plain.model.steps(), Crash::Kept);
-        drop(crate::Log::open_on(check::disk_of(&after), super::workload::dir(), work.careful()));
+        drop(crate::Log::open_on(work.disk(&after), super::workload::dir(), work.careful()));
         let reads = after.calls().reads;
         let (syncs, writes, bytes) = (calls.syncs, calls.writes, calls.grown);
         Plan { plain, flips, seed: work.seed, syncs, writes, reads, bytes }

@@ -51,7 +51,7 @@ pub(super) fn compare(found: &Found, promises: &[Promise], step: usize) -> Resul
 /// Opens what a crash left, compares, commits one more, crashes again at once, and compares again.
 pub(super) fn survive(after: &ModelDisk, work: &Workload, promises: &[Promise], step: usize) -> Result<(), String> {
     let disk = disk_of(after);
-    let (log, report) = Log::open_on(Arc::clone(&disk), dir(), work.careful()).map_err(|e| format!("open: {e}"))?;
+    let (log, report) = Log::open_on(work.disk(after), dir(), work.careful()).map_err(|e| format!("open: {e}"))?;
     let found = read_all(&disk).map_err(|e| format!("read: {e}"))?;
     compare(&found, promises, step)?;
     honest(&report, found.len())?;
@@ -61,8 +61,9 @@ pub(super) fn survive(after: &ModelDisk, work: &Workload, promises: &[Promise], 
         return Err(format!("LSN {} or transaction {} was given twice", ack.lsn, ack.txn));
     }
     drop(log);
-    let again = disk_of(&after.crash(after.steps(), Crash::Lost));
-    let opened = Log::open_on(Arc::clone(&again), dir(), work.careful());
+    let model = after.crash(after.steps(), Crash::Lost);
+    let again = disk_of(&model);
+    let opened = Log::open_on(work.disk(&model), dir(), work.careful());
     let (log, report) = opened.map_err(|e| format!("open after a second crash: {e}"))?;
     if !report.lossless() {
         return Err(format!("a second recovery cut something: {:?}", report.cuts));
@@ -88,4 +89,44 @@ fn honest(report: &RecoveryReport, found: usize) -> Result<(), String> {
         return Err("bytes were dropped, and no cut is reported".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(n: u64) -> Op {
+        Op::EdgeUpsert { part: 0, src: n, dst: n, etype: 1, props: Vec::new() }
+    }
+
+    fn three() -> (Found, Vec<Promise>) {
+        let all = (1..=3u64).map(|n| (Ack { lsn: 3 * n, txn: n }, vec![op(n), op(n + 10)]));
+        let found: Found = all.collect();
+        let promise = |(ack, ops): &(Ack, Vec<Op>)| Promise { ack: *ack, ops: ops.clone(), durable_at: Some(7) };
+        let promises = found.iter().map(promise).collect();
+        (found, promises)
+    }
+
+    /// What a recovery with a mistake would leave.
+    #[test]
+    fn half_a_transaction_a_lost_one_and_one_too_many_are_seen() {
+        let (found, promises) = three();
+        assert_eq!(compare(&found, &promises, 7), Ok(()));
+        type Mistake = (&'static str, fn(&mut Found));
+        let broken: [Mistake; 6] = [
+            ("half", |f| drop(f[1].1.pop())),
+            ("none of it", |f| f[1].1.clear()),
+            ("lost", |f| drop(f.pop())),
+            ("gap", |f| drop(f.remove(1))),
+            ("order", |f| f.swap(0, 1)),
+            ("never committed", |f| f.push((Ack { lsn: 12, txn: 4 }, Vec::new()))),
+        ];
+        for (what, change) in broken {
+            let mut found = found.clone();
+            change(&mut found);
+            assert!(compare(&found, &promises, 7).is_err(), "{what}");
+        }
+        // What was not promised by then may be gone, from the end.
+        assert_eq!(compare(&found[..1].to_vec(), &promises, 6), Ok(()));
+    }
 }

@@ -1,7 +1,6 @@
 //! Damage to what is on disk, and disks that cannot be read for a while.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use qx_formats::Kind;
 use qx_formats::container::Severity;
@@ -68,7 +67,7 @@ pub(super) fn flipped(work: &Workload, trace: &Trace, flip: Flip) -> Result<(), 
     let findings = verify_on(&disk_of(&bad), dir()).map_err(|e| format!("verify: {e}"))?;
     let seen = findings.iter().any(|f| f.severity == Severity::Error);
     let noted = findings.iter().any(|f| f.severity < Severity::Error);
-    let careful = Log::open_on(disk_of(&bad), dir(), work.careful());
+    let careful = Log::open_on(work.disk(&bad), dir(), work.careful());
     match careful {
         Err(e) if e.kind() == Kind::Corrupt => {
             if !seen {
@@ -136,7 +135,7 @@ fn salvaged(bad: &ModelDisk, all: &Found, flip: Flip) -> Result<(), String> {
 pub(super) fn unreadable(work: &Workload, trace: &Trace, fault: Fault) -> Result<(), String> {
     let after = trace.model.crash(trace.model.steps(), Crash::Kept);
     after.inject(fault);
-    let opened = Log::open_on(disk_of(&after), dir(), work.careful());
+    let opened = Log::open_on(work.disk(&after), dir(), work.careful());
     match (&fault, opened) {
         (Fault::ShortReads(_), Err(e)) => return Err(format!("short reads: {e}")),
         (_, Err(e)) if e.kind() != Kind::Io => {
@@ -146,7 +145,7 @@ pub(super) fn unreadable(work: &Workload, trace: &Trace, fault: Fault) -> Result
     }
     after.heal();
     let disk = disk_of(&after);
-    let (log, _) = Log::open_on(Arc::clone(&disk), dir(), work.careful()).map_err(|e| format!("open again: {e}"))?;
+    let (log, _) = Log::open_on(work.disk(&after), dir(), work.careful()).map_err(|e| format!("open again: {e}"))?;
     let found = read_all(&disk).map_err(|e| format!("read: {e}"))?;
     drop(log);
     compare(&found, &trace.promises, trace.model.steps())?;

@@ -13,10 +13,11 @@ mod workload;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use qx_formats::{Error, Result};
-use qx_io::Job;
+use qx_io::{Disk, Job};
 use serde::Serialize;
 
 use crate::{Op, SyncPolicy};
@@ -37,8 +38,14 @@ pub struct DrillOptions {
     pub sync: Option<SyncPolicy>,
     /// Transactions to commit instead of made-up ones.
     pub recorded: Option<Vec<Vec<Op>>>,
+    /// Stands between the log and the modelled disk. With one that breaks its promises, the drill must find broken ones:
+    /// that is how it is tested itself.
+    pub between: Option<Between>,
     pub job: Job,
 }
+
+/// Wraps the disk that a log is given.
+pub type Between = fn(Arc<dyn Disk>) -> Arc<dyn Disk>;
 
 impl Default for DrillOptions {
     fn default() -> Self {
@@ -49,6 +56,7 @@ impl Default for DrillOptions {
             commits: 40,
             sync: None,
             recorded: None,
+            between: None,
             job: Job::default(),
         }
     }

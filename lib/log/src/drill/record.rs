@@ -52,7 +52,7 @@ pub(super) fn record(work: &Workload, fault: Option<Fault>) -> Trace {
 
 fn session(work: &Workload, trace: &mut Trace, range: std::ops::Range<usize>, close: bool, random: &mut SplitMix) {
     // A fault may strike while the log is opened: then nothing is promised.
-    let Ok((log, _)) = Log::open_on(trace.disk(), dir(), work.options()) else { return };
+    let Ok((log, _)) = Log::open_on(work.disk(&trace.model), dir(), work.options()) else { return };
     // What an earlier failure took is gone, and its numbers are given again.
     match read_all(&trace.disk()) {
         Ok(found) => {

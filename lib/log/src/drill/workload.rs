@@ -1,12 +1,14 @@
 //! What a drill commits, and how.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use qx_formats::delta_log::Op;
-use qx_io::model::SplitMix;
+use qx_io::Disk;
+use qx_io::model::{ModelDisk, SplitMix};
 use uuid::Uuid;
 
-use super::DrillOptions;
+use super::{Between, DrillOptions};
 use crate::{Options, SyncPolicy};
 
 /// Where the log stands on the modelled disk.
@@ -23,6 +25,7 @@ pub struct Workload {
     pub rotate_size: u64,
     /// The session that ends with this transaction is closed cleanly, or not.
     pub sessions: Vec<(usize, bool)>,
+    between: Option<Between>,
 }
 
 fn clock() -> u64 {
@@ -49,7 +52,20 @@ impl Workload {
             sessions.insert(0, (middle, random.below(2) == 0));
         }
         let rotate_size = (5 + random.below(12)) << 10;
-        Workload { seed, transactions, sync: options.sync.unwrap_or(any), rotate_size, sessions }
+        Workload {
+            seed,
+            transactions,
+            sync: options.sync.unwrap_or(any),
+            rotate_size,
+            sessions,
+            between: options.between,
+        }
+    }
+
+    /// The disk as the log sees it; whoever checks looks at the model itself.
+    pub(super) fn disk(&self, model: &ModelDisk) -> Arc<dyn Disk> {
+        let disk: Arc<dyn Disk> = Arc::new(model.clone());
+        self.between.map_or(Arc::clone(&disk), |between| between(disk))
     }
 
     pub(super) fn options(&self) -> Options {
