@@ -84,6 +84,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         commits: args.transactions,
         sync: args.sync,
         recorded,
+        between: None,
         job: cx.job(),
     };
     let report = drill(&options)?;

@@ -3,6 +3,7 @@
 mod append;
 #[path = "../dictctl/base64.rs"]
 mod base64;
+mod bench;
 mod compact;
 mod drill;
 mod dump;
@@ -33,9 +34,10 @@ const EXAMPLES: &str = r#"Examples:
   deltalog dump LOG | jq -c 'select(.op == "node")'
   deltalog verify LOG && deltalog stat LOG
   deltalog recover LOG --dry-run              what the next writer would do
-  deltalog drill --samples 10000              crash it ten thousand times"#;
+  deltalog drill --samples 10000              crash it ten thousand times
+  deltalog bench /mnt/disk                    what share of the disk's limit it reaches"#;
 
-/// Append to, read, verify, recover and rehearse logs of transactions.
+/// Append to, read, verify, recover, rehearse and measure logs of transactions.
 #[derive(Parser)]
 #[command(name = "deltalog", version, before_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -59,6 +61,7 @@ enum Verb {
     Split(split::Args),
     Import(import::Args),
     Drill(drill::Args),
+    Bench(bench::Args),
 }
 
 impl Tool for Cli {
@@ -80,6 +83,7 @@ impl Tool for Cli {
             Verb::Split(args) => split::run(args, cx),
             Verb::Import(args) => import::run(args, cx),
             Verb::Drill(args) => drill::run(args, cx),
+            Verb::Bench(args) => bench::run(args, cx),
         }
     }
 }

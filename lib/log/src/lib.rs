@@ -7,10 +7,11 @@
 //!   [`verify`] reads every byte.
 //! - [`compact`] and [`split`] write copies that hold less.
 //! - [`import`] makes a log of an older system's files.
-//! - [`drill`] rehearses crashes on a modelled disk.
+//! - [`drill`] rehearses crashes on a modelled disk; [`bench`] measures beside the limits of a real one.
 //!
 //! The format is `qx_formats::delta_log`; `SPEC.md` there is the authority.
 
+pub mod bench;
 mod chain;
 mod compact;
 mod copy;
@@ -19,6 +20,7 @@ mod files;
 mod folder;
 mod follow;
 mod frames;
+mod group;
 mod import;
 mod log;
 mod merge;
@@ -30,6 +32,7 @@ mod rebuild;
 mod recovery;
 mod repair;
 mod report;
+mod rotate;
 mod segment_out;
 mod split;
 mod stat;
