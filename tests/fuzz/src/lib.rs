@@ -1,5 +1,8 @@
 //! What targets share: bytes whose checksums were made true, so that a fuzzer gets past them.
 
+pub mod graph;
+pub mod log;
+
 use qx_formats::container::layout::*;
 
 /// Makes the checksums of a container (header, section table, pages) true, as a liar would. `None` where the section
