@@ -187,7 +187,11 @@ fn validate(args: &ValidateArgs, cx: &mut Context) -> Result<Status> {
 }
 
 fn words(done: &RoundTrip) -> String {
-    let shape = if done.same_shape { "the same" } else { "another" };
+    let shape = match (done.same_shape, done.same_but_for_names) {
+        (true, _) => "the same",
+        (false, true) => "the same but for names and the projections that give them",
+        (false, false) => "another",
+    };
     let rows = match done.same_rows {
         None => "not run",
         Some(true) => "the same",

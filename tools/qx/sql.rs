@@ -33,7 +33,7 @@ pub struct Args {
     db: PathBuf,
 
     /// Statements to run
-    #[arg(short = 'c', long = "command", value_name = "SQL", conflicts_with = "file")]
+    #[arg(short = 'c', long = "command", value_name = "SQL", conflicts_with = "file", allow_hyphen_values = true)]
     command: Option<String>,
 
     /// File of statements to run; stdin when neither this nor -c is given

@@ -8,7 +8,7 @@ mod tables;
 pub(crate) use live::Live;
 pub(crate) use parse::parse;
 pub(crate) use run::run;
-pub(crate) use tables::{SYSTEM_SCHEMA, SystemTables};
+pub(crate) use tables::{SYSTEM_SCHEMA, SystemTables, options_text};
 
 /// The statements of this area.
 #[derive(Debug, Clone, PartialEq, Eq)]

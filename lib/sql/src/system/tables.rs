@@ -103,7 +103,7 @@ pub(super) fn settings(
 }
 
 /// Options as `CREATE TABLE ... WITH (...)` takes them, those that were given.
-fn options_text(def: &TableDef) -> String {
+pub(crate) fn options_text(def: &TableDef) -> String {
     let o: &TableOptions = &def.options;
     let mut parts = Vec::new();
     let mut flush = Vec::new();

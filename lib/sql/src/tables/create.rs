@@ -355,9 +355,6 @@ fn drop_one(writer: &mut Writer, name: &ObjectName) -> Result<()> {
 /// A table that a statement names and nobody defined.
 pub(crate) fn not_there(catalog: &Catalog, name: &ObjectName) -> Error {
     let names: Vec<&str> = catalog.tables.keys().map(String::as_str).take(20).collect();
-    Error::new(Kind::NotFound, format!("there is no table {}", name.key())).expected(if names.is_empty() {
-        "none is defined".to_owned()
-    } else {
-        names.join(", ")
-    })
+    let e = Error::new(Kind::NotFound, format!("there is no table {}", name.key()));
+    if names.is_empty() { e.hint("no table is defined: CREATE TABLE makes one") } else { e.expected(names.join(", ")) }
 }

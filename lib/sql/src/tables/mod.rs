@@ -16,10 +16,11 @@ mod missing;
 mod names;
 mod provider;
 mod query;
+mod show;
 mod sieve;
 mod values;
 
-use datafusion::sql::sqlparser::ast::{Query, Statement as Sql};
+use datafusion::sql::sqlparser::ast::{ObjectName as SqlName, Query, Statement as Sql};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::{Error, Result};
 
@@ -29,19 +30,24 @@ pub(crate) use names::split_rows_name;
 pub(crate) use provider::{Rows, Shape};
 
 use crate::session::{Answer, Session};
-use crate::statement::{ahead, word};
+use crate::statement::{ahead, take, word};
 
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "the statement around it boxes it as a whole")]
 pub(crate) enum Statement {
     Sql(Sql),
     Copy(copy::Copy),
+    /// SHOW CREATE TABLE.
+    Show(SqlName),
 }
 
 /// Takes a statement that defines or writes tables.
 pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError> {
     if let Some(copy) = copy::parse(p)? {
         return Ok(Some(Statement::Copy(copy)));
+    }
+    if take(p, &["SHOW", "CREATE", "TABLE"]) {
+        return Ok(Some(Statement::Show(p.parse_object_name(false)?)));
     }
     let mine = match word(p, 0).as_deref() {
         Some("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "REPLACE" | "TRUNCATE") => true,
@@ -59,6 +65,7 @@ pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError
 pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
     match statement {
         Statement::Copy(copy) => copy::run(session, copy).await,
+        Statement::Show(name) => show::run(session, &name),
         Statement::Sql(sql) => match sql {
             Sql::CreateTable(create) => create::run(session, create).await,
             Sql::Drop { names, if_exists, .. } => create::drop(session, &names, if_exists).await,
@@ -78,7 +85,7 @@ pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answe
 
 /// The query that finds the rows which a statement would change.
 pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result<Query> {
-    let Statement::Sql(sql) = statement else { return Err(Error::unsupported("COPY has no plan to explain")) };
+    let Statement::Sql(sql) = statement else { return Err(Error::unsupported("no plan to explain")) };
     let def = async |name: qx_store::names::ObjectName| {
         let view = session.view();
         let table = view.table(&name).await?.ok_or_else(|| create::not_there(&view.catalog(), &name))?;
