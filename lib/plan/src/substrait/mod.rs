@@ -4,6 +4,8 @@
 //! in the database it is given. What has no form there (a table function, a document, a table as of a version) is
 //! refused by name. Export goes from the optimized plan, so that the reader needs none of this engine's rules.
 
+mod portable;
+
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
@@ -51,7 +53,10 @@ pub fn export(plan: &LogicalPlan, state: &SessionState) -> std::result::Result<V
         return Err(reason);
     }
     match to_substrait_plan(plan, state) {
-        Ok(message) => Ok(message.encode_to_vec()),
+        Ok(mut message) => {
+            portable::settle(&mut message);
+            Ok(message.encode_to_vec())
+        }
         Err(e) => Err(format!("{}: {}", culprit(plan, state), engine(e))),
     }
 }
