@@ -2,11 +2,13 @@
 """CPU time and peak memory of jsonframe beside DuckDB and polars, each in a process of its own, on the same files.
 
     cargo build --release --no-default-features --bin jsonframe
-    benches/frame/peers.py target/release/jsonframe            500 MB of each kind
-    benches/frame/peers.py target/release/jsonframe --quick    20 MB
+    benches/frame/peers.py target/release/jsonframe                        500 MB of each kind, on one thread
+    benches/frame/peers.py target/release/jsonframe --inputs flat --size 100 --threads 2
+    benches/frame/peers.py target/release/jsonframe --inputs cliffs        shapes that could be slow
 
 The peers are installed into an environment of their own, in the versions of requirements.txt. Times are user plus
 system time of the process and its threads, less what the process takes to start; the median of --rounds, interleaved.
+"elapsed" is the time on the clock. Inputs are made when they are first needed and deleted at the end, but for --keep.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -74,6 +77,51 @@ def nested(r, i):
     )
 
 
+def long(r, i):
+    """Texts of 10 to 200 kB."""
+    line = " ".join(r.choices(WORDS, k=200))
+    return f'{{"id":{i},"text":"{(line + " ") * r.randrange(8, 160)}"}}'
+
+
+def escapes(r, i):
+    """Texts in which every few bytes are an escape."""
+    text = "".join(r.choices(["\\n", '\\"', "\\\\", "\\u00e9", "\\ud83d\\ude00", "\\t", "ab", "c "], k=60))
+    return f'{{"id":{i},"a":"{text}","b":"{text[::-1].count("n")}\\/{text}"}}'
+
+
+def wide(r, i):
+    """500 columns."""
+    one = lambda k: [str(r.randrange(10**6)), f"{r.random():.5f}", f'"v{r.randrange(1000)}"', "true"][k % 4]
+    return "{" + ",".join(f'"column_{k}":{one(k)}' for k in range(500)) + "}"
+
+
+def deep(r, i):
+    """20 levels of objects and lists by turns."""
+    text = f'{{"leaf":{r.randrange(1000)},"name":"n{r.randrange(100)}"}}'
+    for level in range(20):
+        text = f'{{"id":{level},"in":{text}}}' if level % 2 else f"[{text}]"
+    return f'{{"i":{i},"top":{text}}}'
+
+
+def tiny(r, i):
+    """Records of a few bytes."""
+    return f'{{"a":{r.randrange(100)}}}'
+
+
+KINDS = {
+    "flat": (flat, False),
+    "nested": (nested, False),
+    "flat-array": (flat, True),
+    "nested-array": (nested, True),
+    "long": (long, False),
+    "escapes": (escapes, False),
+    "wide": (wide, False),
+    "deep": (deep, False),
+    "tiny": (tiny, False),
+}
+GROUPS = {"all": list(KINDS)[:4], "cliffs": list(KINDS)[4:]}
+
+
 def write(path, make, size, array=False):
     if path.exists():
         return
@@ -103,7 +151,7 @@ POLARS = "import polars as pl;"
 # What each contender runs, by task; None where it cannot do it.
 TASKS = {
     "arrow": {
-        "jsonframe": ["{jsonframe}", "convert", "{input}", "-o", "{output}.arrows", "--dry-run", "--threads", "1", "-q"],
+        "jsonframe": ["{jsonframe}", "convert", "{input}", "-o", "{output}.arrows", "--dry-run", "--dictionaries", "none", "--threads", "1", "-q"],
         "duckdb": DUCK + "r=c.execute(\"select * from read_json('{input}',maximum_object_size=100000000)\").to_arrow_reader(65536)\nfor b in r: pass",
         "polars": POLARS + "pl.read_ndjson('{input}')",
     },
@@ -130,16 +178,18 @@ WHERE = {
 
 
 def run(command, threads):
-    """CPU seconds and peak bytes of one process."""
+    """CPU seconds, elapsed seconds and peak bytes of one process."""
     env = dict(os.environ, POLARS_MAX_THREADS=str(threads))
     read, send = os.pipe()
     child = os.fork()
     if child == 0:
         # A process between, whose only child the contender is, so that the peak is the contender's alone.
+        begin = time.monotonic()
         done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        elapsed = time.monotonic() - begin
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         error = done.stderr.decode(errors="replace")[-300:] if done.returncode else ""
-        os.write(send, json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, error]).encode())
+        os.write(send, json.dumps([used.ru_utime + used.ru_stime, elapsed, used.ru_maxrss * 1024, error]).encode())
         os._exit(0)
     os.close(send)
     with os.fdopen(read) as answer:
@@ -148,55 +198,77 @@ def run(command, threads):
     return json.loads(text)
 
 
+def measure(name, path, options, python):
+    """All tasks on one input, a line of the table for each contender."""
+    gigabytes = path.stat().st_size / 1e9
+    empty = options.folder / "start.json"
+    empty.write_text('{"status":1,"type":"x"}\n')
+    base = name.split("-")[0]
+    fill = {"jsonframe": options.jsonframe, "threads": options.threads, "output": options.folder / "out.parquet"}
+    fill.update(WHERE.get(base, {}))
+
+    def words(command, at):
+        if isinstance(command, list):
+            return [str(w).format(input=at, **fill) for w in command]
+        return [str(python), "-c", command.format(input=at, **fill)]
+
+    for task, contenders in TASKS.items():
+        if task == "filter" and base not in WHERE:
+            continue
+        samples = {}
+        for _ in range(options.rounds):
+            for contender, command in contenders.items():
+                label = f"{task}/{contender}"
+                if options.only not in label or options.without in label or (name.endswith("array") and contender == "polars"):
+                    continue
+                start, began, _, error = run(words(command, empty), options.threads)
+                if not error:
+                    cpu, elapsed, peak, error = run(words(command, path), options.threads)
+                if error:
+                    samples[contender] = error.strip().splitlines()[-1]
+                elif not isinstance(samples.get(contender), str):
+                    samples.setdefault(contender, []).append((cpu - start, elapsed - began, peak))
+        ours = samples.get("jsonframe")
+        for contender, found in samples.items():
+            if isinstance(found, str):
+                print(f"{name:<14}{task:<9}{contender:<11}  {found[:80]}")
+                continue
+            cpu, elapsed = (statistics.median(one[at] for one in found) / gigabytes for at in (0, 1))
+            peak = max(one[2] for one in found)
+            base_cpu = statistics.median(one[0] for one in ours) / gigabytes if isinstance(ours, list) else cpu
+            print(
+                f"{name:<14}{task:<9}{contender:<11}{cpu:>9.2f}{cpu / base_cpu:>7.2f}{elapsed:>9.2f}{peak / 1e6:>9.0f}",
+                flush=True,
+            )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jsonframe", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="20 MB a file, one round")
+    parser.add_argument("--inputs", default="all", help="all, cliffs, or some of " + ",".join(KINDS))
+    parser.add_argument("--size", type=int, default=500, help="megabytes of each input")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "qx-frame-peers")
-    parser.add_argument("--only", default="", help="a part of NAME/TASK/CONTENDER")
+    parser.add_argument("--only", default="", help="a part of TASK/CONTENDER")
+    parser.add_argument("--without", default="nobody", help="a part of TASK/CONTENDER")
+    parser.add_argument("--keep", action="store_true", help="leave the inputs for a next run")
+    parser.add_argument("--make", action="store_true", help="make the inputs, and keep them, and measure nothing")
     options = parser.parse_args()
-    size, rounds = (20 * 10**6, 1) if options.quick else (500 * 10**6, options.rounds)
+    options.jsonframe = options.jsonframe.resolve()
     options.folder.mkdir(parents=True, exist_ok=True)
     python = environment(options.folder / "env")
-    kinds = [("flat", flat, False), ("nested", nested, False), ("flat-array", flat, True), ("nested-array", nested, True)]
-    empty = options.folder / "start.json"
-    empty.write_text('{"status":1,"type":"x"}\n')
-    print(f"{'input':<14}{'task':<9}{'contender':<11}{'CPU s/GB':>9}{'ratio':>7}{'peak MB':>9}")
-    for name, make, array in kinds:
-        path = options.folder / f"{name}-{size // 10**6}.json"
-        write(path, make, size, array)
-        gigabytes = path.stat().st_size / 1e9
-        for task, contenders in TASKS.items():
-            samples = {}
-            for _ in range(rounds):
-                for contender, command in contenders.items():
-                    if options.only not in f"{name}/{task}/{contender}" or (array and contender == "polars"):
-                        continue
-                    fill = {"jsonframe": options.jsonframe, "threads": options.threads, "output": options.folder / "out.parquet"}
-                    fill.update(WHERE[name.split("-")[0]])
-                    words = lambda at: (
-                        [str(w).format(input=at, **fill) for w in command]
-                        if isinstance(command, list)
-                        else [str(python), "-c", command.format(input=at, **fill)]
-                    )
-                    start, _, error = run(words(empty), options.threads)
-                    if not error:
-                        cpu, peak, error = run(words(path), options.threads)
-                    if error:
-                        samples[contender] = error.strip().splitlines()[-1]
-                    elif not isinstance(samples.get(contender), str):
-                        samples.setdefault(contender, []).append(((cpu - start) / gigabytes, peak))
-            ours = samples.get("jsonframe")
-            for contender, found in samples.items():
-                if isinstance(found, str):
-                    print(f"{name:<14}{task:<9}{contender:<11}  {found[:80]}")
-                    continue
-                cpu = statistics.median(c for c, _ in found)
-                peak = max(p for _, p in found)
-                base = statistics.median(c for c, _ in ours) if isinstance(ours, list) else cpu
-                print(f"{name:<14}{task:<9}{contender:<11}{cpu:>9.2f}{cpu / base:>7.2f}{peak / 1e6:>9.0f}", flush=True)
+    names = [n for given in options.inputs.split(",") for n in GROUPS.get(given, [given])]
+    if not options.make:
+        print(f"{'input':<14}{'task':<9}{'contender':<11}{'CPU s/GB':>9}{'ratio':>7}{'elapsed':>9}{'peak MB':>9}")
+    for name in names:
+        path = options.folder / f"{name}-{options.size}.json"
+        write(path, KINDS[name][0], options.size * 10**6, KINDS[name][1])
+        if not options.make:
+            measure(name, path, options, python)
+        if not (options.keep or options.make):
+            path.unlink()
+    (options.folder / "out.parquet").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

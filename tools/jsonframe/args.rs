@@ -127,16 +127,6 @@ impl Input {
         opts.limits.record_bytes = usize::try_from(self.max_record).unwrap_or(usize::MAX);
         opts
     }
-
-    /// A name for the table, from the first input's.
-    pub fn table_name(&self) -> String {
-        let first = self.inputs.first().filter(|p| !is_dash(p)).and_then(|p| p.file_name());
-        let name = first.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        match name.split('.').find(|part| !part.is_empty()) {
-            Some(stem) => stem.to_owned(),
-            None => "stdin".to_owned(),
-        }
-    }
 }
 
 impl Types {

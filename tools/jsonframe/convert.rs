@@ -1,19 +1,16 @@
 //! `jsonframe convert`.
 
-use std::fs::File;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use clap::{Args, ValueEnum};
 use qx_cli::{Context, Out, OutputArgs, Status, Table, is_dash};
-use qx_formats::{Error, Result};
-use qx_frame::write::{Behind, Cells, Format, Writer};
-use qx_frame::{Drift, Filter, Options, Reject, Report, Sink, Source};
+use qx_formats::{Error, Kind, Result};
+use qx_frame::write::{Compression, DictionariesFull, Format, WriteOptions};
+use qx_frame::{Drift, Filter, Options, Report, Sink, Source};
 use qx_io::Job;
 
 use crate::args::{Input, Sample, Types, condition, sample};
+use crate::sinks::{Converted, ConvertedBehind, Shown, Wanted, WithRejects, emptied};
 use crate::summary::Summary;
 
 const EXAMPLES: &str = "\
@@ -38,6 +35,13 @@ pub enum FormatArg {
     Ndjson,
     /// The first rows, for people
     Table,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DictionariesArg {
+    /// Columns whose first values repeat; text in Arrow then has a dictionary type
+    Auto,
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,13 +78,24 @@ pub struct Convert {
     #[arg(long, value_name = "SEP")]
     flatten: Option<String>,
 
-    /// Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl); `-` is stdout
+    /// Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl; csv.zst, ndjson.gz, ...);
+    /// `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
     /// Write this format, whatever the extension
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<FormatArg>,
+
+    /// Compress with none, snappy, zstd[:LEVEL] or gzip[:LEVEL]. Parquet is written with zstd:1 unless something else is
+    /// said; CSV and NDJSON as plain text unless the extension says zst or gz; Arrow is never compressed
+    #[arg(long, value_name = "CODEC")]
+    compression: Option<Compression>,
+
+    /// Which columns of Parquet and Arrow are encoded by dictionaries. An Arrow file that is not written to a new file,
+    /// or whose input is a pipe, has none
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "auto")]
+    dictionaries: DictionariesArg,
 
     /// How many records of each input fix the types, or `all`
     #[arg(long, value_name = "N|all", default_value = "1024", value_parser = sample)]
@@ -107,16 +122,11 @@ pub struct Convert {
     write: OutputArgs,
 }
 
-/// Rows of the table that a terminal is shown.
-const TABLE_ROWS: usize = 50;
-/// Characters of one of its cells.
-const CELL_CHARS: usize = 120;
-
 impl Convert {
     pub fn run(self, cx: &mut Context) -> Result<Status> {
         let sources = self.input.sources()?;
         let target = self.output.clone().filter(|p| !is_dash(p));
-        let format = self.format(target.as_deref(), cx)?;
+        let (format, packed) = self.format(target.as_deref(), cx)?;
         let drift = match self.drift {
             None => Drift::default_for(&sources),
             Some(DriftArg::Widen) => Drift::Widen,
@@ -132,8 +142,24 @@ impl Convert {
         opts.drift = drift;
         opts.rejects = self.rejects.is_some();
         opts.rejects_max = self.max_rejects;
-        let Some(format) = format else { return self.table(&sources, &opts, cx) };
-        let (report, output_bytes) = self.write(&sources, &opts, format, target.as_deref(), cx)?;
+        self.check_rejects(target.as_deref())?;
+        let Some(format) = format else {
+            if self.compression.is_some() {
+                return Err(Error::usage("a table is not compressed").hint("give -o FILE or --format"));
+            }
+            return self.table(&sources, &opts, cx).map_err(|e| self.with_hint(e));
+        };
+        if target.is_none() && !matches!(format, Format::Csv | Format::Ndjson) && cx.for_people() {
+            return Err(Error::usage(format!("{} is not for a terminal", format.name())).hint("give -o FILE"));
+        }
+        let compression = self.compression.or(packed);
+        if let Some(compression) = compression {
+            format.check_compression(compression)?;
+        }
+        let dictionaries = self.dictionaries == DictionariesArg::Auto;
+        let wanted = Wanted { format, options: WriteOptions { compression, dictionaries } };
+        let written = self.write(&sources, &opts, wanted, target.as_deref(), cx);
+        let (report, output_bytes) = written.map_err(|e| self.with_hint(e))?;
         let output = target.as_ref().map_or("-".into(), |p| p.to_string_lossy());
         let summary = Summary {
             report: &report,
@@ -147,9 +173,37 @@ impl Convert {
         Ok(Status::Yes)
     }
 
-    /// `None` is the table.
-    fn format(&self, target: Option<&Path>, cx: &Context) -> Result<Option<Format>> {
-        Ok(Some(match self.format {
+    fn check_rejects(&self, target: Option<&Path>) -> Result<()> {
+        let Some(rejects) = &self.rejects else { return Ok(()) };
+        if is_dash(rejects) {
+            return Err(Error::usage("rejects go to a file").hint("--rejects /dev/stderr shows them"));
+        }
+        // Neither needs to be there yet.
+        let whole = |path: &Path| {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let named = folder.canonicalize().map(|folder| folder.join(path.file_name().unwrap_or_default()));
+            path.canonicalize().or(named).unwrap_or_else(|_| path.to_owned())
+        };
+        if target.is_some_and(|target| whole(target) == whole(rejects)) {
+            return Err(Error::usage("the data and the rejects are to go to the same file").path(rejects));
+        }
+        Ok(())
+    }
+
+    /// A bad record is not the end.
+    fn with_hint(&self, e: Error) -> Error {
+        let record = e.kind() == Kind::Invalid && e.message().starts_with("line ") && e.get_hint().is_none();
+        if record && self.rejects.is_none() {
+            return e.hint("--rejects FILE sets bad records aside and goes on");
+        }
+        e
+    }
+
+    /// The format, and the compression that the extension asks for. `None` is the table.
+    fn format(&self, target: Option<&Path>, cx: &Context) -> Result<(Option<Format>, Option<Compression>)> {
+        let extension = |path: &Path| path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+        let packed = target.and_then(|path| Compression::from_extension(&extension(path)));
+        let format = match self.format {
             Some(FormatArg::Parquet) => Format::Parquet,
             Some(FormatArg::Arrow) => Format::ArrowFile,
             Some(FormatArg::Arrows) => Format::ArrowStream,
@@ -158,53 +212,83 @@ impl Convert {
             Some(FormatArg::Table) if target.is_some() => {
                 return Err(Error::usage("a table is for a terminal, not for a file").hint("try --format csv"));
             }
-            Some(FormatArg::Table) => return Ok(None),
+            Some(FormatArg::Table) => return Ok((None, None)),
             None => match target {
-                None if cx.for_people() => return Ok(None),
+                None if cx.for_people() => return Ok((None, None)),
                 None => Format::Ndjson,
                 Some(path) => {
-                    let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
-                    Format::from_extension(&extension).ok_or_else(|| {
+                    let inner = if packed.is_some() { path.with_extension("") } else { path.to_owned() };
+                    Format::from_extension(&extension(&inner)).ok_or_else(|| {
                         Error::usage("the extension does not tell the format")
                             .path(path)
-                            .expected("parquet, arrow, arrows, csv, ndjson or jsonl")
+                            .expected("parquet, arrow, arrows, csv, ndjson or jsonl; csv.zst, csv.gz and so on")
                             .hint("or say it: --format parquet")
                     })?
                 }
             },
-        }))
+        };
+        let text = matches!(format, Format::Csv | Format::Ndjson);
+        if packed.is_some() && !text && self.format.is_none() {
+            return Err(Error::usage(format!("{} is not compressed as a whole", format.name()))
+                .hint("leave out the last extension; --compression says how Parquet compresses its pages"));
+        }
+        Ok((Some(format), packed.filter(|_| text)))
     }
 
     fn write(
         &self,
         sources: &[Source],
         opts: &Options,
-        format: Format,
+        wanted: Wanted,
         target: Option<&Path>,
         cx: &mut Context,
     ) -> Result<(Report, u64)> {
         let job = cx.job();
-        if self.write.dry_run {
-            target.into_iter().chain(self.rejects.as_deref()).try_for_each(|p| self.write.check_target(p))?;
-            let mut sink = Converted::new(format, true, || Ok(std::io::sink()));
-            let report = qx_frame::read_into(sources, opts, &job, &mut sink)?;
-            return sink.finish().map(|bytes| (report, bytes));
-        }
-        let Some(target) = target else {
-            return self.to_stdout(sources, opts, format, &job, &mut cx.out);
+        let convert = |wanted: Wanted, out: &mut qx_cli::Out| {
+            if self.write.dry_run {
+                target.into_iter().chain(self.rejects.as_deref()).try_for_each(|p| self.write.check_target(p))?;
+                let mut sink = Converted::new(wanted, true, || Ok(std::io::sink()));
+                let report = qx_frame::read_into(sources, opts, &job, &mut sink)?;
+                return sink.finish().map(|bytes| (report, bytes));
+            }
+            match target {
+                None => self.to_stdout(sources, opts, wanted, &job, out),
+                Some(target) => self.to_file(sources, opts, wanted, target, &job),
+            }
         };
+        let plain = Wanted { options: WriteOptions { dictionaries: false, ..wanted.options }, ..wanted };
+        if wanted.format != Format::ArrowFile {
+            return convert(wanted, &mut cx.out);
+        }
+        // A file has one dictionary a column, which can turn out too large. Then everything is written again.
+        let again = Drift::default_for(sources) == Drift::Widen
+            && target.is_some_and(|path| std::fs::metadata(path).map_or(true, |m| m.is_file()));
+        match convert(if again { wanted } else { plain }, &mut cx.out) {
+            Err(e) if again && DictionariesFull::is(&e) => convert(plain, &mut cx.out),
+            result => result,
+        }
+    }
+
+    fn to_file(
+        &self,
+        sources: &[Source],
+        opts: &Options,
+        wanted: Wanted,
+        target: &Path,
+        job: &Job,
+    ) -> Result<(Report, u64)> {
         qx_io::publish(target, self.write.mode(), |file| {
             let regular = file.get_ref().metadata().is_ok_and(|m| m.is_file());
             let made = || emptied(file.get_ref(), regular);
             if self.behind() {
-                let mut sink = ConvertedBehind { format, restartable: regular, make: made, writer: None };
-                let report = self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, &job, sink))?;
+                let mut sink = ConvertedBehind::new(wanted, regular, made);
+                let report = self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, job, sink))?;
                 return sink.finish().map(|bytes| (report, bytes));
             }
-            let mut sink = Converted::new(format, regular, made);
+            let mut sink = Converted::new(wanted, regular, made);
             let report = self.with_rejects(&mut sink, |sink| {
                 // What the input gets wrong stands under its own name, not under the target's.
-                qx_frame::read_into(sources, opts, &job, sink)
+                qx_frame::read_into(sources, opts, job, sink)
             })?;
             sink.finish().map(|bytes| (report, bytes))
         })
@@ -219,13 +303,13 @@ impl Convert {
         &self,
         sources: &[Source],
         opts: &Options,
-        format: Format,
+        wanted: Wanted,
         job: &Job,
         out: &mut Out,
     ) -> Result<(Report, u64)> {
         let mut out = Some(out);
         let made = || out.take().ok_or_else(|| Error::usage("stdout cannot be written twice"));
-        let mut sink = Converted::new(format, false, made);
+        let mut sink = Converted::new(wanted, false, made);
         let report = self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, job, sink))?;
         sink.finish().map(|bytes| (report, bytes))
     }
@@ -269,185 +353,5 @@ impl Convert {
         };
         summary.print(cx)?;
         Ok(Status::Yes)
-    }
-}
-
-/// The target from its start, with nothing in it.
-fn emptied(file: &File, regular: bool) -> Result<BufWriter<File>> {
-    let again = || {
-        let mut file = file.try_clone()?;
-        if regular {
-            file.set_len(0)?;
-            file.seek(SeekFrom::Start(0))?;
-        }
-        Ok(BufWriter::with_capacity(256 << 10, file))
-    };
-    again().map_err(|e| Error::io("write", e))
-}
-
-/// Counts what goes through.
-struct Counted<W> {
-    inner: W,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        let n = self.inner.write(buf)?;
-        self.bytes += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// Writes batches to what `make` opens, and starts again when asked to.
-struct Converted<W: Write + Send, M: FnMut() -> Result<W>> {
-    format: Format,
-    restartable: bool,
-    make: M,
-    writer: Option<Writer<Counted<W>>>,
-}
-
-impl<W: Write + Send, M: FnMut() -> Result<W>> Converted<W, M> {
-    fn new(format: Format, restartable: bool, make: M) -> Self {
-        Converted { format, restartable, make, writer: None }
-    }
-
-    fn finish(&mut self) -> Result<u64> {
-        let Some(writer) = self.writer.take() else { return Ok(0) };
-        let mut out = writer.finish()?;
-        out.flush().map_err(|e| Error::io("write", e))?;
-        Ok(out.bytes)
-    }
-}
-
-impl<W: Write + Send, M: FnMut() -> Result<W>> Sink for Converted<W, M> {
-    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        // The writer before this one may still write as it goes.
-        self.writer = None;
-        let out = Counted { inner: (self.make)()?, bytes: 0 };
-        self.writer = Some(Writer::new(self.format, out, schema)?);
-        Ok(())
-    }
-
-    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        match &mut self.writer {
-            Some(writer) => writer.write(&batch),
-            None => Ok(()),
-        }
-    }
-
-    fn restartable(&self) -> bool {
-        self.restartable
-    }
-}
-
-/// The same on a thread of its own.
-struct ConvertedBehind<W, M> {
-    format: Format,
-    restartable: bool,
-    make: M,
-    writer: Option<Behind<Counted<W>>>,
-}
-
-impl<W: Write + Send + 'static, M: FnMut() -> Result<W>> ConvertedBehind<W, M> {
-    fn finish(&mut self) -> Result<u64> {
-        let Some(writer) = self.writer.take() else { return Ok(0) };
-        let mut out = writer.finish()?;
-        out.flush().map_err(|e| Error::io("write", e))?;
-        Ok(out.bytes)
-    }
-}
-
-impl<W: Write + Send + 'static, M: FnMut() -> Result<W>> Sink for ConvertedBehind<W, M> {
-    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        // The writer before this one may still write as it goes.
-        self.writer = None;
-        let out = Counted { inner: (self.make)()?, bytes: 0 };
-        self.writer = Some(Behind::new(Writer::new(self.format, out, schema)?)?);
-        Ok(())
-    }
-
-    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        match &mut self.writer {
-            Some(writer) => writer.write(batch),
-            None => Ok(()),
-        }
-    }
-
-    fn restartable(&self) -> bool {
-        self.restartable
-    }
-}
-
-/// A sink whose rejects go to a file.
-struct WithRejects<'a, S> {
-    sink: &'a mut S,
-    rejects: &'a mut BufWriter<File>,
-}
-
-impl<S: Sink> Sink for WithRejects<'_, S> {
-    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        let io = |e| Error::io("write rejects", e);
-        self.rejects.flush().map_err(io)?;
-        if self.rejects.get_ref().metadata().is_ok_and(|m| m.is_file()) {
-            self.rejects.seek(SeekFrom::Start(0)).map_err(io)?;
-            self.rejects.get_ref().set_len(0).map_err(io)?;
-        }
-        self.sink.begin(schema)
-    }
-
-    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        self.sink.batch(batch)
-    }
-
-    fn reject(&mut self, reject: &Reject) -> Result<()> {
-        let line = serde_json::to_vec(reject).map_err(|e| Error::io("write rejects", e.into()))?;
-        let written = self.rejects.write_all(&line).and_then(|()| self.rejects.write_all(b"\n"));
-        written.map_err(|e| Error::io("write rejects", e))
-    }
-
-    fn restartable(&self) -> bool {
-        self.sink.restartable() && self.rejects.get_ref().metadata().is_ok_and(|m| m.is_file())
-    }
-}
-
-/// Keeps the first rows as text.
-#[derive(Default)]
-struct Shown {
-    rows: Vec<Vec<String>>,
-}
-
-impl Sink for Shown {
-    fn begin(&mut self, _: &SchemaRef) -> Result<()> {
-        self.rows.clear();
-        Ok(())
-    }
-
-    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        let schema = batch.schema();
-        let columns = batch.columns().iter().zip(schema.fields().iter());
-        let columns = columns.map(|(a, f)| Cells::new(a.as_ref(), f)).collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows().min(TABLE_ROWS - self.rows.len()) {
-            let mut text = Vec::new();
-            let cell = |column: &Cells<'_>| {
-                text.clear();
-                column.text(row, &mut text);
-                let whole = String::from_utf8_lossy(&text);
-                match whole.char_indices().nth(CELL_CHARS) {
-                    Some((at, _)) => format!("{}…", whole.get(..at).unwrap_or_default()),
-                    None => whole.into_owned(),
-                }
-            };
-            self.rows.push(columns.iter().map(cell).collect());
-        }
-        Ok(())
-    }
-
-    fn restartable(&self) -> bool {
-        true
     }
 }

@@ -96,7 +96,13 @@ impl Groups {
     fn print(self, by: &[String], report: &Report, cx: &mut Context) -> Result<()> {
         let mut groups: Vec<_> = self.counts.into_iter().collect();
         groups.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let (people, mut table) = (cx.for_people(), Table::new(by.iter().map(String::as_str).chain([">count"])));
+        // A field may have that name itself.
+        let mut named = "count".to_owned();
+        while by.contains(&named) {
+            named.push('_');
+        }
+        let heading = format!(">{named}");
+        let (people, mut table) = (cx.for_people(), Table::new(by.iter().map(String::as_str).chain([&*heading])));
         for (key, count) in &groups {
             let values: Vec<serde_json::Value> =
                 serde_json::from_slice(key).map_err(|e| Error::invalid(format!("a value cannot be printed: {e}")))?;
@@ -106,7 +112,7 @@ impl Groups {
                 continue;
             }
             let mut row: serde_json::Map<_, _> = by.iter().cloned().zip(values).collect();
-            row.insert("count".to_owned(), json!(count));
+            row.insert(named.clone(), json!(count));
             cx.out.record(&row)?;
         }
         if people {

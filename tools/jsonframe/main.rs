@@ -4,6 +4,7 @@ mod args;
 mod convert;
 mod count;
 mod schema;
+mod sinks;
 mod summary;
 
 use std::process::ExitCode;

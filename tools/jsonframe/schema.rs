@@ -3,10 +3,11 @@
 use clap::{Args, ValueEnum};
 use qx_cli::{Context, Status, Table};
 use qx_formats::{Error, Kind, Result};
-use qx_frame::{Inferred, sql_name};
+use qx_frame::{Inferred, Source, sql_name};
 use serde_json::json;
 
 use crate::args::{Input, Sample, Types, sample};
+use crate::summary::count;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +59,8 @@ impl Schema {
         self.types.apply(&mut opts)?;
         opts.sample = self.sample.0;
         let job = cx.job();
-        let inferred = qx_frame::infer(&self.input.sources()?, &opts, &job)?;
+        let sources = self.input.sources()?;
+        let inferred = qx_frame::infer(&sources, &opts, &job)?;
         drop(job);
         let format = match self.format {
             Some(format) => format,
@@ -70,12 +72,21 @@ impl Schema {
             SchemaFormat::Json => cx.out.record(&document(&inferred))?,
             SchemaFormat::JsonSchema => cx.out.record(&qx_frame::json_schema(&inferred))?,
             SchemaFormat::Sql => {
-                let name = self.name.unwrap_or_else(|| self.input.table_name());
+                let name = self.name.unwrap_or_else(|| table_name(&sources));
                 cx.out.line(sql(&inferred, &name)?)?;
             }
         }
         Ok(Status::Yes)
     }
+}
+
+/// A name for the table, from the first input's.
+fn table_name(sources: &[Source]) -> String {
+    let name = match sources.first() {
+        Some(Source::Path(path)) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        _ => String::new(),
+    };
+    name.split('.').find(|part| !part.is_empty()).unwrap_or("stdin").to_owned()
 }
 
 fn document(inferred: &Inferred) -> serde_json::Value {
@@ -105,7 +116,7 @@ fn table(inferred: &Inferred, cx: &mut Context) -> Result<()> {
     }
     cx.out.flush()?;
     let looked = if inferred.complete { "all" } else { "a sample of" };
-    cx.say(format!("{looked} {} rows, {} bytes of JSON", inferred.rows, inferred.bytes));
+    cx.say(format!("{looked} {}, {} of JSON", count(inferred.rows, "row"), count(inferred.bytes, "byte")));
     Ok(())
 }
 

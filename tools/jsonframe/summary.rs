@@ -84,12 +84,13 @@ impl Summary<'_> {
 
 fn describe(c: &qx_frame::Coercion) -> String {
     let first = &c.first;
-    format!(
-        "{}: {} {} to {}, first in {} line {} byte {}",
-        c.field, c.count, c.from, c.to, first.source, first.line, first.offset
-    )
+    let what = match c.to.as_str() {
+        "dropped" => format!("{} of a {}", count(c.count, "value"), c.from),
+        to => format!("{} {} to {to}", c.count, c.from),
+    };
+    format!("{}: {what}, first in {} line {} byte {}", c.field, first.source, first.line, first.offset)
 }
 
-fn count(n: u64, what: &str) -> String {
+pub fn count(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

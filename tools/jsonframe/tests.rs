@@ -59,6 +59,17 @@ fn each_trouble_has_its_exit_status_and_one_message() {
         ("convert a.ndjson -o x.csv --type a=int64", 65, "given"),
         ("convert a.ndjson -o x.csv --type a=floaty", 2, "is no type"),
         ("convert a.ndjson -o x.csv --max-rejects 3", 2, "--rejects"),
+        ("convert a.ndjson -o x.csv --rejects x.csv", 2, "same file"),
+        ("convert a.ndjson -o x.csv --rejects ./x.csv", 2, "same file"),
+        ("convert a.ndjson -o x.csv --rejects -", 2, "/dev/stderr"),
+        ("convert cut.json -o x.csv", 65, "--rejects"),
+        ("convert a.ndjson -o x.csv --map a", 65, "given"),
+        ("convert a.ndjson -o x.csv --root /a~2", 2, "~0"),
+        ("convert a.ndjson -o x.csv --root /c/d", 65, "at /c/d"),
+        ("convert a.ndjson -o x.csv --compression snappy", 2, "snappy"),
+        ("convert a.ndjson -o x.csv --compression zstd:99", 2, "levels of zstd"),
+        ("convert a.ndjson -o x.csv --format parquet --compression gzip", 2, "gzip"),
+        ("convert a.ndjson -o x.parquet.zst", 2, "as a whole"),
         ("schema empty", 65, "no JSON value"),
         ("schema missing", 2, "No such file"),
         ("convert", 2, "required"),
@@ -155,6 +166,14 @@ fn a_schema_is_one_document_a_table_or_sql() {
     assert_eq!(document["fields"][0]["types"]["int64"], 1);
     let done = run(dir.path(), "schema a.ndjson --format sql --name t");
     assert_eq!(done.out, "CREATE TABLE \"t\" (\n  \"a\" DOUBLE,\n  \"b\" VARCHAR\n);\n");
+    // A pattern is named by its first file.
+    assert!(run(dir.path(), "schema a.* --format sql").out.starts_with("CREATE TABLE \"a\" ("));
+    let done = run_with(dir.path(), "convert - --dup-keys last", "{\"k\":1,\"k\":2}");
+    assert!(
+        done.err.contains("lost: k: 1 value of a key that stands twice, first in stdin line 1 byte 7"),
+        "{}",
+        done.err
+    );
     let done = run(dir.path(), "schema a.ndjson --format table");
     assert!(done.out.lines().nth(1).unwrap().trim_start().starts_with("a  "), "{}", done.out);
 }
@@ -185,6 +204,8 @@ fn records_are_counted_by_condition_and_by_value() {
     assert_eq!(run(dir.path(), "count s.ndjson --where s>=500").out, "1\n");
     assert_eq!(run(dir.path(), "count s.ndjson --where u.n=a --where s=200").out, "1\n");
     assert_eq!(run(dir.path(), "count s.ndjson --by s").out, "{\"s\":200,\"count\":2}\n{\"s\":500,\"count\":1}\n");
+    let own = run_with(dir.path(), "count - --by count", "{\"count\":7}{\"count\":7}");
+    assert_eq!(own.out, "{\"count\":7,\"count_\":2}\n", "{}", own.err);
     let by = run(dir.path(), "count s.ndjson --by u.n,s --where s=200 --json").out;
     assert_eq!(by.lines().next(), Some("{\"u.n\":\"a\",\"s\":200,\"count\":1}"));
     let summary: Value = serde_json::from_str(by.lines().last().unwrap()).unwrap();
@@ -236,5 +257,65 @@ fn one_thread_and_two_write_the_same() {
         }
         let read = |n: usize| fs::read(dir.path().join(format!("{n}.{format}"))).unwrap();
         assert!(read(1) == read(2), "{format}");
+    }
+}
+
+#[test]
+fn text_is_compressed_by_extension_and_by_request() {
+    let dir = folder();
+    let plain = "{\"a\":1.0}\n{\"a\":2.5,\"b\":\"x\"}\n";
+    for (args, packed) in [
+        ("a.ndjson -o x.ndjson.zst", "zst"),
+        ("a.ndjson -o x.jsonl.gz", "gz"),
+        ("a.ndjson -o x.ndjson --compression zstd:3", "zst"),
+        ("a.ndjson -o x.gz --format ndjson", "gz"),
+        ("a.ndjson -o y.zst --format ndjson --compression none", ""),
+    ] {
+        let done = run(dir.path(), &format!("convert {args}"));
+        assert_eq!(done.code, 0, "{args}: {}", done.err);
+        let path = dir.path().join(args.split_whitespace().nth(2).unwrap());
+        let bytes = fs::read(&path).unwrap();
+        let magic: &[u8] = match packed {
+            "zst" => &[0x28, 0xb5, 0x2f, 0xfd],
+            "gz" => &[0x1f, 0x8b],
+            _ => b"{",
+        };
+        assert!(bytes.starts_with(magic), "{args}");
+        // It is read by its content again, whatever its name.
+        assert_eq!(run(dir.path(), &format!("convert {} --format ndjson", path.display())).out, plain, "{args}");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn an_arrow_file_is_written_again_when_its_dictionaries_grow_too_large() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = "{\"a\":\"same\"}\n".repeat(9000);
+    for i in 0..9000 {
+        text.push_str(&format!("{{\"a\":\"{}{i}\"}}\n", "x".repeat(4000)));
+    }
+    fs::write(dir.path().join("late.ndjson"), text).unwrap();
+    for threads in [1, 2] {
+        let done = run(dir.path(), &format!("convert late.ndjson -o late.arrow --force --threads {threads}"));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(done.err.starts_with("late.arrow (arrow): 18000 rows from "), "{}", done.err);
+        let bytes = fs::read(dir.path().join("late.arrow")).unwrap();
+        let reader = arrow::ipc::reader::FileReader::try_new(std::io::Cursor::new(bytes), None).unwrap();
+        assert_eq!(reader.schema().field(0).data_type(), &arrow::datatypes::DataType::Utf8);
+        assert_eq!(reader.map(|b| b.unwrap().num_rows()).sum::<usize>(), 18_000);
+    }
+    let few = "{\"a\":\"one\"}\n{\"a\":\"two\"}\n".repeat(200);
+    fs::write(dir.path().join("few.ndjson"), &few).unwrap();
+    for (args, stdin, dictionary) in [
+        ("convert few.ndjson -o few.arrow", "", true),
+        ("convert few.ndjson -o few.arrow --dictionaries none", "", false),
+        ("convert - -o few.arrow", few.as_str(), false),
+    ] {
+        assert_eq!(run_with(dir.path(), args, stdin).code, 0, "{args}");
+        let bytes = fs::read(dir.path().join("few.arrow")).unwrap();
+        fs::remove_file(dir.path().join("few.arrow")).unwrap();
+        let reader = arrow::ipc::reader::FileReader::try_new(std::io::Cursor::new(bytes), None).unwrap();
+        let is = matches!(reader.schema().field(0).data_type(), arrow::datatypes::DataType::Dictionary(..));
+        assert_eq!(is, dictionary, "{args}");
     }
 }

@@ -90,7 +90,7 @@ pub(crate) struct Column {
 impl Column {
     pub(crate) fn new(path: String, kind: &Type, given: Given<'_>) -> Self {
         let data = Data::new(&path, kind, given);
-        let hinted = given.hinted(&path);
+        let hinted = given.given(&path);
         Column { path, kind: kind.clone(), hinted, data, valid: Validity::default(), tallies: Vec::new() }
     }
 

@@ -5,7 +5,7 @@
 use crate::build::Data;
 use crate::column::Column;
 use crate::json::index::Escapes;
-use crate::json::{Kind, Tape, scalar_end, string_end, unescape_into};
+use crate::json::{Kind, Tape, are_escapes, decode_into, scalar_end};
 use crate::number;
 use crate::record::Record;
 use crate::report::Became;
@@ -71,36 +71,64 @@ impl<'a> Walk<'a> {
             self.ran_out = true;
             return None;
         };
-        let word = self.bytes.get(start..end as usize)?;
-        match word.last() {
-            Some(b' ' | b'\n' | b'\r' | b'\t') => Some(word.trim_ascii_end()),
-            _ => Some(word),
-        }
+        word_of(self.bytes, start, end as usize)
     }
 
+    /// Passes over the key whose quote is at `open`, and the colon after it. Gives the key, escapes and all.
     #[inline]
+    fn key(&mut self, open: usize) -> Option<&'a [u8]> {
+        let Some(&[close, colon]) = self.positions.get(self.next..).and_then(<[u32]>::first_chunk::<2>) else {
+            self.ran_out = true;
+            return None;
+        };
+        if self.bytes.get(colon as usize) != Some(&b':') {
+            return None;
+        }
+        self.next += 2;
+        self.bytes.get(open + 1..close as usize)
+    }
+
     /// Whether there is an escape in the text after the quote at `open`.
+    #[inline]
     fn escaped(&self, open: usize, text: &[u8]) -> bool {
         self.escapes.any(open + 1, open + 1 + text.len())
+    }
+
+    /// A position and its byte.
+    #[inline]
+    fn place(&mut self, index: usize) -> Option<(usize, u8)> {
+        let Some(&at) = self.positions.get(index) else {
+            self.ran_out = true;
+            return None;
+        };
+        self.bytes.get(at as usize).map(|b| (at as usize, *b))
     }
 
     /// Checks a value and passes over it.
     fn skip(&mut self) -> Taken {
         let (at, b) = self.step()?;
-        if !matches!(b, b'{' | b'[') {
-            return self.skip_scalar(at, b);
-        }
+        if matches!(b, b'{' | b'[') { self.skip_inside(b == b'{') } else { self.skip_scalar(at, b) }
+    }
+
+    /// Checks the object or array that was just entered and passes over it. The place is kept in a register meanwhile,
+    /// since nothing else is done here for most of a count.
+    fn skip_inside(&mut self, object: bool) -> Taken {
+        let (bytes, positions, mut next) = (self.bytes, self.positions, self.next);
         // One bit a level: set in objects. How deep the value itself stands is not known here, so that the slow path
         // is left half of the levels.
         let depth_max = (self.depth_max / 2).min(64 * LEVEL_WORDS);
         let mut objects = [0u64; LEVEL_WORDS];
-        let (mut depth, mut object, mut fresh) = (1usize, b == b'{', true);
+        let (mut depth, mut object, mut fresh) = (1usize, object, true);
         *objects.first_mut()? = u64::from(object);
         loop {
-            let (mut at, mut b) = self.step()?;
+            let (mut at, mut b) = self.place(next)?;
+            next += 1;
             if b == if object { b'}' } else { b']' } {
                 depth -= 1;
-                let Some(outer) = depth.checked_sub(1) else { return Some(()) };
+                let Some(outer) = depth.checked_sub(1) else {
+                    self.next = next;
+                    return Some(());
+                };
                 object = objects.get(outer / 64)? >> (outer % 64) & 1 == 1;
                 fresh = false;
                 continue;
@@ -109,15 +137,30 @@ impl<'a> Walk<'a> {
                 if b != b',' {
                     return None;
                 }
-                (at, b) = self.step()?;
+                (at, b) = self.place(next)?;
+                next += 1;
             }
             if object {
-                self.skip_key(at, b)?;
-                (at, b) = self.step()?;
+                let Some(&[close, colon, value]) = positions.get(next..).and_then(<[u32]>::first_chunk::<3>) else {
+                    self.ran_out = true;
+                    return None;
+                };
+                if b != b'"' || bytes.get(colon as usize) != Some(&b':') {
+                    return None;
+                }
+                self.check_escapes(at, close as usize)?;
+                (at, b) = (value as usize, *bytes.get(value as usize)?);
+                next += 3;
             }
             fresh = matches!(b, b'{' | b'[');
             if !fresh {
-                self.skip_scalar(at, b)?;
+                let (end, _) = self.place(next)?;
+                if b == b'"' {
+                    self.check_escapes(at, end)?;
+                    next += 1;
+                } else {
+                    check_word(b, word_of(bytes, at, end)?)?;
+                }
                 continue;
             }
             if depth >= depth_max {
@@ -130,26 +173,41 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn skip_key(&mut self, at: usize, b: u8) -> Taken {
-        if b != b'"' {
-            return None;
+    /// What stands between the quotes at `open` and `close` has no escape, or only true ones.
+    #[inline]
+    fn check_escapes(&self, open: usize, close: usize) -> Taken {
+        if !self.escapes.any(open + 1, close) {
+            return Some(());
         }
-        self.skip_scalar(at, b)?;
-        (self.step()?.1 == b':').then_some(())
+        are_escapes(self.bytes.get(open + 1..close)?).then_some(())
     }
 
     #[inline]
     fn skip_scalar(&mut self, at: usize, b: u8) -> Taken {
         if b == b'"' {
             let text = self.text(at)?;
-            if self.escaped(at, text) && string_end(self.bytes, at)? != at + text.len() + 2 {
-                return None;
-            }
-            return Some(());
+            return self.check_escapes(at, at + 1 + text.len());
         }
-        let word = self.word(at)?;
-        (scalar_end(word)? == word.len()).then_some(())
+        check_word(b, self.word(at)?)
     }
+}
+
+/// The bare word between two positions, without the space after it.
+#[inline]
+fn word_of(bytes: &[u8], start: usize, end: usize) -> Option<&[u8]> {
+    let word = bytes.get(start..end)?;
+    match word.last() {
+        Some(b' ' | b'\n' | b'\r' | b'\t') => Some(word.trim_ascii_end()),
+        _ => Some(word),
+    }
+}
+
+/// A number or one of the three words, which begins with `b`.
+#[inline]
+fn check_word(b: u8, word: &[u8]) -> Taken {
+    // Most are a few digits.
+    let digits = !matches!(b, b'0' | b'-') && word.iter().all(u8::is_ascii_digit);
+    (digits || scalar_end(word)? == word.len()).then_some(())
 }
 
 /// Words of one bit a level.
@@ -219,6 +277,9 @@ impl Record {
 
     /// Appends the object whose `{` was just passed.
     pub(crate) fn take(&mut self, w: &mut Walk<'_>) -> Taken {
+        if self.partial && self.columns.is_empty() {
+            return w.skip_inside(true);
+        }
         self.clock += 1;
         let (mut guess, mut filled) = (0, 0);
         let (mut at, mut b) = w.step()?;
@@ -227,10 +288,7 @@ impl Record {
                 if b != b'"' {
                     return None;
                 }
-                let key = w.text(at)?;
-                if w.step()?.1 != b':' {
-                    return None;
-                }
+                let key = w.key(at)?;
                 match self.find(key, head_of(w.bytes, at, key), guess) {
                     Some(field) => {
                         let last = self.last.get_mut(field)?;
@@ -290,10 +348,7 @@ impl Column {
                 }
                 let content = w.text(at)?;
                 if w.escaped(at, content) {
-                    if string_end(w.bytes, at)? != at + content.len() + 2 {
-                        return None;
-                    }
-                    unescape_into(content, &mut text.bytes);
+                    decode_into(content, &mut text.bytes)?;
                     text.end();
                 } else {
                     text.push(w.bytes, at + 1, content);

@@ -20,7 +20,11 @@ pub fn parse_schema(text: &str) -> Result<Vec<(String, Type)>> {
         return parse_sql_columns(text).map_err(|e| Error::usage(format!("not a SQL column list: {e}")));
     }
     let document: Value = serde_json::from_str(text).map_err(|e| Error::usage(format!("not JSON: {e}")))?;
-    match document.get("fields").unwrap_or(&document) {
+    if document.get("$schema").is_some() || document.get("properties").is_some_and(Value::is_object) {
+        return Err(Error::usage("this is a JSON Schema, which does not say which types columns have")
+            .expected("{\"name\": \"type\"}, what `jsonframe schema` prints as JSON, or a SQL column list"));
+    }
+    match document.get("fields").filter(|fields| fields.is_array()).unwrap_or(&document) {
         Value::Array(fields) => fields_of(fields),
         Value::Object(columns) => columns.iter().map(|(name, t)| column(name, t)).collect(),
         _ => Err(Error::usage("not a schema").expected("{\"name\": \"type\"} or what `jsonframe schema` prints")),
@@ -67,6 +71,9 @@ mod tests {
         ] {
             assert_eq!(parse_schema(text).unwrap(), want, "{text}");
         }
+        assert_eq!(parse_schema(r#"{"fields":"utf8"}"#).unwrap(), [("fields".to_owned(), Type::Utf8)]);
+        let e = parse_schema(r#"{"type":"object","properties":{"a":{"type":"integer"}}}"#).unwrap_err();
+        assert!(e.to_string().contains("JSON Schema"), "{e}");
         for bad in ["", "{", "[]", "{\"a\":1}", "{\"a\":\"nothing\"}", "[{\"path\":\"a\"}]", "a", "3"] {
             assert!(parse_schema(bad).is_err(), "{bad}");
         }

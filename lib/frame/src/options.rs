@@ -185,7 +185,8 @@ impl Default for Options {
             bad_text: BadText::default(),
             decode: Decode::default(),
             batch_rows: 8192,
-            batch_bytes: 8 << 20,
+            // What fits a core's cache together with what is made of it.
+            batch_bytes: 2 << 20,
             rejects: false,
             rejects_max: None,
             limits: Limits::default(),

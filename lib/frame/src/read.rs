@@ -163,11 +163,17 @@ fn read_unfiltered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn
         Drift::Error => Policy::Error,
     };
     if policy == Policy::Widen && !sample.complete && !sink.restartable() {
+        // Nothing can be taken back, so the types are tried on everything before the first batch. That is quicker than
+        // to find them from everything, which is left for when they do not hold.
         job.progress.phase("types", None, "bytes");
-        sample = read.look(None, true)?;
+        match read.rows(&mut sample, policy, &mut Trial)? {
+            Ok(_) => sample.complete = true,
+            Err(misfit) if misfit.hinted => return Err(read.misfit_error(&misfit, false)),
+            Err(_) => sample = read.look(None, true)?,
+        }
     }
     let complete = sample.complete;
-    match read.rows(sample, policy, sink)? {
+    match read.rows(&mut sample, policy, sink)? {
         Ok(report) => Ok(report),
         Err(misfit) if policy != Policy::Widen || misfit.hinted || complete => {
             Err(read.misfit_error(&misfit, policy == Policy::Widen && !misfit.hinted))
@@ -175,12 +181,25 @@ fn read_unfiltered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn
         Err(misfit) => {
             tracing::info!(target: "qx::frame", field = misfit.field, from = misfit.from.name(), "widening");
             job.progress.phase("types", None, "bytes");
-            let settled = read.look(None, true)?;
-            match read.rows(settled, policy, sink)? {
+            let mut settled = read.look(None, true)?;
+            match read.rows(&mut settled, policy, sink)? {
                 Ok(report) => Ok(Report { widened: true, ..report }),
                 Err(misfit) => Err(read.misfit_error(&misfit, !misfit.hinted)),
             }
         }
+    }
+}
+
+/// Takes everything and keeps nothing.
+struct Trial;
+
+impl Sink for Trial {
+    fn begin(&mut self, _: &SchemaRef) -> Result<()> {
+        Ok(())
+    }
+
+    fn batch(&mut self, _: RecordBatch) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -314,16 +333,16 @@ impl Read<'_> {
     }
 
     /// Builds the rows. The inner error is the misfit that ended it.
-    fn rows(&self, sample: Sample, policy: Policy, sink: &mut dyn Sink) -> Result<Result<Report, Box<Misfit>>> {
-        let columns = self.columns(&sample)?;
+    fn rows(&self, sample: &mut Sample, policy: Policy, sink: &mut dyn Sink) -> Result<Result<Report, Box<Misfit>>> {
+        let columns = self.columns(sample)?;
         let mut frame = Frame::new(&columns, policy, policy == Policy::Rescue && !sample.complete, self.opts);
         sink.begin(&frame.schema)?;
         let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
         self.job.progress.phase("rows", total, "bytes");
         let (mut bytes, mut arrays, mut rootless, mut rejected) = (0, 0, 0, 0);
         let mut tape = self.tape();
-        for (index, (source, once)) in self.sources.iter().zip(sample.once).enumerate() {
-            let mut records = match once {
+        for (index, source) in self.sources.iter().enumerate() {
+            let mut records = match sample.once.get_mut(index).and_then(Option::take) {
                 None => Records::open(source, index, self.opts)?,
                 Some(once) => {
                     for kept in once.kept {

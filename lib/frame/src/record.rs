@@ -37,6 +37,11 @@ impl Given<'_> {
             || (!path.is_empty() && columns.into_iter().any(|given| within(path, &given)))
     }
 
+    /// The kind at a path was given, if not what is inside.
+    pub(crate) fn given(self, path: &str) -> bool {
+        self.hinted(path) || self.opts.maps.iter().any(|given| given == path)
+    }
+
     /// Only some fields of the object at a path were selected: the others are none of its reader's business.
     pub(crate) fn partial(self, path: &str) -> bool {
         let select = &self.opts.select;

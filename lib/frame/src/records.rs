@@ -243,7 +243,7 @@ impl Records {
             return Err(self.error(&fault, "", &[]));
         }
         if self.roots == 0 && self.root.missing > 0 {
-            return Err(Error::invalid("no document has anything at the root that was asked for")
+            return Err(Error::invalid(format!("no document has anything at {}", self.root.name()))
                 .path(path)
                 .hint("--root is a JSON pointer: /data/items"));
         }
@@ -333,7 +333,7 @@ fn describe(fault: &Fault, got: &[u8]) -> String {
 
 /// A fault as an error: file, line, byte, JSON pointer.
 pub(crate) fn fault_error(fault: &Fault, name: &str, spot: Spot, path: &str, got: &[u8]) -> Error {
-    let inside = if path.is_empty() { String::new() } else { format!(" in {path}") };
+    let inside = if path.is_empty() { String::new() } else { format!(" in {}", short(path)) };
     let error = Error::invalid(format!("line {}: {}{inside}", spot.line, fault.code.message()))
         .path(PathBuf::from(name))
         .offset(spot.offset)
@@ -343,6 +343,20 @@ pub(crate) fn fault_error(fault: &Fault, name: &str, spot: Spot, path: &str, got
         Code::DuplicateKey => error,
         _ => error.got(shown(got, 0)),
     }
+}
+
+/// Characters of a pointer that are shown from its start and from its end.
+const POINTER_SHOWN: usize = 100;
+
+/// A pointer that is too long to read, without its middle.
+fn short(pointer: &str) -> String {
+    let count = pointer.chars().count();
+    if count <= 3 * POINTER_SHOWN {
+        return pointer.to_owned();
+    }
+    let head: String = pointer.chars().take(POINTER_SHOWN).collect();
+    let tail: String = pointer.chars().skip(count - POINTER_SHOWN).collect();
+    format!("{head}...{tail}")
 }
 
 #[cfg(test)]

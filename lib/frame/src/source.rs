@@ -88,6 +88,10 @@ impl Input {
         let name = PathBuf::from(source.name());
         let io = |e| Error::io("read", e).path(&name);
         let inner: Box<dyn Read + Send> = match source {
+            Source::Path(path) if path.is_dir() => {
+                let folder = io::Error::new(io::ErrorKind::IsADirectory, "Is a directory");
+                return Err(io(folder).hint(format!("name its files: '{}/*.json'", path.display())));
+            }
             Source::Path(path) => Box::new(File::open(path).map_err(io)?),
             Source::Bytes { bytes, .. } => Box::new(Cursor::new(bytes.clone())),
             Source::Stdin => match stdin_file() {
@@ -102,7 +106,8 @@ impl Input {
             },
         };
         let failed = Arc::new(AtomicBool::new(false));
-        let mut raw = BufReader::with_capacity(256 << 10, Raw { inner, failed: Arc::clone(&failed) });
+        // Smaller than what is asked for at a time, so that plain text is not copied twice.
+        let mut raw = BufReader::with_capacity(64 << 10, Raw { inner, failed: Arc::clone(&failed) });
         let head = fill_head(&mut raw, 4).map_err(io)?;
         let (read, codec): (Box<dyn Read + Send>, _) = if head.starts_with(GZIP) {
             (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), "gzip")

@@ -9,6 +9,12 @@ use qx_frame::{Drift, Options, Report, Source, read_all};
 use qx_io::Job;
 use serde_json::{Map, Value};
 
+#[path = "../../../tests/fuzz/src/json.rs"]
+#[allow(dead_code)]
+mod fuzz;
+
+use fuzz::{expected, plain, same};
+
 /// Values that drift: few keys, many kinds.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -33,51 +39,6 @@ fn object(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
 
 fn records() -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec(prop_oneof![6 => object(value()), 1 => value()], 1..30)
-}
-
-/// What a row of the output must equal: an object, a scalar under `value`, null as nothing; null and missing are the
-/// same, 1 and 1.0 are the same number.
-fn expected(record: &Value) -> Value {
-    let row = match record {
-        Value::Object(_) => record.clone(),
-        Value::Null => Value::Object(Map::new()),
-        other => Value::Object(Map::from_iter([("value".to_owned(), other.clone())])),
-    };
-    plain(&row)
-}
-
-fn plain(v: &Value) -> Value {
-    match v {
-        Value::Object(m) => {
-            m.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), plain(v))).collect::<Map<_, _>>().into()
-        }
-        Value::Array(a) => a.iter().map(plain).collect(),
-        Value::Number(n) => match (n.as_i64(), n.as_u64(), n.as_f64()) {
-            // Within 2^53 integers and floats of the same value are the same.
-            (Some(i), ..) if i.unsigned_abs() <= 1 << 53 => Value::from(i as f64),
-            (None, None, Some(f)) => Value::from(f),
-            _ => v.clone(),
-        },
-        other => other.clone(),
-    }
-}
-
-/// Big integers may come out as floats when a column is float64; only exact ones do.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Object(x), Value::Object(y)) => {
-            x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| same(v, w)))
-        }
-        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(v, w)| same(v, w)),
-        (Value::Number(x), Value::Number(y)) if x != y => {
-            let whole = |n: &serde_json::Number| match n.as_f64() {
-                Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < 1e30 => Some(f as i128),
-                _ => n.as_i64().map(i128::from).or(n.as_u64().map(i128::from)),
-            };
-            whole(x).is_some() && whole(x) == whole(y)
-        }
-        _ => a == b,
-    }
 }
 
 fn lines(records: &[Value]) -> Vec<u8> {
@@ -195,6 +156,42 @@ proptest! {
         let opts = Options { rejects, sample: Some(2), batch_rows: 3, ..Options::default() };
         let sources = [Source::Bytes { name: "x".into(), bytes: text }];
         drop(read_all(&sources, &opts, &Job::default()));
+    }
+}
+
+/// The fuzz target, with the fixtures and with mutations of them by a fixed seed.
+#[test]
+fn the_fuzz_target_is_replayed() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/json/frames");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
+    paths.sort();
+    assert!(paths.len() > 20);
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    for path in paths {
+        let mut data = vec![0];
+        data.extend(std::fs::read(&path).unwrap());
+        for round in 0..64 {
+            data[0] = round;
+            fuzz::exercise(&data);
+            let mut mutant = data.clone();
+            for _ in 0..1 + next(3) {
+                let at = 1 + next(mutant.len() - 1);
+                match next(3) {
+                    0 => mutant[at] = b"{}[]:,\"\\ 019-.eEtn\n\x01\x80\xff"[next(22)],
+                    1 => drop(mutant.remove(at)),
+                    _ => mutant.insert(at, b"{}[]:,\"\\ 019-.eEtn\n\x01\x80\xff"[next(22)]),
+                }
+                if mutant.len() < 2 {
+                    break;
+                }
+            }
+            fuzz::exercise(&mutant);
+        }
     }
 }
 

@@ -244,6 +244,9 @@ fn long_records_are_fine_up_to_the_limit() {
     let limits = Limits { record_bytes: 1 << 20, ..Limits::default() };
     let e = run(&[bytes(&long)], &Options { limits, ..Options::default() }).unwrap_err();
     assert_eq!(e.kind(), Kind::Limit, "{e}");
+    let deeper = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    let e = rows(&deeper).unwrap_err().to_string();
+    assert!(e.contains("nested too deep in /0/0/0") && e.contains("...") && e.len() < 400, "{e}");
     let deep = format!("{}1{}", "{\"a\":[".repeat(400), "]}".repeat(400));
     let (got, _) = run(&[bytes(&deep)], &Options::default()).unwrap();
     assert_eq!(got.trim_end(), deep, "what is too deep for columns stays text");

@@ -1,6 +1,8 @@
-//! What targets share: bytes whose checksums were made true, so that a fuzzer gets past them.
+//! What targets share: bytes whose checksums were made true, so that a fuzzer gets past them, and what a target does
+//! where ordinary tests replay it.
 
 pub mod graph;
+pub mod json;
 pub mod log;
 
 use qx_formats::container::layout::*;

@@ -31,6 +31,9 @@ pub(super) struct Carry {
     high: u64,
 }
 
+/// Bytes that are indexed between two looks at whether there is room: whole blocks.
+const PIECE: usize = 64 << 10;
+
 impl Index {
     /// Positions in ascending order.
     pub(crate) fn positions(&self) -> &[u32] {
@@ -44,18 +47,25 @@ impl Index {
 
     /// Indexes `bytes`, which begin outside of any string.
     pub(crate) fn build(&mut self, bytes: &[u8], path: simd::Path) {
-        // A block writes whole groups of eight, so there is room for one more block than there are bytes.
-        let room = bytes.len() + 2 * 64;
-        if self.at.len() < room {
-            self.at.resize(room, 0);
-        }
         let blocks = bytes.len().div_ceil(64);
         if self.backslashes.len() < blocks {
             self.backslashes.resize(blocks, 0);
         }
         let mut carry = Carry::default();
-        let out = (self.at.as_mut_slice(), self.backslashes.as_mut_slice());
-        self.length = simd::index(bytes, out, &mut carry, path);
+        self.length = 0;
+        let pieces = bytes.chunks(PIECE).zip(self.backslashes.chunks_mut(PIECE / 64));
+        // A piece after the other, so that room is made for the positions that there are, not for as many as there
+        // are bytes.
+        for (n, (piece, backslashes)) in pieces.enumerate() {
+            // A block writes whole groups of eight, so there is room for one more block than there are bytes.
+            let room = self.length + piece.len() + 2 * 64;
+            if self.at.len() < room {
+                self.at.resize(room, 0);
+            }
+            let base = (n * PIECE) as u32;
+            let at = self.at.get_mut(self.length..).unwrap_or_default();
+            self.length += simd::index(piece, base, (at, backslashes), &mut carry, path);
+        }
         self.escapes = carry.backslash != 0;
         self.suspicious = carry.control != 0 || (carry.high != 0 && !whole_utf8(bytes));
     }
@@ -207,6 +217,11 @@ mod tests {
         let text = r#"{"a":[1,-2.5e+3,true,null,"x\n\"\\"],"bé":{},"c\\":"\\\\\""} "#;
         for pad in 0..130 {
             check(format!("{}{text}{text}", " ".repeat(pad)).as_bytes());
+        }
+        let long = format!("{{\"k\":\"{}\",\"l\":[{}0]}}", "a\\\\\"".repeat(PIECE / 3), "1,".repeat(PIECE));
+        // More than one piece, which would take Miri minutes.
+        if !cfg!(miri) {
+            check(long.as_bytes());
         }
         for run in 0..140 {
             check(format!("\"{}\"{{", "\\".repeat(run)).as_bytes());

@@ -3,6 +3,7 @@
 //! [`Pull`] yields tokens and checks the grammar; [`Tape`] keeps one value as a flat list of nodes that later stages
 //! walk. A slice may end in the middle of a value: that is [`Code::Truncated`], and the caller comes back with more.
 
+mod escape;
 pub(crate) mod index;
 mod pull;
 mod scan;
@@ -10,6 +11,7 @@ pub(crate) mod simd;
 mod tape;
 mod text;
 
+pub(crate) use escape::{are_escapes, decode_into};
 pub use pull::{DEPTH_MAX, Pull, Token, TokenKind};
 pub(crate) use tape::content;
 pub use tape::{Kind, Node, Rules, Tape};
@@ -114,6 +116,7 @@ pub(crate) fn scalar_end(text: &[u8]) -> Option<usize> {
 }
 
 /// Where the string whose quote is at `start` ends, if it is one; strict.
+#[cfg(test)]
 pub(crate) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     scan::string(bytes, start, false).ok().map(|(end, _)| end)
 }

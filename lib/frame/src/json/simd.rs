@@ -65,29 +65,30 @@ impl Path {
 /// Positions, with room for 128 more than there are bytes, and a word of backslashes a block.
 pub(super) type Out<'a> = (&'a mut [u32], &'a mut [u64]);
 
-/// Writes the positions of `bytes` and where backslashes are to `out`, and gives how many positions there are.
-pub(super) fn index(bytes: &[u8], out: Out<'_>, carry: &mut Carry, path: Path) -> usize {
+/// Writes the positions of `bytes`, the first of which has the number `base`, and where backslashes are to `out`, and
+/// gives how many positions there are.
+pub(super) fn index(bytes: &[u8], base: u32, out: Out<'_>, carry: &mut Carry, path: Path) -> usize {
     match path {
-        Path::Scalar => index_scalar(bytes, out, carry),
+        Path::Scalar => index_scalar(bytes, base, out, carry),
         // SAFETY: a path is only ever made where `Path::all` found its instructions.
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => unsafe { x86::index_avx2(bytes, out, carry) },
+        Path::Avx2 => unsafe { x86::index_avx2(bytes, base, out, carry) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Path::Avx512 => unsafe { x86::index_avx512(bytes, out, carry) },
+        Path::Avx512 => unsafe { x86::index_avx512(bytes, base, out, carry) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: NEON belongs to the architecture.
-        Path::Neon => unsafe { neon::index_neon(bytes, out, carry) },
+        Path::Neon => unsafe { neon::index_neon(bytes, base, out, carry) },
     }
 }
 
 /// The loop over blocks: the last one is filled up with spaces, which index nothing.
 macro_rules! blocks {
-    ($bytes:ident, $out:ident, $carry:ident, $classify:expr, $xor:expr, $flatten:expr) => {{
+    ($bytes:ident, $base:ident, $out:ident, $carry:ident, $classify:expr, $xor:expr, $flatten:expr) => {{
         let (blocks, rest) = $bytes.as_chunks::<64>();
         let (positions, backslashes) = $out;
         let mut backslashes = backslashes.iter_mut();
-        let (mut base, mut length) = (0u32, 0usize);
+        let (mut base, mut length) = ($base, 0usize);
         let mut last = [b' '; 64];
         if let Some(head) = last.get_mut(..rest.len()) {
             head.copy_from_slice(rest);
@@ -124,8 +125,8 @@ fn flatten(bits: u64, base: u32, out: &mut [u32], length: usize) -> usize {
     count
 }
 
-fn index_scalar(bytes: &[u8], out: Out<'_>, carry: &mut Carry) -> usize {
-    blocks!(bytes, out, carry, classify_scalar, prefix_xor, flatten)
+fn index_scalar(bytes: &[u8], base: u32, out: Out<'_>, carry: &mut Carry) -> usize {
+    blocks!(bytes, base, out, carry, classify_scalar, prefix_xor, flatten)
 }
 
 const QUOTE: u8 = 1;
@@ -218,8 +219,8 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,popcnt")]
-    pub(super) fn index_avx2(bytes: &[u8], out: Out<'_>, carry: &mut Carry) -> usize {
-        blocks!(bytes, out, carry, |b: &[u8; 64]| classify_avx2(b), |x| xor_clmul(x), flatten)
+    pub(super) fn index_avx2(bytes: &[u8], base: u32, out: Out<'_>, carry: &mut Carry) -> usize {
+        blocks!(bytes, base, out, carry, |b: &[u8; 64]| classify_avx2(b), |x| xor_clmul(x), flatten)
     }
 
     #[target_feature(enable = "avx512f,avx512bw")]
@@ -278,9 +279,10 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,bmi1,popcnt")]
-    pub(super) fn index_avx512(bytes: &[u8], out: Out<'_>, carry: &mut Carry) -> usize {
+    pub(super) fn index_avx512(bytes: &[u8], base: u32, out: Out<'_>, carry: &mut Carry) -> usize {
         blocks!(
             bytes,
+            base,
             out,
             carry,
             |b: &[u8; 64]| classify_avx512(b),
@@ -331,7 +333,7 @@ mod neon {
     }
 
     #[target_feature(enable = "neon")]
-    pub(super) fn index_neon(bytes: &[u8], out: Out<'_>, carry: &mut Carry) -> usize {
-        blocks!(bytes, out, carry, |b: &[u8; 64]| classify_neon(b), prefix_xor, flatten)
+    pub(super) fn index_neon(bytes: &[u8], base: u32, out: Out<'_>, carry: &mut Carry) -> usize {
+        blocks!(bytes, base, out, carry, |b: &[u8; 64]| classify_neon(b), prefix_xor, flatten)
     }
 }

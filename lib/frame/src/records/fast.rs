@@ -12,8 +12,8 @@ use crate::json::index::Index;
 use crate::json::simd::Path;
 use crate::options::{Decode, Options};
 
-/// Bytes that are indexed at once; a record that does not fit is the slow path's. An index takes up to four times as
-/// much memory as its text.
+/// Bytes that are indexed at once, or a record that is longer. An index takes half as much memory as usual text, and up
+/// to four times as much as text of nothing but structure.
 const WINDOW: usize = 4 << 20;
 const WINDOW_SMALL: usize = 16 << 10;
 
@@ -96,12 +96,17 @@ impl Records {
                     self.fast.forget();
                     self.fast.window = WINDOW;
                 }
+                Stop::More if self.fast.to < self.end => {
+                    let have = self.fast.to - self.fast.from;
+                    self.fast.forget();
+                    self.fast.window = have * 2;
+                }
                 Stop::More => {
                     let have = self.end - self.start;
-                    if have >= WINDOW
-                        || have > self.record_max
-                        || !self.fill(have.clamp(CHUNK / 2, self.record_max), job)?
-                    {
+                    if self.start == self.fast.from {
+                        self.fast.window = self.fast.window.max(have * 2);
+                    }
+                    if have > self.record_max || !self.fill(have.clamp(CHUNK / 2, self.record_max), job)? {
                         return Ok(());
                     }
                 }

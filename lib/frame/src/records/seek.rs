@@ -28,6 +28,11 @@ impl Root {
         Ok(Root { steps, tape: Tape::new(rules), ..Root::default() })
     }
 
+    /// The pointer.
+    pub(super) fn name(&self) -> String {
+        self.steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
+    }
+
     pub(super) fn asked(&self) -> bool {
         !self.steps.is_empty()
     }
@@ -48,6 +53,11 @@ pub(crate) fn steps(pointer: &str) -> Result<Vec<String>> {
             .expected("/key/key or /key/0")
             .hint(format!("did you mean /{}?", pointer.replace('.', "/"))));
     };
+    let lone = |(at, _): (usize, &str)| !matches!(rest.as_bytes().get(at + 1), Some(b'0' | b'1'));
+    if rest.match_indices('~').any(lone) {
+        return Err(Error::usage(format!("`{pointer}` is no JSON pointer"))
+            .hint("in a key ~ is written ~0 and / is written ~1"));
+    }
     Ok(rest.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect())
 }
 

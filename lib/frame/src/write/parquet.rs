@@ -1,0 +1,68 @@
+//! Parquet, as this toolkit writes it.
+
+use std::io::Write;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression as Codec, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use qx_formats::{Error, Kind, Result};
+
+use super::repeats::leaves;
+use super::{Compression, WriteOptions};
+
+/// Row groups end at this size in memory, so that writing stays bounded whatever the rows.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+
+fn failed(e: ParquetError) -> Error {
+    match e {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(io) => Error::io("write", *io),
+            Err(inner) => Error::new(Kind::Engine, inner.to_string()),
+        },
+        e => Error::new(Kind::Engine, e.to_string()).source(e),
+    }
+}
+
+/// Opens a file. A column whose first values do not repeat is written without the attempt at a dictionary, which would
+/// be given up at its limit in every row group.
+pub(super) fn open<W: Write + Send>(
+    out: W,
+    schema: &SchemaRef,
+    compression: Compression,
+    options: &WriteOptions,
+    first: Option<&RecordBatch>,
+) -> Result<ArrowWriter<W>> {
+    let codec = match compression {
+        Compression::None => Codec::UNCOMPRESSED,
+        Compression::Snappy => Codec::SNAPPY,
+        Compression::Zstd(level) => Codec::ZSTD(ZstdLevel::try_new(level).map_err(failed)?),
+        Compression::Gzip(_) => return Err(Error::unsupported("Parquet with gzip is not written")),
+    };
+    let mut properties = WriterProperties::builder().set_compression(codec);
+    if !options.dictionaries {
+        properties = properties.set_dictionary_enabled(false);
+    } else if let Some(first) = first {
+        let columns = ArrowSchemaConverter::new().convert(schema).map_err(failed)?;
+        for (column, repeats) in columns.columns().iter().zip(leaves(first)) {
+            if repeats == Some(false) {
+                properties = properties.set_column_dictionary_enabled(column.path().clone(), false);
+            }
+        }
+    }
+    ArrowWriter::try_new(out, SchemaRef::clone(schema), Some(properties.build())).map_err(failed)
+}
+
+pub(super) fn write<W: Write + Send>(writer: &mut ArrowWriter<W>, batch: &RecordBatch) -> Result<()> {
+    writer.write(batch).map_err(failed)?;
+    if writer.in_progress_size() >= ROW_GROUP_BYTES {
+        writer.flush().map_err(failed)?;
+    }
+    Ok(())
+}
+
+pub(super) fn finish<W: Write + Send>(writer: ArrowWriter<W>) -> Result<W> {
+    writer.into_inner().map_err(failed)
+}
