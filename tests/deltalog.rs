@@ -458,6 +458,18 @@ fn older_files_become_a_log() {
     assert_eq!(records(&ok(&run(d, &["dump", "LOG"]))).len(), 2);
     fails(&run(d, &["import", "old.json", "-o", "LOG"]), 2);
     ok(&run(d, &["import", "old.json", "-o", "LOG", "--force"]));
+    let manifest = br#"{"table_id":{"namespace":"a","table":"t"},"version":1,"segments":[{"id":"0","path":"batch-0.parquet",
+        "min_seq":1,"max_seq":9,"row_count":7,"size_bytes":100,"status":"committed","column_stats":{}}],"last_sequence_number":9}"#;
+    fs::write(d.join("manifest.json"), manifest).unwrap();
+    let out = ok(&run(d, &["import", "manifest.json", "-o", "NONE", "--dry-run", "--json"]));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["manifests"][0]["segments"][0]["path"], "batch-0.parquet", "{report}");
+    assert!(
+        ok(&run(d, &["import", "manifest.json", "-o", "NONE", "--dry-run"]))
+            .contains("batch-0.parquet\tcommitted\t7\t100")
+    );
+    assert!(fails(&run(d, &["import", "manifest.json", "-o", "NONE"]), 2).contains("Parquet"));
+    ok(&run(d, &["import", "manifest.json", "old.json", "-o", "BOTH"]));
     for (name, bytes, status) in [("nonsense", &b"nonsense"[..], 65), ("cut.json", b"{\"entries\":[{\"lab", 65)] {
         fs::write(d.join(name), bytes).unwrap();
         fails(&run(d, &["import", name, "-o", "NEW"]), status);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::{Error, Result};
 
 /// Statistics of one column of a segment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KalamColumn {
     /// Id or name, as it stands there.
     pub column: String,
@@ -15,7 +15,7 @@ pub struct KalamColumn {
     pub null_count: Option<u64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KalamSegment {
     pub id: String,
     pub path: String,
@@ -30,7 +30,7 @@ pub struct KalamSegment {
     pub columns: Vec<KalamColumn>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KalamManifest {
     pub table: Value,
     pub user: Option<String>,

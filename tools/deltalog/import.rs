@@ -21,7 +21,8 @@ Examples:
 /// Reads clarium's write-ahead logs (GWL1), delta logs (DLOG v1), dictionaries (JSON) and adjacency segments, or the folders
 /// that hold them. What was committed is taken, each operation once, in the order of the transaction ids; dictionaries and
 /// segments come first. A transaction without a commit, one that was aborted, and one with a damaged place where a part of
-/// it may have stood are left out and named. Exit status 0 when everything else was read, 1 when a damaged place was
+/// it may have stood are left out and named. A KalamDB manifest holds no operations: --dry-run reports the files that it
+/// names, with their rows and statistics. Exit status 0 when everything else was read, 1 when a damaged place was
 /// skipped: the log is written all the same.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
@@ -92,6 +93,14 @@ fn print(args: &Args, done: &Imported, cx: &mut Context) -> Result<()> {
     put("aborted", json!(done.aborted));
     put("doubtful", json!(done.doubtful));
     show::fields(cx, fields)?;
+    for m in &done.manifests {
+        let rows =
+            m.segments.iter().map(|s| vec![s.path.clone(), s.status.clone(), s.rows.to_string(), s.bytes.to_string()]);
+        show::rows(cx, &["named by the manifest", "status", ">rows", ">bytes"], rows.collect())?;
+        for what in &m.skipped {
+            cx.warn(format!("manifest of {}: passed over: {what}", m.table));
+        }
+    }
     for f in &done.files {
         for s in &f.skipped {
             cx.warn(format!("{}: skipped {} bytes at byte {}: {}", f.path.display(), s.bytes, s.offset, s.reason));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use qx_formats::delta_log::{Op, Transaction};
 use qx_formats::legacy::{
-    Adjacency, DeltaRecord, EdgeOp, LegacyKind, NodeOp, Skipped, Wal, WalTransaction, delta_log, dictionary, wal,
+    Adjacency, DeltaRecord, EdgeOp, KalamManifest, LegacyKind, NodeOp, Skipped, Wal, WalTransaction, delta_log,
+    dictionary, kalam_manifest, wal,
 };
 use qx_formats::{Error, Result};
 use qx_io::{Disk, Job, Map, RealDisk};
@@ -61,6 +62,8 @@ pub struct Imported {
     pub uncommitted: Vec<u64>,
     pub aborted: Vec<u64>,
     pub doubtful: Vec<u64>,
+    /// What manifests say: they hold no operations, their rows stand in the files that they name.
+    pub manifests: Vec<KalamManifest>,
     pub copied: Option<Copied>,
 }
 
@@ -109,6 +112,11 @@ pub fn import(inputs: &[PathBuf], out: &Path, options: &ImportOptions) -> Result
     let transactions = c.transactions();
     c.out.transactions = transactions.len() as u64;
     c.out.operations = transactions.iter().map(|ops| ops.len() as u64).sum();
+    if transactions.is_empty() && !c.out.manifests.is_empty() && !options.dry_run {
+        let e = Error::unsupported("a KalamDB manifest holds no operations");
+        let e = if let Some(file) = c.out.files.first() { e.path(&file.path) } else { e };
+        return Err(e.hint("its rows stand in the Parquet files that it names: --dry-run --json lists them"));
+    }
     if !options.dry_run {
         let copied = publish_folder(&disk, out, options.force, |temp| write(&disk, temp, &transactions, options))?;
         c.out.copied = Some(copied);
@@ -159,7 +167,7 @@ fn known(path: &Path) -> Result<bool> {
     let kind = LegacyKind::detect(head.get(..n).unwrap_or(&[]));
     let text = String::from_utf8_lossy(&head);
     Ok(match kind {
-        Some(LegacyKind::Json) => text.contains("\"entries\""),
+        Some(LegacyKind::Json) => text.contains("\"entries\"") || text.contains("\"table_id\""),
         Some(LegacyKind::ClariumVectors) | None => false,
         Some(_) => true,
     })
@@ -176,7 +184,14 @@ impl Collector {
             Some(LegacyKind::ClariumWal) => self.wal(wal(bytes), &mut file),
             Some(LegacyKind::ClariumDeltaLog) => self.delta_log(bytes, partition_of(path), &mut file),
             Some(LegacyKind::ClariumAdjacency) => self.adjacency(bytes, partition_of(path), &mut file)?,
-            Some(LegacyKind::Json) => self.dictionary(bytes, &mut file)?,
+            Some(LegacyKind::Json) => match kalam_manifest(bytes) {
+                Ok(manifest) => {
+                    file.kind = "KalamDB manifest";
+                    file.records = manifest.segments.len() as u64;
+                    self.out.manifests.push(manifest);
+                }
+                Err(_) => self.dictionary(bytes, &mut file)?,
+            },
             Some(LegacyKind::ClariumVectors) => {
                 return Err(Error::unsupported("vectors are no operations").hint("vindex builds an index from them"));
             }
@@ -186,7 +201,9 @@ impl Collector {
             None if bytes.is_empty() => {}
             None => {
                 let e = Error::invalid("not a file of an older system that can be imported").offset(0);
-                return Err(e.expected("a clarium WAL, delta log, dictionary or adjacency segment"));
+                return Err(
+                    e.expected("a clarium WAL, delta log, dictionary or adjacency segment, or a KalamDB manifest")
+                );
             }
         }
         self.out.files.push(file);
