@@ -116,7 +116,7 @@ impl FrameHead {
     ///
     /// # Errors
     /// The reason why these bytes are not a frame's header.
-    #[inline]
+    #[inline(always)]
     pub fn decode(h: &[u8], seed: u32) -> Result<(FrameHead, usize, u32), Reason> {
         let Some(h) = h.get(..FRAME_HEADER_LEN) else { return Err(Reason::Short) };
         let crc = u32_at(h, FRAME_OFF_CRC);
@@ -180,7 +180,7 @@ pub(super) fn put_frame_around(out: &mut Vec<u8>, seed: u32, head: &FrameHead, p
 ///
 /// # Errors
 /// `Short`, `PayloadChecksum`, or `HeaderField` for padding that is not zero.
-#[inline]
+#[inline(always)]
 pub fn frame_payload(frame: &[u8], len: usize, header_crc: u32) -> Result<&[u8], Reason> {
     let total = frame_len(len);
     let frame = frame.get(..total).ok_or(Reason::Short)?;

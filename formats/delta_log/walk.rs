@@ -110,6 +110,8 @@ impl Walker {
     ///
     /// # Errors
     /// `Io` from the source.
+    // Where it is called for every frame of a log, copying what it returns costs as much as the checksums.
+    #[inline(always)]
     pub fn step<'s>(&mut self, src: &'s mut impl Source) -> Result<Step<'s>> {
         let stop = |s| Ok(Step::Stop(s));
         if self.footer {

@@ -170,6 +170,7 @@ impl Source for FileSource {
         (self.sum.to > 0 && self.sum.at == self.sum.to).then_some(self.sum.crc)
     }
 
+    #[inline]
     fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]> {
         let end = at
             .checked_add(len as u64)
