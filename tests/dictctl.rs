@@ -139,7 +139,9 @@ fn what_is_dumped_builds_the_same_bytes() {
 fn layouts_answer_alike() {
     let dir = built();
     let d = dir.path();
-    for (name, args) in [("small.seg", ["--layout", "small"]), ("zstd.seg", ["--compress", "zstd"])] {
+    for (name, args) in
+        [("small.seg", ["--layout", "small"]), ("fast.seg", ["--layout", "fast"]), ("zstd.seg", ["--compress", "zstd"])]
+    {
         ok(&run(d, &["build", "x.seg", "-o", name, args[0], args[1]]));
         says(&run(d, &["get", name, "planner", "no", "plan"]), 1, "planner\t1\nno\t\nplan\t2\n");
         says(&run(d, &["diff", "x.seg", name]), 0, "");
@@ -223,6 +225,12 @@ fn damage_is_found_and_what_is_whole_is_saved() {
     says(&run(d, &["salvage", "x.seg", "-o", "same.seg"]), 0, "");
     assert_eq!(fs::read(d.join("same.seg")).unwrap(), fs::read(d.join("x.seg")).unwrap());
     assert_eq!(run(d, &["salvage", "x.seg", "-o", "same.seg"]).status.code(), Some(2));
+    // What is no segment at all is named, not the file that was to be written.
+    fs::write(d.join("hopeless"), [7; 5000]).unwrap();
+    let out = run(d, &["salvage", "hopeless", "-o", "out.seg", "--json"]);
+    assert_eq!(out.status.code(), Some(65));
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(text.contains("\"path\":\"hopeless\"") && !d.join("out.seg").exists(), "{text}");
 }
 
 #[test]

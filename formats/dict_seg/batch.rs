@@ -1,8 +1,9 @@
 //! Many lookups at once: each stage asks for the lines that the next one reads, so that their loads overlap.
 
 use super::DictSeg;
+use super::block::Form;
 use super::decode::{Ids, Table};
-use super::fetch::fetch;
+use super::fetch::{self, fetch};
 use super::layout::BUCKET_LEN;
 use super::table;
 use crate::Result;
@@ -15,8 +16,8 @@ const GROUP: usize = 32;
 struct Asked {
     hash: u64,
     /// The first entry whose check value fits, `NONE` without one.
-    rank: u64,
-    /// Nothing in the first bucket fits, and nobody went on from it with this hash.
+    reference: u64,
+    /// Nothing fits.
     missing: bool,
 }
 
@@ -36,18 +37,18 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         };
         // A single label answers for any; its hash is the one that is there.
         let table = if label.is_some() || self.any.is_none() { self.hash.as_ref() } else { self.any.as_ref() };
-        let (Some(table), None, false, false) = (table, &self.chunks, self.checked, self.is_empty()) else {
+        let (Some(table), true, false) = (table, self.in_place, self.is_empty()) else {
             return keys.iter().try_for_each(|key| plain(key).map(|id| ids.push(id)));
         };
         let with_label = label.is_some() || self.any.is_none();
-        let (seed, ranks) = if with_label {
+        let (seed, within) = if with_label {
             let label = match label {
                 Some(label) => label,
                 None => self.label(0)?,
             };
-            (table::hash_bytes(label, self.meta.hash_seed), self.ranks_of(label)?)
+            (table::hash_bytes(label, self.meta.hash_seed), self.references_of(label)?)
         } else {
-            (self.meta.hash_seed, 0..self.len())
+            (self.meta.hash_seed, 0..self.refs.end)
         };
         let mut asked = [Asked::default(); GROUP];
         for group in keys.chunks(GROUP) {
@@ -58,15 +59,12 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             for a in asked.iter_mut().take(group.len()) {
                 self.look(table, a)?;
             }
-            for a in asked.iter().take(group.len()) {
-                self.fetch_block(a.rank);
-            }
             for (a, key) in asked.iter().zip(group) {
-                ids.push(match (a.missing, a.rank) {
+                ids.push(match (a.missing, a.reference) {
                     (true, _) => None,
                     (false, NONE) => plain(key)?,
                     // What fits by its check value is the key, but for one time in thousands.
-                    (false, rank) if ranks.contains(&rank) => match self.id_if_key(rank, key)? {
+                    (false, reference) if within.contains(&reference) => match self.id_if_key(reference, key)? {
                         Some(id) => Some(id),
                         None => plain(key)?,
                     },
@@ -81,41 +79,44 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     fn fetch_bucket(&self, table: &Table, hash: u64) {
         let at = table.section.range.start + table::home(hash, table.home) as usize * BUCKET_LEN;
         if let Some(bucket) = self.bytes().get(at..at + 1) {
-            fetch(bucket);
+            fetch(bucket, 1);
         }
     }
 
-    /// Looks into the first bucket.
+    /// Looks for the first slot that fits, mostly in the first bucket.
     #[inline]
     fn look(&self, table: &Table, a: &mut Asked) -> Result<()> {
-        let bucket = self.bucket(table, table::home(a.hash, table.home))?;
-        let matches = bucket.matches(a.hash);
-        a.missing = matches == 0 && !bucket.goes_on(a.hash);
-        a.rank = if matches == 0 { NONE } else { bucket.rank(matches.trailing_zeros() as usize).unwrap_or(NONE) };
-        if a.rank >= self.meta.entries {
-            // Either none, or damage that the plain lookup will name.
-            a.rank = NONE;
-        } else {
-            let width = usize::from(self.meta.offset_bytes);
-            let at = self.blocks.range.start + self.block_and_place(a.rank).0 as usize * width;
-            if let Some(offset) = self.bytes().get(at..at + 1) {
-                fetch(offset);
+        let first = table::home(a.hash, table.home);
+        (a.reference, a.missing) = (NONE, true);
+        for at in first..(first + table.probe).min(table.buckets()) {
+            let bucket = self.bucket(table, at)?;
+            let matches = bucket.matches(a.hash);
+            if matches != 0 {
+                let found = bucket.reference(matches.trailing_zeros() as usize);
+                // Damage is for the plain lookup to name.
+                (a.reference, a.missing) = (if found < self.refs.end { found } else { NONE }, false);
+                self.fetch_block(a.reference);
+                break;
+            }
+            if !bucket.goes_on(a.hash) {
+                break;
             }
         }
         Ok(())
     }
 
+    /// Asks for what a reference leads to, where it says that by itself.
     #[inline]
-    fn fetch_block(&self, rank: u64) {
-        if rank == NONE {
-            return;
-        }
-        // A range that does not hold is for the lookup to name.
-        if let Ok((from, to)) = self.block_range(self.block_and_place(rank).0)
-            && let Some(block) =
-                self.bytes().get(self.keys.range.start + from as usize..self.keys.range.start + to as usize)
+    fn fetch_block(&self, reference: u64) {
+        let len = match self.refs.form {
+            Form::Head => fetch::BLOCK,
+            Form::Plain => fetch::PLAIN,
+            Form::Chain => return,
+        };
+        if reference < self.refs.end
+            && let Ok(block) = self.keys_from(self.refs.split(reference).0)
         {
-            fetch(block);
+            fetch(block, len);
         }
     }
 
@@ -130,26 +131,22 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         mut each: impl FnMut(usize, Option<(&[u8], &[u8])>) -> Result<()>,
     ) -> Result<()> {
         let mut key = Vec::new();
-        let staged = self.chunks.is_none() && !self.checked && !self.is_empty();
-        let mut ranks = [NONE; GROUP];
+        let staged = self.in_place && !self.is_empty();
+        let mut references = [NONE; GROUP];
         for (start, group) in (0..).step_by(GROUP).zip(ids.chunks(GROUP)) {
             if staged {
-                self.fetch_ranks(group, &mut ranks);
+                self.fetch_entries(group, &mut references);
             }
             for (i, &id) in group.iter().enumerate() {
                 key.clear();
-                let found = if staged && matches!(self.ids, Ids::Dense(_)) {
-                    let rank = ranks.get(i).copied().filter(|&r| r != NONE);
-                    match rank {
-                        Some(rank) => {
-                            self.key_at(rank, id, &mut key)?;
-                            Some(self.label_at(rank)?)
-                        }
-                        // A hole, or damage that the plain lookup names.
-                        None => self.key_of(id, &mut key)?,
+                let known = references.get(i).copied().filter(|&r| staged && r != NONE);
+                let found = match known {
+                    Some(reference) => {
+                        self.key_at(reference, id, &mut key)?;
+                        Some(self.label_at(reference)?)
                     }
-                } else {
-                    self.key_of(id, &mut key)?
+                    // A hole, or damage that the plain lookup names.
+                    None => self.key_of(id, &mut key)?,
                 };
                 each(start + i, found.map(|label| (label, &key[..])))?;
             }
@@ -157,8 +154,9 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         Ok(())
     }
 
-    /// Finds the ranks of ids in the dense index, and asks for their blocks.
-    fn fetch_ranks(&self, ids: &[u64], ranks: &mut [u64; GROUP]) {
+    /// Finds the entries of ids in the dense index, and asks for their blocks.
+    fn fetch_entries(&self, ids: &[u64], references: &mut [u64; GROUP]) {
+        *references = [NONE; GROUP];
         match &self.ids {
             Ids::Hashed(table) => {
                 for &id in ids {
@@ -167,16 +165,14 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             }
             Ids::Dense(section) => {
                 for &id in ids.iter().filter(|&&id| id >= self.meta.id_min) {
-                    let at = section.range.start.saturating_add(self.dense_place(id));
+                    let at = section.range.start.saturating_add((self.dense_place(id) / 8) as usize);
                     if let Some(place) = self.bytes().get(at..at.saturating_add(1)) {
-                        fetch(place);
+                        fetch(place, 1);
                     }
                 }
-                for (rank, &id) in ranks.iter_mut().zip(ids) {
-                    *rank = self.rank_of_id(id).ok().flatten().unwrap_or(NONE);
-                }
-                for rank in ranks.iter().take(ids.len()) {
-                    self.fetch_block(*rank);
+                for (reference, &id) in references.iter_mut().zip(ids) {
+                    *reference = self.reference_of_id(id).ok().flatten().unwrap_or(NONE);
+                    self.fetch_block(*reference);
                 }
             }
         }

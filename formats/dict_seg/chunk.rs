@@ -12,10 +12,9 @@ use crate::{Error, Result};
 pub(super) struct ChunkWriter {
     zstd: Option<zstd::bulk::Compressor<'static>>,
     open: Vec<u8>,
-    /// First block of the open chunk, and the number of the next block.
+    /// Where the open chunk begins among the blocks.
     first: u64,
-    block: u64,
-    /// First block of each chunk, offset of its frame; at the end a row that closes the table.
+    /// Where each chunk begins among the blocks, offset of its frame; at the end a row that closes the table.
     rows: Vec<(u64, u64)>,
 }
 
@@ -26,11 +25,10 @@ fn io(e: std::io::Error) -> Error {
 impl ChunkWriter {
     pub fn new(level: Option<i32>) -> Result<Self> {
         let zstd = level.map(zstd::bulk::Compressor::new).transpose().map_err(io)?;
-        Ok(ChunkWriter { zstd, open: Vec::new(), first: 0, block: 0, rows: Vec::new() })
+        Ok(ChunkWriter { zstd, open: Vec::new(), first: 0, rows: Vec::new() })
     }
 
     pub fn push<W: Write + Seek>(&mut self, block: &[u8], w: &mut Writer<W>) -> Result<()> {
-        self.block += 1;
         if self.zstd.is_none() {
             return w.write(block).map_err(io);
         }
@@ -43,15 +41,15 @@ impl ChunkWriter {
         self.rows.push((self.first, w.section_len()));
         let frame = zstd.compress(&self.open).map_err(io)?;
         w.write(&frame).map_err(io)?;
+        self.first += self.open.len() as u64;
         self.open.clear();
-        self.first = self.block;
         Ok(())
     }
 
     /// Writes what is left and returns the rows of the chunk table.
     pub fn finish<W: Write + Seek>(mut self, w: &mut Writer<W>) -> Result<Vec<(u64, u64)>> {
         self.close(w)?;
-        self.rows.push((self.block, w.section_len()));
+        self.rows.push((self.first, w.section_len()));
         Ok(self.rows)
     }
 }

@@ -6,11 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
-use super::block::Block;
+use super::bits;
+use super::block::Form;
 use super::chunk::{self, Cache};
+use super::hot::Hot;
 use super::labels;
 use super::layout::*;
 use super::meta::{Meta, uint};
+use super::refs::Refs;
 use super::table;
 use crate::container::layout::PAGE_LEN;
 use crate::container::{Container, Section};
@@ -63,10 +66,14 @@ pub struct DictSeg<B: AsRef<[u8]>> {
     pub(super) any: Option<Table>,
     pub(super) ids: Ids,
     pub(super) copy: Section,
+    pub(super) refs: Refs,
     pub(super) checked: bool,
+    /// Blocks are read where they stand: neither compressed nor to be checked.
+    pub(super) in_place: bool,
     cache: Cache,
     /// The label of a segment that has one: most have, and need not search for it.
     one: OnceLock<Option<One>>,
+    hot: OnceLock<Option<Hot>>,
 }
 
 /// The only label.
@@ -84,10 +91,10 @@ impl<B: AsRef<[u8]>> fmt::Debug for DictSeg<B> {
     }
 }
 
-/// The bytes of a block: in the file, or of a chunk that was decompressed.
+/// Bytes from the start of a block on: in the file, or of a chunk that was decompressed.
 pub(super) enum BlockBytes<'a> {
     Mapped(&'a [u8]),
-    Chunk(Arc<Vec<u8>>, Range<usize>),
+    Chunk(Arc<Vec<u8>>, usize),
 }
 
 impl Deref for BlockBytes<'_> {
@@ -97,7 +104,7 @@ impl Deref for BlockBytes<'_> {
     fn deref(&self) -> &[u8] {
         match self {
             BlockBytes::Mapped(bytes) => bytes,
-            BlockBytes::Chunk(blocks, range) => blocks.get(range.clone()).unwrap_or(&[]),
+            BlockBytes::Chunk(blocks, from) => blocks.get(*from..).unwrap_or(&[]),
         }
     }
 }
@@ -126,8 +133,14 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         }
         let meta = Meta::decode(all, section)?;
         let keys = c.section(KIND_KEYS, "KEYS")?.clone();
-        let blocks = sized(c.section(KIND_BLOCKS, "BLKS")?, meta.blocks().checked_add(1), meta.offset_bytes)?;
+        let width = usize::from(meta.offset_bytes) * 8;
+        let blocks = sized(c.section(KIND_BLOCKS, "BLKS")?, meta.blocks().checked_add(1), width)?;
         let chunks = chunk_table(&c, &keys)?;
+        let blocks_len = if chunks.is_some() { last_offset(all, &c, &blocks, &meta)? } else { keys.len() as u64 };
+        let refs = Refs::new(&meta, blocks_len).ok_or_else(|| {
+            Error::corrupt("META: references do not reach all blocks")
+                .offset(section.range.start as u64 + META_REF_BITS as u64)
+        })?;
         let labels = c.section(KIND_LABELS, "LABL")?.clone();
         if labels::rows_len(meta.labels).is_none_or(|len| labels.len() < len) {
             return Err(length_error(&labels, "at least a row per label"));
@@ -143,26 +156,10 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             }
             None => None,
         };
-        let ids = match c.find(KIND_IDS_HASHED) {
-            Some(s) => Ids::Hashed(hashed(s, meta.ids_home, meta.ids_probe, meta.entries)?),
-            None => {
-                let span = if meta.entries == 0 { Some(0) } else { (meta.id_max - meta.id_min).checked_add(1) };
-                Ids::Dense(sized(c.section(KIND_IDS_DENSE, "RIDS")?, span, meta.ref_bytes)?)
-            }
-        };
+        let ids = id_index(&c, &meta, refs.bits)?;
         let copy = c.section(KIND_COPY, "COPY")?.clone();
-        let absent = [
-            (hash.is_none(), meta.hash_home, meta.hash_probe, META_HASH_HOME),
-            (any.is_none(), meta.any_home, meta.any_probe, META_ANY_HOME),
-            (matches!(ids, Ids::Dense(_)), meta.ids_home, meta.ids_probe, META_IDS_HOME),
-        ];
-        for (absent, home, probe, at) in absent {
-            if absent && (home, probe) != (0, 0) {
-                let at = (section.range.start + at) as u64;
-                return Err(Error::corrupt("META describes a hash section that is not there").offset(at));
-            }
-        }
-        let cache = Cache::default();
+        no_leftovers(&meta, section, hash.is_none(), any.is_none(), matches!(ids, Ids::Dense(_)))?;
+        let in_place = chunks.is_none();
         Ok(DictSeg {
             container: c,
             meta,
@@ -174,10 +171,13 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             any,
             ids,
             copy,
+            refs,
             checked: false,
+            in_place,
             bytes,
-            cache,
+            cache: Cache::default(),
             one: OnceLock::new(),
+            hot: OnceLock::new(),
         })
     }
 
@@ -185,6 +185,8 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     #[must_use]
     pub fn checked(mut self, checked: bool) -> Self {
         self.checked = checked;
+        self.in_place = self.chunks.is_none() && !checked;
+        self.hot = OnceLock::new();
         self
     }
 
@@ -238,6 +240,15 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         matches!(self.ids, Ids::Dense(_))
     }
 
+    /// How the segment is laid out: `compact`, `small` or `fast`.
+    pub fn layout_name(&self) -> &'static str {
+        match self.refs.form {
+            Form::Head => "compact",
+            Form::Chain => "small",
+            Form::Plain => "fast",
+        }
+    }
+
     /// Whether a hash finds keys; without it (the small layout) they are found by halving.
     pub fn has_hash(&self) -> bool {
         self.hash.is_some()
@@ -289,46 +300,75 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         if self.checked { None } else { self.one.get_or_init(find).as_ref() }
     }
 
-    /// Bytes of the blocks of KEYS, before compression; `None` where they are not compressed.
-    #[inline]
-    fn keys_len(&self) -> u64 {
-        if self.chunks.is_some() { u64::MAX } else { self.keys.len() as u64 }
-    }
-
-    #[inline]
-    fn offset_place(&self, block: u64) -> usize {
-        let width = usize::from(self.meta.offset_bytes);
-        usize::try_from(block).ok().and_then(|b| b.checked_mul(width)).unwrap_or(usize::MAX)
+    #[inline(always)]
+    pub(super) fn hot_way(&self) -> Option<&Hot> {
+        self.hot.get_or_init(|| self.hot()).as_ref()
     }
 
     /// Where block `block` begins and ends among the blocks.
     #[inline]
     pub(super) fn block_range(&self, block: u64) -> Result<(u64, u64)> {
         let width = usize::from(self.meta.offset_bytes);
-        let at = self.offset_place(block);
+        let at = usize::try_from(block).ok().and_then(|b| b.checked_mul(width)).unwrap_or(usize::MAX);
         let two = self.slice(&self.blocks, at, 2 * width)?;
+        let most = self.refs.blocks_len >> self.refs.unit;
         match (uint(two, 0, width), uint(two, width, width)) {
-            (Some(from), Some(to)) if from < to && to <= self.keys_len() => Ok((from, to)),
+            (Some(from), Some(to)) if from < to && to <= most => Ok((from << self.refs.unit, to << self.refs.unit)),
             (from, to) => Err(Error::corrupt("a block offset is out of order")
                 .offset((self.blocks.range.start + at) as u64)
-                .expected(format!("ascending offsets within {}", self.keys.len()))
+                .expected(format!("ascending offsets within {most}"))
                 .got(format!("{} and {}", from.unwrap_or(0), to.unwrap_or(0)))),
         }
     }
 
-    /// The bytes of a block.
+    /// The bytes of KEYS from `from` on.
+    #[inline(always)]
+    pub(super) fn keys_from(&self, from: u64) -> Result<&[u8]> {
+        // What stands behind KEYS may be loaded with its end, as long as nobody looks at it.
+        let at = if from < self.keys.len() as u64 { self.keys.range.start + from as usize } else { usize::MAX };
+        self.bytes.as_ref().get(at..).ok_or_else(|| outside(&self.keys, from as usize, 1))
+    }
+
+    /// What `read` says of the bytes from the start of a block, or of a plain entry, on. That they are in the right
+    /// place is for `read` to find out.
+    #[inline(always)]
+    pub(super) fn with_block<T>(&self, from: u64, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        if self.in_place { Ok(read(self.keys_from(from)?)) } else { Ok(read(&self.block_from(from)?)) }
+    }
+
+    /// The bytes from the start of a block on, or from that of a plain entry.
+    #[cold]
+    pub(super) fn block_from(&self, from: u64) -> Result<BlockBytes<'_>> {
+        if let Some(chunks) = &self.chunks {
+            return self.chunk_bytes(chunks, from);
+        }
+        let rest = self.keys_from(from)?;
+        if self.checked {
+            // How long it is stands in what is checked with it.
+            let len = self.refs.form.extent(rest).unwrap_or(1).min(rest.len());
+            self.slice(&self.keys, from as usize, len.max(1))?;
+        }
+        Ok(BlockBytes::Mapped(rest))
+    }
+
+    /// The bytes of KEYS from the start of block `block` on, the whole block checked where that is asked for.
     #[inline]
     pub(super) fn block_bytes(&self, block: u64) -> Result<BlockBytes<'_>> {
         let (from, to) = self.block_range(block)?;
         match &self.chunks {
-            None => Ok(BlockBytes::Mapped(self.slice(&self.keys, from as usize, (to - from) as usize)?)),
-            Some(chunks) => self.chunk_bytes(chunks, block, from, to),
+            Some(chunks) => self.chunk_bytes(chunks, from),
+            None => {
+                self.slice(&self.keys, from as usize, (to - from) as usize)?;
+                Ok(BlockBytes::Mapped(self.keys_from(from)?))
+            }
         }
     }
 
+    /// Entries of block `block`.
     #[inline]
-    pub(super) fn parse<'a>(&self, bytes: &'a BlockBytes<'_>, block: u64) -> Result<Block<'a>> {
-        Block::parse(bytes).ok_or_else(|| self.block_error(block.saturating_mul(self.meta.block_entries.into())))
+    pub(super) fn block_count(&self, block: u64) -> usize {
+        let size = u64::from(self.meta.block_entries);
+        self.meta.entries.saturating_sub(block.saturating_mul(size)).min(size) as usize
     }
 
     pub(super) fn chunk_row(&self, chunks: &Section, i: u64) -> Result<(u64, u64)> {
@@ -336,52 +376,65 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         Ok(chunk::row(self.slice(chunks, at, CHUNK_ROW_LEN)?).unwrap_or((u64::MAX, u64::MAX)))
     }
 
-    /// The chunk that holds a block: its number, first block, and the block after its last.
-    fn chunk_of(&self, chunks: &Section, block: u64) -> Result<u64> {
+    /// The number of the chunk that holds what stands at `from` among the blocks.
+    fn chunk_of(&self, chunks: &Section, from: u64) -> Result<u64> {
         let (mut low, mut high) = (0, (chunks.len() / CHUNK_ROW_LEN) as u64 - 1);
         while high - low > 1 {
             let mid = low + (high - low) / 2;
-            if self.chunk_row(chunks, mid)?.0 <= block { low = mid } else { high = mid }
+            if self.chunk_row(chunks, mid)?.0 <= from { low = mid } else { high = mid }
         }
         Ok(low)
     }
 
     #[cold]
-    fn chunk_bytes(&self, chunks: &Section, block: u64, from: u64, to: u64) -> Result<BlockBytes<'_>> {
-        let chunk = self.chunk_of(chunks, block)?;
-        let ((first, at), (after, end)) = (self.chunk_row(chunks, chunk)?, self.chunk_row(chunks, chunk + 1)?);
+    fn chunk_bytes(&self, chunks: &Section, from: u64) -> Result<BlockBytes<'_>> {
+        let chunk = self.chunk_of(chunks, from)?;
+        let rows = (chunks.len() / CHUNK_ROW_LEN) as u64;
         let bad = |what: &str| {
             Error::corrupt(format!("chunk {chunk}: {what}"))
-                .offset((self.keys.range.start as u64).saturating_add(at))
+                .offset((chunks.range.start as u64).saturating_add(chunk.saturating_mul(CHUNK_ROW_LEN as u64)))
                 .hint("run `dictctl verify` for the extent of the damage")
         };
-        if block < first || block >= after || after > self.meta.blocks() || at >= end || end > self.keys.len() as u64 {
+        if chunk + 1 >= rows {
+            return Err(bad("a reference points behind the last one"));
+        }
+        let ((start, at), (after, end)) = (self.chunk_row(chunks, chunk)?, self.chunk_row(chunks, chunk + 1)?);
+        if from < start || from >= after || at >= end || end > self.keys.len() as u64 {
             return Err(bad("the chunk table is out of order"));
         }
-        let start = self.block_range(first)?.0;
-        let len = self.block_range(after - 1)?.1.checked_sub(start).filter(|&len| len <= MAX_CHUNK_LEN as u64);
+        let len = Some(after - start).filter(|&len| len <= MAX_CHUNK_LEN as u64);
         let len = len.ok_or_else(|| bad("its blocks take more than a chunk may hold"))? as usize;
-        let range = from.checked_sub(start).zip(to.checked_sub(start)).filter(|&(_, to)| to <= len as u64);
-        let (from, to) = range.ok_or_else(|| bad("a block lies outside"))?;
         let frame = || Ok(chunk::decompress(self.slice(&self.keys, at as usize, (end - at) as usize)?, len));
         let blocks = self.cache.get(chunk, len, frame)?.ok_or_else(|| bad("its frame does not hold its blocks"))?;
-        Ok(BlockBytes::Chunk(blocks, from as usize..to as usize))
+        Ok(BlockBytes::Chunk(blocks, (from - start) as usize))
     }
 
-    /// Where the block of an entry stands in the file; of a compressed one, where KEYS begins.
-    pub(super) fn block_offset(&self, rank: u64) -> u64 {
-        let block = rank / u64::from(self.meta.block_entries);
-        let from = match &self.chunks {
-            None => self.block_range(block).map_or(0, |(from, _)| from),
-            Some(chunks) => self.chunk_of(chunks, block).and_then(|c| self.chunk_row(chunks, c)).map_or(0, |c| c.1),
+    /// Where in the file stands what is at `from` among the blocks; compressed, where its frame begins.
+    pub(super) fn offset_of(&self, from: u64) -> u64 {
+        let at = match &self.chunks {
+            None => from,
+            Some(chunks) => self.chunk_of(chunks, from).and_then(|c| self.chunk_row(chunks, c)).map_or(0, |c| c.1),
         };
-        (self.keys.range.start as u64).saturating_add(from)
+        (self.keys.range.start as u64).saturating_add(at)
     }
 
     #[cold]
-    pub(super) fn block_error(&self, rank: u64) -> Error {
+    pub(super) fn block_error(&self, block: u64) -> Error {
+        self.damaged(self.block_range(block).map_or(0, |range| range.0))
+    }
+
+    /// An error that names the block or entry which a reference leads to.
+    #[cold]
+    pub(super) fn reference_error(&self, reference: u64) -> Error {
+        match self.refs.form {
+            Form::Chain => self.block_error(self.refs.split(reference).0),
+            _ => self.damaged(self.refs.split(reference).0),
+        }
+    }
+
+    fn damaged(&self, from: u64) -> Error {
         Error::corrupt("a key block is damaged")
-            .offset(self.block_offset(rank))
+            .offset(self.offset_of(from))
             .hint("run `dictctl verify` for the extent of the damage")
     }
 }
@@ -401,9 +454,9 @@ fn length_error(section: &Section, expected: impl fmt::Display) -> Error {
         .got(format!("{} bytes", section.len()))
 }
 
-/// The section, if it holds exactly `count` values of `width` bytes.
-fn sized(section: &Section, count: Option<u64>, width: u8) -> Result<Section> {
-    let want = count.and_then(|c| c.checked_mul(width.into()));
+/// The section, if it holds exactly `count` values of `width` bits.
+fn sized(section: &Section, count: Option<u64>, width: usize) -> Result<Section> {
+    let want = count.and_then(|c| bits::packed_len(c, width));
     if want != Some(section.len() as u64) {
         let want = want.map_or_else(|| "less than 2^64".to_owned(), |w| w.to_string());
         return Err(length_error(section, format!("{want} bytes")));
@@ -418,6 +471,43 @@ fn hashed(section: &Section, home: u64, probe: u32, entries: u64) -> Result<Tabl
         return Err(length_error(section, format!("whole buckets of {BUCKET_LEN} bytes, at least {home}")));
     }
     Ok(table)
+}
+
+/// The id index, in the form that is there.
+fn id_index(c: &Container, meta: &Meta, ref_bits: usize) -> Result<Ids> {
+    if let Some(s) = c.find(KIND_IDS_HASHED) {
+        return hashed(s, meta.ids_home, meta.ids_probe, meta.entries).map(Ids::Hashed);
+    }
+    let span = if meta.entries == 0 { Some(0) } else { (meta.id_max - meta.id_min).checked_add(1) };
+    sized(c.section(KIND_IDS_DENSE, "RIDS")?, span, ref_bits).map(Ids::Dense)
+}
+
+/// META describes no hash section that is not there.
+fn no_leftovers(meta: &Meta, section: &Section, no_hash: bool, no_any: bool, dense: bool) -> Result<()> {
+    let absent = [
+        (no_hash, meta.hash_home, meta.hash_probe, META_HASH_HOME),
+        (no_any, meta.any_home, meta.any_probe, META_ANY_HOME),
+        (dense, meta.ids_home, meta.ids_probe, META_IDS_HOME),
+    ];
+    for (absent, home, probe, at) in absent {
+        if absent && (home, probe) != (0, 0) {
+            let at = (section.range.start + at) as u64;
+            return Err(Error::corrupt("META describes a hash section that is not there").offset(at));
+        }
+    }
+    Ok(())
+}
+
+/// The length of all blocks, where KEYS does not tell because it is compressed.
+fn last_offset(all: &[u8], c: &Container, blocks: &Section, meta: &Meta) -> Result<u64> {
+    let width = usize::from(meta.offset_bytes);
+    let at = blocks.len() - width;
+    c.check_page(all, blocks, at)?;
+    c.check_page(all, blocks, blocks.len() - 1)?;
+    let units = all.get(blocks.range.clone()).and_then(|b| uint(b, at, width)).unwrap_or(u64::MAX);
+    units.checked_mul(1 << meta.unit).ok_or_else(|| {
+        Error::corrupt("the blocks are longer than anything").offset((blocks.range.start + at) as u64).got(units)
+    })
 }
 
 /// The chunk table, there exactly when KEYS is compressed.

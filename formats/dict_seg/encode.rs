@@ -4,11 +4,14 @@ use std::io::{Seek, Write};
 
 use uuid::Uuid;
 
+use super::bits::Packer;
+use super::block::Form;
 use super::chunk::ChunkWriter;
 use super::layout::*;
 use super::meta::{Meta, width_of};
+use super::refs::Refs;
 use super::table::Placer;
-use super::{block, labels, table};
+use super::{labels, plain, table};
 use crate::container::Writer;
 use crate::{Error, Result};
 
@@ -32,7 +35,7 @@ pub trait Source {
 }
 
 /// Sorts numbers, in memory or on disk.
-pub trait Numbers {
+pub trait Numbers: Send {
     /// # Errors
     /// Those of the place where numbers are kept.
     fn push(&mut self, n: u128) -> Result<()>;
@@ -47,7 +50,7 @@ pub trait Numbers {
 }
 
 /// Sorts byte strings, in memory or on disk.
-pub trait Records {
+pub trait Records: Send {
     /// # Errors
     /// Those of the place where records are kept.
     fn push(&mut self, record: &[u8]) -> Result<()>;
@@ -74,11 +77,28 @@ pub trait Room {
 /// What a segment is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
-    /// A hash finds keys in one step.
+    /// A hash leads to the block of a key, which is coded against the block's first one.
     #[default]
     Compact,
-    /// No hash for (label, key), larger blocks: keys are found by halving. For cold copies.
+    /// No hash for (label, key), larger blocks, each key coded against the one before it: found by halving. For cold
+    /// copies.
     Small,
+    /// A hash leads to the key itself, which stands there whole: the fastest, and the largest.
+    Fast,
+}
+
+impl Layout {
+    fn form(self) -> Form {
+        match self {
+            Layout::Compact => Form::Head,
+            Layout::Small => Form::Chain,
+            Layout::Fast => Form::Plain,
+        }
+    }
+
+    fn block_entries(self) -> usize {
+        if self == Layout::Small { MAX_BLOCK_ENTRIES } else { BLOCK_ENTRIES }
+    }
 }
 
 /// How a segment is laid out. The same pairs under the same options are the same bytes.
@@ -107,17 +127,49 @@ const EASY_PROBE: u64 = 64;
 /// What the walk over the pairs leaves for the sections behind the keys.
 struct Walked {
     meta: Meta,
-    /// First rank of each label.
-    firsts: Vec<u64>,
+    /// First rank of each label, and the reference to its first entry.
+    firsts: Vec<(u64, u64)>,
     /// Lengths of the blocks, uncompressed.
     blocks: Vec<u32>,
     chunks: Vec<(u64, u64)>,
-    /// (id, rank).
+    /// (id, reference).
     ids: Box<dyn Numbers>,
     hashes: Hashes,
 }
 
-/// Hashes with their ranks, under one seed.
+/// Gives entries their references, in order.
+struct Assign {
+    refs: Refs,
+    /// The block that is being filled: its number, where it begins, the next place in it and where that one begins.
+    number: u64,
+    from: u64,
+    place: usize,
+    own: usize,
+}
+
+impl Assign {
+    fn new(layout: Layout) -> Assign {
+        let refs = Refs::writing(layout.form(), layout.block_entries());
+        Assign { refs, number: 0, from: 0, place: 0, own: 0 }
+    }
+
+    fn next(&mut self, key: &[u8], id: u64) -> u64 {
+        let reference = self.refs.of(self.number, self.from, self.place, self.own);
+        if self.refs.form == Form::Plain {
+            self.own += plain::entry_len(key.len(), id, self.refs.unit);
+        }
+        self.place += 1;
+        reference
+    }
+
+    fn close(&mut self, len: u32) {
+        self.number += 1;
+        self.from += u64::from(len);
+        (self.place, self.own) = (0, 0);
+    }
+}
+
+/// Hashes with their references, under one seed.
 struct Hashes {
     pairs: Option<Box<dyn Numbers>>,
     any: Option<Box<dyn Records>>,
@@ -149,12 +201,11 @@ pub fn encode(
     room: &mut dyn Room,
 ) -> Result<Written> {
     let with_any = labels.len() > 1;
-    let with_hash = options.layout == Layout::Compact;
+    let with_hash = options.layout != Layout::Small;
     let sections = 6 + [with_any, with_hash, options.zstd.is_some()].iter().filter(|b| **b).count();
     let mut w = Writer::new(out, MAGIC, MAJOR, MINOR, 0, sections).map_err(io)?;
     let mut walked = write_keys(&mut w, labels, source, options, room)?;
-    let offset_bytes = width_of(walked.blocks.iter().map(|&n| u64::from(n)).sum());
-    write_blocks(&mut w, &walked.blocks, offset_bytes).map_err(io)?;
+    write_blocks(&mut w, &walked.blocks, &walked.meta).map_err(io)?;
     if options.zstd.is_some() {
         w.begin(KIND_CHUNKS, 0).map_err(io)?;
         for (block, offset) in &walked.chunks {
@@ -162,34 +213,14 @@ pub fn encode(
             w.write(&offset.to_le_bytes()).map_err(io)?;
         }
     }
-    let meta = &mut walked.meta;
-    let rows: Vec<_> = labels.iter().copied().zip(walked.firsts.iter().copied()).collect();
-    let table = labels::encode(&rows, meta.entries);
+    walked.meta.next_id = next_id;
+    let blocks_len = walked.blocks.iter().map(|&n| u64::from(n)).sum();
+    let refs = Refs::new(&walked.meta, blocks_len).ok_or_else(|| too_large(&walked.meta))?;
+    let rows = labels.iter().zip(&walked.firsts).map(|(label, &(rank, reference))| (*label, rank, reference));
+    let table = labels::encode(&rows.collect::<Vec<_>>(), (walked.meta.entries, refs.end));
     w.begin(KIND_LABELS, 0).and_then(|()| w.write(&table)).map_err(io)?;
-    meta.next_id = next_id;
-    meta.ref_bytes = table::ref_bytes(meta.entries)? as u8;
-    meta.offset_bytes = offset_bytes as u8;
-    let span = if meta.entries == 0 { 0 } else { meta.id_max - meta.id_min + 1 };
-    let dense = span <= meta.entries.saturating_mul(DENSE_SPAN);
-    let mut tables = choose_seed(meta, &mut walked.hashes, &mut walked.ids, dense, labels, source, room)?;
-    if let Some(pairs) = &mut walked.hashes.pairs {
-        pairs.sort()?;
-        (meta.hash_home, meta.hash_probe) =
-            write_table(&mut w, KIND_HASH, pairs.as_mut(), meta.entries, meta.ref_bytes)?;
-    }
-    if let Some(any) = &mut tables.any {
-        any.sort()?;
-        (meta.any_home, meta.any_probe) =
-            write_table(&mut w, KIND_ANY, any.as_mut(), meta.distinct_keys, meta.ref_bytes)?;
-    }
-    match &mut tables.ids {
-        Some(ids) => {
-            ids.sort()?;
-            (meta.ids_home, meta.ids_probe) =
-                write_table(&mut w, KIND_IDS_HASHED, ids.as_mut(), meta.entries, meta.ref_bytes)?;
-        }
-        None => write_dense(&mut w, walked.ids.as_mut(), meta)?,
-    }
+    write_indexes(&mut w, &mut walked, labels, source, options.layout, room)?;
+    let meta = &walked.meta;
     // Last, since a streaming writer knows it last.
     let bytes = meta.encode();
     w.begin(KIND_META, 0).and_then(|()| w.write(&bytes)).map_err(io)?;
@@ -197,6 +228,62 @@ pub fn encode(
     let (mut out, uuid) = w.finish().map_err(io)?;
     let bytes = out.stream_position().map_err(io)?;
     Ok(Written { entries: meta.entries, labels: meta.labels, next_id, uuid, bytes })
+}
+
+#[cold]
+fn too_large(meta: &Meta) -> Error {
+    let limit = Error::limit("entry count", MAX_ENTRIES, meta.entries);
+    if meta.entries > MAX_ENTRIES { limit } else { Error::limit("bits of a reference", MAX_REF_BITS as u64, 64) }
+}
+
+/// Entries from which on a second thread is worth its start.
+const MANY: u64 = 1 << 16;
+
+/// Sorts ids and hashes at the same time; the bytes do not depend on it.
+fn sort_side_by_side(walked: &mut Walked) -> Result<()> {
+    let Walked { meta, hashes, ids, .. } = walked;
+    let Some(pairs) = hashes.pairs.as_mut().filter(|_| meta.entries >= MANY) else { return Ok(()) };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| ids.sort());
+        let first = pairs.sort();
+        match other.join() {
+            Ok(second) => first.and(second),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Writes `HASH`, `ANYH` and the index of ids, and what META says of them.
+fn write_indexes<W: Write + Seek>(
+    w: &mut Writer<W>,
+    walked: &mut Walked,
+    labels: &[&[u8]],
+    source: &mut dyn Source,
+    layout: Layout,
+    room: &mut dyn Room,
+) -> Result<()> {
+    let span = if walked.meta.entries == 0 { 0 } else { walked.meta.id_max - walked.meta.id_min + 1 };
+    let dense = span <= walked.meta.entries.saturating_mul(DENSE_SPAN);
+    sort_side_by_side(walked)?;
+    let mut tables = choose_seed(walked, dense, labels, source, layout, room)?;
+    let meta = &mut walked.meta;
+    if let Some(pairs) = &mut walked.hashes.pairs {
+        pairs.sort()?;
+        (meta.hash_home, meta.hash_probe) = write_table(w, KIND_HASH, pairs.as_mut(), meta.entries, meta.ref_bits)?;
+    }
+    if let Some(any) = &mut tables.any {
+        any.sort()?;
+        (meta.any_home, meta.any_probe) = write_table(w, KIND_ANY, any.as_mut(), meta.distinct_keys, meta.ref_bits)?;
+    }
+    match &mut tables.ids {
+        Some(ids) => {
+            ids.sort()?;
+            (meta.ids_home, meta.ids_probe) =
+                write_table(w, KIND_IDS_HASHED, ids.as_mut(), meta.entries, meta.ref_bits)?;
+        }
+        None => write_dense(w, walked.ids.as_mut(), meta)?,
+    }
+    Ok(())
 }
 
 /// Entries of the block that is being filled, their keys in one piece of memory.
@@ -207,10 +294,10 @@ struct Open {
 }
 
 impl Open {
-    fn close<W: Write + Seek>(&mut self, to: &mut ChunkWriter, w: &mut Writer<W>) -> Result<u32> {
+    fn close<W: Write + Seek>(&mut self, form: Form, to: &mut ChunkWriter, w: &mut Writer<W>) -> Result<u32> {
         let entries: Vec<(&[u8], u64)> = self.entries.iter().map(|(r, id)| (&self.keys[r.clone()], *id)).collect();
         self.bytes.clear();
-        block::encode(&mut self.bytes, &entries);
+        form.encode(form.unit(), &mut self.bytes, &entries);
         to.push(&self.bytes, w)?;
         self.keys.clear();
         self.entries.clear();
@@ -226,50 +313,72 @@ fn write_keys<W: Write + Seek>(
     options: Options,
     room: &mut dyn Room,
 ) -> Result<Walked> {
-    let small = options.layout == Layout::Small;
-    let block_entries = if small { MAX_BLOCK_ENTRIES } else { BLOCK_ENTRIES };
-    let meta =
-        Meta { labels: labels.len() as u64, id_min: u64::MAX, block_entries: block_entries as u8, ..Meta::default() };
+    let (form, block_entries) = (options.layout.form(), options.layout.block_entries());
+    let meta = Meta {
+        labels: labels.len() as u64,
+        id_min: u64::MAX,
+        block_entries: block_entries as u8,
+        form: form.byte(),
+        unit: form.unit(),
+        ..Meta::default()
+    };
     let mut all = Walked {
         meta,
         firsts: Vec::with_capacity(labels.len()),
         blocks: Vec::new(),
         chunks: Vec::new(),
         ids: room.numbers()?,
-        hashes: Hashes::new(labels, !small, room)?,
+        hashes: Hashes::new(labels, options.layout != Layout::Small, room)?,
     };
     let seeds = label_seeds(labels, 0);
     w.begin(KIND_KEYS, if options.zstd.is_some() { KEYS_ZSTD } else { 0 }).map_err(io)?;
     let mut chunks = ChunkWriter::new(options.zstd)?;
     let mut open = Open { keys: Vec::new(), entries: Vec::new(), bytes: Vec::new() };
+    let mut assign = Assign::new(options.layout);
     source.rewind()?;
     while let Some(p) = source.next_pair()? {
-        let m = &mut all.meta;
-        let rank = m.entries;
-        while all.firsts.len() <= p.label {
-            all.firsts.push(rank);
-        }
         if open.entries.len() == block_entries {
-            all.blocks.push(open.close(&mut chunks, w)?);
+            let len = open.close(form, &mut chunks, w)?;
+            assign.close(len);
+            all.blocks.push(len);
+        }
+        let reference = assign.next(p.key, p.id);
+        let m = &mut all.meta;
+        while all.firsts.len() <= p.label {
+            all.firsts.push((m.entries, reference));
         }
         let start = open.keys.len();
         open.keys.extend_from_slice(p.key);
         open.entries.push((start..open.keys.len(), p.id));
-        all.ids.push(two(p.id, rank))?;
-        all.hashes.push(seeds[p.label], 0, p.key, p.id, rank)?;
+        all.ids.push(two(p.id, reference))?;
+        all.hashes.push(seeds[p.label], 0, p.key, p.id, reference)?;
         m.entries += 1;
         m.key_bytes += p.key.len() as u64;
         m.longest_key = m.longest_key.max(p.key.len() as u32);
         (m.id_min, m.id_max) = (m.id_min.min(p.id), m.id_max.max(p.id));
     }
     if !open.entries.is_empty() {
-        all.blocks.push(open.close(&mut chunks, w)?);
+        all.blocks.push(open.close(form, &mut chunks, w)?);
     }
     all.chunks = chunks.finish(w)?;
-    if all.meta.entries == 0 {
-        all.meta.id_min = 0;
-    }
+    set_widths(&mut all)?;
     Ok(all)
+}
+
+/// The widths of offsets and references, once all blocks are there.
+fn set_widths(all: &mut Walked) -> Result<()> {
+    let m = &mut all.meta;
+    if m.entries == 0 {
+        m.id_min = 0;
+    }
+    let len: u64 = all.blocks.iter().map(|&n| u64::from(n)).sum();
+    m.offset_bytes = width_of(len >> m.unit) as u8;
+    let bits = if m.entries > MAX_ENTRIES { MAX_REF_BITS + 1 } else { Refs::bits_needed(m, len) };
+    if bits > MAX_REF_BITS {
+        return Err(too_large(m));
+    }
+    m.ref_bits = bits as u8;
+    Ok(())
 }
 
 fn label_seeds(labels: &[&[u8]], seed: u64) -> Vec<u64> {
@@ -283,9 +392,9 @@ impl Hashes {
         Ok(Hashes { pairs, any })
     }
 
-    fn push(&mut self, label_seed: u64, seed: u64, key: &[u8], id: u64, rank: u64) -> Result<()> {
+    fn push(&mut self, label_seed: u64, seed: u64, key: &[u8], id: u64, reference: u64) -> Result<()> {
         if let Some(pairs) = &mut self.pairs {
-            pairs.push(two(table::hash_bytes(key, label_seed), rank))?;
+            pairs.push(two(table::hash_bytes(key, label_seed), reference))?;
         }
         let Some(any) = &mut self.any else { return Ok(()) };
         // Equal keys stand together, the one with the lowest id first.
@@ -294,12 +403,12 @@ impl Hashes {
         record.extend((key.len() as u32).to_be_bytes());
         record.extend(key);
         record.extend(id.to_be_bytes());
-        record.extend(rank.to_be_bytes());
+        record.extend(reference.to_be_bytes());
         any.push(&record)
     }
 }
 
-/// Sorted numbers (hash, rank), ready for their section.
+/// Sorted numbers (hash, reference), ready for their section.
 struct Tables {
     any: Option<Box<dyn Numbers>>,
     ids: Option<Box<dyn Numbers>>,
@@ -308,14 +417,14 @@ struct Tables {
 /// Takes the first seed under which no search is long. The hashes of seed 0 are there already; for another one the
 /// pairs are read again.
 fn choose_seed(
-    meta: &mut Meta,
-    hashes: &mut Hashes,
-    ids: &mut Box<dyn Numbers>,
+    walked: &mut Walked,
     dense: bool,
     labels: &[&[u8]],
     source: &mut dyn Source,
+    layout: Layout,
     room: &mut dyn Room,
 ) -> Result<Tables> {
+    let Walked { meta, hashes, ids, blocks, .. } = walked;
     let mut seed = 0;
     loop {
         if let Some(pairs) = &mut hashes.pairs {
@@ -334,7 +443,7 @@ fn choose_seed(
         let mut longest = 0;
         for (numbers, entries) in all {
             if let Some(numbers) = numbers {
-                longest = longest.max(table::longest_probe(numbers.as_mut(), entries, meta.ref_bytes.into())?);
+                longest = longest.max(table::longest_probe(numbers.as_mut(), entries, meta.ref_bits.into())?);
             }
         }
         if longest <= limit {
@@ -348,16 +457,19 @@ fn choose_seed(
         }
         *hashes = Hashes::new(labels, hashes.pairs.is_some(), room)?;
         let seeds = label_seeds(labels, seed);
+        let (mut assign, mut lens) = (Assign::new(layout), blocks.iter());
         source.rewind()?;
-        let mut rank = 0;
         while let Some(p) = source.next_pair()? {
-            hashes.push(seeds[p.label], seed, p.key, p.id, rank)?;
-            rank += 1;
+            if assign.place == layout.block_entries() {
+                assign.close(lens.next().copied().unwrap_or(0));
+            }
+            let reference = assign.next(p.key, p.id);
+            hashes.push(seeds[p.label], seed, p.key, p.id, reference)?;
         }
     }
 }
 
-/// (hash, rank) of the lowest-id entry of each distinct key, and how many keys there are.
+/// (hash, reference) of the lowest-id entry of each distinct key, and how many keys there are.
 fn lowest_of_each_key(
     records: Option<&mut Box<dyn Records>>,
     room: &mut dyn Room,
@@ -387,20 +499,21 @@ fn hash_ids(ids: &mut dyn Numbers, seed: u64, room: &mut dyn Room) -> Result<Box
     let mut hashed = room.numbers()?;
     ids.sort()?;
     while let Some(n) = ids.next_number()? {
-        let (id, rank) = halves(n);
-        hashed.push(two(table::hash_id(id, seed), rank))?;
+        let (id, reference) = halves(n);
+        hashed.push(two(table::hash_id(id, seed), reference))?;
     }
     hashed.sort()?;
     Ok(hashed)
 }
 
-fn write_blocks<W: Write + Seek>(w: &mut Writer<W>, lengths: &[u32], width: usize) -> std::io::Result<()> {
+fn write_blocks<W: Write + Seek>(w: &mut Writer<W>, lengths: &[u32], meta: &Meta) -> std::io::Result<()> {
     w.begin(KIND_BLOCKS, 0)?;
+    let width = usize::from(meta.offset_bytes);
     let mut at = 0u64;
     w.write(&at.to_le_bytes()[..width])?;
     for &len in lengths {
         at += u64::from(len);
-        w.write(&at.to_le_bytes()[..width])?;
+        w.write(&(at >> meta.unit).to_le_bytes()[..width])?;
     }
     Ok(())
 }
@@ -411,32 +524,40 @@ fn write_table<W: Write + Seek>(
     kind: u32,
     numbers: &mut dyn Numbers,
     entries: u64,
-    ref_bytes: u8,
+    ref_bits: u8,
 ) -> Result<(u64, u32)> {
     w.begin(kind, 0).map_err(io)?;
-    let mut placer = Placer::new(entries, ref_bytes.into());
+    let mut placer = Placer::new(entries, ref_bits.into());
     while let Some(n) = numbers.next_number()? {
-        let (hash, rank) = halves(n);
-        placer.place(hash, rank, &mut |bucket| w.write(bucket).map_err(io))?;
+        let (hash, reference) = halves(n);
+        placer.place(hash, reference, &mut |bucket| w.write(bucket).map_err(io))?;
     }
     placer.finish(&mut |bucket| w.write(bucket).map_err(io))?;
     Ok((placer.home(), placer.probe as u32))
 }
 
-/// Writes RIDS: a rank for every id from the lowest to the highest.
+/// Bytes that are put together before they are handed on.
+const PIECE: usize = 64 << 10;
+
+/// Writes RIDS: a reference for every id from the lowest to the highest.
 fn write_dense<W: Write + Seek>(w: &mut Writer<W>, ids: &mut dyn Numbers, meta: &Meta) -> Result<()> {
     w.begin(KIND_IDS_DENSE, 0).map_err(io)?;
-    let width = usize::from(meta.ref_bytes);
+    let (mut packer, mut piece) = (Packer::new(meta.ref_bits.into()), Vec::with_capacity(PIECE + 16));
     let mut next = meta.id_min;
     ids.sort()?;
     while let Some(n) = ids.next_number()? {
-        let (id, rank) = halves(n);
+        let (id, reference) = halves(n);
         while next < id {
-            w.write(&[0xFF; 8][..width]).map_err(io)?;
+            packer.push(u64::MAX, &mut piece);
             next += 1;
         }
-        w.write(&rank.to_le_bytes()[..width]).map_err(io)?;
+        packer.push(reference, &mut piece);
         next = next.saturating_add(1);
+        if piece.len() >= PIECE {
+            w.write(&piece).map_err(io)?;
+            piece.clear();
+        }
     }
-    Ok(())
+    packer.finish(&mut piece);
+    w.write(&piece).map_err(io)
 }

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::block::Block;
-use super::layout::{MAX_BLOCK_ENTRIES, MAX_KEY_LEN};
+use super::block::Unpacked;
 use super::{DictSeg, Entry};
 use crate::{Error, Result};
 
@@ -15,79 +14,15 @@ pub struct EntryRef<'a> {
     pub id: u64,
 }
 
-/// The entries of one block, put together.
-pub(super) struct Unpacked {
-    text: Vec<u8>,
-    /// Where each key ends in `text`; the one before it begins there.
-    ends: [u32; MAX_BLOCK_ENTRIES + 1],
-    ids: [u64; MAX_BLOCK_ENTRIES],
-    pub count: usize,
-}
-
-impl Default for Unpacked {
-    fn default() -> Self {
-        Unpacked { text: Vec::new(), ends: [0; MAX_BLOCK_ENTRIES + 1], ids: [0; MAX_BLOCK_ENTRIES], count: 0 }
-    }
-}
-
-/// Copies `from` to the beginning of `to`, in pieces of a fixed size that may overlap: for keys that is faster than a
-/// call which first finds out how many bytes there are.
-#[inline]
-fn put(to: &mut [u8], from: &[u8]) {
-    let Some(to) = to.get_mut(..from.len()) else { return };
-    if let (Some(end), Some(last)) = (to.len().checked_sub(16), from.last_chunk::<16>()) {
-        to.as_chunks_mut::<16>().0.iter_mut().zip(from.as_chunks::<16>().0).for_each(|(to, from)| *to = *from);
-        to[end..].copy_from_slice(last);
-    } else if let (Some(end), Some(last), Some(first)) =
-        (to.len().checked_sub(8), from.last_chunk::<8>(), from.first_chunk::<8>())
-    {
-        to[..8].copy_from_slice(first);
-        to[end..].copy_from_slice(last);
-    } else {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    }
-}
-
-impl Unpacked {
-    /// Unpacks a block; `None` where it is damaged.
-    #[inline]
-    pub fn fill(&mut self, block: &Block<'_>) -> Option<()> {
-        self.count = 0;
-        let mut at = 0;
-        for i in 0..block.count() {
-            let (shared, tail) = block.key(i)?;
-            let end = at + shared.len() + tail.len();
-            if end - at > MAX_KEY_LEN {
-                return None;
-            }
-            if self.text.len() < end {
-                self.text.resize(end * 2, 0);
-            }
-            put(self.text.get_mut(at..)?, shared);
-            put(self.text.get_mut(at + shared.len()..)?, tail);
-            at = end;
-            *self.ends.get_mut(i + 1)? = end as u32;
-            *self.ids.get_mut(i)? = block.id(i)?;
-        }
-        self.count = block.count();
-        Some(())
-    }
-
-    #[inline]
-    pub fn get(&self, i: usize) -> Option<(&[u8], u64)> {
-        let (from, to) = (*self.ends.get(i)?, *self.ends.get(i + 1)?);
-        Some((self.text.get(from as usize..to as usize)?, *self.ids.get(i)?))
-    }
-}
-
 /// Walks pairs in order of (label, key). After an error it stands at its end.
 pub struct Cursor<'a, B: AsRef<[u8]>> {
     seg: &'a DictSeg<B>,
     rank: u64,
     end: u64,
     block: Unpacked,
-    /// Place within the block of the next rank.
+    /// Place within the block of the next rank, and the one where block, label or range end.
     place: usize,
+    stop: usize,
     /// The label that the next rank belongs to, and where its ranks end.
     label: u64,
     text: &'a [u8],
@@ -102,6 +37,7 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
             end: ranks.end,
             block: Unpacked::default(),
             place: 0,
+            stop: 0,
             label: 0,
             text: &[],
             label_end: 0,
@@ -110,7 +46,7 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
 
     /// Pairs still to come.
     pub fn left(&self) -> u64 {
-        self.end - self.rank
+        self.end - self.rank - self.place as u64
     }
 
     /// The next pair; `None` at the end.
@@ -119,30 +55,31 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
     /// `Corrupt` where the walk meets damage.
     #[inline]
     pub fn next_entry(&mut self) -> Result<Option<EntryRef<'_>>> {
-        if self.rank >= self.end {
+        if self.place >= self.stop && !self.turn()? {
             return Ok(None);
-        }
-        if (self.place >= self.block.count || self.rank >= self.label_end)
-            && let Err(e) = self.turn()
-        {
-            self.end = self.rank;
-            return Err(e);
         }
         let at = self.place;
         self.place += 1;
-        self.rank += 1;
-        match self.block.get(at) {
-            Some((key, id)) => Ok(Some(EntryRef { label: self.text, key, id })),
-            None => {
-                self.end = self.rank;
-                Err(self.seg.block_error(self.rank - 1))
-            }
-        }
+        // A block has all the entries that were counted when it was unpacked.
+        Ok(self.block.get(at).map(|(key, id)| EntryRef { label: self.text, key, id }))
     }
 
-    /// Goes on to the next block or label.
-    fn turn(&mut self) -> Result<()> {
-        let rank = self.rank;
+    /// Goes on to the next block or label; `false` at the end.
+    fn turn(&mut self) -> Result<bool> {
+        // From here on `rank` is that of the next entry, and a place counts from the start of its block.
+        let rank = self.rank + self.place as u64;
+        if rank >= self.end {
+            (self.rank, self.end, self.place, self.stop) = (rank, rank, 0, 0);
+            return Ok(false);
+        }
+        let turned = self.turn_to(rank);
+        if turned.is_err() {
+            (self.rank, self.end, self.place, self.stop) = (rank, rank, 0, 0);
+        }
+        turned.map(|()| true)
+    }
+
+    fn turn_to(&mut self, rank: u64) -> Result<()> {
         if rank >= self.label_end {
             if self.label_end == 0 {
                 self.label = self.seg.label_of_rank(rank)?;
@@ -158,15 +95,16 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
             self.label_end = ranks.end;
             self.label += 1;
         }
-        if self.place >= self.block.count {
-            let (number, place) = self.seg.block_and_place(rank);
-            let bytes = self.seg.block_bytes(number)?;
-            let block = self.seg.parse(&bytes, number)?;
-            if place >= block.count() || self.block.fill(&block).is_none() {
-                return Err(self.seg.block_error(rank));
-            }
-            self.place = place;
+        let (number, place) = self.seg.block_and_place(rank);
+        let first = rank - place as u64;
+        if self.block.count == 0 || self.rank != first {
+            self.seg.unpack(number, &mut self.block)?;
         }
+        if place >= self.block.count {
+            return Err(self.seg.block_error(number));
+        }
+        (self.rank, self.place) = (first, place);
+        self.stop = (self.end.min(self.label_end) - first).min(self.block.count as u64) as usize;
         Ok(())
     }
 }
@@ -183,6 +121,19 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     /// As [`DictSeg::iter`], without an allocation per pair.
     pub fn cursor(&self) -> Cursor<'_, B> {
         Cursor::new(self, 0..self.len())
+    }
+
+    /// Unpacks a block, all of its entries.
+    #[inline]
+    pub(super) fn unpack(&self, number: u64, into: &mut Unpacked) -> Result<()> {
+        let bytes = self.block_bytes(number)?;
+        let count = self.block_count(number);
+        let whole = self.refs.form.unpack(self.refs.unit, &bytes, count, into);
+        if whole.is_none() || into.count != count {
+            into.clear();
+            return Err(self.block_error(number));
+        }
+        Ok(())
     }
 }
 

@@ -1,27 +1,39 @@
-//! The label table: sorted labels, each with the rank of its first entry.
+//! The label table: sorted labels, each with rank and reference of its first entry.
 
 use super::layout::*;
 use super::meta::uint;
 
-/// Encodes the table of `labels` (text, first rank), sorted, for `entries` entries.
-pub(super) fn encode(labels: &[(&[u8], u64)], entries: u64) -> Vec<u8> {
+/// What a row says of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Rank of its first entry.
+    pub rank: u64,
+    /// Reference to its first entry.
+    pub reference: u64,
+    /// Where its text begins.
+    pub text: u64,
+}
+
+/// Encodes the table of `labels` (text, first rank, first reference), sorted; `end` are rank and reference behind the
+/// last entry.
+pub(super) fn encode(labels: &[(&[u8], u64, u64)], end: (u64, u64)) -> Vec<u8> {
     let mut out = Vec::new();
     let mut text = 0u64;
-    for (label, first) in labels {
-        out.extend(first.to_le_bytes());
-        out.extend(text.to_le_bytes());
+    let mut row =
+        |rank: u64, reference: u64, text: u64| [rank, reference, text].iter().for_each(|v| out.extend(v.to_le_bytes()));
+    for (label, rank, reference) in labels {
+        row(*rank, *reference, text);
         text += label.len() as u64;
     }
-    out.extend(entries.to_le_bytes());
-    out.extend(text.to_le_bytes());
-    labels.iter().for_each(|(label, _)| out.extend(*label));
+    row(end.0, end.1, text);
+    labels.iter().for_each(|(label, ..)| out.extend(*label));
     out
 }
 
-/// First rank and text offset in row `i` of the table.
+/// A row of the table.
 #[inline]
-pub(super) fn row(row: &[u8]) -> Option<(u64, u64)> {
-    Some((uint(row, 0, 8)?, uint(row, 8, 8)?))
+pub(super) fn row(row: &[u8]) -> Option<Row> {
+    Some(Row { rank: uint(row, 0, 8)?, reference: uint(row, 8, 8)?, text: uint(row, 16, 8)? })
 }
 
 /// Bytes of the rows of a table of `labels`, the closing row included.

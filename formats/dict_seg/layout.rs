@@ -26,10 +26,24 @@ pub const KIND_COPY: u32 = u32::from_le_bytes(*b"COPY");
 /// Section flag of KEYS: its blocks stand in chunks, each a zstd frame.
 pub const KEYS_ZSTD: u32 = 1;
 
+/// Forms of the key blocks: how keys are coded, and what a reference is.
+/// Each key against the head of its block.
+pub const FORM_HEAD: u8 = 0;
+/// Each key against the one before it.
+pub const FORM_CHAIN: u8 = 1;
+/// Each key whole.
+pub const FORM_PLAIN: u8 = 2;
+
 /// Entries of a key block, unless a writer was told otherwise; only the last block may hold fewer.
 pub const BLOCK_ENTRIES: usize = 16;
-/// Most entries of a key block.
+/// Most entries of a key block, a power of two.
 pub const MAX_BLOCK_ENTRIES: usize = 64;
+/// Blocks of the head form begin at multiples of 2 to this power.
+pub const HEAD_UNIT: u8 = 4;
+/// Entries of the plain form begin at multiples of 2 to this power.
+pub const PLAIN_UNIT: u8 = 3;
+/// Widest unit, as a power of two.
+pub const MAX_UNIT: u8 = 12;
 /// Longest key, in bytes.
 pub const MAX_KEY_LEN: usize = 65_536;
 /// Longest label, in bytes.
@@ -38,9 +52,10 @@ pub const MAX_LABEL_LEN: usize = 65_536;
 pub const MAX_ID: u64 = u64::MAX - 1;
 /// Id that the first pair without one receives.
 pub const FIRST_ID: u64 = 1;
-/// Most entries of a segment: references take at most [`MAX_REF_BYTES`].
+/// Most entries of a segment.
 pub const MAX_ENTRIES: u64 = (1 << 40) - 1;
-pub const MAX_REF_BYTES: usize = 5;
+/// Most bits of a reference.
+pub const MAX_REF_BITS: usize = 48;
 /// Most buckets that a lookup visits.
 pub const MAX_PROBE: u64 = 4096;
 /// A chunk is closed once its blocks take this many bytes.
@@ -50,13 +65,15 @@ pub const MAX_CHUNK_LEN: usize = 8_388_608;
 
 /// Bytes of one bucket of a hash section: a cache line.
 pub const BUCKET_LEN: usize = 64;
+/// Most slots of a bucket.
+pub const MAX_SLOTS: usize = 16;
 /// Bytes of a slot's check value.
 pub const CHECK_BYTES: usize = 2;
 /// Offset within a bucket of the 16 bits that say who went on to the next one.
 pub const BUCKET_PASSED: usize = 62;
-/// A hash section has this many home buckets: entries * 4 / (slots of a bucket * 3), rounded up.
-pub const LOAD_NUM: u64 = 3;
-pub const LOAD_DEN: u64 = 4;
+/// A hash section has this many home buckets: entries * 5 / (slots of a bucket * 4), rounded up.
+pub const LOAD_NUM: u64 = 4;
+pub const LOAD_DEN: u64 = 5;
 /// The dense form of the id index is used when ids span at most this many times the entries.
 pub const DENSE_SPAN: u64 = 2;
 
@@ -77,21 +94,23 @@ pub const META_HASH_PROBE: usize = 88;
 pub const META_ANY_PROBE: usize = 92;
 pub const META_IDS_PROBE: usize = 96;
 pub const META_LONGEST_KEY: usize = 100;
-pub const META_REF_BYTES: usize = 104;
+pub const META_REF_BITS: usize = 104;
 pub const META_OFFSET_BYTES: usize = 105;
 pub const META_BLOCK_ENTRIES: usize = 106;
-pub const META_RESERVED: usize = 107;
+pub const META_FORM: usize = 107;
+pub const META_UNIT: usize = 108;
+pub const META_RESERVED: usize = 109;
 
-/// One row of the label table: first rank, text offset.
-pub const LABEL_ROW_LEN: usize = 16;
-/// One row of the chunk table: first block, offset of the frame.
+/// One row of the label table: first rank, first reference, text offset.
+pub const LABEL_ROW_LEN: usize = 24;
+/// One row of the chunk table: offset of the first block among the blocks, offset of the frame.
 pub const CHUNK_ROW_LEN: usize = 16;
 
-/// Form byte of a key block: bits 0 to 2, bytes of an id less one.
-pub const FORM_ID_SHIFT: u32 = 0;
-/// Form byte: bits 3 to 5, bytes of the block's lowest id less one.
-pub const FORM_BASE_SHIFT: u32 = 3;
-/// Form byte: bits 6 and 7, bytes of an end less one.
-pub const FORM_END_SHIFT: u32 = 6;
-/// Count byte: shared lengths take two bytes and not one.
-pub const COUNT_WIDE: u8 = 0x80;
+/// Width byte of a block: bits 0 to 2, bytes of an id less one.
+pub const WIDTH_ID_SHIFT: u32 = 0;
+/// Width byte: bits 3 to 5, bytes of the block's lowest id less one.
+pub const WIDTH_BASE_SHIFT: u32 = 3;
+/// Width byte: bits 6 and 7, bytes of a start and of a shared length less one.
+pub const WIDTH_TEXT_SHIFT: u32 = 6;
+/// Width byte of a plain entry: its length takes three bytes and not one.
+pub const PLAIN_LONG: u8 = 0x08;

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use super::block::{Form, Unpacked};
 use super::decode::{DictSeg, Ids, Table};
-use super::fetch::fetch;
+use super::fetch::{self, fetch};
+use super::head;
 use super::layout::*;
-use super::meta::uint;
 use super::table::{self, Bucket};
-use super::{Entry, labels};
+use super::{Entry, bits, labels, plain};
 use crate::container::Section;
 use crate::{Error, Result};
 
@@ -31,6 +32,20 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     /// `Corrupt` where the search meets damage.
     #[inline]
     pub fn get(&self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
+        if let Some(hot) = self.hot_way()
+            // Most have the empty label, which need not be compared.
+            && label.len() == hot.label.len()
+            && (label.is_empty() || self.bytes().get(hot.label.clone()) == Some(label))
+            && let Some(answer) = self.get_hot(hot, key)
+        {
+            return Ok(answer);
+        }
+        self.get_anyhow(label, key)
+    }
+
+    /// As [`DictSeg::get`], for every segment and question.
+    #[inline(never)]
+    fn get_anyhow(&self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
         if key.len() as u64 > self.longest_key() {
             return Ok(None);
         }
@@ -38,20 +53,15 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             if self.bytes().get(one.text.clone()) != Some(label) {
                 return Ok(None);
             }
-            let found = self.search(hash, table::hash_bytes(key, one.seed), |rank| self.id_if_key(rank, key))?;
+            let found = self.search(hash, table::hash_bytes(key, one.seed), |r| self.id_if_key(r, key))?;
             return Ok(found.map(|(_, id)| id));
         }
         let Some(at) = self.find_label(label)? else { return Ok(None) };
-        let ranks = self.label_ranks(at)?;
-        self.get_within(ranks, || table::hash_pair(label, key, self.meta.hash_seed), key)
-    }
-
-    /// The id of a key among the entries of one label.
-    #[inline]
-    pub(super) fn get_within(&self, ranks: Range<u64>, hash: impl Fn() -> u64, key: &[u8]) -> Result<Option<u64>> {
-        let Some(hash_table) = &self.hash else { return self.get_by_order(ranks, key) };
-        let accept = |rank| if ranks.contains(&rank) { self.id_if_key(rank, key) } else { Ok(None) };
-        Ok(self.search(hash_table, hash(), accept)?.map(|(_, id)| id))
+        let Some(hash) = &self.hash else { return self.get_by_order(self.label_ranks(at)?, key) };
+        let within = self.label_references(at)?;
+        let accept = |r| if within.contains(&r) { self.id_if_key(r, key) } else { Ok(None) };
+        let found = self.search(hash, table::hash_pair(label, key, self.meta.hash_seed), accept)?;
+        Ok(found.map(|(_, id)| id))
     }
 
     /// The lowest id that `key` has under any label.
@@ -66,7 +76,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             return if self.is_empty() { Ok(None) } else { self.get(self.label(0)?, key) };
         };
         let hash = table::hash_bytes(key, self.meta.hash_seed);
-        Ok(self.search(any, hash, |rank| self.id_if_key(rank, key))?.map(|(_, id)| id))
+        Ok(self.search(any, hash, |r| self.id_if_key(r, key))?.map(|(_, id)| id))
     }
 
     /// The pair that has this id.
@@ -86,53 +96,68 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     #[inline]
     pub fn key_of(&self, id: u64, key: &mut Vec<u8>) -> Result<Option<&[u8]>> {
         key.clear();
-        let Some(rank) = self.rank_of_id(id)? else { return Ok(None) };
-        self.key_at(rank, id, key)?;
-        self.label_at(rank).map(Some)
+        let Some(reference) = self.reference_of_id(id)? else { return Ok(None) };
+        self.key_at(reference, id, key)?;
+        self.label_at(reference).map(Some)
     }
 
     /// The label of an entry.
     #[inline]
-    pub(super) fn label_at(&self, rank: u64) -> Result<&[u8]> {
+    pub(super) fn label_at(&self, reference: u64) -> Result<&[u8]> {
         match self.one_label().and_then(|one| self.bytes().get(one.text.clone())) {
             Some(label) => Ok(label),
-            None => self.label(self.label_of_rank(rank)?),
+            None => self.label(self.label_of(|row| row.reference <= reference)?),
         }
     }
 
     /// Appends the key of an entry, whose id must be `id`, to `key`.
-    #[inline]
-    pub(super) fn key_at(&self, rank: u64, id: u64, key: &mut Vec<u8>) -> Result<()> {
-        let (number, i) = self.block_and_place(rank);
-        let bytes = self.block_bytes(number)?;
-        fetch(&bytes);
-        let block = self.parse(&bytes, number)?;
-        if i >= block.count() {
-            return Err(self.block_error(rank));
+    #[inline(always)]
+    pub(super) fn key_at(&self, reference: u64, id: u64, key: &mut Vec<u8>) -> Result<()> {
+        let (from, place) = self.refs.split(reference);
+        let found = match self.refs.form {
+            Form::Head => self.with_block(from, |bytes| {
+                fetch(bytes, fetch::BLOCK);
+                head::append(bytes, place, key)
+            })?,
+            Form::Plain => self.with_block(from, |bytes| plain::append(bytes, key))?,
+            Form::Chain => self.chained(reference, |k, id| {
+                key.extend_from_slice(k);
+                id
+            })?,
+        };
+        let found = found.ok_or_else(|| self.reference_error(reference))?;
+        if found == id { Ok(()) } else { Err(self.other_id(reference, id, found)) }
+    }
+
+    /// A hole of the dense form is all ones; another id means that the two directions disagree.
+    #[cold]
+    fn other_id(&self, reference: u64, id: u64, found: u64) -> Error {
+        let e = Error::corrupt("the id index leads to an entry with another id").expected(id).got(found);
+        match self.reference_error(reference).get_offset() {
+            Some(at) => e.offset(at),
+            None => e,
         }
-        let (shared, tail) = block.key(i).ok_or_else(|| self.block_error(rank))?;
-        if block.id(i) != Some(id) {
-            // A hole of the dense form is all ones; another id here means that the two directions disagree.
-            return Err(Error::corrupt("the id index leads to an entry with another id")
-                .offset(self.block_offset(rank))
-                .expected(id)
-                .got(block.id(i).map_or_else(|| "none".to_owned(), |v| v.to_string())));
-        }
-        key.extend_from_slice(shared);
-        key.extend_from_slice(tail);
-        Ok(())
+    }
+
+    /// What `read` says of an entry of the chain form; `None` where its block has no such place.
+    pub(super) fn chained<T>(&self, rank: u64, read: impl FnOnce(&[u8], u64) -> T) -> Result<Option<T>> {
+        let (number, place) = self.refs.split(rank);
+        let mut block = Unpacked::default();
+        self.unpack(number, &mut block)?;
+        Ok(block.get(place).map(|(key, id)| read(key, id)))
     }
 
     /// The bytes of bucket `at` of a hash section.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bucket(&self, table: &Table, at: u64) -> Result<Bucket<'_>> {
         let bytes = self.slice(&table.section, (at as usize).saturating_mul(BUCKET_LEN), BUCKET_LEN)?;
         let bytes = bytes.first_chunk().ok_or_else(|| Error::corrupt("a bucket is cut short"))?;
-        Ok(Bucket::new(bytes, self.meta.ref_bytes.into()))
+        Ok(Bucket::new(bytes, self.refs.slots, self.refs.bits))
     }
 
-    /// Visits the entries whose check value fits `hash`, until `accept` takes one; returns its rank and bucket, too.
-    #[inline]
+    /// Visits the entries whose check value fits `hash`, until `accept` takes one; returns its reference and bucket,
+    /// too.
+    #[inline(always)]
     pub(super) fn locate<T>(
         &self,
         table: &Table,
@@ -144,13 +169,13 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             let bucket = self.bucket(table, at)?;
             let mut matches = bucket.matches(hash);
             while matches != 0 {
-                let rank = bucket.rank(matches.trailing_zeros() as usize).unwrap_or(u64::MAX);
+                let reference = bucket.reference(matches.trailing_zeros() as usize);
                 matches &= matches - 1;
-                if rank >= self.meta.entries {
-                    return Err(self.slot_error(table, at, rank));
+                if reference >= self.refs.end {
+                    return Err(self.slot_error(table, at, reference));
                 }
-                if let Some(found) = accept(rank)? {
-                    return Ok(Some((rank, at, found)));
+                if let Some(found) = accept(reference)? {
+                    return Ok(Some((reference, at, found)));
                 }
             }
             if !bucket.goes_on(hash) {
@@ -161,67 +186,64 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     }
 
     #[cold]
-    fn slot_error(&self, table: &Table, at: u64, rank: u64) -> Error {
+    fn slot_error(&self, table: &Table, at: u64, reference: u64) -> Error {
         Error::corrupt("a hash slot refers to no entry")
             .offset((table.section.range.start + at as usize * BUCKET_LEN) as u64)
-            .expected(format!("below {}", self.meta.entries))
-            .got(rank)
+            .expected(format!("below {}", self.refs.end))
+            .got(reference)
     }
 
     /// As [`DictSeg::locate`], without the bucket.
-    #[inline]
+    #[inline(always)]
     pub(super) fn search<T>(
         &self,
         table: &Table,
         hash: u64,
         accept: impl FnMut(u64) -> Result<Option<T>>,
     ) -> Result<Option<(u64, T)>> {
-        Ok(self.locate(table, hash, accept)?.map(|(rank, _, found)| (rank, found)))
+        Ok(self.locate(table, hash, accept)?.map(|(reference, _, found)| (reference, found)))
     }
 
+    /// The block of an entry, and its place in there.
     #[inline]
     pub(super) fn block_and_place(&self, rank: u64) -> (u64, usize) {
-        // A shift where it can be one: the size is 16 or 64, but may be anything in a file from elsewhere.
-        match self.meta.block_entries {
-            16 => (rank / 16, (rank % 16) as usize),
-            n => (rank / u64::from(n), (rank % u64::from(n)) as usize),
-        }
+        (rank >> self.refs.entries, (rank & ((1 << self.refs.entries) - 1)) as usize)
     }
 
-    #[inline]
-    pub(super) fn id_if_key(&self, rank: u64, key: &[u8]) -> Result<Option<u64>> {
-        let (number, i) = self.block_and_place(rank);
-        let bytes = self.block_bytes(number)?;
-        fetch(&bytes);
-        let block = self.parse(&bytes, number)?;
-        if i >= block.count() {
-            return Err(self.block_error(rank));
-        }
-        match block.is_key(i, key) {
-            Some(true) => block.id(i).map(Some).ok_or_else(|| self.block_error(rank)),
-            Some(false) => Ok(None),
-            None => Err(self.block_error(rank)),
-        }
+    #[inline(always)]
+    pub(super) fn id_if_key(&self, reference: u64, key: &[u8]) -> Result<Option<u64>> {
+        let (from, place) = self.refs.split(reference);
+        let found = match self.refs.form {
+            Form::Head => self.with_block(from, |bytes| {
+                fetch(bytes, fetch::BLOCK);
+                head::id_if_key(bytes, place, key)
+            })?,
+            Form::Plain => self.with_block(from, |bytes| plain::id_if_key(bytes, key))?,
+            Form::Chain => self.chained(reference, |k, id| (k == key).then_some(id))?,
+        };
+        found.ok_or_else(|| self.reference_error(reference))
     }
 
     /// The id of an entry.
-    fn id_at(&self, rank: u64) -> Result<u64> {
-        let (number, i) = self.block_and_place(rank);
-        let bytes = self.block_bytes(number)?;
-        let block = self.parse(&bytes, number)?;
-        if i >= block.count() { None } else { block.id(i) }.ok_or_else(|| self.block_error(rank))
+    fn id_at(&self, reference: u64) -> Result<u64> {
+        let (from, place) = self.refs.split(reference);
+        let found = match self.refs.form {
+            Form::Head => self.with_block(from, |bytes| head::id(bytes, place))?,
+            Form::Plain => self.with_block(from, |bytes| Some(plain::place(bytes)?.id))?,
+            Form::Chain => self.chained(reference, |_, id| id)?,
+        };
+        found.ok_or_else(|| self.reference_error(reference))
     }
 
-    /// Where the dense id index says which entry has `id`, an id within its range.
+    /// Where the dense id index says, as a bit, which entry has `id`, an id within its range.
     #[inline]
-    pub(super) fn dense_place(&self, id: u64) -> usize {
-        let width = usize::from(self.meta.ref_bytes);
-        usize::try_from(id - self.meta.id_min).ok().and_then(|i| i.checked_mul(width)).unwrap_or(usize::MAX)
+    pub(super) fn dense_place(&self, id: u64) -> u64 {
+        (id - self.meta.id_min).saturating_mul(self.refs.bits as u64)
     }
 
-    /// Rank of the entry that the id index names for `id`.
+    /// The entry that the id index names for `id`.
     #[inline]
-    pub(super) fn rank_of_id(&self, id: u64) -> Result<Option<u64>> {
+    pub(super) fn reference_of_id(&self, id: u64) -> Result<Option<u64>> {
         if self.is_empty() || id < self.meta.id_min || id > self.meta.id_max {
             return Ok(None);
         }
@@ -229,31 +251,36 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             Ids::Dense(section) => section,
             Ids::Hashed(t) => {
                 let hash = table::hash_id(id, self.meta.hash_seed);
-                let found = self.search(t, hash, |rank| Ok((self.id_at(rank)? == id).then_some(())))?;
-                return Ok(found.map(|(rank, ())| rank));
+                let found = self.search(t, hash, |r| Ok((self.id_at(r)? == id).then_some(())))?;
+                return Ok(found.map(|(reference, ())| reference));
             }
         };
-        let width = usize::from(self.meta.ref_bytes);
-        let at = self.dense_place(id);
-        let rank = uint(self.slice(dense, at, width)?, 0, width).unwrap_or(u64::MAX);
-        if rank == u64::MAX >> (64 - 8 * width) {
+        let bits = self.refs.bits;
+        let bit = self.dense_place(id);
+        let at = (bit / 8) as usize;
+        if self.checked {
+            self.slice(dense, at, ((bit % 8) as usize + bits).div_ceil(8))?;
+        }
+        let all = self.bytes().get(dense.range.clone()).unwrap_or(&[]);
+        let reference = bits::get(all, bit, bits).unwrap_or(u64::MAX);
+        if reference == u64::MAX >> (64 - bits) {
             return Ok(None);
         }
-        if rank >= self.meta.entries { Err(self.dense_error(dense, at, rank)) } else { Ok(Some(rank)) }
+        if reference >= self.refs.end { Err(self.dense_error(dense, at, reference)) } else { Ok(Some(reference)) }
     }
 
     #[cold]
-    fn dense_error(&self, dense: &Section, at: usize, rank: u64) -> Error {
+    fn dense_error(&self, dense: &Section, at: usize, reference: u64) -> Error {
         Error::corrupt("the id index refers to no entry")
             .offset((dense.range.start + at) as u64)
-            .expected(format!("below {}", self.meta.entries))
-            .got(rank)
+            .expected(format!("below {}", self.refs.end))
+            .got(reference)
     }
 
-    fn label_row(&self, i: u64) -> Result<(u64, u64)> {
+    pub(super) fn label_row(&self, i: u64) -> Result<labels::Row> {
         let at = usize::try_from(i).ok().and_then(|i| i.checked_mul(LABEL_ROW_LEN)).unwrap_or(usize::MAX);
         let row = self.slice(&self.labels, at, LABEL_ROW_LEN)?;
-        Ok(labels::row(row).unwrap_or((u64::MAX, u64::MAX)))
+        labels::row(row).ok_or_else(|| self.label_error(i))
     }
 
     #[cold]
@@ -263,7 +290,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     }
 
     pub(super) fn label(&self, i: u64) -> Result<&[u8]> {
-        let (from, to) = (self.label_row(i)?.1, self.label_row(i + 1)?.1);
+        let (from, to) = (self.label_row(i)?.text, self.label_row(i + 1)?.text);
         let text = labels::rows_len(self.meta.labels).ok_or_else(|| self.label_error(i))?;
         let len = to.checked_sub(from).and_then(|n| usize::try_from(n).ok()).filter(|&n| n <= MAX_LABEL_LEN);
         let at = usize::try_from(from).ok().and_then(|from| text.checked_add(from));
@@ -273,8 +300,22 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
 
     /// Ranks of the entries under label `i`.
     pub(super) fn label_ranks(&self, i: u64) -> Result<Range<u64>> {
-        let (from, to) = (self.label_row(i)?.0, self.label_row(i + 1)?.0);
+        let (from, to) = (self.label_row(i)?.rank, self.label_row(i + 1)?.rank);
         if from >= to || to > self.meta.entries { Err(self.label_error(i)) } else { Ok(from..to) }
+    }
+
+    /// References to the entries under label `i`.
+    pub(super) fn label_references(&self, i: u64) -> Result<Range<u64>> {
+        let (from, to) = (self.label_row(i)?.reference, self.label_row(i + 1)?.reference);
+        if from >= to || to > self.refs.end { Err(self.label_error(i)) } else { Ok(from..to) }
+    }
+
+    /// References to the entries of a label; an empty range for a label that is not there.
+    pub(super) fn references_of(&self, label: &[u8]) -> Result<Range<u64>> {
+        match self.find_label(label)? {
+            Some(i) => self.label_references(i),
+            None => Ok(0..0),
+        }
     }
 
     pub(super) fn find_label(&self, label: &[u8]) -> Result<Option<u64>> {
@@ -303,10 +344,16 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
 
     #[inline]
     pub(super) fn label_of_rank(&self, rank: u64) -> Result<u64> {
+        self.label_of(|row| row.rank <= rank)
+    }
+
+    /// The last label whose row lies `before` something.
+    #[inline]
+    fn label_of(&self, before: impl Fn(labels::Row) -> bool) -> Result<u64> {
         let (mut low, mut high) = (0, self.meta.labels);
         while high - low > 1 {
             let mid = low + (high - low) / 2;
-            if self.label_row(mid)?.0 <= rank { low = mid } else { high = mid }
+            if before(self.label_row(mid)?) { low = mid } else { high = mid }
         }
         Ok(low)
     }

@@ -22,15 +22,25 @@ pub(super) struct Meta {
     pub any_probe: u32,
     pub ids_probe: u32,
     pub longest_key: u32,
-    pub ref_bytes: u8,
+    /// Bits of a reference.
+    pub ref_bits: u8,
     pub offset_bytes: u8,
     /// Entries of every block but the last.
     pub block_entries: u8,
+    /// How keys are coded: [`FORM_HEAD`] and its like.
+    pub form: u8,
+    /// Blocks (in the plain form, entries) begin at multiples of 2 to this power.
+    pub unit: u8,
 }
 
 /// Bytes that hold `v`, at least one.
 pub(super) fn width_of(v: u64) -> usize {
     (8 - v.leading_zeros() as usize / 8).max(1)
+}
+
+/// Bits that hold `v`, at least one.
+pub(super) fn bits_of(v: u64) -> usize {
+    (64 - v.leading_zeros() as usize).max(1)
 }
 
 /// Reads `width` (1 to 8) little-endian bytes at `at`.
@@ -76,9 +86,11 @@ impl Meta {
         for (at, v) in ints {
             out[at..at + 4].copy_from_slice(&v.to_le_bytes());
         }
-        out[META_REF_BYTES] = self.ref_bytes;
+        out[META_REF_BITS] = self.ref_bits;
         out[META_OFFSET_BYTES] = self.offset_bytes;
         out[META_BLOCK_ENTRIES] = self.block_entries;
+        out[META_FORM] = self.form;
+        out[META_UNIT] = self.unit;
         out
     }
 
@@ -114,9 +126,11 @@ impl Meta {
             any_probe: int(META_ANY_PROBE),
             ids_probe: int(META_IDS_PROBE),
             longest_key: int(META_LONGEST_KEY),
-            ref_bytes: byte(META_REF_BYTES),
+            ref_bits: byte(META_REF_BITS),
             offset_bytes: byte(META_OFFSET_BYTES),
             block_entries: byte(META_BLOCK_ENTRIES),
+            form: byte(META_FORM),
+            unit: byte(META_UNIT),
         };
         let bad = |what: &str, at: usize, limit: u64, got: u64| {
             Error::corrupt(format!("META: {what}"))
@@ -132,7 +146,9 @@ impl Meta {
             ("probe length is above the limit", META_HASH_PROBE, MAX_PROBE, meta.hash_probe.into()),
             ("probe length is above the limit", META_ANY_PROBE, MAX_PROBE, meta.any_probe.into()),
             ("probe length is above the limit", META_IDS_PROBE, MAX_PROBE, meta.ids_probe.into()),
-            ("references are too wide", META_REF_BYTES, MAX_REF_BYTES as u64, meta.ref_bytes.into()),
+            ("references are too wide", META_REF_BITS, MAX_REF_BITS as u64, meta.ref_bits.into()),
+            ("unknown form of key blocks", META_FORM, FORM_PLAIN.into(), meta.form.into()),
+            ("unit is above the limit", META_UNIT, MAX_UNIT.into(), meta.unit.into()),
             ("offsets are too wide", META_OFFSET_BYTES, 8, meta.offset_bytes.into()),
             ("block size is above the limit", META_BLOCK_ENTRIES, MAX_BLOCK_ENTRIES as u64, meta.block_entries.into()),
             ("lowest id is above the highest", META_ID_MIN, meta.id_max, meta.id_min),
@@ -147,7 +163,8 @@ impl Meta {
         let rules = [
             ("no labels for its entries", META_LABELS, (meta.labels == 0) == empty),
             ("no distinct keys for its entries", META_DISTINCT_KEYS, (meta.distinct_keys == 0) == empty),
-            ("references are too narrow", META_REF_BYTES, usize::from(meta.ref_bytes) >= width_of(meta.entries)),
+            ("references have no width", META_REF_BITS, meta.ref_bits > 0),
+            ("blocks of this form have no unit", META_UNIT, meta.form != FORM_CHAIN || meta.unit == 0),
             ("offsets have no width", META_OFFSET_BYTES, meta.offset_bytes > 0),
             (
                 "next id was already used",
@@ -155,7 +172,7 @@ impl Meta {
                 if empty { meta.id_max == 0 } else { meta.next_id > meta.id_max },
             ),
             ("ids are closer than entries", META_ID_MAX, empty || meta.id_max - meta.id_min >= meta.entries - 1),
-            ("blocks hold nothing", META_BLOCK_ENTRIES, meta.block_entries > 0),
+            ("block size is no power of two", META_BLOCK_ENTRIES, meta.block_entries.is_power_of_two()),
             ("reserved bytes", META_RESERVED, bytes.iter().skip(META_RESERVED).all(|&b| b == 0)),
         ];
         for (what, at, holds) in rules {

@@ -4,17 +4,23 @@
 //! a segment, [`DictSeg`] reads one, [`verify`] proves one.
 
 mod batch;
+mod bits;
 mod block;
 mod build;
+mod chain;
 mod chunk;
 mod decode;
 mod encode;
 mod fetch;
+mod head;
+mod hot;
 mod iter;
 mod labels;
 pub mod layout;
 mod lookup;
 mod meta;
+mod plain;
+mod refs;
 mod room;
 mod salvage;
 mod seek;

@@ -1,8 +1,7 @@
 //! What is left of a damaged segment: every pair whose pages are whole, from the key pages alone if need be.
 
-use super::block::Block;
+use super::block::{Form, Unpacked};
 use super::chunk;
-use super::iter::Unpacked;
 use super::labels;
 use super::layout::*;
 use super::meta::{Meta, uint};
@@ -240,10 +239,10 @@ impl<'a> Remains<'a> {
             let text = labels::rows_len(count)?;
             let mut found = Vec::new();
             for i in 0..usize::try_from(count).ok()? {
-                let (first, from) = labels::row(table.get(i * LABEL_ROW_LEN..)?)?;
-                let (_, to) = labels::row(table.get((i + 1) * LABEL_ROW_LEN..)?)?;
-                let text = table.get(text..)?.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)?;
-                found.push((text, first));
+                let row = labels::row(table.get(i * LABEL_ROW_LEN..)?)?;
+                let next = labels::row(table.get((i + 1) * LABEL_ROW_LEN..)?)?;
+                let text = table.get(text..)?.get(usize::try_from(row.text).ok()?..usize::try_from(next.text).ok()?)?;
+                found.push((text, row.rank));
             }
             Some(found)
         };
@@ -258,9 +257,37 @@ impl<'a> Remains<'a> {
 
     /// Where block `b` begins, if the directory's page is whole.
     fn offset(&self, b: u64) -> Option<u64> {
-        let width = u64::from(self.meta?.offset_bytes);
+        let meta = self.meta?;
+        let width = u64::from(meta.offset_bytes);
         let part = self.part(KIND_BLOCKS)?;
-        uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)
+        let units = uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)?;
+        units.checked_mul(1 << meta.unit)
+    }
+
+    /// The number of the block that begins at `from` among the blocks, as far as the directory tells.
+    fn block_at(&self, from: u64) -> Option<u64> {
+        let blocks = self.meta?.blocks();
+        let (mut low, mut high) = (0, blocks);
+        while low < high {
+            let mid = low + (high - low) / 2;
+            if self.offset(mid)? < from { low = mid + 1 } else { high = mid }
+        }
+        Some(low)
+    }
+
+    /// How the blocks are coded; without META, whatever the first block can be read as.
+    fn coding(&self, keys: &Part) -> Coding {
+        if let Some(meta) = &self.meta {
+            return Coding { form: Form::of(meta.form), unit: meta.unit, size: Some(meta.block_entries.into()) };
+        }
+        let first = longest_slice(self, keys, 0).unwrap_or(&[]);
+        let coding = |form: Form| Coding { form, unit: form.unit(), size: None };
+        let reads = |form: &Form| {
+            let mut entries = Unpacked::default();
+            form.unpack(form.unit(), first, BLOCK_ENTRIES, &mut entries).is_some() && is_sorted(&entries)
+        };
+        let form = [Form::Head, Form::Chain, Form::Plain].into_iter().find(reads).unwrap_or(Form::Head);
+        coding(form)
     }
 }
 
@@ -269,7 +296,8 @@ fn guess_labels(table: &[u8]) -> Option<u64> {
     let rows = (table.len() / LABEL_ROW_LEN) as u64;
     (0..rows).find(|&n| {
         let closing = labels::row(table.get(n as usize * LABEL_ROW_LEN..).unwrap_or(&[]));
-        closing.is_some_and(|(_, text)| labels::rows_len(n).is_some_and(|r| r as u64 + text == table.len() as u64))
+        closing
+            .is_some_and(|c| labels::rows_len(n).and_then(|r| c.text.checked_add(r as u64)) == Some(table.len() as u64))
     })
 }
 
@@ -353,58 +381,73 @@ pub fn salvage<'a>(bytes: &[u8], each: &'a mut Each<'a>) -> Result<Salvage> {
     Ok(keeper.out)
 }
 
-/// Keeps the pairs of a block; those whose label is not known are lost.
-fn keep_block(r: &Remains<'_>, block: &Block<'_>, rank: u64, at: (u64, u64), keeper: &mut Keeper<'_>) -> Result<bool> {
-    let mut entries = Unpacked::default();
-    if entries.fill(block).is_none() {
-        return Ok(false);
+/// How blocks are coded, and how many entries each but the last has, if that is known.
+#[derive(Clone, Copy)]
+struct Coding {
+    form: Form,
+    unit: u8,
+    size: Option<u64>,
+}
+
+impl Coding {
+    /// Unpacks the block that these bytes begin with; its length, with what fills its last unit.
+    fn unpack(&self, bytes: &[u8], count: u64, into: &mut Unpacked) -> Option<u64> {
+        let len = self.form.unpack(self.unit, bytes, count as usize, into)?;
+        (len <= bytes.len()).then_some(len.next_multiple_of(1 << self.unit) as u64)
     }
-    for i in 0..entries.count {
-        let Some((key, id)) = entries.get(i) else { continue };
-        let rank = rank + i as u64;
+}
+
+fn is_sorted(entries: &Unpacked) -> bool {
+    entries.entries().map(|(key, _)| key).is_sorted_by(|a, b| a < b)
+}
+
+/// Keeps the pairs of a block; those whose label is not known are lost.
+fn keep_block(r: &Remains<'_>, entries: &Unpacked, rank: u64, at: (u64, u64), keeper: &mut Keeper<'_>) -> Result<()> {
+    for (rank, (key, id)) in (rank..).zip(entries.entries()) {
         match r.label_of(rank) {
             Some(label) => keeper.keep(label, key, id)?,
             None => keeper.lose(at.0, at.1, rank, 1, "the label table and its copy are damaged"),
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 const DAMAGED: &str = "a page of the keys is damaged";
 
 fn walk_blocks(r: &Remains<'_>, keys: &Part, keeper: &mut Keeper<'_>) -> Result<()> {
     let start = keys.section.range.start as u64;
-    let size = r.meta.map(|m| u64::from(m.block_entries));
+    let coding = r.coding(keys);
     let blocks = r.meta.map_or(u64::MAX, |m| m.blocks());
+    let mut entries = Unpacked::default();
     let (mut rank, mut follows) = (0, Some(0));
     for b in 0..blocks {
+        rank = coding.size.map_or(rank, |size| b * size);
+        // Without META, the plain form's last block cannot be told from a full one: fewer entries end the walk.
+        let count = r.meta.map_or(BLOCK_ENTRIES as u64, |m| m.entries.saturating_sub(rank).min(m.block_entries.into()));
         // The directory says where a block begins, or the end of the one before it does.
         let from = r.offset(b).or(follows);
         let Some(from) = from.filter(|&f| f < keys.section.len() as u64) else {
-            let Some((meta, size)) = r.meta.zip(size) else { break };
-            let pairs = size.min(meta.entries.saturating_sub(b * size));
-            keeper.lose(start, 0, b * size, pairs, "where its block begins is not known");
+            if r.meta.is_none() {
+                break;
+            }
+            keeper.lose(start, 0, rank, count, "where its block begins is not known");
             follows = None;
             continue;
         };
         let known = r.offset(b + 1).filter(|&to| to > from);
-        let block = match known {
-            Some(to) => keys.slice(r.bytes, from, to - from).and_then(Block::parse),
-            None => longest_slice(r, keys, from).and_then(Block::parse),
+        let bytes = match known {
+            Some(to) => keys.slice(r.bytes, from, to - from),
+            None => longest_slice(r, keys, from),
         };
-        rank = size.map_or(rank, |size| b * size);
-        let len = block.as_ref().and_then(Block::len).map(|n| n as u64);
+        let len = bytes.and_then(|bytes| coding.unpack(bytes, count, &mut entries));
         let at = (start + from, known.map_or(len.unwrap_or(0), |to| to - from));
-        let kept = match &block {
-            Some(block) if len.is_some() => keep_block(r, block, rank, at, keeper)?,
-            _ => false,
-        };
-        if !kept {
-            let Some((meta, size)) = r.meta.zip(size) else { break };
-            keeper.lose(at.0, at.1, rank, size.min(meta.entries.saturating_sub(rank)), DAMAGED);
+        match len {
+            Some(_) => keep_block(r, &entries, rank, at, keeper)?,
+            None if r.meta.is_none() => break,
+            None => keeper.lose(at.0, at.1, rank, count, DAMAGED),
         }
-        follows = known.or(if kept { len.map(|n| from + n) } else { None });
-        rank += block.as_ref().map_or(0, |b| b.count() as u64);
+        follows = known.or(len.map(|n| from + n));
+        rank += len.map_or(0, |_| entries.count as u64);
     }
     Ok(())
 }
@@ -422,38 +465,45 @@ fn walk_chunks(r: &Remains<'_>, keys: &Part, keeper: &mut Keeper<'_>) -> Result<
         return Err(Error::corrupt("META and its copy are damaged, and the keys are compressed"));
     };
     let size = u64::from(meta.block_entries);
+    let coding = r.coding(keys);
     let row = |i: u64| chunk::row(table.slice(r.bytes, i * CHUNK_ROW_LEN as u64, CHUNK_ROW_LEN as u64)?);
     let rows = (table.section.len() / CHUNK_ROW_LEN) as u64;
-    let mut next = 0;
+    let mut entries = Unpacked::default();
+    // Where the blocks that come next begin, and the number of the first of them, as far as that is known.
+    let (mut next, mut b) = (0, 0);
     for i in 0..rows.saturating_sub(1) {
         let (Some((first, at)), Some((after, end))) = (row(i), row(i + 1)) else { continue };
         let start = keys.section.range.start as u64 + at;
+        let bytes = end.saturating_sub(at);
         let lose = |keeper: &mut Keeper<'_>, from: u64, to: u64, why| {
-            let pairs = (to * size).min(meta.entries).saturating_sub(from * size);
-            keeper.lose(start, end.saturating_sub(at), from * size, pairs, why);
+            let pairs = (to.saturating_mul(size)).min(meta.entries).saturating_sub(from * size);
+            keeper.lose(start, bytes, from * size, pairs, why);
         };
-        lose(keeper, next, first.max(next), "a page of the chunk table is damaged");
+        if first != next {
+            let to = r.block_at(first).unwrap_or(b);
+            lose(keeper, b, to, "a page of the chunk table is damaged");
+            b = to;
+        }
         next = after;
         let frame = end.checked_sub(at).and_then(|len| keys.slice(r.bytes, at, len));
-        let Some(blocks) = frame.and_then(|f| zstd::bulk::decompress(f, MAX_CHUNK_LEN).ok()) else {
-            lose(keeper, first, after, DAMAGED);
-            continue;
-        };
-        let (mut rest, mut b) = (&blocks[..], first);
-        while b < after {
-            let block = Block::parse(rest);
-            let len = block.as_ref().and_then(Block::len);
-            let (Some(block), Some(len)) = (block, len) else { break };
-            if !keep_block(r, &block, b * size, (start, end - at), keeper)? {
-                break;
-            }
-            rest = rest.get(len..).unwrap_or(&[]);
+        let blocks = frame.and_then(|f| zstd::bulk::decompress(f, MAX_CHUNK_LEN).ok());
+        let mut rest = blocks.as_deref().unwrap_or(&[]);
+        while !rest.is_empty() {
+            let count = meta.entries.saturating_sub(b.saturating_mul(size)).min(size);
+            let Some(len) = coding.unpack(rest, count, &mut entries) else { break };
+            keep_block(r, &entries, b * size, (start, bytes), keeper)?;
+            rest = usize::try_from(len).ok().and_then(|len| rest.get(len..)).unwrap_or(&[]);
             b += 1;
         }
-        lose(keeper, b, after, "its frame does not hold its blocks");
+        if blocks.is_none() || !rest.is_empty() {
+            let to = r.block_at(after).unwrap_or(b);
+            let why = if blocks.is_none() { DAMAGED } else { "its frame does not hold its blocks" };
+            lose(keeper, b, to, why);
+            b = to;
+        }
     }
-    let pairs = meta.entries.saturating_sub(next.saturating_mul(size));
+    let pairs = meta.entries.saturating_sub(b.saturating_mul(size));
     let start = keys.section.range.start as u64;
-    keeper.lose(start, 0, next.saturating_mul(size), pairs, "a page of the chunk table is damaged");
+    keeper.lose(start, 0, b.saturating_mul(size), pairs, "a page of the chunk table is damaged");
     Ok(())
 }

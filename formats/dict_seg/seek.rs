@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::ops::{Bound, Range};
 
 use super::Entry;
-use super::block::Block;
-use super::decode::{BlockBytes, DictSeg};
+use super::block::{Form, Unpacked};
+use super::decode::DictSeg;
+use super::fetch::{self, fetch};
 use super::iter::Cursor;
 use crate::Result;
 
@@ -53,8 +54,14 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
 
     /// The first rank among `ranks`, those of a label, whose key is not below `key` (`above`: is above it).
     pub(super) fn rank_from(&self, ranks: Range<u64>, key: &[u8], above: bool) -> Result<u64> {
+        let mut block = Unpacked::default();
+        self.place_from(ranks, key, above, &mut block).map(|(first, place)| first + place)
+    }
+
+    /// As [`DictSeg::rank_from`], as the first rank of a block and a place in there; leaves the block unpacked.
+    fn place_from(&self, ranks: Range<u64>, key: &[u8], above: bool, block: &mut Unpacked) -> Result<(u64, u64)> {
         if ranks.is_empty() {
-            return Ok(ranks.start);
+            return Ok((ranks.start, 0));
         }
         let size = u64::from(self.meta.block_entries);
         let before = |order: Ordering| order == Ordering::Less || (above && order == Ordering::Equal);
@@ -62,27 +69,49 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         let (mut low, mut high) = (ranks.start / size, (ranks.end - 1) / size + 1);
         while high - low > 1 {
             let mid = low + (high - low) / 2;
+            // One of these two comes next: both are on their way while this one is waited for.
+            self.fetch_first(low + (mid - low) / 2);
+            self.fetch_first(mid + (high - mid) / 2);
             let bytes = self.block_bytes(mid)?;
-            let order = self.parse(&bytes, mid)?.compare(0, key).ok_or_else(|| self.block_error(mid * size))?;
+            let order = self.refs.form.compare_first(&bytes, key).ok_or_else(|| self.block_error(mid))?;
             if before(order) { low = mid } else { high = mid }
         }
-        let bytes: BlockBytes<'_> = self.block_bytes(low)?;
-        let block: Block<'_> = self.parse(&bytes, low)?;
+        self.unpack(low, block)?;
         let first = low * size;
-        let mut from = ranks.start.max(first) - first;
-        let mut to = ranks.end.min(first + block.count() as u64).max(first + from) - first;
-        while from < to {
-            let mid = from + (to - from) / 2;
-            let order = block.compare(mid as usize, key).ok_or_else(|| self.block_error(first + mid))?;
-            if before(order) { from = mid + 1 } else { to = mid }
+        let from = ranks.start.max(first) - first;
+        let to = ranks.end.min(first + block.count as u64).max(first + from) - first;
+        let place = (from..to).find(|&i| block.get(i as usize).is_some_and(|(k, _)| !before(k.cmp(key))));
+        Ok((first, place.unwrap_or(to)))
+    }
+
+    /// Asks for the lines with the first key of a block.
+    #[inline]
+    fn fetch_first(&self, block: u64) {
+        if !self.in_place {
+            return;
         }
-        Ok(first + from)
+        // A range that does not hold is for the search to name.
+        if let Ok(bytes) = self.block_range(block).and_then(|(from, _)| self.keys_from(from)) {
+            fetch(bytes, 1);
+            let at = if self.refs.form == Form::Plain { 0 } else { usize::from(self.meta.block_entries) * 3 };
+            fetch(bytes.get(at..).unwrap_or(&[]), fetch::PLAIN);
+        }
     }
 
     /// The id of a key among the entries of one label, found by halving.
     pub(super) fn get_by_order(&self, ranks: Range<u64>, key: &[u8]) -> Result<Option<u64>> {
-        let rank = self.rank_from(ranks.clone(), key, false)?;
-        if rank < ranks.end { self.id_if_key(rank, key) } else { Ok(None) }
+        let mut block = Unpacked::default();
+        let (first, place) = self.place_from(ranks.clone(), key, false, &mut block)?;
+        if first + place >= ranks.end {
+            return Ok(None);
+        }
+        if let Some((k, id)) = block.get(place as usize) {
+            return Ok((k == key).then_some(id));
+        }
+        // The next block begins with it, if it is there.
+        let (number, at) = self.block_and_place(first + place);
+        self.unpack(number, &mut block)?;
+        Ok(block.get(at).and_then(|(k, id)| (k == key).then_some(id)))
     }
 }
 

@@ -26,7 +26,7 @@ fn kinds() -> [(&'static str, u64); 10] {
     ]
 }
 
-fn meta() -> [(&'static str, u64); 20] {
+fn meta() -> [(&'static str, u64); 22] {
     [
         ("META_LEN", META_LEN as u64),
         ("META_ENTRIES", META_ENTRIES as u64),
@@ -44,14 +44,16 @@ fn meta() -> [(&'static str, u64); 20] {
         ("META_ANY_PROBE", META_ANY_PROBE as u64),
         ("META_IDS_PROBE", META_IDS_PROBE as u64),
         ("META_LONGEST_KEY", META_LONGEST_KEY as u64),
-        ("META_REF_BYTES", META_REF_BYTES as u64),
+        ("META_REF_BITS", META_REF_BITS as u64),
         ("META_OFFSET_BYTES", META_OFFSET_BYTES as u64),
         ("META_BLOCK_ENTRIES", META_BLOCK_ENTRIES as u64),
+        ("META_FORM", META_FORM as u64),
+        ("META_UNIT", META_UNIT as u64),
         ("META_RESERVED", META_RESERVED as u64),
     ]
 }
 
-fn limits() -> [(&'static str, u64); 27] {
+fn limits() -> [(&'static str, u64); 34] {
     [
         ("MAGIC", u64::from_le_bytes(MAGIC)),
         ("MAJOR", MAJOR.into()),
@@ -69,17 +71,24 @@ fn limits() -> [(&'static str, u64); 27] {
         ("MAX_ID", MAX_ID),
         ("FIRST_ID", FIRST_ID),
         ("MAX_ENTRIES", MAX_ENTRIES),
-        ("MAX_REF_BYTES", MAX_REF_BYTES as u64),
+        ("MAX_REF_BITS", MAX_REF_BITS as u64),
+        ("FORM_HEAD", FORM_HEAD.into()),
+        ("FORM_CHAIN", FORM_CHAIN.into()),
+        ("FORM_PLAIN", FORM_PLAIN.into()),
+        ("HEAD_UNIT", HEAD_UNIT.into()),
+        ("PLAIN_UNIT", PLAIN_UNIT.into()),
+        ("MAX_UNIT", MAX_UNIT.into()),
+        ("MAX_SLOTS", MAX_SLOTS as u64),
         ("MAX_PROBE", MAX_PROBE),
         ("BUCKET_LEN", BUCKET_LEN as u64),
         ("LOAD_NUM", LOAD_NUM),
         ("LOAD_DEN", LOAD_DEN),
         ("DENSE_SPAN", DENSE_SPAN),
         ("LABEL_ROW_LEN", LABEL_ROW_LEN as u64),
-        ("FORM_ID_SHIFT", FORM_ID_SHIFT.into()),
-        ("FORM_BASE_SHIFT", FORM_BASE_SHIFT.into()),
-        ("FORM_END_SHIFT", FORM_END_SHIFT.into()),
-        ("COUNT_WIDE", COUNT_WIDE.into()),
+        ("WIDTH_ID_SHIFT", WIDTH_ID_SHIFT.into()),
+        ("WIDTH_BASE_SHIFT", WIDTH_BASE_SHIFT.into()),
+        ("WIDTH_TEXT_SHIFT", WIDTH_TEXT_SHIFT.into()),
+        ("PLAIN_LONG", PLAIN_LONG.into()),
     ]
 }
 
@@ -143,15 +152,15 @@ fn frozen() -> Vec<Frozen> {
     let corrupt = Some(Kind::Corrupt);
     let long = |v: u64| v.to_le_bytes();
     let many_ids = forged(&dense(), KIND_META, META_NEXT_ID, &long(u64::MAX));
-    let fresh = table::check(table::hash_pair(b"", b"planner", 0));
-    let hash = section(&good, KIND_HASH);
-    let checks = good[hash.range].as_chunks::<CHECK_BYTES>().0;
-    let slot = checks.iter().position(|c| *c == fresh.to_le_bytes()).unwrap();
+    // The first reference of the first bucket, one bit of it turned over.
+    let first = table::slots(DictSeg::open(&good[..]).unwrap().refs.bits) * CHECK_BYTES;
+    let other = good[section(&good, KIND_HASH).range.start + first] ^ 1;
     vec![
         ("good.seg", good.clone(), None, &[]),
         ("dense.seg", dense(), None, &[]),
         ("empty.seg", build(&[]).0, None, &[]),
         ("small.seg", tests::again(&good, Options { layout: Layout::Small, zstd: None }), None, &[]),
+        ("fast.seg", tests::again(&good, Options { layout: Layout::Fast, zstd: None }), None, &[]),
         ("zstd.seg", tests::again(&good, Options { layout: Layout::Compact, zstd: Some(3) }), None, &[]),
         ("example.seg", worked(), None, &[]),
         ("truncated.seg", good[..1000].to_vec(), corrupt, &["dict.open"]),
@@ -165,15 +174,10 @@ fn frozen() -> Vec<Frozen> {
         ("hostile-labels.seg", forged(&good, KIND_META, META_LABELS, &long(20)), corrupt, &["dict.open"]),
         ("hostile-ids.seg", forged(&many_ids, KIND_META, META_ID_MAX, &long(MAX_ID)), corrupt, &["dict.open"]),
         ("hostile-home.seg", forged(&good, KIND_META, META_HASH_HOME, &long(1 << 60)), corrupt, &["dict.open"]),
-        ("hostile-block-offset.seg", forged(&good, KIND_BLOCKS, 2, &[0xFF; 2]), None, &["dict.block"]),
-        ("hostile-key-length.seg", forged(&good, KIND_KEYS, 3, &[0xFF]), None, &["dict.block"]),
-        ("hostile-label-text.seg", forged(&good, KIND_LABELS, 24, &[0xFF; 8]), None, &["dict.labels"]),
-        (
-            "hostile-rank.seg",
-            forged(&good, KIND_HASH, table::slots(1) * CHECK_BYTES + slot, &[0xFE]),
-            None,
-            &["dict.hash"],
-        ),
+        ("hostile-block-offset.seg", forged(&good, KIND_BLOCKS, 1, &[0xFF]), None, &["dict.block"]),
+        ("hostile-key-length.seg", forged(&good, KIND_KEYS, 8, &[0xFF; 2]), None, &["dict.block"]),
+        ("hostile-label-text.seg", forged(&good, KIND_LABELS, LABEL_ROW_LEN + 16, &[0xFF; 8]), None, &["dict.labels"]),
+        ("hostile-rank.seg", forged(&good, KIND_HASH, first, &[other]), None, &["dict.hash"]),
         ("hostile-id.seg", forged(&dense(), KIND_IDS_DENSE, 0, &[0x01]), None, &["dict.bijection"]),
     ]
 }

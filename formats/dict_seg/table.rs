@@ -1,15 +1,15 @@
-//! Hash sections: buckets of one cache line, each slot a check value and a rank.
+//! Hash sections: buckets of one cache line, each slot a check value and a reference.
 
 use std::collections::VecDeque;
 
 use super::encode::Numbers;
 use super::layout::*;
-use super::meta::{uint, width_of};
 use crate::{Error, Result};
 
-/// Slots of a bucket whose references take `ref_bytes`.
-pub(super) fn slots(ref_bytes: usize) -> usize {
-    BUCKET_PASSED / (ref_bytes + CHECK_BYTES)
+/// Slots of a bucket whose references take `ref_bits`.
+#[inline]
+pub(super) fn slots(ref_bits: usize) -> usize {
+    (BUCKET_PASSED * 8 / (ref_bits + CHECK_BYTES * 8)).min(MAX_SLOTS)
 }
 
 /// The bucket where the search for `hash` begins.
@@ -47,15 +47,15 @@ pub(super) fn hash_id(id: u64, seed: u64) -> u64 {
 }
 
 /// Home buckets for this many entries.
-pub(super) fn home_buckets(entries: u64, ref_bytes: usize) -> u64 {
-    (entries * LOAD_DEN).div_ceil(slots(ref_bytes) as u64 * LOAD_NUM)
+pub(super) fn home_buckets(entries: u64, ref_bits: usize) -> u64 {
+    (entries * LOAD_DEN).div_ceil(slots(ref_bits) as u64 * LOAD_NUM)
 }
 
-/// Places (hash, rank) pairs that come in ascending order, each into the first bucket from its home on that has a
+/// Places (hash, reference) pairs that come in ascending order, each into the first bucket from its home on that has a
 /// free slot. The order makes the bytes a function of the set, and lets a builder stream them.
 pub(super) struct Placer {
     slots: usize,
-    ref_bytes: usize,
+    ref_bits: usize,
     home: u64,
     /// Buckets that a pair still to come may fill or pass, the first of them `done`, and how many slots the last has
     /// in use.
@@ -69,9 +69,9 @@ pub(super) struct Placer {
 pub(super) type Sink<'a> = &'a mut dyn FnMut(&[u8; BUCKET_LEN]) -> Result<()>;
 
 impl Placer {
-    pub fn new(entries: u64, ref_bytes: usize) -> Self {
-        let (slots, home) = (slots(ref_bytes), home_buckets(entries, ref_bytes));
-        Placer { slots, ref_bytes, home, open: VecDeque::new(), done: 0, used: 0, probe: 0 }
+    pub fn new(entries: u64, ref_bits: usize) -> Self {
+        let (slots, home) = (slots(ref_bits), home_buckets(entries, ref_bits));
+        Placer { slots, ref_bits, home, open: VecDeque::new(), done: 0, used: 0, probe: 0 }
     }
 
     /// Home buckets.
@@ -88,7 +88,7 @@ impl Placer {
     }
 
     /// Places the next pair; buckets that are complete go to `out`.
-    pub fn place(&mut self, hash: u64, rank: u64, out: Sink<'_>) -> Result<()> {
+    pub fn place(&mut self, hash: u64, reference: u64, out: Sink<'_>) -> Result<()> {
         let first = home(hash, self.home);
         self.close(first, out)?;
         if self.open.is_empty() || self.used == self.slots {
@@ -104,8 +104,9 @@ impl Placer {
         let bucket = &mut self.open[passed_by];
         let check_at = self.used * CHECK_BYTES;
         bucket[check_at..check_at + CHECK_BYTES].copy_from_slice(&check(hash).to_le_bytes());
-        let to = self.slots * CHECK_BYTES + self.used * self.ref_bytes;
-        bucket[to..to + self.ref_bytes].copy_from_slice(&rank.to_le_bytes()[..self.ref_bytes]);
+        let bit = self.slots * CHECK_BYTES * 8 + self.used * self.ref_bits;
+        let bits = u128::from(reference) << (bit % 8);
+        bucket[bit / 8..].iter_mut().zip(bits.to_le_bytes()).for_each(|(to, bits)| *to |= bits);
         self.used += 1;
         self.probe = self.probe.max(self.open.len() as u64);
         if self.probe > MAX_PROBE {
@@ -122,9 +123,9 @@ impl Placer {
     }
 }
 
-/// The longest search in the section that these numbers (hash, rank) would make.
-pub(super) fn longest_probe(numbers: &mut dyn Numbers, entries: u64, ref_bytes: usize) -> Result<u64> {
-    let (slots, buckets) = (slots(ref_bytes), home_buckets(entries, ref_bytes));
+/// The longest search in the section that these numbers (hash, reference) would make.
+pub(super) fn longest_probe(numbers: &mut dyn Numbers, entries: u64, ref_bits: usize) -> Result<u64> {
+    let (slots, buckets) = (slots(ref_bits), home_buckets(entries, ref_bits));
     let (mut at, mut used, mut longest) = (0, 0, 0);
     while let Some(n) = numbers.next_number()? {
         let first = home((n >> 64) as u64, buckets);
@@ -139,36 +140,29 @@ pub(super) fn longest_probe(numbers: &mut dyn Numbers, entries: u64, ref_bytes: 
     Ok(longest)
 }
 
-/// Bytes of a reference into `entries` entries. One value more than the ranks is needed: all ones marks a hole.
-pub(super) fn ref_bytes(entries: u64) -> Result<usize> {
-    if entries > MAX_ENTRIES {
-        return Err(Error::limit("entry count", MAX_ENTRIES, entries));
-    }
-    Ok(width_of(entries))
-}
-
 /// One bucket of a mapped file.
 #[derive(Clone, Copy)]
 pub(super) struct Bucket<'a> {
     bytes: &'a [u8; BUCKET_LEN],
     slots: usize,
-    ref_bytes: usize,
+    ref_bits: usize,
 }
 
 impl<'a> Bucket<'a> {
-    #[inline]
-    pub fn new(bytes: &'a [u8; BUCKET_LEN], ref_bytes: usize) -> Self {
-        Bucket { bytes, slots: slots(ref_bytes), ref_bytes }
+    /// `slots` are those of references of so many bits.
+    #[inline(always)]
+    pub fn new(bytes: &'a [u8; BUCKET_LEN], slots: usize, ref_bits: usize) -> Self {
+        Bucket { bytes, slots, ref_bits }
     }
 
     /// One bit for each slot whose check value is that of `hash`.
-    #[inline]
+    #[inline(always)]
     pub fn matches(&self, hash: u64) -> u32 {
         simd::equal_words(self.bytes, check(hash)) & (u32::MAX >> (32 - self.slots))
     }
 
     /// Whether an entry of this hash may stand in a later bucket.
-    #[inline]
+    #[inline(always)]
     pub fn goes_on(&self, hash: u64) -> bool {
         self.passed() & passed(hash) != 0
     }
@@ -180,17 +174,24 @@ impl<'a> Bucket<'a> {
         u16::from_le_bytes([low, high])
     }
 
-    #[inline]
-    pub fn rank(&self, slot: usize) -> Option<u64> {
-        uint(self.bytes, self.slots * CHECK_BYTES + slot * self.ref_bytes, self.ref_bytes)
+    #[inline(always)]
+    pub fn reference(&self, slot: usize) -> u64 {
+        // Eight bytes that hold the reference and do not go beyond the bucket.
+        let bit = self.slots * CHECK_BYTES * 8 + slot * self.ref_bits;
+        let byte = (bit / 8).min(BUCKET_LEN - 8);
+        let word = self.bytes.get(byte..).and_then(<[u8]>::first_chunk::<8>).map_or(0, |c| u64::from_le_bytes(*c));
+        word >> (bit - 8 * byte) & (u64::MAX >> (64 - self.ref_bits))
     }
 
-    /// Slots in use; `None` when a used slot follows an empty one, or unused bytes are not zero.
+    /// Slots in use; `None` when a used slot follows an empty one, or unused bits are not zero.
     pub fn used(&self) -> Option<usize> {
         let checks = self.bytes.get(..self.slots * CHECK_BYTES)?.as_chunks::<CHECK_BYTES>().0;
         let used = checks.iter().position(|c| *c == [0; CHECK_BYTES]).unwrap_or(self.slots);
-        let refs = self.bytes.get(self.slots * CHECK_BYTES + used * self.ref_bytes..BUCKET_PASSED)?;
-        (checks.get(used..)?.iter().flatten().chain(refs).all(|&b| b == 0)).then_some(used)
+        let bit = self.slots * CHECK_BYTES * 8 + used * self.ref_bits;
+        let (first, rest) = self.bytes.get(bit / 8..BUCKET_PASSED)?.split_first().unwrap_or((&0, &[]));
+        let open = if bit / 8 < BUCKET_PASSED { first >> (bit % 8) } else { 0 };
+        let empty = checks.get(used..)?.iter().flatten().chain(rest).all(|&b| b == 0);
+        (empty && open == 0).then_some(used)
     }
 }
 
@@ -198,36 +199,24 @@ impl<'a> Bucket<'a> {
 mod simd {
     use super::BUCKET_LEN;
 
-    /// One bit for each of the first 24 16-bit words that is `word`.
+    /// One bit for each of the first 16 16-bit words that is `word`.
     #[cfg(target_arch = "x86_64")]
-    #[inline]
+    #[inline(always)]
     pub fn equal_words(bytes: &[u8; BUCKET_LEN], word: u16) -> u32 {
-        // SAFETY: SSE2 is part of x86-64 itself.
-        unsafe { with_sse2(bytes, word) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn with_sse2(bytes: &[u8; BUCKET_LEN], word: u16) -> u32 {
-        use std::arch::x86_64::{
-            _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16, _mm_setzero_si128,
-        };
-        let (long, _) = bytes.as_chunks::<8>();
-        let want = _mm_set1_epi16(word as i16);
-        let equal = |i: usize| {
-            let word = |i: usize| long.get(i).map_or(0, |c| i64::from_le_bytes(*c));
-            _mm_cmpeq_epi16(_mm_set_epi64x(word(i + 1), word(i)), want)
-        };
-        let low = _mm_movemask_epi8(_mm_packs_epi16(equal(0), equal(2))) as u32 & 0xFFFF;
-        let high = _mm_movemask_epi8(_mm_packs_epi16(equal(4), _mm_setzero_si128())) as u32 & 0xFF;
-        low | high << 16
+        use std::arch::x86_64::{_mm_cmpeq_epi16, _mm_loadu_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16};
+        // SAFETY: SSE2 is part of x86-64 itself, and the loads, which need no alignment, read the first 32 bytes of 64.
+        unsafe {
+            let want = _mm_set1_epi16(word as i16);
+            let low = _mm_cmpeq_epi16(_mm_loadu_si128(bytes.as_ptr().cast()), want);
+            let high = _mm_cmpeq_epi16(_mm_loadu_si128(bytes.as_ptr().add(16).cast()), want);
+            _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32
+        }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
     #[inline]
     pub fn equal_words(bytes: &[u8; BUCKET_LEN], word: u16) -> u32 {
-        let words = bytes.as_chunks::<2>().0.iter().take(24).enumerate();
+        let words = bytes.as_chunks::<2>().0.iter().take(16).enumerate();
         words.fold(0, |mask, (i, c)| mask | u32::from(u16::from_le_bytes(*c) == word) << i)
     }
 }
@@ -238,10 +227,10 @@ mod tests {
 
     #[test]
     fn every_pair_is_found_from_its_home_while_its_bit_says_go_on() {
-        for (n, rb) in [(1u64, 1), (31, 1), (200, 1), (5_000, 2), (100_000, 3), (5_000, 4), (5_000, 5)] {
+        for (n, bits) in [(1u64, 1), (31, 5), (200, 8), (5_000, 13), (100_000, 25), (5_000, 40), (5_000, 48)] {
             let mut pairs: Vec<_> = (0..n).map(|rank| (hash_id(rank, 0), rank)).collect();
             pairs.sort_unstable();
-            let mut placer = Placer::new(n, rb);
+            let mut placer = Placer::new(n, bits);
             let mut buckets = Vec::new();
             let mut sink = |b: &[u8; BUCKET_LEN]| {
                 buckets.push(*b);
@@ -249,18 +238,18 @@ mod tests {
             };
             pairs.iter().for_each(|&(hash, rank)| placer.place(hash, rank, &mut sink).unwrap());
             placer.finish(&mut sink).unwrap();
-            assert!(placer.probe <= 16, "{n} {rb}: probe {}", placer.probe);
+            assert!(placer.probe <= 32, "{n} {bits}: probe {}", placer.probe);
             assert!(buckets.len() as u64 >= placer.home());
-            let used: usize = buckets.iter().map(|b| Bucket::new(b, rb).used().unwrap()).sum();
+            let used: usize = buckets.iter().map(|b| Bucket::new(b, slots(bits), bits).used().unwrap()).sum();
             assert_eq!(used as u64, n);
             for (hash, rank) in pairs {
                 let mut at = home(hash, placer.home()) as usize;
                 loop {
-                    let b = Bucket::new(&buckets[at], rb);
-                    if (0..b.slots).any(|s| b.matches(hash) >> s & 1 == 1 && b.rank(s) == Some(rank)) {
+                    let b = Bucket::new(&buckets[at], slots(bits), bits);
+                    if (0..b.slots).any(|s| b.matches(hash) >> s & 1 == 1 && b.reference(s) == rank) {
                         break;
                     }
-                    assert!(b.goes_on(hash), "{n} {rb} {rank}");
+                    assert!(b.goes_on(hash), "{n} {bits} {rank}");
                     at += 1;
                 }
             }
@@ -269,11 +258,11 @@ mod tests {
 
     #[test]
     fn words_are_compared_one_by_one() {
-        for at in 0..24 {
+        for at in 0..16 {
             let mut bytes = [0u8; BUCKET_LEN];
             bytes[2 * at..2 * at + 2].copy_from_slice(&0x8001u16.to_le_bytes());
             assert_eq!(simd::equal_words(&bytes, 0x8001), 1 << at);
-            assert_eq!(simd::equal_words(&bytes, 0), 0xFF_FFFF ^ 1 << at);
+            assert_eq!(simd::equal_words(&bytes, 0), 0xFFFF ^ 1 << at);
         }
     }
 }

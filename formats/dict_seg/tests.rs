@@ -27,6 +27,7 @@ fn finish(b: DictBuilder) -> (Vec<u8>, Summary) {
 }
 
 const SMALL: Options = Options { layout: Layout::Small, zstd: None };
+const FAST: Options = Options { layout: Layout::Fast, zstd: None };
 const ZSTD: Options = Options { layout: Layout::Compact, zstd: Some(3) };
 
 /// The same pairs, laid out in another way.
@@ -41,7 +42,7 @@ pub(super) fn again(bytes: &[u8], options: Options) -> Vec<u8> {
 /// The small segment and the dense one, in every layout.
 fn all_layouts() -> Vec<Vec<u8>> {
     let both = [small(), dense()];
-    let others = both.iter().flat_map(|b| [again(b, SMALL), again(b, ZSTD)]).collect::<Vec<_>>();
+    let others = both.iter().flat_map(|b| [again(b, SMALL), again(b, FAST), again(b, ZSTD)]).collect::<Vec<_>>();
     both.into_iter().chain(others).collect()
 }
 
@@ -80,7 +81,7 @@ pub(super) fn exercise(bytes: &[u8], keys: &[Entry]) {
         let _ = (seg.get_batch(None, &asked, &mut found), seg.get_batch(Some(b"Tool"), &asked, &mut found));
         let _ = seg.keys_of_batch(&ids, |_, _| Ok(()));
         for label in [&b""[..], b"Tool"] {
-            let _ = (seg.trace(Some(label), b"k1"), seg.nth(label, 3));
+            let _ = (seg.trace(Some(label), b"k1"), seg.trace(None, b"k1"), seg.nth(label, 3));
             for prefix in [&b""[..], b"http://example.org/tool/01", b"k", b"\xFF"] {
                 let Ok(mut cursor) = seg.prefix(label, prefix) else { continue };
                 while let Ok(Some(_)) = cursor.next_entry() {}
@@ -218,7 +219,7 @@ fn a_checked_lookup_refuses_a_damaged_page() {
 /// A liar changes bytes and makes every checksum true again: harmless, and still found, by structure alone.
 #[test]
 fn a_liar_is_harmless_and_found() {
-    for whole in [small(), dense()] {
+    for whole in [small(), dense(), again(&small(), SMALL), again(&dense(), FAST)] {
         let keys = entries(&whole);
         let meta = section(&whole, KIND_META).range.start;
         // A next id that is too high breaks no rule, nor does a search that may go on for longer than it must.
@@ -254,7 +255,10 @@ fn keys_of_one_prefix_take_little_room() {
     let keys: Vec<_> =
         (0..20_000u32).map(|i| format!("http://example.org/resource/{:08x}", i.wrapping_mul(2_654_435_761))).collect();
     let (bytes, _) = build(&keys.iter().map(|k| (&b""[..], k.as_bytes(), None)).collect::<Vec<_>>());
-    assert!(bytes.len() < 27 * keys.len(), "{} bytes a key", bytes.len() as f64 / keys.len() as f64);
+    for (options, most) in [(Options::default(), 26), (SMALL, 14), (FAST, 61)] {
+        let each = again(&bytes, options).len() as f64 / keys.len() as f64;
+        assert!(each < f64::from(most), "{options:?}: {each} bytes a key");
+    }
 }
 
 fn arb_pairs() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>, Option<u64>)>> {
@@ -358,7 +362,7 @@ proptest! {
             let lowest = all.iter().filter(|o| o.key == e.key).map(|o| o.id).min();
             prop_assert_eq!(seg.get_any_label(&e.key).unwrap(), lowest);
         }
-        for options in [Options::default(), SMALL, ZSTD, Options { zstd: Some(1), ..SMALL }] {
+        for options in [Options::default(), SMALL, FAST, ZSTD, Options { zstd: Some(1), ..SMALL }, Options { zstd: Some(1), ..FAST }] {
             agrees(&again(&bytes, options), &all)?;
         }
         // The same pairs in another order of writing are the same bytes.

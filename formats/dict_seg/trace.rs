@@ -1,6 +1,7 @@
 //! What a lookup touches, step by step: for people who wonder what it costs.
 
 use super::DictSeg;
+use super::block::Form;
 use super::decode::Table;
 use super::layout::*;
 use super::table;
@@ -60,8 +61,8 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             (None, None) if !self.is_empty() => Some(self.label(0)?.to_vec()),
             (None, _) => None,
         };
-        let ranks = match &label {
-            None => 0..self.len(),
+        let (ranks, within) = match &label {
+            None => (0..self.len(), 0..self.refs.end),
             Some(label) => {
                 let halvings = u64::from(u64::BITS - self.meta.labels.leading_zeros());
                 let found = self.find_label(label)?;
@@ -73,7 +74,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                 };
                 t.step(&self.labels, at.min(self.labels.len() as u64), rows, what);
                 match found {
-                    Some(i) => self.label_ranks(i)?,
+                    Some(i) => (self.label_ranks(i)?, self.label_references(i)?),
                     None => return Ok(t),
                 }
             }
@@ -83,20 +84,27 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             None => (self.any.as_ref(), table::hash_bytes(key, self.meta.hash_seed)),
         };
         match tab {
-            Some(tab) => self.trace_hash(&mut t, tab, hash, &ranks, key)?,
+            Some(tab) => self.trace_hash(&mut t, tab, hash, &within, key)?,
             None if self.is_empty() => {}
-            None => {
-                let rank = self.rank_from(ranks.clone(), key, false)?;
-                let blocks = (ranks.end - ranks.start).div_ceil(self.meta.block_entries.into()).max(1);
-                let steps = u64::BITS - blocks.leading_zeros();
-                t.step(&self.blocks, 0, 0, format!("no hash: about {steps} blocks are halved, each by its first key"));
-                if rank < ranks.end {
-                    self.trace_block(&mut t, rank)?;
-                    t.id = self.id_if_key(rank, key)?;
-                }
-            }
+            None => self.trace_halving(&mut t, ranks, key)?,
         }
         Ok(t)
+    }
+
+    fn trace_halving(&self, t: &mut Trace, ranks: std::ops::Range<u64>, key: &[u8]) -> Result<()> {
+        let rank = self.rank_from(ranks.clone(), key, false)?;
+        let blocks = (ranks.end - ranks.start).div_ceil(self.meta.block_entries.into()).max(1);
+        let steps = u64::BITS - blocks.leading_zeros();
+        t.step(&self.blocks, 0, 0, format!("no hash: about {steps} blocks are halved, each by its first key"));
+        if rank < ranks.end {
+            let (number, place) = self.block_and_place(rank);
+            let width = u64::from(self.meta.offset_bytes);
+            t.step(&self.blocks, number * width, 2 * width, format!("where block {number} begins and ends"));
+            let (from, to) = self.block_range(number)?;
+            self.trace_entry(t, from, to - from, format!("entry {place} of block {number}, rank {rank}"));
+            t.id = self.get_by_order(ranks, key)?;
+        }
+        Ok(())
     }
 
     fn trace_hash(
@@ -104,7 +112,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         t: &mut Trace,
         tab: &Table,
         hash: u64,
-        ranks: &std::ops::Range<u64>,
+        within: &std::ops::Range<u64>,
         key: &[u8],
     ) -> Result<()> {
         let first = table::home(hash, tab.home);
@@ -121,13 +129,13 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             );
             t.step(&tab.section, at * BUCKET_LEN as u64, BUCKET_LEN as u64, what);
             while matches != 0 {
-                let rank = bucket.rank(matches.trailing_zeros() as usize).unwrap_or(u64::MAX);
+                let reference = bucket.reference(matches.trailing_zeros() as usize);
                 matches &= matches - 1;
-                if rank >= self.len() || !ranks.contains(&rank) {
+                if reference >= self.refs.end || !within.contains(&reference) {
                     continue;
                 }
-                self.trace_block(t, rank)?;
-                if let Some(id) = self.id_if_key(rank, key)? {
+                self.trace_reference(t, reference)?;
+                if let Some(id) = self.id_if_key(reference, key)? {
                     t.id = Some(id);
                     return Ok(());
                 }
@@ -139,19 +147,32 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         Ok(())
     }
 
-    fn trace_block(&self, t: &mut Trace, rank: u64) -> Result<()> {
-        let (number, i) = self.block_and_place(rank);
-        let width = u64::from(self.meta.offset_bytes);
-        t.step(&self.blocks, number * width, 2 * width, format!("where block {number} begins and ends"));
-        let (from, to) = self.block_range(number)?;
-        let what = format!("entry {i} of block {number}, rank {rank}");
-        if self.chunks.is_some() {
-            let at = self.block_offset(rank) - self.keys.range.start as u64;
-            t.step(&self.keys, at, 0, format!("{what}, in a chunk that is decompressed whole"));
-        } else {
-            t.step(&self.keys, from, to - from, what);
+    fn trace_reference(&self, t: &mut Trace, reference: u64) -> Result<()> {
+        let (from, place) = self.refs.split(reference);
+        match self.refs.form {
+            Form::Chain => {
+                let (at, to) = self.block_range(from)?;
+                self.trace_entry(t, at, to - at, format!("entry {place} of block {from}"));
+            }
+            form => {
+                let len = self.with_block(from, |bytes| form.extent(bytes))?.unwrap_or(0) as u64;
+                let what = match form {
+                    Form::Head => format!("entry {place} of the block at {from}"),
+                    _ => format!("the entry at {from}"),
+                };
+                self.trace_entry(t, from, len, what);
+            }
         }
         Ok(())
+    }
+
+    fn trace_entry(&self, t: &mut Trace, from: u64, len: u64, what: String) {
+        if self.chunks.is_some() {
+            let at = self.offset_of(from) - self.keys.range.start as u64;
+            t.step(&self.keys, at, 0, format!("{what}, in a chunk that is decompressed whole"));
+        } else {
+            t.step(&self.keys, from, len, what);
+        }
     }
 
     /// Every field of META, with its offset in the file, its bytes and its value.
@@ -174,9 +195,11 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             ("any_probe", META_ANY_PROBE, 4, m.any_probe.into()),
             ("ids_probe", META_IDS_PROBE, 4, m.ids_probe.into()),
             ("longest_key", META_LONGEST_KEY, 4, m.longest_key.into()),
-            ("ref_bytes", META_REF_BYTES, 1, m.ref_bytes.into()),
+            ("ref_bits", META_REF_BITS, 1, m.ref_bits.into()),
             ("offset_bytes", META_OFFSET_BYTES, 1, m.offset_bytes.into()),
             ("block_entries", META_BLOCK_ENTRIES, 1, m.block_entries.into()),
+            ("form", META_FORM, 1, m.form.into()),
+            ("unit", META_UNIT, 1, m.unit.into()),
         ];
         fields.into_iter().map(|(name, at, bytes, value)| (name, start + at as u64, bytes, value)).collect()
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::block::{Form, Unpacked};
 use super::decode::{DictSeg, Ids, Table, open_container};
-use super::iter::Unpacked;
 use super::layout::*;
-use super::table;
+use super::meta::width_of;
+use super::refs::Refs;
+use super::{plain, table};
 use crate::Error;
 use crate::container::Finding;
 
@@ -27,7 +29,14 @@ pub fn verify(bytes: &[u8], full: bool) -> Vec<Finding> {
     match DictSeg::open(bytes) {
         Err(e) => found.push(Finding::from_error("dict.open", &e)),
         Ok(seg) if full => {
-            let mut v = Verifier { seg: &seg, found, counts: BTreeMap::new(), whole: true, passed: Passed::new(&seg) };
+            let mut v = Verifier {
+                seg: &seg,
+                found,
+                counts: BTreeMap::new(),
+                whole: true,
+                passed: Passed::new(&seg),
+                coded: Vec::new(),
+            };
             v.structure();
             return v.finish();
         }
@@ -50,6 +59,16 @@ struct Verifier<'a> {
     /// Every block could be read; counts over entries mean something.
     whole: bool,
     passed: Passed,
+    /// A block as it should be coded.
+    coded: Vec<u8>,
+}
+
+/// One entry: its rank, what refers to it, and where its block stands in the file.
+#[derive(Clone, Copy)]
+struct At {
+    rank: u64,
+    reference: u64,
+    offset: u64,
 }
 
 /// Who had to go on from each bucket, as the entries say.
@@ -162,8 +181,9 @@ impl<'a> Verifier<'a> {
         let ends = [
             ("labels cover another number of entries than there are", seg.meta.entries, rank),
             ("rows and texts fill another length than the section has", seg.labels.len() as u64, len as u64),
-            ("the closing row has another number of entries", seg.meta.entries, closing.map_or(u64::MAX, |c| c.0)),
-            ("the closing row has another length of texts", text as u64, closing.map_or(u64::MAX, |c| c.1)),
+            ("the closing row has another number of entries", seg.meta.entries, closing.map_or(u64::MAX, |c| c.rank)),
+            ("the closing row has another end of references", seg.refs.end, closing.map_or(0, |c| c.reference)),
+            ("the closing row has another length of texts", text as u64, closing.map_or(u64::MAX, |c| c.text)),
         ];
         for (what, want, got) in ends.into_iter().filter(|(_, want, got)| want != got) {
             let f = Finding::error("dict.labels", what).section("LABL").offset(start);
@@ -177,8 +197,8 @@ impl<'a> Verifier<'a> {
         let width = usize::from(seg.meta.offset_bytes);
         let last = seg.meta.blocks() as usize * width;
         let read = |at| seg.slice(&seg.blocks, at, width).ok().and_then(|b| super::meta::uint(b, 0, width));
-        let len = read(last).unwrap_or(0);
-        let want = if seg.chunks.is_some() { len } else { seg.keys.len() as u64 };
+        let units = read(last).unwrap_or(0);
+        let want = seg.refs.blocks_len >> seg.refs.unit;
         for (at, want) in [(0, 0), (last, want)] {
             let got = read(at);
             if got != Some(want) {
@@ -187,10 +207,15 @@ impl<'a> Verifier<'a> {
                 self.report(f.expected(want).got(got.unwrap_or(0)));
             }
         }
-        let fits = width == super::meta::width_of(len)
-            && usize::from(seg.meta.ref_bytes) == super::meta::width_of(seg.meta.entries);
-        if !fits {
-            self.report(Finding::error("dict.count", "META gives offsets or references another width than they need"));
+        let form = seg.refs.form;
+        let bits = Refs::bits_needed(&seg.meta, seg.refs.blocks_len);
+        if width != width_of(units) || bits != seg.refs.bits || seg.refs.unit != form.unit() {
+            let f = Finding::error("dict.count", "META gives offsets or references another width than they need");
+            self.report(f.section("META"));
+        }
+        if (form == Form::Chain) == seg.hash.is_some() {
+            let f = Finding::error("dict.count", "META gives a form of blocks that does not go with the hash sections");
+            self.report(f.section("META"));
         }
         self.chunks();
     }
@@ -203,8 +228,8 @@ impl<'a> Verifier<'a> {
         let mut last = None;
         for i in 0..rows {
             let Ok(row) = seg.chunk_row(chunks, i) else { continue };
-            let follows = last.map_or(row == (0, 0), |(block, at)| block < row.0 && at < row.1);
-            let closes = i + 1 < rows || row == (seg.meta.blocks(), seg.keys.len() as u64);
+            let follows = last.map_or(row == (0, 0), |(from, at)| from < row.0 && at < row.1);
+            let closes = i + 1 < rows || row == (seg.refs.blocks_len, seg.keys.len() as u64);
             if !follows || !closes {
                 let f = Finding::error("dict.chunks", format!("row {i} of the chunk table is out of order"));
                 self.report(f.section("CHNK").offset(chunks.range.start as u64 + i * CHUNK_ROW_LEN as u64));
@@ -234,23 +259,27 @@ impl<'a> Verifier<'a> {
         let mut last = (Vec::new(), u64::MAX);
         for b in 0..seg.meta.blocks() {
             let first = b * u64::from(seg.meta.block_entries);
-            let at = self.block_at(b);
-            if !self.read_block(b, &mut entries) {
-                continue;
-            }
+            let Some(from) = self.read_block(b, &mut entries) else { continue };
+            let mut own = 0;
             for i in 0..entries.count {
                 let rank = first + i as u64;
+                let Some((key, id)) = entries.get(i) else { continue };
+                let reference = seg.refs.of(b, from, i, own);
+                if seg.refs.form == Form::Plain {
+                    own += plain::entry_len(key.len(), id, seg.refs.unit);
+                }
+                let at = At { rank, reference, offset: seg.offset_of(from) };
                 while rank >= ranks.end && label < seg.meta.labels {
                     ranks = seg.label_ranks(label).unwrap_or(0..0);
+                    self.first_of_label(label, &ranks, &at);
                     label += 1;
                 }
-                let Some((key, id)) = entries.get(i) else { continue };
                 if last.1 == rank && rank != ranks.start && last.0[..] >= *key {
                     let f = Finding::error("dict.order", format!("entry {rank} is out of order"));
-                    self.report(f.section("KEYS").offset(at));
+                    self.report(f.section("KEYS").offset(at.offset));
                 }
                 let in_label = (label.saturating_sub(1), &ranks);
-                self.entry(rank, in_label, key, id, at, &mut sums);
+                self.entry(at, in_label, key, id, &mut sums);
                 last.0.clear();
                 last.0.extend_from_slice(key);
                 last.1 = rank + 1;
@@ -259,57 +288,64 @@ impl<'a> Verifier<'a> {
         sums
     }
 
-    fn block_at(&self, b: u64) -> u64 {
-        self.seg.block_offset(b * u64::from(self.seg.meta.block_entries))
+    /// The row of a label refers to the label's first entry.
+    fn first_of_label(&mut self, label: u64, ranks: &Range<u64>, at: &At) {
+        let row = self.seg.label_row(label).ok();
+        if ranks.start == at.rank && row.is_some_and(|row| row.reference != at.reference) {
+            let f = Finding::error("dict.labels", format!("label {label} refers to another entry than its first"));
+            let start = self.seg.labels.range.start as u64;
+            self.report(f.section("LABL").offset(start + label * LABEL_ROW_LEN as u64).expected(at.reference));
+        }
     }
 
     /// Unpacks the block, if it is whole: its count right, its bytes all used, coded the one way that a builder does.
-    fn read_block(&mut self, b: u64, entries: &mut Unpacked) -> bool {
+    /// Where it begins.
+    fn read_block(&mut self, b: u64, entries: &mut Unpacked) -> Option<u64> {
         let seg: &'a DictSeg<&'a [u8]> = self.seg;
-        let size = u64::from(seg.meta.block_entries);
-        let unreadable = |v: &mut Self, e: &Error| {
-            v.whole = false;
-            v.report(Finding::from_error("dict.block", e).section("KEYS"));
-            false
+        let read = seg.block_range(b).and_then(|range| Ok((range, seg.block_bytes(b)?)));
+        let ((from, to), bytes) = match read {
+            Ok(read) => read,
+            Err(e) => {
+                self.whole = false;
+                self.report(Finding::from_error("dict.block", &e).section("KEYS"));
+                return None;
+            }
         };
-        let bytes = match seg.block_bytes(b) {
-            Ok(bytes) => bytes,
-            Err(e) => return unreadable(self, &e),
-        };
-        let block = match seg.parse(&bytes, b) {
-            Ok(block) => block,
-            Err(e) => return unreadable(self, &e),
-        };
-        let want = (seg.meta.entries - b * size).min(size);
-        let len = bytes.len();
-        let good = block.count() as u64 == want && block.len() == Some(len) && block.is_canonical() == Some(true);
-        if good && entries.fill(&block).is_some() {
-            return true;
+        let (form, unit, count) = (seg.refs.form, seg.refs.unit, seg.block_count(b));
+        let bytes = bytes.get(..(to - from) as usize).unwrap_or(&[]);
+        if form.unpack(unit, bytes, count, entries).is_some() && entries.count == count {
+            let pairs: Vec<_> = entries.entries().collect();
+            self.coded.clear();
+            form.encode(unit, &mut self.coded, &pairs);
+            if self.coded == bytes {
+                return Some(from);
+            }
         }
         self.whole = false;
-        let f = Finding::error("dict.block", format!("key block {b} is malformed"));
-        self.report(f.section("KEYS").offset(self.block_at(b)).expected(format!("{want} entries, coded as specified")));
-        false
+        let f = Finding::error("dict.block", format!("key block {b} is malformed")).section("KEYS");
+        self.report(f.offset(seg.offset_of(from)).expected(format!("{count} entries, coded as specified")));
+        None
     }
 
-    fn entry(&mut self, rank: u64, label: (u64, &Range<u64>), key: &[u8], id: u64, at: u64, sums: &mut Sums) {
+    fn entry(&mut self, at: At, label: (u64, &Range<u64>), key: &[u8], id: u64, sums: &mut Sums) {
         let seg = self.seg;
+        let At { rank, reference, offset } = at;
         sums.key_bytes += key.len() as u64;
         sums.longest = sums.longest.max(key.len() as u64);
         sums.ids = Some(sums.ids.map_or((id, id), |(low, high)| (low.min(id), high.max(id))));
         let mut faults = Vec::new();
         let mut fault = |id: &'static str, what: String| {
-            faults.push(Finding::error(id, format!("entry {rank}: {what}")).section("KEYS").offset(at));
+            faults.push(Finding::error(id, format!("entry {rank}: {what}")).section("KEYS").offset(offset));
         };
-        match self.way_back(id, rank) {
-            Ok(Some(back)) if back == rank => {}
+        match self.way_back(id, reference) {
+            Ok(Some(back)) if back == reference => {}
             Ok(back) => {
-                let back = back.map_or_else(|| "no entry".to_owned(), |r| format!("entry {r}"));
-                fault("dict.bijection", format!("its id {id} leads to {back}"));
+                let back = back.map_or_else(|| "no entry".to_owned(), |r| format!("reference {r}"));
+                fault("dict.bijection", format!("its id {id} leads to {back}, not to {reference}"));
             }
             Err(e) => fault("dict.bijection", format!("its id {id} leads nowhere: {e}")),
         }
-        match self.way_to(label, key, rank) {
+        match self.way_to(label, key, &at) {
             Ok(true) => {}
             Ok(false) => fault("dict.hash", "a search does not lead to it".to_owned()),
             Err(e) => fault("dict.hash", format!("a search does not lead to it: {e}")),
@@ -322,8 +358,8 @@ impl<'a> Verifier<'a> {
         let hash = table::hash_bytes(key, seg.meta.hash_seed);
         match seg.locate(any, hash, |r| seg.id_if_key(r, key)) {
             Ok(Some((winner, bucket, lowest))) if lowest <= id => {
-                sums.winners += u64::from(winner == rank);
-                if winner == rank {
+                sums.winners += u64::from(winner == reference);
+                if winner == reference {
                     pass(&mut self.passed.any, any, hash, bucket);
                 }
             }
@@ -336,24 +372,24 @@ impl<'a> Verifier<'a> {
         faults.into_iter().for_each(|f| self.report(f));
     }
 
-    /// The entry that an id leads to; `rank` is where it should.
-    fn way_back(&mut self, id: u64, rank: u64) -> Result<Option<u64>, Error> {
+    /// The reference that an id leads to; `reference` is what it should be.
+    fn way_back(&mut self, id: u64, reference: u64) -> Result<Option<u64>, Error> {
         let seg = self.seg;
-        let Ids::Hashed(t) = &seg.ids else { return seg.rank_of_id(id) };
+        let Ids::Hashed(t) = &seg.ids else { return seg.reference_of_id(id) };
         let hash = table::hash_id(id, seg.meta.hash_seed);
-        let found = seg.locate(t, hash, |r| Ok((r == rank).then_some(())))?;
+        let found = seg.locate(t, hash, |r| Ok((r == reference).then_some(())))?;
         if let Some((_, bucket, ())) = found {
             pass(&mut self.passed.ids, t, hash, bucket);
         }
-        Ok(found.map(|(rank, _, ())| rank))
+        Ok(found.map(|(reference, _, ())| reference))
     }
 
     /// Whether a search for the key leads to the entry.
-    fn way_to(&mut self, (label, ranks): (u64, &Range<u64>), key: &[u8], rank: u64) -> Result<bool, Error> {
-        let seg = self.seg;
-        let Some(t) = &seg.hash else { return Ok(seg.rank_from(ranks.clone(), key, false)? == rank) };
+    fn way_to(&mut self, (label, ranks): (u64, &Range<u64>), key: &[u8], at: &At) -> Result<bool, Error> {
+        let (seg, reference) = (self.seg, at.reference);
+        let Some(t) = &seg.hash else { return Ok(seg.rank_from(ranks.clone(), key, false)? == at.rank) };
         let hash = table::hash_pair(seg.label(label)?, key, seg.meta.hash_seed);
-        let found = seg.locate(t, hash, |r| Ok((r == rank).then_some(())))?;
+        let found = seg.locate(t, hash, |r| Ok((r == reference).then_some(())))?;
         if let Some((_, bucket, ())) = found {
             pass(&mut self.passed.hash, t, hash, bucket);
         }
@@ -364,13 +400,12 @@ impl<'a> Verifier<'a> {
     /// those who went on, as the entries have it.
     fn table(&mut self, t: &Table, id: &'static str, want: u64, passed: &[u16]) {
         let seg = self.seg;
-        let ref_bytes = usize::from(seg.meta.ref_bytes);
         let start = t.section.range.start as u64;
         let mut used = 0;
         for at in 0..t.buckets() {
             let Ok(bucket) = seg.bucket(t, at) else { continue };
             let n = bucket.used();
-            let good = |n: usize| (0..n).all(|s| bucket.rank(s).is_some_and(|r| r < seg.meta.entries));
+            let good = |n: usize| (0..n).all(|s| bucket.reference(s) < seg.refs.end);
             let marks = !self.whole || passed.get(at as usize) == Some(&bucket.passed());
             if !n.is_some_and(good) || !marks {
                 let f = Finding::error(id, format!("hash bucket {at} is malformed")).section(t.section.name());
@@ -378,7 +413,7 @@ impl<'a> Verifier<'a> {
             }
             used += n.unwrap_or(0) as u64;
         }
-        let home = table::home_buckets(want, ref_bytes);
+        let home = table::home_buckets(want, seg.refs.bits);
         if used != want || t.home != home || (t.probe == 0) != (want == 0) {
             let f = Finding::error(id, "the hash section has another number of slots in use, or of buckets");
             let f = f.section(t.section.name()).offset(start);
@@ -392,10 +427,17 @@ impl<'a> Verifier<'a> {
         let Some((min, max)) = seg.id_range() else { return };
         let mut used = 0;
         for id in min..=max {
-            match seg.rank_of_id(id) {
-                Ok(rank) => used += u64::from(rank.is_some()),
+            match seg.reference_of_id(id) {
+                Ok(reference) => used += u64::from(reference.is_some()),
                 Err(e) => self.report(Finding::from_error("dict.bijection", &e).section("RIDS")),
             }
+        }
+        let Ids::Dense(section) = &seg.ids else { return };
+        let bits = (max - min + 1).saturating_mul(seg.refs.bits as u64);
+        let last = seg.bytes().get(section.range.clone()).and_then(<[u8]>::last).copied().unwrap_or(0);
+        if !bits.is_multiple_of(8) && last >> (bits % 8) != 0 {
+            let f = Finding::error("dict.bijection", "the bits behind the last reference are not zero");
+            self.report(f.section("RIDS").offset(section.range.end as u64 - 1));
         }
         if used != seg.meta.entries {
             let f = Finding::error("dict.bijection", "the id index has another number of ids than there are entries");

@@ -4,7 +4,7 @@ use qx_cli::parse_duration;
 use qx_formats::{Error, Result};
 use qx_log::{Op, Transaction, now_us, parse_time_us};
 
-use crate::base64;
+use qx_dict::base64;
 
 /// Every name of an operation, as lines have them.
 const KINDS: [&str; 11] =

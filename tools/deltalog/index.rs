@@ -11,7 +11,7 @@ use qx_io::{Publish, publish};
 use qx_log::{Op, Uuid};
 use serde_json::{Map, Value, json};
 
-use crate::base64;
+use qx_dict::base64;
 
 /// The last word on a node: there, with an id or without one yet; or gone.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,6 @@
 //! `deltalog`: append-only logs of transactions. A file per verb; this one parses and dispatches.
 
 mod append;
-#[path = "../dictctl/base64.rs"]
-mod base64;
 mod bench;
 mod compact;
 mod drill;

@@ -6,7 +6,7 @@ use qx_log::{Op, Uuid, format_time_us, now_us, parse_time_us};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::base64;
+use qx_dict::base64;
 
 /// What a line asks for.
 pub enum Line {

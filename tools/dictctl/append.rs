@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use qx_cli::{Context, Status};
 use qx_formats::{Error, Result};
 
-use crate::input::{Form, Reader};
+use crate::input::{FormArg, Reader, read};
 use crate::output::{ColumnArgs, Counts, LabelArg, SegmentArgs, one_stdin, report};
 
 const EXAMPLES: &str = "\
@@ -37,7 +37,7 @@ pub struct Args {
 
     /// Form of every input but the old segment, instead of telling it by content
     #[arg(long, value_name = "FORM", value_enum)]
-    input: Option<Form>,
+    input: Option<FormArg>,
 
     #[command(flatten)]
     label: LabelArg,
@@ -57,14 +57,14 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     args.seg.check(cx)?;
     let mut builder = args.seg.builder(cx);
     let mut reader = Reader::new(&mut builder, args.label.label.as_bytes(), args.columns.columns());
-    reader.read(&args.old, None)?;
+    read(&mut reader, &args.old, None)?;
     let old = Counts::of(&reader, 1);
     for path in &args.inputs {
-        reader.read(path, args.input)?;
+        read(&mut reader, path, args.input)?;
     }
     reader.removing(true);
     for path in &args.delete {
-        reader.read(path, args.input)?;
+        read(&mut reader, path, args.input)?;
     }
     let mut counts = Counts::of(&reader, args.inputs.len() + args.delete.len());
     counts.pairs -= old.pairs;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use qx_cli::{Context, Status};
 use qx_formats::Result;
 
-use crate::input::{Form, Reader};
+use crate::input::{FormArg, Reader, read};
 use crate::output::{ColumnArgs, Counts, LabelArg, SegmentArgs, one_stdin, report};
 
 const EXAMPLES: &str = "\
@@ -32,7 +32,7 @@ pub struct Args {
 
     /// Form of every input, instead of telling it by content
     #[arg(long, value_name = "FORM", value_enum)]
-    input: Option<Form>,
+    input: Option<FormArg>,
 
     #[command(flatten)]
     label: LabelArg,
@@ -50,7 +50,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let mut builder = args.seg.builder(cx);
     let mut reader = Reader::new(&mut builder, args.label.label.as_bytes(), args.columns.columns());
     for path in &args.inputs {
-        reader.read(path, args.input)?;
+        read(&mut reader, path, args.input)?;
     }
     let counts = Counts::of(&reader, args.inputs.len());
     let summary = args.seg.write(cx, |out| builder.finish(out))?;

@@ -8,10 +8,10 @@ use qx_formats::dict_seg::layout::FIRST_ID;
 use qx_formats::{Error, Result};
 use qx_io::{Cancel, Map};
 
-use crate::input::{Columns, Form, Input, Reader, detect};
+use crate::input::{self, Columns, Form, Reader, detect};
 use crate::open;
 use crate::output::{Counts, SegmentArgs, report};
-use crate::record::Record;
+use qx_dict::record::Record;
 
 const TO_EXAMPLES: &str = "\
 Examples:
@@ -123,7 +123,7 @@ pub fn to_json(args: ToArgs, cx: &mut Context) -> Result<Status> {
 
 pub fn from_json(args: FromArgs, cx: &mut Context) -> Result<Status> {
     args.seg.check(cx)?;
-    let input = Input::open(&args.input)?;
+    let input = input::open(&args.input)?;
     let form = detect(&input.look, input.more).map_err(|e| e.path(&args.input))?;
     if !matches!(form, Some(Form::Json | Form::Ndjson)) {
         return Err(Error::invalid("not the JSON form of a dictionary")
@@ -134,7 +134,7 @@ pub fn from_json(args: FromArgs, cx: &mut Context) -> Result<Status> {
     }
     let mut builder = args.seg.builder(cx);
     let mut reader = Reader::new(&mut builder, b"", Columns::default());
-    reader.input(input, &args.input, form).map_err(|e| e.path(&args.input))?;
+    reader.input(input, form).map_err(|e| e.path(&args.input))?;
     let counts = Counts::of(&reader, 1);
     let summary = args.seg.write(cx, |out| builder.finish(out))?;
     report(&args.seg, counts, &summary, cx)?;

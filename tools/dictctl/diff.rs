@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::open;
 use crate::output::one_stdin;
-use crate::record::Record;
+use qx_dict::record::Record;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -10,7 +10,7 @@ use qx_formats::Result;
 use serde_json::json;
 
 use crate::open;
-use crate::record::Record;
+use qx_dict::record::Record;
 
 const EXAMPLES: &str = "\
 Examples:

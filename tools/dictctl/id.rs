@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::lines::{Separator, each_batch, push_number};
 use crate::open;
-use crate::record::Record;
+use qx_dict::record::Record;
 
 const EXAMPLES: &str = "\
 Examples:

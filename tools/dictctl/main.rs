@@ -1,7 +1,6 @@
 //! `dictctl`: dictionary segments, (label, key) <-> id. A file per verb; this one parses and dispatches.
 
 mod append;
-mod base64;
 mod bench;
 mod build;
 mod convert;
@@ -17,7 +16,6 @@ mod merge;
 mod open;
 mod output;
 mod pairs;
-mod record;
 mod salvage;
 mod scan;
 mod stat;

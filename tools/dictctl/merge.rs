@@ -1,11 +1,14 @@
 //! `dictctl merge`: segments to one, the last wins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use qx_cli::{Context, Status};
+use qx_dict::Summary;
+use qx_formats::dict_seg::DictSeg;
 use qx_formats::{Error, Result};
+use qx_io::Map;
 
-use crate::input::{Columns, Form, Input, Reader, detect};
+use crate::input::{self, Columns, Form, Reader, detect};
 use crate::output::{Counts, SegmentArgs, one_stdin, report};
 
 const EXAMPLES: &str = "\
@@ -30,10 +33,42 @@ pub struct Args {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     one_stdin(args.inputs.iter())?;
     args.seg.check(cx)?;
+    let mut segments = Vec::new();
+    for path in &args.inputs {
+        segments.extend(segment(path)?);
+    }
+    let (counts, summary) = if segments.len() == args.inputs.len() {
+        let pairs = segments.iter().map(DictSeg::len).sum();
+        let (options, job) = (args.seg.options(), cx.job());
+        let summary = args.seg.write(cx, |out| qx_dict::merge(&segments, options, &job, out))?;
+        (Counts { inputs: segments.len(), pairs, ..Counts::default() }, summary)
+    } else {
+        drop(segments);
+        sorted_again(&args, cx)?
+    };
+    report(&args.seg, counts, &summary, cx)?;
+    Ok(Status::Yes)
+}
+
+/// The segment in a file: its pairs are sorted already, and are merged as they stand.
+fn segment(path: &Path) -> Result<Option<DictSeg<Map>>> {
+    if qx_cli::is_dash(path) || !path.is_file() {
+        return Ok(None);
+    }
+    let map = Map::open(path)?;
+    if !DictSeg::<Map>::is_segment(&map) {
+        return Ok(None);
+    }
+    // An input is believed only when its checksums hold.
+    DictSeg::open(map).map(|seg| Some(seg.checked(true))).map_err(|e| e.path(path))
+}
+
+/// What comes from a pipe or in the JSON form goes the way of all pairs.
+fn sorted_again(args: &Args, cx: &mut Context) -> Result<(Counts, Summary)> {
     let mut builder = args.seg.builder(cx);
     let mut reader = Reader::new(&mut builder, b"", Columns::default());
     for path in &args.inputs {
-        let input = Input::open(path)?;
+        let input = input::open(path)?;
         let form = detect(&input.look, input.more).map_err(|e| e.path(path))?;
         if !matches!(form, Some(Form::Seg | Form::Json)) {
             return Err(Error::invalid("not a dictionary segment")
@@ -41,10 +76,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
                 .offset(0)
                 .hint("`build` and `append` read pairs in other forms"));
         }
-        reader.input(input, path, form).map_err(|e| e.path(path))?;
+        reader.input(input, form).map_err(|e| e.path(path))?;
     }
     let counts = Counts::of(&reader, args.inputs.len());
     let summary = args.seg.write(cx, |out| builder.finish(out))?;
-    report(&args.seg, counts, &summary, cx)?;
-    Ok(Status::Yes)
+    Ok((counts, summary))
 }

@@ -6,24 +6,24 @@ use qx_formats::Result;
 use qx_formats::dict_seg::DictSeg;
 use qx_io::Map;
 
-use crate::input::{Form, Input, detect, refuse_by_name};
+use crate::input::{self, Form, detect, refuse_by_name};
 use crate::output::in_memory;
 
 /// The bytes of a file, or of stdin for `-`; a binary dictionary of another system is refused by name.
 pub fn bytes(path: &Path) -> Result<Map> {
-    let map = Input::open(path).and_then(|input| input.whole(path))?;
+    let map = input::open(path).and_then(|input| input.whole().map_err(|e| e.path(path)))?;
     refuse_by_name(&map).map_err(|e| e.path(path))?;
     Ok(map)
 }
 
 /// A segment for lookups. The JSON form is made into one in memory.
 pub fn segment(path: &Path, checked: bool) -> Result<DictSeg<Map>> {
-    let input = Input::open(path)?;
+    let input = input::open(path)?;
     let form = if input.look.is_empty() { None } else { detect(&input.look, input.more).map_err(|e| e.path(path))? };
     let map = if form == Some(Form::Json) {
-        in_memory(|reader| reader.input(input, path, form)).map_err(|e| e.path(path))?.into()
+        in_memory(|reader| reader.input(input, form)).map_err(|e| e.path(path))?.into()
     } else {
-        input.whole(path)?
+        input.whole().map_err(|e| e.path(path))?
     };
     DictSeg::open(map).map(|seg| seg.checked(checked)).map_err(|e| e.path(path))
 }

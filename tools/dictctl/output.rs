@@ -18,8 +18,10 @@ use crate::input::{Columns, Reader};
 enum LayoutArg {
     /// A hash finds keys in one step
     Compact,
-    /// No hash, larger blocks: about 30% smaller, keys found by halving
+    /// No hash, larger blocks, each key coded against the one before it: about 45% smaller, keys found by halving
     Small,
+    /// Keys stand whole behind a hash: the fastest, and two to three times as large as compact
+    Fast,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -112,6 +114,7 @@ impl SegmentArgs {
         let layout = match self.layout {
             LayoutArg::Compact => Layout::Compact,
             LayoutArg::Small => Layout::Small,
+            LayoutArg::Fast => Layout::Fast,
         };
         let zstd = (self.compress == Codec::Zstd).then_some(LEVEL);
         Options { memory: self.memory, temp_dir: self.temp_dir(), layout, zstd }

@@ -9,7 +9,7 @@ use qx_io::Map;
 
 use crate::id::not_for_lines;
 use crate::lines::push_number;
-use crate::record::Record;
+use qx_dict::record::Record;
 
 /// A table on a terminal takes memory; above this many pairs it is NDJSON there too.
 pub const TABLE_ROWS: u64 = 1000;

@@ -59,8 +59,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     args.seg.check(cx)?;
     let map = open::bytes(&args.segment)?;
     let (options, job) = (args.seg.options(), cx.job());
-    let done = args.seg.write(cx, |out| salvage(&map, options, &job, out));
-    let done = done.map_err(|e| if e.kind() == qx_formats::Kind::Corrupt { e.path(&args.segment) } else { e })?;
+    // The error of a damaged input names the input; what goes wrong with the output is told with the output's name.
+    let ours = |e: qx_formats::Error| if e.kind() == qx_formats::Kind::Io { e } else { e.path(&args.segment) };
+    let done = args.seg.write(cx, |out| salvage(&map, options, &job, out).map_err(ours))?;
     let found = &done.found;
     found.lost.iter().try_for_each(|lost| print(lost, cx))?;
     let told: u64 = found.lost.iter().map(|l| l.pairs).sum();

@@ -7,7 +7,7 @@ use qx_formats::Result;
 use serde_json::{Map, Value, json};
 
 use crate::open;
-use crate::record::Record;
+use qx_dict::record::Record;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     put("id_min", ids.map(|r| r.0).into());
     put("id_max", ids.map(|r| r.1).into());
     put("id_index", if seg.ids_dense() { "dense" } else { "hashed" }.into());
-    put("layout", if seg.has_hash() || seg.is_empty() { "compact" } else { "small" }.into());
+    put("layout", seg.layout_name().into());
     put("compression", if seg.is_compressed() { "zstd" } else { "none" }.into());
     put("key_bytes", seg.key_bytes().into());
     put("longest_key", seg.longest_key().into());

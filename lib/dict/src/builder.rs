@@ -8,7 +8,7 @@ use qx_formats::dict_seg::{self, DictSeg, Layout, encode};
 use qx_formats::{Error, Result};
 use qx_io::Job;
 
-use crate::pairs::{Labels, Op, Pairs};
+use crate::pairs::{Labels, Op, Pairs, Writes};
 use crate::resolve::{Reserved, resolve};
 use crate::room::Space;
 use crate::source::Left;
@@ -140,35 +140,58 @@ impl Builder {
     /// `Io` from `out` or a temporary file; `Limit` when ids have run out; `Cancelled`.
     pub fn finish(self, out: impl Write + Seek) -> Result<Summary> {
         let Builder { options, space, labels, pairs, reserved, job } = self;
-        let writes = pairs.len();
-        let (spilled, without_id) = (pairs.spilled(), pairs.without_id);
+        let (writes, spilled, without_id) = (pairs.len(), pairs.spilled(), pairs.without_id);
         job.progress.phase("sort", None, "pairs");
         let mut sorted = pairs.finish(&labels)?;
-        let mut resolved = resolve(&mut sorted, &labels, writes, without_id, &reserved, &space)?;
-        // A label may have lost all its pairs; labels without pairs are not written.
-        let mut used: Vec<u32> = (0..labels.len() as u32).filter(|&n| resolved.by_label[n as usize] > 0).collect();
-        used.sort_unstable_by_key(|&n| labels.text(n));
-        let mut places = vec![0; labels.len()];
-        for (place, &n) in used.iter().enumerate() {
-            places[n as usize] = place;
-        }
-        let texts: Vec<&[u8]> = used.iter().map(|&n| labels.text(n)).collect();
-        let (replaced, removed, displaced) = (resolved.replaced, resolved.removed, resolved.displaced);
-        let next_id = resolved.next_id;
-        job.progress.phase("write", Some(resolved.keys), "pairs");
-        let layout = dict_seg::Options { layout: options.layout, zstd: options.zstd };
-        let mut left = Left::new(&mut sorted, &labels, &mut resolved, places, &job);
-        let written = encode(out, &texts, &mut left, next_id, layout, &mut space.clone())?;
-        Ok(Summary {
-            entries: written.entries,
-            labels: written.labels,
-            next_id,
-            replaced,
-            displaced,
-            removed,
-            uuid: written.uuid,
-            bytes: written.bytes,
-            spilled,
-        })
+        let ready = Ready { labels, reserved, writes, without_id, spilled };
+        finish(&options, &space, ready, &mut sorted, &job, out)
     }
+}
+
+/// What is known of writes once all were taken.
+pub(crate) struct Ready {
+    pub labels: Labels,
+    pub reserved: Reserved,
+    pub writes: u64,
+    /// Some write had no id.
+    pub without_id: bool,
+    pub spilled: bool,
+}
+
+/// From sorted writes to the segment.
+pub(crate) fn finish(
+    options: &Options,
+    space: &Space,
+    ready: Ready,
+    sorted: &mut dyn Writes,
+    job: &Job,
+    out: impl Write + Seek,
+) -> Result<Summary> {
+    let Ready { labels, reserved, writes, without_id, spilled } = ready;
+    let mut resolved = resolve(sorted, &labels, writes, without_id, &reserved, space)?;
+    // A label may have lost all its pairs; labels without pairs are not written.
+    let mut used: Vec<u32> = (0..labels.len() as u32).filter(|&n| resolved.by_label[n as usize] > 0).collect();
+    used.sort_unstable_by_key(|&n| labels.text(n));
+    let mut places = vec![0; labels.len()];
+    for (place, &n) in used.iter().enumerate() {
+        places[n as usize] = place;
+    }
+    let texts: Vec<&[u8]> = used.iter().map(|&n| labels.text(n)).collect();
+    let (replaced, removed, displaced) = (resolved.replaced, resolved.removed, resolved.displaced);
+    let next_id = resolved.next_id;
+    job.progress.phase("write", Some(resolved.keys), "pairs");
+    let layout = dict_seg::Options { layout: options.layout, zstd: options.zstd };
+    let mut left = Left::new(sorted, &labels, &mut resolved, places, job);
+    let written = encode(out, &texts, &mut left, next_id, layout, &mut space.clone())?;
+    Ok(Summary {
+        entries: written.entries,
+        labels: written.labels,
+        next_id,
+        replaced,
+        displaced,
+        removed,
+        uuid: written.uuid,
+        bytes: written.bytes,
+        spilled,
+    })
 }

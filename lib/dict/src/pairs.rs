@@ -56,6 +56,11 @@ impl Labels {
         Ok(n)
     }
 
+    /// The number of a label that was met.
+    pub fn find(&self, label: &[u8]) -> Option<u32> {
+        self.numbers.get(label).copied()
+    }
+
     pub fn text(&self, n: u32) -> &[u8] {
         self.texts.get(n as usize).map_or(&[], |t| t)
     }
@@ -75,7 +80,7 @@ impl Labels {
         places
     }
 
-    fn compare(&self, a: (u32, &[u8]), b: (u32, &[u8])) -> Ordering {
+    pub fn compare(&self, a: (u32, &[u8]), b: (u32, &[u8])) -> Ordering {
         let labels = if a.0 == b.0 { Ordering::Equal } else { self.text(a.0).cmp(self.text(b.0)) };
         labels.then_with(|| a.1.cmp(b.1))
     }
@@ -269,13 +274,21 @@ fn take(from: &mut BufReader<File>, w: &mut Write) -> Result<bool> {
 }
 
 /// Writes in order of (label, key, number).
+pub trait Writes {
+    /// Begins (again) at the first.
+    fn rewind(&mut self, labels: &Labels) -> Result<()>;
+    /// Puts the next write into `w`; `false` at the end.
+    fn next(&mut self, labels: &Labels, w: &mut Write) -> Result<bool>;
+}
+
+/// Writes that were pushed, sorted.
 pub enum Sorted {
     Memory { keys: Vec<u8>, items: Vec<strings::Item>, kept: Vec<Kept>, at: usize },
     Disk { runs: Vec<Run>, merge: Box<Merge> },
 }
 
-impl Sorted {
-    pub fn next(&mut self, labels: &Labels, w: &mut Write) -> Result<bool> {
+impl Writes for Sorted {
+    fn next(&mut self, labels: &Labels, w: &mut Write) -> Result<bool> {
         match self {
             Sorted::Memory { keys, items, kept, at } => {
                 let Some(item) = items.get(*at) else { return Ok(false) };
@@ -290,8 +303,7 @@ impl Sorted {
         }
     }
 
-    /// Begins again at the first.
-    pub fn rewind(&mut self) -> Result<()> {
+    fn rewind(&mut self, _: &Labels) -> Result<()> {
         match self {
             Sorted::Memory { at, .. } => *at = 0,
             Sorted::Disk { runs, merge } => **merge = Merge::new(runs)?,

@@ -6,7 +6,7 @@ use qx_formats::dict_seg::layout::{FIRST_ID, MAX_ID};
 use qx_formats::dict_seg::{Numbers, Room};
 use qx_formats::{Error, Result};
 
-use crate::pairs::{Labels, Op, Sorted, Write};
+use crate::pairs::{Labels, Op, Write, Writes};
 use crate::room::Space;
 
 /// What a key ends with.
@@ -27,7 +27,7 @@ pub struct Group {
 
 /// Walks sorted writes key by key.
 pub struct Groups<'a> {
-    sorted: &'a mut Sorted,
+    sorted: &'a mut (dyn Writes + 'a),
     labels: &'a Labels,
     ahead: Write,
     more: bool,
@@ -36,15 +36,15 @@ pub struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    pub fn new(sorted: &'a mut Sorted, labels: &'a Labels) -> Result<Self> {
+    pub fn new(sorted: &'a mut (dyn Writes + 'a), labels: &'a Labels) -> Result<Self> {
         let mut ahead = Write::default();
-        sorted.rewind()?;
+        sorted.rewind(labels)?;
         let more = sorted.next(labels, &mut ahead)?;
         Ok(Groups { sorted, labels, ahead, more, replaced: 0, removed: 0 })
     }
 
     /// Goes on where [`Groups::pause`] left.
-    pub fn resume(sorted: &'a mut Sorted, labels: &'a Labels, ahead: Write, more: bool) -> Self {
+    pub fn resume(sorted: &'a mut (dyn Writes + 'a), labels: &'a Labels, ahead: Write, more: bool) -> Self {
         Groups { sorted, labels, ahead, more, replaced: 0, removed: 0 }
     }
 
@@ -139,12 +139,42 @@ fn run_out(id: u64) -> Error {
     Error::limit("id", MAX_ID, id).hint("every id has been issued")
 }
 
+/// A bit for each id, to see at once whether any is there twice.
+struct Seen {
+    bits: Vec<u64>,
+    /// Bytes that it may take.
+    most: usize,
+    /// No id was added twice, and none was too high to have a bit.
+    distinct: bool,
+}
+
+impl Seen {
+    #[inline]
+    fn add(&mut self, id: u64) {
+        let (word, bit) = ((id / 64) as usize, 1 << (id % 64));
+        if word >= self.bits.len() {
+            if !self.distinct || word >= self.most / 8 {
+                self.distinct = false;
+                return;
+            }
+            self.bits.resize((word + 1).next_power_of_two().min(self.most / 8), 0);
+        }
+        if let Some(w) = self.bits.get_mut(word) {
+            self.distinct &= *w & bit == 0;
+            *w |= bit;
+        }
+    }
+}
+
 /// What the first walk over the writes finds.
 struct Walked {
     /// See [`event_number`]; only where some writes had no id.
     events: Box<dyn Numbers>,
-    /// (id, key number) of ids that were given; only they can meet another of their kind.
+    /// (id, key number) of ids that were given; only they can meet another of their kind. Left empty where `seen` tells
+    /// that none does.
     given: Box<dyn Numbers>,
+    /// Every id that was given, while no two keys have one.
+    seen: Seen,
     /// The first key of each label.
     starts: Vec<(u32, u64)>,
     fresh: u64,
@@ -155,10 +185,13 @@ struct Walked {
     removed: u64,
 }
 
-fn walk(sorted: &mut Sorted, labels: &Labels, without_id: bool, space: &Space) -> Result<Walked> {
+fn walk(sorted: &mut dyn Writes, labels: &Labels, without_id: bool, collect: bool, space: &Space) -> Result<Walked> {
     let mut room = space.clone();
     let mut events = room.numbers()?;
     let mut given = room.numbers()?;
+    // Issued ids may meet given ones, too, and have no place in the bitmap.
+    let mut seen = Seen { bits: Vec::new(), most: space.each, distinct: !without_id && !collect };
+    let collects = collect || without_id;
     let mut starts: Vec<(u32, u64)> = Vec::new();
     let (mut fresh, mut explicit, mut keys, mut highest) = (0u64, 0u64, 0u64, None::<u64>);
     let mut groups = Groups::new(sorted, labels)?;
@@ -190,27 +223,35 @@ fn walk(sorted: &mut Sorted, labels: &Labels, without_id: bool, space: &Space) -
             starts.push((group.write.label, keys));
         }
         if let Id::Given(id) = group.id {
-            given.push(u128::from(id) << 64 | u128::from(keys))?;
+            if collects {
+                given.push(u128::from(id) << 64 | u128::from(keys))?;
+            } else {
+                seen.add(id);
+            }
         }
         keys += 1;
     }
     let (replaced, removed) = (groups.replaced, groups.removed);
-    Ok(Walked { events, given, starts, fresh, explicit, keys, highest, replaced, removed })
+    Ok(Walked { events, given, seen, starts, fresh, explicit, keys, highest, replaced, removed })
 }
 
 /// Walks the writes once and finds every id.
 ///
 /// `without_id`: whether any write had none; only then their order matters.
 pub fn resolve(
-    sorted: &mut Sorted,
+    sorted: &mut dyn Writes,
     labels: &Labels,
     writes: u64,
     without_id: bool,
     reserved: &Reserved,
     space: &Space,
 ) -> Result<Resolved> {
-    let Walked { mut events, mut given, starts, fresh, explicit, keys, highest, replaced, removed } =
-        walk(sorted, labels, without_id, space)?;
+    let mut walked = walk(sorted, labels, without_id, false, space)?;
+    if !without_id && !walked.seen.distinct {
+        // Who has whose id is told by a walk that keeps them all.
+        walked = walk(sorted, labels, without_id, true, space)?;
+    }
+    let Walked { mut events, mut given, seen, starts, fresh, explicit, keys, highest, replaced, removed } = walked;
     let first = reserved.get(&0).copied().unwrap_or(FIRST_ID).max(FIRST_ID);
     let mut r = Resolved {
         keys,
@@ -237,7 +278,7 @@ pub fn resolve(
         issued.sort()?;
         r.issued = Some(issued);
     }
-    if explicit > 0 {
+    if explicit > 0 && !seen.distinct {
         displace(&mut r, sorted, labels, given.as_mut(), &starts, space)?;
     }
     Ok(r)
@@ -316,7 +357,7 @@ fn rivals(given: &mut dyn Numbers, room: &mut Space) -> Result<Option<Box<dyn Nu
 /// Of keys that ended with the same id, the one that was written last keeps it.
 fn displace(
     r: &mut Resolved,
-    sorted: &mut Sorted,
+    sorted: &mut dyn Writes,
     labels: &Labels,
     given: &mut dyn Numbers,
     starts: &[(u32, u64)],

@@ -4,12 +4,12 @@ use qx_formats::dict_seg::{Source, SourcePair};
 use qx_formats::{Error, Result};
 use qx_io::Job;
 
-use crate::pairs::{Labels, Sorted, Write};
+use crate::pairs::{Labels, Write, Writes};
 use crate::resolve::{Group, Groups, Id, Resolved};
 
 /// Pairs walked once more, with the ids that were found, and without those that lost theirs.
 pub struct Left<'a> {
-    pub sorted: &'a mut Sorted,
+    pub sorted: &'a mut (dyn Writes + 'a),
     pub labels: &'a Labels,
     pub resolved: &'a mut Resolved,
     /// Number of a label to its place among those that are used.
@@ -24,7 +24,7 @@ pub struct Left<'a> {
 
 impl<'a> Left<'a> {
     pub fn new(
-        sorted: &'a mut Sorted,
+        sorted: &'a mut (dyn Writes + 'a),
         labels: &'a Labels,
         resolved: &'a mut Resolved,
         places: Vec<usize>,
@@ -48,7 +48,7 @@ impl<'a> Left<'a> {
 
 impl Source for Left<'_> {
     fn rewind(&mut self) -> Result<()> {
-        self.sorted.rewind()?;
+        self.sorted.rewind(self.labels)?;
         self.more = self.sorted.next(self.labels, &mut self.ahead)?;
         self.key = 0;
         if let Some(issued) = &mut self.resolved.issued {

@@ -9,7 +9,7 @@ use qx_formats::{Kind, Result};
 use qx_io::Job;
 
 use crate::room::Space;
-use crate::{Builder, Change, Options, Summary, diff, salvage};
+use crate::{Builder, Change, Options, Summary, diff, merge, salvage};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -115,6 +115,65 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn merged_segments_are_those_written_one_after_the_other(parts in proptest::collection::vec(steps(), 0..4)) {
+        let parts: Vec<Vec<u8>> = parts.iter().filter_map(|steps| in_memory(steps).ok()).map(|part| part.0).collect();
+        let segments: Vec<_> = parts.iter().map(|bytes| DictSeg::open(&bytes[..]).unwrap()).collect();
+        let mut b = DictBuilder::new();
+        let written = segments.iter().try_for_each(|segment| b.extend_from(segment));
+        prop_assert!(written.is_ok());
+        let (mut want, mut got) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
+        let counts = b.finish(&mut want).unwrap();
+        let s = merge(&segments, options(), &Job::default(), &mut got).unwrap();
+        prop_assert_eq!((s.entries, s.replaced, s.displaced), (counts.entries, counts.replaced, counts.displaced));
+        prop_assert!(got.into_inner() == want.into_inner());
+    }
+}
+
+/// A disk with so much room.
+struct Disk {
+    bytes: Cursor<Vec<u8>>,
+    room: usize,
+}
+
+impl std::io::Write for Disk {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        let left = self.room.saturating_sub(self.bytes.position() as usize);
+        if left == 0 && !buf.is_empty() {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.write(&buf[..left.min(buf.len())])
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::io::Seek for Disk {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_byte_is_an_error_of_io() {
+    let steps = many(300);
+    let whole = run(&steps, 1 << 20).unwrap().0.len();
+    for room in (0..whole).step_by(61).chain([whole - 1, whole]) {
+        let mut b = builder(1 << 20);
+        for step in &steps {
+            let Step::Insert(label, key, id) = step else { continue };
+            b.insert(label, key, *id).unwrap();
+        }
+        let done = b.finish(Disk { bytes: Cursor::new(Vec::new()), room });
+        assert_eq!(done.err().map(|e| e.kind()), (room < whole).then_some(Kind::Io), "{room} bytes of {whole}");
+    }
+}
+
 fn many(n: u64) -> Vec<Step> {
     let label = |i: u64| if i.is_multiple_of(3) { b"Tool".to_vec() } else { b"Package".to_vec() };
     let key = |i: u64| format!("http://example.org/resource/{:06}", i.wrapping_mul(7919) % 1_000_003).into_bytes();
@@ -182,7 +241,11 @@ fn save(bytes: &[u8]) -> Result<(crate::Salvaged, Vec<u8>)> {
 }
 
 fn segment(zstd: Option<i32>) -> Vec<u8> {
-    let mut b = Builder::new(Options { zstd, ..options() }, Job::default());
+    laid_out(Layout::Compact, zstd)
+}
+
+fn laid_out(layout: Layout, zstd: Option<i32>) -> Vec<u8> {
+    let mut b = Builder::new(Options { layout, zstd, ..options() }, Job::default());
     for step in many(if zstd.is_some() { 12_000 } else { 3000 }) {
         let Step::Insert(label, key, id) = step else { continue };
         b.insert(&label, &key, id).unwrap();
@@ -203,12 +266,17 @@ fn a_whole_segment_is_salvaged_byte_for_byte() {
 /// A damaged page costs the pairs that touch it, and nothing else: whichever page of whichever section it is.
 #[test]
 fn a_damaged_page_costs_that_page() {
-    for zstd in [None, Some(3)] {
-        let whole = segment(zstd);
+    let layouts = [
+        (Layout::Compact, None, 450),
+        (Layout::Compact, Some(3), 8000),
+        (Layout::Small, None, 900),
+        (Layout::Fast, None, 200),
+    ];
+    for (layout, zstd, most) in layouts {
+        let whole = laid_out(layout, zstd);
         let all = entries(&whole);
         let seg = DictSeg::open(&whole[..]).unwrap();
         let sections: Vec<_> = seg.sections().collect();
-        let most = if zstd.is_some() { 8000 } else { 450 };
         for at in (0..whole.len()).step_by(if zstd.is_some() { 3001 } else { 1023 }) {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x40;

@@ -1,20 +1,19 @@
 //! Every input form: what is read, and where an error says that it is.
 
 use std::io::Cursor;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
-use qx_dict::{Builder, Options};
 use qx_formats::dict_seg::{DictSeg, Entry, Layout};
 use qx_formats::{Error, Kind};
 use qx_io::Job;
 
 use super::{Columns, Form, Input, Reader, detect};
 use crate::record::Record;
+use crate::{Builder, Options};
 
 fn builder(job: Job) -> Builder {
     let options = Options { memory: 16 << 20, temp_dir: std::env::temp_dir(), layout: Layout::Compact, zstd: None };
@@ -29,7 +28,7 @@ fn entries(builder: Builder) -> Result<Vec<Entry>, Error> {
 
 fn read(text: &[u8], form: Option<Form>) -> Result<Vec<(String, String, u64)>, Error> {
     let mut builder = builder(Job::default());
-    Reader::new(&mut builder, b"", Columns::default()).input(Input::of(text), Path::new("-"), form)?;
+    Reader::new(&mut builder, b"", Columns::default()).input(Input::of(text), form)?;
     let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
     Ok(entries(builder)?.into_iter().map(|e| (text(e.label), text(e.key), e.id)).collect())
 }
@@ -135,7 +134,7 @@ fn a_cancelled_read_stops() {
     for (text, form) in [(&b"a\n"[..], Form::Lines), (b"{\"entries\":[{\"key\":\"a\"}]}", Form::Json)] {
         let mut builder = builder(job.clone());
         let mut reader = Reader::new(&mut builder, b"", Columns::default());
-        let done = reader.input(Input::of(text), Path::new("-"), Some(form));
+        let done = reader.input(Input::of(text), Some(form));
         assert_eq!(done.unwrap_err().kind(), Kind::Cancelled);
     }
 }
@@ -164,7 +163,7 @@ fn columns_of_tables_are_read() {
     for bytes in [stream, file, table] {
         let ask = |columns: Columns| {
             let mut builder = builder(Job::default());
-            Reader::new(&mut builder, b"L", columns).input(Input::of(&bytes), Path::new("-"), None)?;
+            Reader::new(&mut builder, b"L", columns).input(Input::of(&bytes), None)?;
             entries(builder)
         };
         let got = ask(columns("name", "number")).unwrap();
@@ -199,7 +198,7 @@ proptest! {
         for (text, form) in [(ndjson, Form::Ndjson), (json, Form::Json)] {
             let mut builder = builder(Job::default());
             let mut reader = Reader::new(&mut builder, b"no", Columns::default());
-            reader.input(Input::of(text.as_bytes()), Path::new("-"), Some(form)).unwrap();
+            reader.input(Input::of(text.as_bytes()), Some(form)).unwrap();
             prop_assert_eq!(&super::tests::entries(builder).unwrap(), &entries);
         }
     }

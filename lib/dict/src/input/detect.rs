@@ -1,10 +1,10 @@
 //! Telling the form of an input by its content.
 
-use clap::ValueEnum;
 use qx_formats::dict_seg::DictSeg;
 use qx_formats::{Error, Kind, Result};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What an input may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One JSON object a line: {"label":..,"key":..,"id":..}; label and id may be missing; {"op":"del",..} removes
     Ndjson,

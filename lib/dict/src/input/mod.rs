@@ -9,12 +9,11 @@ mod tests;
 mod text;
 
 use std::fmt;
-use std::path::Path;
 
-use qx_dict::Builder;
 use qx_formats::dict_seg::DictSeg;
 use qx_formats::{Error, Kind, Result};
 
+use crate::Builder;
 use crate::record::{Line, Pair};
 pub use detect::{Form, detect, refuse_by_name};
 pub use text::Input;
@@ -97,16 +96,14 @@ impl<'a> Reader<'a> {
         self.removes = removes;
     }
 
-    /// Reads one input, its form told by content unless it is given.
-    pub fn read(&mut self, path: &Path, form: Option<Form>) -> Result<()> {
-        let input = Input::open(path)?;
-        self.input(input, path, form).map_err(|e| e.path(path))
-    }
-
-    pub fn input(&mut self, input: Input, path: &Path, form: Option<Form>) -> Result<()> {
+    /// Reads one input, its form told by name and content unless it is given.
+    ///
+    /// # Errors
+    /// `Invalid` with line and offset for what is no pair; `Corrupt` for a damaged segment; `Io`; those of a [`Builder`].
+    pub fn input(&mut self, input: Input, form: Option<Form>) -> Result<()> {
         let form = match form {
             Some(form) => form,
-            None if path.extension().is_some_and(|e| e == "csv") => Form::Csv,
+            None if input.file().is_some_and(|path| path.extension().is_some_and(|e| e == "csv")) => Form::Csv,
             None => detect(&input.look, input.more)?.ok_or_else(|| {
                 Error::invalid("cannot tell the form of this input: it is neither text nor a segment")
                     .offset(0)
@@ -114,13 +111,13 @@ impl<'a> Reader<'a> {
             })?,
         };
         match form {
-            Form::Seg => self.segment(&input.whole(path)?),
+            Form::Seg => self.segment(&input.whole()?),
             Form::Json => self.document(input.reader()),
             Form::Ndjson => self.ndjson(input.reader()),
             Form::Tsv => self.tsv(input.reader()),
             Form::Csv => self.csv(input.reader()),
             Form::Lines => self.lines(input.reader(), |r, line, _| r.pair(None, line, None)),
-            Form::Parquet => self.parquet(input.whole(path)?),
+            Form::Parquet => self.parquet(input.whole()?),
             Form::Arrow => self.arrow(input.reader()),
         }
     }

@@ -1,0 +1,86 @@
+//! The plain form: each entry stands for itself, so that a lookup reads a line or two.
+//!
+//!     entry = widths length id key
+
+use super::block::{Unpacked, parts_are, parts_in, word};
+use super::head::Place;
+use super::layout::*;
+use super::meta::{uint, width_of};
+
+/// Appends an entry, filled up to a whole unit.
+pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, unit: u8) {
+    let start = out.len();
+    let id_width = width_of(id);
+    let long = key.len() > 0xFF;
+    out.push((id_width - 1) as u8 | if long { PLAIN_LONG } else { 0 });
+    out.extend(&(key.len() as u32).to_le_bytes()[..if long { 3 } else { 1 }]);
+    out.extend(&id.to_le_bytes()[..id_width]);
+    out.extend(key);
+    let whole = (out.len() - start).next_multiple_of(1 << unit);
+    out.resize(start + whole, 0);
+}
+
+/// Bytes of an entry with what fills its last unit.
+pub(super) fn entry_len(key: usize, id: u64, unit: u8) -> usize {
+    (1 + if key > 0xFF { 3 } else { 1 } + width_of(id) + key).next_multiple_of(1 << unit)
+}
+
+/// The entry that these bytes begin with.
+#[inline(always)]
+pub(super) fn place(bytes: &[u8]) -> Option<Place> {
+    let first = word(bytes, 0)?;
+    let long = usize::from(first as u8 & PLAIN_LONG != 0);
+    let id_width = (first as usize & 7) + 1;
+    let len = (first >> 8) as usize & (0xFF | (0xFF_FF00 * long));
+    let id_at = 2 + 2 * long;
+    let from = id_at + id_width;
+    (first & 0xF0 == 0 && len <= MAX_KEY_LEN).then_some(())?;
+    Some(Place { head: from, shared: 0, from, to: from + len, id: uint(bytes, id_at, id_width)? })
+}
+
+/// As [`super::head::id_if_key`], of the entry that these bytes begin with.
+#[inline(always)]
+pub(super) fn id_if_key(bytes: &[u8], key: &[u8]) -> Option<Option<u64>> {
+    let place = place(bytes)?;
+    let is = match bytes.first_chunk() {
+        Some(window) if place.to <= 1024 => parts_in(window, &place, key)?,
+        _ => parts_are(bytes, &place, key)?,
+    };
+    Some(is.then_some(place.id))
+}
+
+/// Appends the key of the entry that these bytes begin with; its id.
+#[inline(always)]
+pub(super) fn append(bytes: &[u8], out: &mut Vec<u8>) -> Option<u64> {
+    const COPY: usize = 64;
+    let place = place(bytes)?;
+    let (start, len) = (out.len(), place.to - place.from);
+    // A copy of a fixed size does not wait for the length, which comes from memory; its end is cut off again.
+    if len <= COPY
+        && let Some(key) = bytes.get(place.from..).and_then(<[u8]>::first_chunk::<COPY>)
+    {
+        out.extend_from_slice(key);
+        out.truncate(start + len);
+    } else {
+        out.extend_from_slice(bytes.get(place.from..place.to)?);
+    }
+    Some(place.id)
+}
+
+/// Unpacks `count` entries; the length of all but what fills the last one's unit.
+#[inline]
+pub(super) fn unpack(bytes: &[u8], count: usize, unit: u8, into: &mut Unpacked) -> Option<usize> {
+    into.clear();
+    let (mut at, mut end) = (0, 0);
+    for _ in 0..count {
+        let rest = bytes.get(at..)?;
+        let place = place(rest)?;
+        if place.to > rest.len() {
+            return None;
+        }
+        into.push_after(0, rest.get(place.from..place.to)?, place.id)?;
+        end = at + place.to;
+        at = end.next_multiple_of(1 << unit);
+    }
+    Some(end)
+}
