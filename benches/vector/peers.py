@@ -46,7 +46,7 @@ def arguments():
     p.add_argument("--m", type=int, default=16, help="of the peers")
     p.add_argument("--ef-build", type=int, default=200)
     p.add_argument("--own-m", type=int, default=32)
-    p.add_argument("--own-ef-build", type=int, default=200)
+    p.add_argument("--own-ef-build", type=int, default=100, help="with --own-m: as good a curve as the peers'")
     p.add_argument("--only", default="hnswlib,faiss,usearch,vindex", help="contenders, separated by commas")
     return p.parse_args()
 
@@ -99,12 +99,17 @@ def cpu():
     return time.process_time()
 
 
+CURVE = [16, 20, 24, 32, 48, 64]
+SELECTIVITIES = [0.1, 1, 10, 50]
+
+
 def emit(name, **fields):
     print(json.dumps({"contender": name, **fields}), flush=True)
 
 
 def at_recall(name, search, queries, want, k):
-    """Queries a second of one thread at the least `ef` that reaches 0.95 and 0.99; each after a warm-up."""
+    """Queries a second of one thread at the least `ef` that reaches 0.95 and 0.99, and recall at some `ef`."""
+    emit(name, figure="recall at ef", **{str(ef): round(recall(search(queries, ef), want), 4) for ef in CURVE if ef >= k})
     for target in (0.95, 0.99):
         for ef in [e for e in EFS if e >= k]:
             reached = recall(search(queries, ef), want)
@@ -190,6 +195,41 @@ def usearch_(a, base, queries, want, metric):
     at_recall("usearch", search, queries, want, a.k)
 
 
+def memory(a, index, queries):
+    """Private memory of a process that answers: after its first answer and after all of them; mapped pages apart."""
+    out = {}
+    with subprocess.Popen([a.vindex, "search", index, "--query", "-", "-k", str(a.k), "--format", "tsv"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as p:
+        for name, some in (("one", queries[:1]), ("all", queries[1:])):
+            for q in some:
+                p.stdin.write(",".join(map(str, q.tolist())) + "\n")
+                p.stdin.flush()
+                for _ in range(a.k):
+                    p.stdout.readline()
+            pages = dict(line.split(":") for line in Path(f"/proc/{p.pid}/smaps_rollup").read_text().splitlines()[1:])
+            kib = {key: int(value.split()[0]) for key, value in pages.items()}
+            out[f"{name}: private MB"] = round(kib["Anonymous"] / 1024, 1)
+            out[f"{name}: mapped MB"] = round((kib["Rss"] - kib["Anonymous"]) / 1024, 1)
+        p.stdin.close()
+    return out
+
+
+def filters(a, run, index, folder, base, ask):
+    """Recall and speed under allow lists: rows at random, and rows that lie near one another."""
+    import numpy as np
+
+    rng = np.random.default_rng(5)
+    by_distance = np.argsort(((base - base[0]) ** 2).sum(axis=1))
+    for share in SELECTIVITIES:
+        count = max(1, round(len(base) * share / 100))
+        for name, ids in (("random", rng.choice(len(base), count, replace=False)), ("clustered", by_distance[:count])):
+            listed = folder / "ids.txt"
+            listed.write_text("".join(f"{i}\n" for i in sorted(ids.tolist())))
+            got = run("bench", index, *ask, "--ef", 64, "--filter", f"@{listed}")[0]
+            emit("vindex", figure=f"filter, {share} %, {name}", recall=round(got["recall"], 4),
+                 value=got["queries_per_second"])
+
+
 def vindex_(a, base, queries, want, metric):
     import numpy as np
 
@@ -213,6 +253,7 @@ def vindex_(a, base, queries, want, metric):
         emit("vindex", figure="file bytes", value=(folder / "x.vdata").stat().st_size)
         ask = ["--queries", folder / "queries.npy", "-k", a.k, "--json"]
         points = run("recall", folder / "x.vdata", *ask, "--ef", ",".join(str(e) for e in EFS if e >= a.k))[:-1]
+        emit("vindex", figure="recall at ef", **{str(p["ef"]): round(p["recall"], 4) for p in points if p["ef"] in CURVE})
         for target in (0.95, 0.99):
             reached = [p for p in points if p["recall"] >= target]
             p = reached[0] if reached else {"ef": None, "recall": None, "queries_per_second": None}
@@ -229,6 +270,8 @@ def vindex_(a, base, queries, want, metric):
         start = time.time()
         run("search", folder / "x.vdata", "--query", literal, "--json")
         emit("vindex", figure="shell to answer, ms", value=round((time.time() - start) * 1000, 2))
+        emit("vindex", figure="memory", **memory(a, folder / "x.vdata", queries))
+        filters(a, run, folder / "x.vdata", folder, base, ask)
         run(*built, "--codes", "only", "-o", folder / "c.vdata")
         emit("vindex", figure="compact file bytes", value=(folder / "c.vdata").stat().st_size)
         compact = run("search", folder / "c.vdata", "--query", folder / "queries.npy", "-k", a.k, "--exact", "--json")[:-1]

@@ -8,9 +8,10 @@ use qx_cli::{Context, Status, Table};
 use qx_formats::Result;
 use qx_io::Map;
 use qx_vector::Index;
-use qx_vector::set::{Segments, SetOptions};
+use qx_vector::set::{Segments, SetFilter, SetOptions};
 use serde_json::{Map as Object, Value, json};
 
+use crate::filter::{self, FilterArgs};
 use crate::recall::QueryArgs;
 
 /// Time that each number is measured for.
@@ -19,7 +20,8 @@ const EACH: Duration = Duration::from_millis(500);
 const EXAMPLES: &str = "\
 Examples:
   vindex bench x.vdata
-  vindex bench x.vdata --queries q.npy -k 100 --ef 200 --json";
+  vindex bench x.vdata --queries q.npy -k 100 --ef 200 --json
+  vindex bench x.vdata --queries q.npy --filter @allowed-ids.txt";
 
 /// Measure opening, searching, scanning and verifying an index
 ///
@@ -37,6 +39,9 @@ pub struct Args {
     /// Rows kept in mind during the walk (default: what the index says)
     #[arg(long, value_name = "N")]
     ef: Option<usize>,
+
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 /// Repeats `work` until enough time has passed; seconds for one.
@@ -50,13 +55,19 @@ fn each(mut work: impl FnMut() -> Result<u64>) -> Result<f64> {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let set = crate::input::set(&args.index)?;
+    let allowed = filter::read(&args.filter, &set)?;
     let truth = args.queries.truth(&set, cx)?;
+    let truth = match &allowed {
+        Some(filter) => truth.within(&set, filter)?,
+        None => truth,
+    };
     let (queries, k) = (&truth.queries, args.queries.k);
-    let point = truth.measure(&set, args.ef.unwrap_or_else(|| set.default_ef()), EACH)?;
+    let ef = args.ef.unwrap_or_else(|| set.default_ef());
+    let opts = SetOptions { ef: Some(ef), filter: allowed.as_ref(), ..SetOptions::default() };
+    let point = truth.measure_with(&set, &opts, EACH)?;
     cx.cancel.check()?;
-    let opts = SetOptions { ef: args.ef, ..SetOptions::default() };
     let all = each(|| Ok(black_box(set.search_many(queries, k, &opts)?).len() as u64))?;
-    let exact = SetOptions { exact: true, ..SetOptions::default() };
+    let exact = SetOptions { exact: true, ..opts };
     let mut next = queries.iter().cycle();
     let one = each(|| {
         next.next().map_or(Ok(1), |q| set.search(q, k, &exact).map(|a| black_box(a).hits.len().min(1) as u64))
@@ -64,6 +75,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     cx.cancel.check()?;
     let open = each(|| {
         let fresh = Segments::open_whole(&args.index)?;
+        let opts = SetOptions { filter: None, ..opts };
         queries.first().map_or(Ok(1), |q| fresh.search(q, k, &opts).map(|_| 1))
     })?;
     let paths: Vec<&PathBuf> = set.parts().iter().map(|p| &p.path).collect();
@@ -80,6 +92,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("path", args.index.to_string_lossy().into());
     put("rows", set.len().into());
+    put("matches", allowed.as_ref().map_or(set.len(), SetFilter::count).into());
     put("dim", set.dim().into());
     put("metric", set.metric().name().into());
     put("instructions", qx_vector::instruction_set().into());

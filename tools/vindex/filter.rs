@@ -13,8 +13,8 @@ use crate::options::{ids_of, parse_id};
 #[derive(Debug, Clone, clap::Args)]
 pub struct FilterArgs {
     /// Rows that may be answered: row ids (`7,8,-9`), `@FILE` of row ids one a line, `bitmap:FILE` (bit n, lowest first,
-    /// is row n in the order of the index), or `column:FILE:NAME` (rows of an NDJSON or CSV file whose field NAME is
-    /// true; see --filter-id). A leading `!` turns it around
+    /// is row n in the order of the index), or `column:FILE:NAME` (rows of an NDJSON, CSV, Parquet or Arrow file whose
+    /// field NAME is true; see --filter-id). A leading `!` turns it around
     #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     filter: Option<String>,
 
@@ -70,7 +70,15 @@ fn bitmap(path: &Path, set: &Segments, keep: bool) -> Result<SetFilter> {
 fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<IdSet> {
     let bytes = input::bytes(path)?;
     let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv") || e.eq_ignore_ascii_case("tsv"));
-    let lines = if csv { csv_lines(path, &bytes)? } else { json_lines(path, &bytes)? };
+    let table =
+        path.extension().is_some_and(|e| ["parquet", "arrow", "arrows"].iter().any(|t| e.eq_ignore_ascii_case(t)));
+    let lines = if csv {
+        csv_lines(path, &bytes)?
+    } else if table {
+        table_rows(path, &bytes, name, id)?
+    } else {
+        json_lines(path, &bytes)?
+    };
     let hashed = set.flavour() == qx_vector::Flavour::HashedKey;
     let mut seen = false;
     let mut ids = Vec::new();
@@ -118,6 +126,14 @@ fn json_lines(path: &Path, bytes: &[u8]) -> Result<Vec<Value>> {
             serde_json::from_slice(line).map_err(|e| Error::invalid(format!("line {}: {e}", n + 1)).path(path))
         })
         .collect()
+}
+
+fn table_rows(path: &Path, bytes: &[u8], name: &str, id: Option<&str>) -> Result<Vec<Value>> {
+    let names: Vec<&str> = std::iter::once(name).chain(id.filter(|&id| id != name)).collect();
+    let rows = qx_vector::columns::text(bytes, &names).map_err(|e| e.path(path))?;
+    let value = |v: Option<String>| v.map_or(Value::Null, Value::String);
+    let row = |r: Vec<Option<String>>| names.iter().zip(r).map(|(k, v)| ((*k).to_owned(), value(v))).collect();
+    Ok(rows.into_iter().map(row).collect())
 }
 
 fn csv_lines(path: &Path, bytes: &[u8]) -> Result<Vec<Value>> {

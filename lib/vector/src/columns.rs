@@ -8,6 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Int64Type, Schema, UInt64Type};
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -58,6 +59,41 @@ pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
     }
     Ok(all)
 }
+
+/// The values of these columns of a Parquet or Arrow IPC file as text, row by row; `None` for a null.
+///
+/// # Errors
+/// `Corrupt` for a file that cannot be read; `Invalid` for a column that is not there.
+pub fn text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
+    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Parquet or Arrow that can be read: {e}"));
+    let mut rows = Vec::new();
+    let mut take = |batch: std::result::Result<RecordBatch, arrow::error::ArrowError>| {
+        let batch = batch.map_err(|e| damaged(&e))?;
+        let column = |name: &&str| {
+            let column =
+                batch.column_by_name(name).ok_or_else(|| Error::invalid(format!("there is no column {name:?}")))?;
+            ArrayFormatter::try_new(column, &FORMAT).map(|f| (column, f)).map_err(|e| damaged(&e))
+        };
+        let columns = names.iter().map(column).collect::<Result<Vec<_>>>()?;
+        rows.extend((0..batch.num_rows()).map(|row| {
+            columns.iter().map(|(c, f)| c.is_valid(row).then(|| f.value(row).to_string())).collect::<Vec<_>>()
+        }));
+        Ok(())
+    };
+    if bytes.starts_with(PARQUET_MAGIC) {
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes)).map_err(|e| damaged(&e))?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+        builder.with_projection(mask).build().map_err(|e| damaged(&e))?.try_for_each(take)?;
+    } else if bytes.starts_with(ARROW_MAGIC) {
+        FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?.try_for_each(&mut take)?;
+    } else {
+        StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?.try_for_each(&mut take)?;
+    }
+    Ok(rows)
+}
+
+const FORMAT: FormatOptions<'static> = FormatOptions::new();
 
 /// The columns that are read, by position in the file.
 struct Chosen {
@@ -288,6 +324,17 @@ mod tests {
             assert_eq!((all.get(0), all.get(1), all.get(2)), (&[1.0, 2.0][..], &[][..], &[3.0, 4.0][..]));
             assert_eq!(read(&bytes, Columns { vector: Some("ints"), id: None }).unwrap().get(0), [1.0]);
         }
+    }
+
+    #[test]
+    fn values_are_read_as_text() {
+        for bytes in files() {
+            let rows = text(&bytes, &["id", "name"]).unwrap();
+            let shown: Vec<_> = rows.iter().map(|r| (r[0].as_deref(), r[1].as_deref())).collect();
+            assert_eq!(shown, [(Some("-1"), Some("a")), (Some("2"), Some("b")), (Some("3"), None)]);
+            assert!(text(&bytes, &["nobody"]).unwrap_err().message().contains("nobody"));
+        }
+        assert!(text(b"PAR1", &["id"]).is_err() && text(b"ARROW1", &["id"]).is_err() && text(b"", &["id"]).is_err());
     }
 
     #[test]

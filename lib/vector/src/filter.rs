@@ -110,6 +110,16 @@ impl Filter {
         self.words.get(row as usize / 64).is_some_and(|w| w >> (row % 64) & 1 == 1)
     }
 
+    /// The bits of 64 rows, from 64 times `word` on.
+    pub(crate) fn word(&self, word: usize) -> u64 {
+        self.words.get(word).copied().unwrap_or(0)
+    }
+
+    /// The rows that it lets through, ascending, where they are few.
+    pub(crate) fn list(&self) -> Option<&[u32]> {
+        self.list.as_deref()
+    }
+
     /// Rows that it lets through.
     pub fn count(&self) -> u64 {
         self.count

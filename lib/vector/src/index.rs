@@ -331,6 +331,11 @@ impl Adjacency for MappedGraph<'_> {
     }
 
     #[inline(always)]
+    fn degree(&self) -> usize {
+        self.each / 4
+    }
+
+    #[inline(always)]
     fn prefetch(&self, row: u32) {
         kernel::prefetch(self.list(row));
     }

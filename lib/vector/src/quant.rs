@@ -6,9 +6,9 @@
 //! for every row of one query are left out. SPEC.md of the format has the derivation.
 
 use qx_formats::vdata::Metric;
-use qx_formats::vdata::layout::{CODE_ALIGN, CODE_MAX, CODE_PARAMS_LEN, CODE_ZERO};
+use qx_formats::vdata::layout::{CODE_ALIGN, CODE_MAX, CODE_ZERO};
 
-use crate::kernel::{self, Kernels};
+use crate::kernel::{Coded, Kernels, Rows};
 use crate::metric::{Components, norm};
 
 /// Largest components outside these are not coded: sums of their squares would leave the range of f32.
@@ -59,14 +59,19 @@ impl Query {
         (high, low)
     }
 
-    /// The codes of a stored row, as a query.
-    pub(crate) fn set_row(&mut self, codes: &[u8], scale: f32, lift: f32) {
+    /// The codes of a stored row, as a query; `offset` is [`offset_of`] them.
+    pub(crate) fn set_row(&mut self, codes: &[u8], scale: f32, lift: f32, offset: i32) {
         self.lift = lift;
         self.codes.clear();
         self.codes.extend(codes.iter().map(|&c| (c ^ CODE_ZERO) as i8));
         self.scale = scale;
-        self.set_offset();
+        self.offset = offset;
     }
+}
+
+/// [`CODE_ZERO`] times the sum of the signed codes of a stored row.
+pub(crate) fn offset_of(codes: &[u8]) -> i32 {
+    codes.iter().map(|&c| i32::from((c ^ CODE_ZERO) as i8)).sum::<i32>() * i32::from(CODE_ZERO)
 }
 
 /// What a vector is coded as: its codes, scale and bias.
@@ -174,53 +179,40 @@ impl<'a> Codes<'a> {
     /// Empty beyond the last row.
     #[inline(always)]
     pub(crate) fn row(&self, row: u32) -> &'a [u8] {
-        let start = row as usize * self.each;
-        self.codes.get(start..start + self.each).unwrap_or(&[])
+        self.rows().get(row)
     }
 
     #[inline(always)]
     pub(crate) fn params(&self, row: u32) -> [f32; 2] {
-        let start = row as usize * CODE_PARAMS_LEN;
-        let all = self.params.get(start..).and_then(|p| p.first_chunk::<8>()).copied().unwrap_or_default();
-        let [a, b, c, d, e, f, g, h] = all;
-        [f32::from_le_bytes([a, b, c, d]), f32::from_le_bytes([e, f, g, h])]
+        self.rows().params(row)
     }
 
     #[inline(always)]
-    pub(crate) fn prefetch(&self, row: u32) {
-        kernel::prefetch(self.row(row));
-        let start = row as usize * CODE_PARAMS_LEN;
-        kernel::prefetch(self.params.get(start..start + CODE_PARAMS_LEN).unwrap_or(&[]));
+    pub(crate) fn rows(&self) -> Rows<'a> {
+        Rows { codes: self.codes, each: self.each, params: self.params }
     }
 
-    /// Sum of products of the coded vectors.
+    /// Calls `each` with these rows and their similarities: larger is nearer. `memory` is that and nothing else.
     #[inline(always)]
-    pub(crate) fn dot(&self, query: &Query, row: u32, scale: f32) -> f32 {
-        let sum = (self.kernels.dot)(self.row(row), &query.codes).wrapping_sub(query.offset);
-        sum as f32 * (query.scale * scale)
-    }
-
-    /// [`Codes::similarity`] of four rows.
-    #[inline(always)]
-    pub(crate) fn similarity4(&self, query: &Query, rows: [u32; 4]) -> [f32; 4] {
-        let sums = (self.kernels.dot4)(rows.map(|r| self.row(r)), &query.codes);
-        let mut out = [0.0; 4];
-        for ((out, row), sum) in out.iter_mut().zip(rows).zip(sums) {
-            let [scale, bias] = self.params(row);
-            let similarity = sum.wrapping_sub(query.offset) as f32 * (query.scale * scale) + bias;
-            *out = match self.lift.get(row as usize) {
-                Some(lift) => similarity + query.lift * lift,
-                None => similarity,
-            };
+    pub(crate) fn similarities(
+        &self,
+        query: &Query,
+        rows: &[u32],
+        memory: &mut Vec<f32>,
+        mut each: impl FnMut(u32, f32),
+    ) {
+        if memory.len() < rows.len() {
+            memory.resize(rows.len(), 0.0);
         }
-        out
+        let coded = Coded { codes: &query.codes, offset: query.offset, scale: query.scale };
+        (self.kernels.near)(self.rows(), rows, coded, memory);
+        for (&row, &similarity) in rows.iter().zip(&*memory) {
+            each(row, self.lifted(similarity, query, row));
+        }
     }
 
-    /// Larger is nearer.
     #[inline(always)]
-    pub(crate) fn similarity(&self, query: &Query, row: u32) -> f32 {
-        let [scale, bias] = self.params(row);
-        let similarity = self.dot(query, row, scale) + bias;
+    fn lifted(&self, similarity: f32, query: &Query, row: u32) -> f32 {
         match self.lift.get(row as usize) {
             Some(lift) => similarity + query.lift * lift,
             None => similarity,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use qx_formats::{Error, Result};
 use serde::Serialize;
 
-use crate::set::{Segments, SetOptions};
+use crate::set::{Segments, SetFilter, SetOptions};
 
 /// Where the search for an `ef` starts and gives up.
 const EF_MAX: usize = 65_536;
@@ -40,7 +40,7 @@ impl Truth {
     /// As [`Segments::search`].
     pub fn new(set: &Segments, queries: Vec<Vec<f32>>, k: usize) -> Result<Truth> {
         let own = vec![None; queries.len()];
-        Self::answer(set, queries, own, k)
+        Self::answer(set, queries, own, k, None)
     }
 
     /// Exact answers to up to `count` queries that are rows of the index, spread over it; the row itself does not count.
@@ -62,12 +62,26 @@ impl Truth {
             seen += 1;
             Ok(())
         })?;
-        Self::answer(set, queries, own, k)
+        Self::answer(set, queries, own, k, None)
     }
 
-    fn answer(set: &Segments, queries: Vec<Vec<f32>>, own: Vec<Option<u64>>, k: usize) -> Result<Truth> {
+    /// The same queries among the rows that a filter lets through.
+    ///
+    /// # Errors
+    /// As [`Segments::search`].
+    pub fn within(self, set: &Segments, filter: &SetFilter) -> Result<Truth> {
+        Self::answer(set, self.queries, self.own, self.k, Some(filter))
+    }
+
+    fn answer(
+        set: &Segments,
+        queries: Vec<Vec<f32>>,
+        own: Vec<Option<u64>>,
+        k: usize,
+        filter: Option<&SetFilter>,
+    ) -> Result<Truth> {
         let mut truth = Truth { queries, own, k, answers: Vec::new() };
-        let opts = SetOptions { exact: true, ..SetOptions::default() };
+        let opts = SetOptions { exact: true, filter, ..SetOptions::default() };
         let found = set.search_many(&truth.queries, truth.width(), &opts)?;
         let answers = found.iter().enumerate().map(|(q, a)| truth.others(q, a.hits.iter().map(|h| h.row_id)));
         truth.answers = answers.collect();
@@ -89,13 +103,20 @@ impl Truth {
     /// # Errors
     /// As [`Segments::search`].
     pub fn measure(&self, set: &Segments, ef: usize, time: Duration) -> Result<Point> {
-        let opts = SetOptions { ef: Some(ef), ..SetOptions::default() };
+        self.measure_with(set, &SetOptions { ef: Some(ef), ..SetOptions::default() }, time)
+    }
+
+    /// [`Truth::measure`] of other searches: under the filter of [`Truth::within`].
+    ///
+    /// # Errors
+    /// As [`Segments::search`].
+    pub fn measure_with(&self, set: &Segments, opts: &SetOptions<'_>, time: Duration) -> Result<Point> {
         let (mut hits, mut all, mut codes, mut vectors, mut asked) = (0usize, 0usize, 0u64, 0u64, 0u64);
         let start = Instant::now();
         loop {
             let first = asked == 0;
             for (q, query) in self.queries.iter().enumerate() {
-                let answer = set.search(query, self.width(), &opts)?;
+                let answer = set.search(query, self.width(), opts)?;
                 asked += 1;
                 if first {
                     let found = self.others(q, answer.hits.iter().map(|h| h.row_id));
@@ -112,7 +133,7 @@ impl Truth {
         }
         let each = |n: u64| n as f64 / self.queries.len().max(1) as f64;
         Ok(Point {
-            ef,
+            ef: opts.ef.unwrap_or_else(|| set.default_ef()),
             recall: if all == 0 { 1.0 } else { hits as f64 / all as f64 },
             queries_per_second: asked as f64 / start.elapsed().as_secs_f64().max(1e-9),
             code_distances: each(codes),

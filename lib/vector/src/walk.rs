@@ -10,11 +10,19 @@ use crate::quant::{Codes, Query};
 pub(crate) trait Adjacency {
     /// Calls `each` for the neighbours of a row; they need not be rows.
     fn neighbours(&self, row: u32, each: impl FnMut(u32));
+    /// Most neighbours that a row has.
+    fn degree(&self) -> usize;
     /// Brings the list near.
     fn prefetch(&self, row: u32);
 }
 
+/// Rows that are expanded at once: while one list or row of codes is on its way, so are those of the others.
+const BEAM: usize = 2;
+
 /// A row and how near it is; smaller keys are nearer, ties go to the lower ordinal.
+///
+/// From the top: 31 bits of the distance (the last of its mantissa is far below the error of the codes), the row, and
+/// whether it was expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Near(u64);
 
@@ -25,31 +33,105 @@ pub(crate) fn ordered(v: f32) -> u32 {
     bits ^ ((bits as i32 >> 31) as u32 | 0x8000_0000)
 }
 
+/// Undoes [`ordered`].
+#[inline(always)]
+pub(crate) fn unordered(bits: u32) -> f32 {
+    f32::from_bits(if bits >> 31 == 1 { bits & 0x7FFF_FFFF } else { !bits })
+}
+
 impl Near {
     #[inline(always)]
     pub(crate) fn new(distance: f32, row: u32) -> Self {
-        Near(u64::from(ordered(distance)) << 32 | u64::from(row))
+        Near(u64::from(ordered(distance) >> 1) << 33 | u64::from(row) << 1)
     }
 
     #[inline(always)]
     pub(crate) fn row(self) -> u32 {
-        self.0 as u32
+        (self.0 >> 1) as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn distance(self) -> f32 {
+        unordered((self.0 >> 33 << 1) as u32)
+    }
+
+    /// Marks it as expanded; true the first time.
+    #[inline(always)]
+    fn expand(&mut self) -> bool {
+        let first = self.0 & 1 == 0;
+        self.0 |= 1;
+        first
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    near: Near,
-    expanded: bool,
+/// Which rows a walk has seen, and those among them that it has not measured yet.
+#[derive(Debug, Default)]
+struct Seen {
+    bits: Vec<u64>,
+    /// Words of `bits` that are not zero, as far as `touched_len`.
+    touched: Vec<u32>,
+    touched_len: usize,
+    /// As far as `fresh_len`.
+    fresh: Vec<u32>,
+    fresh_len: usize,
 }
 
-/// Memory of walks, kept from one to the next. Clearing costs what the last walk touched, not the size of the index.
+impl Seen {
+    /// Costs what was touched, not the size of the index.
+    fn reset(&mut self, rows: u32) {
+        for &word in self.touched.iter().take(self.touched_len) {
+            if let Some(w) = self.bits.get_mut(word as usize) {
+                *w = 0;
+            }
+        }
+        (self.touched_len, self.fresh_len) = (0, 0);
+        let words = (rows as usize).div_ceil(64);
+        if self.bits.len() < words {
+            self.bits.resize(words, 0);
+        }
+    }
+
+    /// Makes room for this many rows more, and for one that is then found to have been seen.
+    #[inline(always)]
+    fn make_room(&mut self, more: usize) {
+        if self.fresh.len() <= self.fresh_len + more {
+            self.fresh.resize(2 * (self.fresh_len + more) + 1, 0);
+        }
+        if self.touched.len() <= self.touched_len + more {
+            self.touched.resize(2 * (self.touched_len + more) + 1, 0);
+        }
+    }
+
+    /// Makes a row fresh if it was not seen before. About half of them were, in no order that could be foreseen: so
+    /// nothing is decided here, only counted. Room must have been made.
+    #[inline(always)]
+    fn see(&mut self, rows: u32, row: u32) {
+        if row >= rows {
+            return;
+        }
+        let Some(word) = self.bits.get_mut(row as usize / 64) else { return };
+        let Some(fresh) = self.fresh.get_mut(self.fresh_len) else { return };
+        let Some(touched) = self.touched.get_mut(self.touched_len) else { return };
+        let bit = 1u64 << (row % 64);
+        *fresh = row;
+        *touched = row / 64;
+        self.fresh_len += usize::from(*word & bit == 0);
+        self.touched_len += usize::from(*word == 0);
+        *word |= bit;
+    }
+
+    #[inline(always)]
+    fn fresh(&self) -> &[u32] {
+        self.fresh.get(..self.fresh_len).unwrap_or(&[])
+    }
+}
+
+/// Memory of walks, kept from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    visited: Vec<u64>,
-    touched: Vec<u32>,
-    pool: Vec<Slot>,
-    fresh: Vec<u32>,
+    seen: Seen,
+    memory: Vec<f32>,
+    pool: Vec<Near>,
     found: BinaryHeap<Near>,
     frontier: BinaryHeap<Reverse<Near>>,
     /// Distances computed by the last walk.
@@ -61,126 +143,98 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    fn reset(&mut self, rows: u32) {
-        for word in self.touched.drain(..) {
-            if let Some(w) = self.visited.get_mut(word as usize) {
-                *w = 0;
-            }
-        }
-        let words = (rows as usize).div_ceil(64);
-        if self.visited.len() < words {
-            self.visited.resize(words, 0);
-        }
+    fn start(&mut self, entries: &[u32], rows: u32) {
+        self.seen.reset(rows);
         self.pool.clear();
-        self.fresh.clear();
         self.found.clear();
         self.frontier.clear();
-        self.distances = 0;
-        self.expanded = 0;
+        (self.distances, self.expanded) = (0, 0);
+        self.seen.make_room(entries.len());
+        entries.iter().for_each(|&e| self.seen.see(rows, e));
     }
 
-    /// True the first time that a row is seen; false for what is no row.
+    /// Makes the unseen neighbours of `row` fresh.
     #[inline(always)]
-    fn visit(visited: &mut [u64], touched: &mut Vec<u32>, rows: u32, row: u32) -> bool {
-        if row >= rows {
-            return false;
-        }
-        let Some(word) = visited.get_mut(row as usize / 64) else { return false };
-        let bit = 1u64 << (row % 64);
-        if *word & bit != 0 {
-            return false;
-        }
-        if *word == 0 {
-            touched.push(row / 64);
-        }
-        *word |= bit;
-        true
-    }
-
-    /// Collects the unseen neighbours of `row` into `fresh` and asks for their codes.
-    #[inline(always)]
-    fn expand(&mut self, codes: &Codes<'_>, graph: &impl Adjacency, rows: u32, row: u32) {
-        self.fresh.clear();
-        let (visited, touched, fresh) = (&mut self.visited, &mut self.touched, &mut self.fresh);
-        graph.neighbours(row, |n| {
-            if Self::visit(visited, touched, rows, n) {
-                codes.prefetch(n);
-                fresh.push(n);
-            }
-        });
-        self.distances += self.fresh.len() as u64;
+    fn expand(&mut self, graph: &impl Adjacency, rows: u32, row: u32) {
+        let seen = &mut self.seen;
+        seen.make_room(graph.degree());
+        graph.neighbours(row, |n| seen.see(rows, n));
         self.expanded += 1;
-    }
-
-    fn start(&mut self, codes: &Codes<'_>, entries: &[u32], rows: u32) {
-        self.reset(rows);
-        for &e in entries {
-            if Self::visit(&mut self.visited, &mut self.touched, rows, e) {
-                codes.prefetch(e);
-                self.fresh.push(e);
-            }
-        }
-        self.distances = self.fresh.len() as u64;
     }
 
     /// Walks with `self.query` and leaves the `ef` nearest rows that it met; read them with [`Scratch::nearest`].
     ///
     /// Each row is expanded at most once, whatever the graph says, so the walk ends.
     pub(crate) fn walk(&mut self, codes: &Codes<'_>, graph: &impl Adjacency, entries: &[u32], rows: u32, ef: usize) {
-        self.start(codes, entries, rows);
+        self.start(entries, rows);
         let mut next = 0;
-        self.absorb(codes, ef, &mut next);
+        self.absorb(codes, graph, ef, &mut next);
         next = 0;
-        while let Some(slot) = self.pool.get_mut(next) {
-            if slot.expanded {
+        loop {
+            let (mut beam, mut wide) = ([0; BEAM], 0);
+            while wide < BEAM
+                && let Some(near) = self.pool.get_mut(next)
+            {
                 next += 1;
-                continue;
+                if near.expand() {
+                    beam[wide] = near.row();
+                    graph.prefetch(near.row());
+                    wide += 1;
+                }
             }
-            slot.expanded = true;
-            let row = slot.near.row();
-            // The one that is likely next, while this one is worked on.
-            if let Some(after) = self.pool.get(next + 1) {
-                graph.prefetch(after.near.row());
+            if wide == 0 {
+                break;
             }
-            self.expand(codes, graph, rows, row);
-            next += 1;
-            self.absorb(codes, ef, &mut next);
+            beam.into_iter().take(wide).for_each(|row| self.expand(graph, rows, row));
+            self.absorb(codes, graph, ef, &mut next);
         }
     }
 
     /// Scores the fresh rows into the pool; `next` becomes the first place that changed, if that is earlier.
     #[inline(always)]
-    fn absorb(&mut self, codes: &Codes<'_>, ef: usize, next: &mut usize) {
-        let (fours, rest) = self.fresh.as_chunks::<4>();
-        let (pool, query) = (&mut self.pool, &self.query);
-        for &rows in fours {
-            for (similarity, row) in codes.similarity4(query, rows).into_iter().zip(rows) {
-                Self::offer(pool, Near::new(-similarity, row), ef, next);
+    fn absorb(&mut self, codes: &Codes<'_>, graph: &impl Adjacency, ef: usize, next: &mut usize) {
+        let Scratch { seen, pool, memory, query, .. } = self;
+        self.distances += seen.fresh_len as u64;
+        codes.similarities(query, seen.fresh(), memory, |row, similarity| {
+            if let Some(at) = Self::offer(pool, Near::new(-similarity, row), ef)
+                && at <= *next
+            {
+                *next = at;
+                // It is likely to be the next.
+                graph.prefetch(row);
             }
-        }
-        for &row in rest {
-            Self::offer(pool, Near::new(-codes.similarity(query, row), row), ef, next);
-        }
+        });
+        seen.fresh_len = 0;
     }
 
+    /// The place that a row takes in the pool, if it is near enough.
     #[inline(always)]
-    fn offer(pool: &mut Vec<Slot>, near: Near, ef: usize, next: &mut usize) {
+    fn offer(pool: &mut Vec<Near>, near: Near, ef: usize) -> Option<usize> {
         if pool.len() >= ef {
-            match pool.last() {
-                Some(last) if near < last.near => {
-                    pool.pop();
-                }
-                _ => return,
+            // Most are turned away here.
+            if pool.last().is_none_or(|last| near >= *last) {
+                return None;
             }
+            pool.pop();
         }
-        let at = pool.partition_point(|s| s.near < near);
-        pool.insert(at, Slot { near, expanded: false });
-        *next = at.min(*next);
+        let at = pool.partition_point(|n| *n < near);
+        pool.insert(at, near);
+        Some(at)
     }
 
     /// Rows of the last walk, nearest first by their codes.
-    pub(crate) fn nearest(&self) -> impl ExactSizeIterator<Item = u32> {
-        self.pool.iter().map(|s| s.near.row())
+    pub(crate) fn nearest(&self) -> &[Near] {
+        &self.pool
+    }
+
+    /// Those of [`Scratch::nearest`] that may be among the nearest `k` by their vectors: all whose codes put them less
+    /// than `margin` behind the `k`-th.
+    pub(crate) fn promising(&self, k: usize, margin: f32) -> impl Iterator<Item = u32> + Clone {
+        let last = k.checked_sub(1).and_then(|at| self.pool.get(at)).map_or(f32::INFINITY, |n| n.distance());
+        let limit = last + margin;
+        // What is no number is looked at.
+        let within = move |(at, n): &(usize, &Near)| *at < k || n.distance() <= limit || n.distance().is_nan();
+        self.pool.iter().enumerate().take_while(within).map(|(_, n)| n.row())
     }
 
     /// As [`Scratch::walk`], but only rows that `filter` lets through are kept; the others are walked through. Gives up
@@ -196,23 +250,25 @@ impl Scratch {
         filter: &Filter,
         budget: u64,
     ) -> bool {
-        self.start(codes, entries, rows);
+        self.start(entries, rows);
         loop {
-            for i in 0..self.fresh.len() {
-                let Some(&row) = self.fresh.get(i) else { break };
-                let near = Near::new(-codes.similarity(&self.query, row), row);
-                let full = self.found.len() >= ef;
-                if full && self.found.peek().is_some_and(|worst| near > *worst) {
-                    continue;
+            let Scratch { seen, found, frontier, memory, query, .. } = self;
+            self.distances += seen.fresh_len as u64;
+            codes.similarities(query, seen.fresh(), memory, |row, similarity| {
+                let near = Near::new(-similarity, row);
+                let full = found.len() >= ef;
+                if full && found.peek().is_some_and(|worst| near > *worst) {
+                    return;
                 }
-                self.frontier.push(Reverse(near));
+                frontier.push(Reverse(near));
                 if filter.allows(row) {
-                    self.found.push(near);
+                    found.push(near);
                     if full {
-                        self.found.pop();
+                        found.pop();
                     }
                 }
-            }
+            });
+            seen.fresh_len = 0;
             if self.distances > budget {
                 return false;
             }
@@ -220,10 +276,10 @@ impl Scratch {
             if self.found.len() >= ef && self.found.peek().is_some_and(|worst| near > *worst) {
                 break;
             }
-            self.expand(codes, graph, rows, near.row());
+            self.expand(graph, rows, near.row());
         }
-        self.pool.extend(self.found.drain().map(|near| Slot { near, expanded: true }));
-        self.pool.sort_unstable_by_key(|s| s.near);
+        self.pool.extend(self.found.drain());
+        self.pool.sort_unstable();
         true
     }
 }

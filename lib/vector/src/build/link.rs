@@ -4,17 +4,16 @@
 //! change meanwhile, and the links back are made a target at a time, in order. So threads decide nothing.
 
 use qx_formats::Result;
-use qx_formats::vdata::layout::{CODE_PARAMS_LEN, NO_NEIGHBOUR};
+use qx_formats::vdata::layout::NO_NEIGHBOUR;
 use qx_io::Job;
 use rayon::prelude::*;
 
 use super::BuildOptions;
 use super::code::Coded;
-use super::prune::{Choice, Space};
+use super::prune::{Choice, Lengths, Space};
 use super::repair;
 use crate::kernel::{self, Kernels};
 use crate::pool::Pool;
-use crate::quant::{Codes, Query};
 use crate::walk::{Adjacency, Scratch};
 
 /// Most rows at which walks start; in a small index, one in sixteen.
@@ -67,6 +66,11 @@ impl Adjacency for Lists {
     }
 
     #[inline(always)]
+    fn degree(&self) -> usize {
+        self.room
+    }
+
+    #[inline(always)]
     fn prefetch(&self, row: u32) {
         kernel::prefetch(bytemuck::cast_slice(self.get(row)));
     }
@@ -82,22 +86,12 @@ pub(super) fn degree(m: u32) -> u32 {
     m + m.div_ceil(4)
 }
 
-/// Scale and bias as a file has them.
-fn stored_params(coded: &Coded) -> Vec<u8> {
-    let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
-    debug_assert_eq!(params.len(), coded.params.len() * CODE_PARAMS_LEN);
-    params
-}
-
 pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions, job: &Job) -> Result<Linked> {
     let rows = coded.params.len() as u32;
-    let params = stored_params(coded);
-    let squares = coded.squares();
-    let lift = coded.lift(&squares);
-    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &lift };
+    let lengths = Lengths::new(coded);
     let degree = degree(opts.m) as usize;
     let mut linker = Linker {
-        space: Space::new(codes, &squares),
+        space: lengths.space(kernels, coded),
         lists: Lists::new(rows as usize, degree + degree / 4),
         order: order(rows, opts.seed),
         degree,
@@ -129,11 +123,7 @@ pub(super) fn finish(
     entries: Vec<u32>,
     opts: &BuildOptions,
 ) -> Linked {
-    let params = stored_params(coded);
-    let squares = coded.squares();
-    let lift = coded.lift(&squares);
-    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &lift };
-    reachable(&Space::new(codes, &squares), lists, entries, opts, Default::default())
+    reachable(&Lengths::new(coded).space(kernels, coded), lists, entries, opts, Default::default())
 }
 
 /// The lists as a file has them, every row within reach.
@@ -193,7 +183,8 @@ impl Linker<'_> {
                 scratch.with(|(walk, choice)| {
                     space.query(row, &mut walk.query);
                     walk.walk(&space.codes, lists, entries, rows, self.ef);
-                    space.choose(row, &walk.query, walk.nearest(), self.m, choice);
+                    space.walked(row, walk.nearest(), choice);
+                    space.choose(self.m, choice);
                     (row, choice.kept.clone())
                 })
             })
@@ -223,9 +214,8 @@ impl Linker<'_> {
 
     fn shorten(&self, row: u32, list: &mut Vec<u32>) {
         self.scratch.with(|(_, choice)| {
-            let mut query = Query::default();
-            self.space.query(row, &mut query);
-            self.space.choose(row, &query, list.iter().copied(), self.degree, choice);
+            self.space.listed(row, list, choice);
+            self.space.choose(self.degree, choice);
             list.clone_from(&choice.kept);
         });
     }

@@ -77,6 +77,8 @@ pub(super) fn repair(
         // A tree of n rows needs fewer links than n lists have slots, so that someone always has one to spare.
         let linked = walk
             .nearest()
+            .iter()
+            .map(|n| n.row())
             .chain(0..rows)
             .filter(|&from| tree.reached(from))
             .find_map(|from| tree.with_link(lists, from, row, degree).map(|list| (from, list)));

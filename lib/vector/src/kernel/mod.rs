@@ -10,12 +10,16 @@
 //! `unsafe` in this crate stands in this folder only.
 
 mod scalar;
+mod screen;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::sync::OnceLock;
 
 use qx_formats::vdata::Element;
+use qx_formats::vdata::layout::CODE_PARAMS_LEN;
+
+pub use screen::{BLOCK, Screen, Test};
 
 /// Lanes of a float sum.
 pub const LANES: usize = 32;
@@ -25,8 +29,58 @@ pub type Float = fn(&[f32], &[u8]) -> f32;
 /// Sum of products of stored codes (a byte each, [`CODE_ZERO`](qx_formats::vdata::layout::CODE_ZERO) for zero, so
 /// the caller subtracts that times the sum of the query) and signed codes.
 pub type Dot = fn(&[u8], &[i8]) -> i32;
-/// [`Dot`] for four rows at once, which share what is loaded of the query. All rows are as long as the query.
-pub type Dot4 = fn([&[u8]; 4], &[i8]) -> [i32; 4];
+/// [`Dot`] of each of these rows, one sum a row; that of no codes for what is no row.
+pub type Dots = fn(Rows<'_>, &[u32], &[i8], &mut [i32]);
+/// How near each of these rows is to a query: `(sum - offset) (scale scale(row)) + bias(row)`, larger being nearer.
+pub type Near = fn(Rows<'_>, &[u32], Coded<'_>, &mut [f32]);
+/// [`Screen`] of the rows from this one on, up to [`BLOCK`] of them. Their sums go into the array - with the first and
+/// the second half of the query -; the bits of the result, the lowest for the first row, say which of them pass.
+pub type Pass = fn(&Screen<'_>, usize, f32, &mut [[i32; BLOCK]; 2]) -> u64;
+
+/// Rows of codes, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    pub codes: &'a [u8],
+    /// Bytes of one row.
+    pub each: usize,
+    /// Scale and bias of each row.
+    pub params: &'a [u8],
+}
+
+/// A query in eight bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Coded<'a> {
+    pub codes: &'a [i8],
+    /// What the unsigned form of the rows' codes adds to a sum.
+    pub offset: i32,
+    pub scale: f32,
+}
+
+impl<'a> Rows<'a> {
+    /// Scale and bias; zeros beyond the last row.
+    #[inline(always)]
+    pub fn params(self, row: u32) -> [f32; 2] {
+        let start = row as usize * CODE_PARAMS_LEN;
+        let all = self.params.get(start..).and_then(|p| p.first_chunk::<CODE_PARAMS_LEN>());
+        let [a, b, c, d, e, f, g, h] = all.copied().unwrap_or_default();
+        [f32::from_le_bytes([a, b, c, d]), f32::from_le_bytes([e, f, g, h])]
+    }
+
+    /// Asks for codes and parameters of a row that will be read soon.
+    #[inline(always)]
+    pub fn prefetch(self, row: u32) {
+        prefetch(self.get(row));
+        let start = row as usize * CODE_PARAMS_LEN;
+        prefetch(self.params.get(start..start + CODE_PARAMS_LEN).unwrap_or(&[]));
+    }
+
+    /// Empty beyond the last row.
+    #[inline(always)]
+    pub fn get(self, row: u32) -> &'a [u8] {
+        let start = row as usize * self.each;
+        self.codes.get(start..start + self.each).unwrap_or(&[])
+    }
+}
 
 /// One set of kernels.
 #[derive(Debug)]
@@ -34,7 +88,9 @@ pub struct Kernels {
     /// What the set needs: "scalar", "avx2", "avx512", "avx512vnni".
     pub name: &'static str,
     pub dot: Dot,
-    pub dot4: Dot4,
+    pub dots: Dots,
+    pub near: Near,
+    pub pass: Pass,
     ip: [Float; 3],
     l2: [Float; 3],
 }
@@ -144,11 +200,30 @@ mod tests {
             let (codes, query): (Vec<u8>, Vec<i8>) = pairs.into_iter().unzip();
             let want: i32 = codes.iter().zip(&query).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum();
             let backwards: Vec<u8> = codes.iter().rev().copied().collect();
-            let zeros = vec![0; codes.len()];
+            let matrix = [&codes[..], &backwards, &vec![0; codes.len()]].concat();
+            let params: Vec<u8> = [0.5f32, 3.0, 0.25, -7.0, 1e-3, 0.0].iter().flat_map(|p| p.to_le_bytes()).collect();
+            let rows = Rows { codes: &matrix, each: codes.len(), params: &params };
             for k in Kernels::all() {
                 prop_assert_eq!((k.dot)(&codes, &query), want, "{}", k.name);
-                let four = (k.dot4)([&codes, &backwards, &zeros, &codes], &query);
-                prop_assert_eq!(four, [want, (k.dot)(&backwards, &query), 0, want], "four, {}", k.name);
+                let back = (k.dot)(&backwards, &query);
+                let all = [0, 1, 2, 0, 1, 7, u32::MAX, 1, 0, 2, 2];
+                let sums = [want, back, 0, want, back, 0, 0, back, want, 0, 0];
+                for n in 0..all.len() {
+                    let mut got = vec![-1; n + 3];
+                    (k.dots)(rows, &all[..n], &query, &mut got);
+                    prop_assert_eq!(&got[..n], &sums[..n], "{}", k.name);
+                    prop_assert_eq!(&got[n..], &[-1; 3], "{}", k.name);
+                    let (mut near, mut same) = (vec![-1.0; n + 3], vec![-1.0; n + 3]);
+                    let coded = Coded { codes: &query, offset: 77, scale: 0.3 };
+                    (k.near)(rows, &all[..n], coded, &mut near);
+                    (Kernels::scalar().near)(rows, &all[..n], coded, &mut same);
+                    prop_assert_eq!(&near, &same, "{}", k.name);
+                    let plain = |(&row, sum): (&u32, &i32)| {
+                        let [scale, bias] = rows.params(row);
+                        (sum - 77) as f32 * (0.3 * scale) + bias
+                    };
+                    prop_assert_eq!(&near[..n], &all[..n].iter().zip(&sums).map(plain).collect::<Vec<_>>()[..]);
+                }
             }
         }
     }
@@ -161,7 +236,9 @@ mod tests {
             for k in Kernels::all() {
                 let want = 65_536 * 255 * i32::from(q);
                 assert_eq!((k.dot)(&codes, &query), want, "{}", k.name);
-                assert_eq!((k.dot4)([&codes; 4], &query), [want; 4], "{}", k.name);
+                let mut sums = [0; 5];
+                (k.dots)(Rows { codes: &codes, each: 65_536, params: &[] }, &[0; 5], &query, &mut sums);
+                assert_eq!(sums, [want; 5], "{}", k.name);
             }
         }
     }

@@ -3,12 +3,15 @@
 
 use half::{bf16, f16};
 
-use super::{Kernels, LANES, fold};
+use super::screen::{self, BLOCK, Screen};
+use super::{Coded, Kernels, LANES, Rows, fold};
 
 pub(super) static KERNELS: Kernels = Kernels {
     name: "scalar",
     dot,
-    dot4,
+    dots,
+    near,
+    pass,
     ip: [sum::<4, 0>, sum::<2, 1>, sum::<2, 2>],
     l2: [sum_l2::<4, 0>, sum_l2::<2, 1>, sum_l2::<2, 2>],
 };
@@ -17,8 +20,28 @@ fn dot(codes: &[u8], query: &[i8]) -> i32 {
     codes.iter().zip(query).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum()
 }
 
-fn dot4(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-    rows.map(|row| dot(row, query))
+fn dots(rows: Rows<'_>, which: &[u32], query: &[i8], out: &mut [i32]) {
+    for (out, &row) in out.iter_mut().zip(which) {
+        *out = dot(rows.get(row), query);
+    }
+}
+
+fn near(rows: Rows<'_>, which: &[u32], query: Coded<'_>, out: &mut [f32]) {
+    for (out, &row) in out.iter_mut().zip(which) {
+        let [scale, bias] = rows.params(row);
+        let sum = dot(rows.get(row), query.codes).wrapping_sub(query.offset);
+        *out = sum as f32 * (query.scale * scale) + bias;
+    }
+}
+
+fn pass(s: &Screen<'_>, first: usize, limit: f32, sums: &mut [[i32; BLOCK]; 2]) -> u64 {
+    sums[1] = [0; BLOCK];
+    for (query, sums) in s.query.iter().zip(sums.iter_mut()).take(if s.both { 2 } else { 1 }) {
+        for (at, sum) in (0..).zip(sums.iter_mut()) {
+            *sum = dot(s.rows.get((first as u32).saturating_add(at)), query);
+        }
+    }
+    screen::mask(&screen::excess(s, first, limit, sums)) & s.present(first)
 }
 
 #[inline(always)]

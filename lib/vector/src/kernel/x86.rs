@@ -7,7 +7,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernels, LANES, fold};
+use super::screen::{self, BLOCK, Screen, mask};
+use super::{Coded, Kernels, LANES, Rows, fold};
 
 /// Lines of 64 bytes: what one prefetch brings.
 #[inline(always)]
@@ -197,77 +198,229 @@ fn dot_vnni(codes: &[u8], query: &[i8]) -> i32 {
     unsafe { run(codes, query) }
 }
 
-fn dot4_avx2(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-    #[target_feature(enable = "avx2")]
-    fn run(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-        let n = rows.iter().fold(query.len(), |n, r| n.min(r.len()));
-        let [(a, ar), (b, br), (c, cr), (d, dr)] = rows.map(|r| r[..n].as_chunks::<16>());
-        let (query, query_rest) = query[..n].as_chunks::<16>();
-        let mut acc = [_mm256_setzero_si256(); 4];
-        for ((((q, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
-            // SAFETY: all five arrays hold 16 bytes.
-            let q = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(q.as_ptr().cast())) };
-            for (acc, row) in acc.iter_mut().zip([a, b, c, d]) {
-                // SAFETY: as above.
-                let row = unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().cast())) };
-                *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(row, q));
-            }
+/// Four rows, which share what is loaded of the query. All are as long as the query.
+///
+/// No closures in here: what they capture of the processor's features keeps them from being inlined.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn four_avx2([a, b, c, d]: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+    let n = a.len().min(b.len()).min(c.len()).min(d.len()).min(query.len());
+    let ((a, ar), (b, br)) = (a[..n].as_chunks::<16>(), b[..n].as_chunks::<16>());
+    let ((c, cr), (d, dr)) = (c[..n].as_chunks::<16>(), d[..n].as_chunks::<16>());
+    let (query, query_rest) = query[..n].as_chunks::<16>();
+    let mut acc = [_mm256_setzero_si256(); 4];
+    for ((((q, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
+        // SAFETY: all five arrays hold 16 bytes.
+        let q = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(q.as_ptr().cast())) };
+        for (acc, row) in acc.iter_mut().zip([a, b, c, d]) {
+            // SAFETY: as above.
+            let row = unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().cast())) };
+            *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(row, q));
         }
-        let low = _mm256_hadd_epi32(_mm256_hadd_epi32(acc[0], acc[1]), _mm256_hadd_epi32(acc[2], acc[3]));
-        let sums = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
-        let mut out = [0i32; 4];
-        // SAFETY: `out` holds four integers of 32 bits.
-        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), sums) };
-        for (out, rest) in out.iter_mut().zip([ar, br, cr, dr]) {
-            *out += rest.iter().zip(query_rest).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum::<i32>();
-        }
-        out
     }
-    // SAFETY: in tables only that are handed out after avx2 was detected.
-    unsafe { run(rows, query) }
+    let mut out = fold4(acc);
+    for (out, rest) in out.iter_mut().zip([ar, br, cr, dr]) {
+        for (&c, &q) in rest.iter().zip(query_rest) {
+            *out += i32::from(c) * i32::from(q);
+        }
+    }
+    out
 }
 
-fn dot4_vnni(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
-    fn run(rows: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-        let n = rows.iter().fold(query.len(), |n, r| n.min(r.len()));
-        let [(a, ar), (b, br), (c, cr), (d, dr)] = rows.map(|r| r[..n].as_chunks::<64>());
-        let (query, query_rest) = query[..n].as_chunks::<64>();
-        let mut acc = [_mm512_setzero_si512(); 4];
-        for ((((q, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
-            // SAFETY: all five arrays hold 64 bytes.
-            let q = unsafe { _mm512_loadu_si512(q.as_ptr().cast()) };
-            for (acc, row) in acc.iter_mut().zip([a, b, c, d]) {
-                // SAFETY: as above.
-                *acc = _mm512_dpbusd_epi32(*acc, unsafe { _mm512_loadu_si512(row.as_ptr().cast()) }, q);
-            }
-        }
-        if !query_rest.is_empty() {
-            let mask = (1u64 << query_rest.len()) - 1;
-            // SAFETY: the mask selects the bytes of the rests, fewer than 64, and no other is read.
-            let q = unsafe { _mm512_maskz_loadu_epi8(mask, query_rest.as_ptr()) };
-            for (acc, row) in acc.iter_mut().zip([ar, br, cr, dr]) {
-                // SAFETY: as above; the rests are equally long.
-                *acc = _mm512_dpbusd_epi32(*acc, unsafe { _mm512_maskz_loadu_epi8(mask, row.as_ptr().cast()) }, q);
-            }
-        }
-        let half = |v: __m512i| _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64::<1>(v));
-        let [a, b, c, d] = acc.map(half);
-        let low = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-        let sums = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
-        let mut out = [0i32; 4];
-        // SAFETY: `out` holds four integers of 32 bits.
-        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), sums) };
-        out
-    }
-    // SAFETY: in `VNNI` only, which is handed out after all these features were detected.
-    unsafe { run(rows, query) }
+/// The sums of four accumulators.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn fold4(acc: [__m256i; 4]) -> [i32; 4] {
+    let low = _mm256_hadd_epi32(_mm256_hadd_epi32(acc[0], acc[1]), _mm256_hadd_epi32(acc[2], acc[3]));
+    let sums = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
+    let mut out = [0i32; 4];
+    // SAFETY: `out` holds four integers of 32 bits.
+    unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), sums) };
+    out
 }
+
+/// [`fold4`] of wider ones.
+#[target_feature(enable = "avx2,avx512f")]
+#[inline]
+fn fold4_512(acc: [__m512i; 4]) -> [i32; 4] {
+    let mut half = [_mm256_setzero_si256(); 4];
+    for (half, acc) in half.iter_mut().zip(acc) {
+        *half = _mm256_add_epi32(_mm512_castsi512_si256(acc), _mm512_extracti64x4_epi64::<1>(acc));
+    }
+    fold4(half)
+}
+
+/// As [`four_avx2`].
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
+#[inline]
+fn four_vnni([a, b, c, d]: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+    let n = a.len().min(b.len()).min(c.len()).min(d.len()).min(query.len());
+    let rows = [&a[..n], &b[..n], &c[..n], &d[..n]];
+    let query = &query[..n];
+    let mut acc = [_mm512_setzero_si512(); 4];
+    let mut at = 0;
+    while at + 64 <= n {
+        // SAFETY: 64 bytes at `at` are within the `n` of each slice.
+        let q = unsafe { _mm512_loadu_si512(query.as_ptr().add(at).cast()) };
+        for (acc, row) in acc.iter_mut().zip(rows) {
+            // SAFETY: as above.
+            *acc = _mm512_dpbusd_epi32(*acc, unsafe { _mm512_loadu_si512(row.as_ptr().add(at).cast()) }, q);
+        }
+        at += 64;
+    }
+    if at < n {
+        let mask = (1u64 << (n - at)) - 1;
+        // SAFETY: the mask selects the bytes from `at` to `n`, fewer than 64, and no other is read.
+        let q = unsafe { _mm512_maskz_loadu_epi8(mask, query.as_ptr().add(at)) };
+        for (acc, row) in acc.iter_mut().zip(rows) {
+            // SAFETY: as above.
+            let row = unsafe { _mm512_maskz_loadu_epi8(mask, row.as_ptr().add(at).cast()) };
+            *acc = _mm512_dpbusd_epi32(*acc, row, q);
+        }
+    }
+    fold4_512(acc)
+}
+
+/// Rows that are asked for before they are read.
+const SOON: usize = 8;
+
+/// `Dots`, `Near` and `Pass` from kernels of four rows and of one.
+macro_rules! of_four {
+    ($each:ident, $dots:ident, $near:ident, $pass:ident, $features:literal, $four:ident, $dot:ident, $mask:ident) => {
+        /// Calls `put` with four rows and their sums at a time, and where they stand in `which`; the last four may be
+        /// fewer, filled up with one of them. `put` comes from outside so that it can be inlined here.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn $each(rows: Rows<'_>, which: &[u32], query: &[i8], mut put: impl FnMut(usize, [u32; 4], [i32; 4])) {
+            for &row in which.iter().take(SOON) {
+                rows.prefetch(row);
+            }
+            let mut at = 0;
+            while at < which.len() {
+                for &row in which.iter().skip(at + SOON).take(4) {
+                    rows.prefetch(row);
+                }
+                let these = match which[at..].first_chunk::<4>() {
+                    Some(&four) => four,
+                    None => {
+                        let mut these = [which[at]; 4];
+                        these[..which.len() - at].copy_from_slice(&which[at..]);
+                        these
+                    }
+                };
+                let [a, b, c, d] = these;
+                let (a, b, c, d) = (rows.get(a), rows.get(b), rows.get(c), rows.get(d));
+                let each = rows.each;
+                let sums = if a.len() == each && b.len() == each && c.len() == each && d.len() == each {
+                    $four([a, b, c, d], query)
+                } else {
+                    [$dot(a, query), $dot(b, query), $dot(c, query), $dot(d, query)]
+                };
+                put(at, these, sums);
+                at += 4;
+            }
+        }
+
+        fn $dots(rows: Rows<'_>, which: &[u32], query: &[i8], out: &mut [i32]) {
+            let n = which.len().min(out.len());
+            let put = |at: usize, _: [u32; 4], sums: [i32; 4]| {
+                out[at..n].iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+            };
+            // SAFETY: in tables only that are handed out after these features were detected.
+            unsafe { $each(rows, &which[..n], query, put) }
+        }
+
+        fn $near(rows: Rows<'_>, which: &[u32], query: Coded<'_>, out: &mut [f32]) {
+            let n = which.len().min(out.len());
+            let put = |at: usize, these: [u32; 4], sums: [i32; 4]| {
+                let near = four_near(rows, these, sums, query);
+                out[at..n].iter_mut().zip(near).for_each(|(out, near)| *out = near);
+            };
+            // SAFETY: as above.
+            unsafe { $each(rows, &which[..n], query.codes, put) }
+        }
+
+        fn $pass(s: &Screen<'_>, first: usize, limit: f32, sums: &mut [[i32; BLOCK]; 2]) -> u64 {
+            #[target_feature(enable = $features)]
+            fn run(s: &Screen<'_>, first: usize, limit: f32, sums: &mut [[i32; BLOCK]; 2]) -> u64 {
+                let [high, low] = sums;
+                let outs = high.as_chunks_mut::<4>().0.iter_mut().zip(low.as_chunks_mut::<4>().0);
+                for (at, (high, low)) in (0..).step_by(4).zip(outs) {
+                    let at = (first as u32).saturating_add(at);
+                    ahead(s.rows, at);
+                    let (a, b) = (s.rows.get(at), s.rows.get(at.saturating_add(1)));
+                    let (c, d) = (s.rows.get(at.saturating_add(2)), s.rows.get(at.saturating_add(3)));
+                    let each = s.rows.each;
+                    if a.len() == each && b.len() == each && c.len() == each && d.len() == each {
+                        *high = $four([a, b, c, d], s.query[0]);
+                        *low = if s.both { $four([a, b, c, d], s.query[1]) } else { [0; 4] };
+                    } else {
+                        for (i, row) in [a, b, c, d].into_iter().enumerate() {
+                            high[i] = $dot(row, s.query[0]);
+                            low[i] = if s.both { $dot(row, s.query[1]) } else { 0 };
+                        }
+                    }
+                }
+                $mask(&screen::excess(s, first, limit, sums)) & s.present(first)
+            }
+            // SAFETY: as above.
+            unsafe { run(s, first, limit, sums) }
+        }
+    };
+}
+
+#[inline(always)]
+fn four_near(rows: Rows<'_>, [a, b, c, d]: [u32; 4], sums: [i32; 4], query: Coded<'_>) -> [f32; 4] {
+    let params = [rows.params(a), rows.params(b), rows.params(c), rows.params(d)];
+    let mut near = [0.0; 4];
+    for i in 0..4 {
+        let [scale, bias] = params[i];
+        near[i] = sums[i].wrapping_sub(query.offset) as f32 * (query.scale * scale) + bias;
+    }
+    near
+}
+
+/// Bytes that a scan asks for in advance: the processor's own prefetching ends at each page.
+const AHEAD: usize = 4096;
+
+#[inline(always)]
+fn ahead(rows: Rows<'_>, at: u32) {
+    let start = at as usize * rows.each + AHEAD;
+    if let Some(bytes) = rows.codes.get(start..start + 4 * rows.each) {
+        prefetch(bytes);
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn mask_avx512(excess: &[f32; BLOCK]) -> u64 {
+    let mut mask = 0;
+    for (i, e) in excess.as_chunks::<16>().0.iter().enumerate() {
+        // SAFETY: `e` holds 16 floats.
+        let above = unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(_mm512_loadu_ps(e.as_ptr()), _mm512_setzero_ps()) };
+        mask |= u64::from(!above) << (16 * i);
+    }
+    mask
+}
+
+of_four!(each_avx2, dots_avx2, near_avx2, pass_avx2, "avx2", four_avx2, dot_avx2, mask);
+of_four!(
+    each_vnni,
+    dots_vnni,
+    near_vnni,
+    pass_vnni,
+    "avx2,avx512f,avx512bw,avx512vnni",
+    four_vnni,
+    dot_vnni,
+    mask_avx512
+);
 
 static AVX2: Kernels = Kernels {
     name: "avx2",
     dot: dot_avx2,
-    dot4: dot4_avx2,
+    dots: dots_avx2,
+    near: near_avx2,
+    pass: pass_avx2,
     ip: [ip_f32_avx2, ip_f16_avx2, ip_bf16_avx2],
     l2: [l2_f32_avx2, l2_f16_avx2, l2_bf16_avx2],
 };
@@ -275,7 +428,9 @@ static AVX2: Kernels = Kernels {
 static AVX512: Kernels = Kernels {
     name: "avx512",
     dot: dot_avx2,
-    dot4: dot4_avx2,
+    dots: dots_avx2,
+    near: near_avx2,
+    pass: pass_avx2,
     ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
     l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
 };
@@ -283,7 +438,9 @@ static AVX512: Kernels = Kernels {
 static VNNI: Kernels = Kernels {
     name: "avx512vnni",
     dot: dot_vnni,
-    dot4: dot4_vnni,
+    dots: dots_vnni,
+    near: near_vnni,
+    pass: pass_vnni,
     ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
     l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
 };

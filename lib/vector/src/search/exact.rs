@@ -10,9 +10,10 @@ use std::collections::BinaryHeap;
 use super::rank::Scored;
 use crate::filter::Filter;
 use crate::index::{Open, SearchStats};
+use crate::kernel::{BLOCK, Screen, Test};
 use crate::metric::Metric;
-use crate::quant::{Quantizer, Query};
-use crate::walk::ordered;
+use crate::quant::{Codes, Quantizer, Query};
+use crate::walk::{ordered, unordered};
 
 /// Fewer rows than this many times `k` are scored on their vectors at once.
 const SCAN_BELOW: u64 = 8;
@@ -39,21 +40,7 @@ pub(super) fn scan(
         return;
     };
     let mut sieve = Sieve { bounds, index, k, best: BinaryHeap::new(), limit: f32::INFINITY, kept: Vec::new() };
-    let mut four = [0u32; 4];
-    let mut n = 0;
-    let mut take = |row: u32| {
-        four[n] = row;
-        n += 1;
-        if n == 4 {
-            n = 0;
-            sieve.four(four);
-        }
-    };
-    match filter {
-        Some(filter) => filter.for_each(&mut take),
-        None => (0..rows).for_each(&mut take),
-    }
-    four.into_iter().take(n).for_each(|row| sieve.one(row));
+    sieve.all(rows, filter);
     stats.code_distances += stats.matches;
     let Sieve { mut kept, limit, .. } = sieve;
     kept.retain(|&(low, _)| low <= limit);
@@ -75,6 +62,9 @@ struct Bounds {
     low_scale: f32,
     /// Squared length of the query less the mean.
     square: f32,
+    /// Squared length of its upper eight bits, and how far they are from it.
+    upper_square: f32,
+    upper_error: f32,
     /// Error of a similarity for each unit of a row's scale: of the row's codes (ip, cosine) and of the query's.
     row: f32,
     query: f32,
@@ -112,6 +102,9 @@ impl Bounds {
         let dim = query.len() as f64;
         let slack = ROUNDING * (dim / 32.0 + 24.0);
         let (length, mean_length) = (dot(&u, &u).sqrt(), dot(&m, &m).sqrt());
+        let steps = || high.codes.iter().map(|&code| f64::from(code) * f64::from(high.scale));
+        let upper_square = steps().map(|v| v * v).sum::<f64>();
+        let upper_error = c.iter().zip(steps()).map(|(c, v)| (c - v) * (c - v)).sum::<f64>().sqrt();
         // What is left of the query after sixteen bits: half a step of `low` in each component.
         let left = f64::from(low.scale) * 0.51 * dim.sqrt();
         Some(Bounds {
@@ -120,6 +113,8 @@ impl Bounds {
             high,
             low,
             square: dot(&c, &c) as f32,
+            upper_square: upper_square as f32,
+            upper_error: (upper_error * 1.000_001) as f32,
             row: (length * 0.501 * dim.sqrt()) as f32,
             query: (left * 127.0 * dim.sqrt()) as f32,
             reach: (0.501 * dim.sqrt()) as f32,
@@ -130,6 +125,40 @@ impl Bounds {
             mean_length: mean_length as f32,
             dim: dim as f32,
         })
+    }
+
+    fn screen<'a>(&self, codes: &Codes<'a>, query: [&'a [i8]; 2]) -> Screen<'a> {
+        let both = self.metric != Metric::L2;
+        let test = match self.metric {
+            // Distances move by no more than the query does, so that its upper half will do at first. What products
+            // move by depends on the lengths of rows, which are not known well enough.
+            Metric::L2 => Test::Distance { square: self.upper_square, fixed: self.upper_error, reach: self.reach },
+            Metric::Ip | Metric::Cosine => {
+                // The length of a row: of the mean and of what is left, or of the unit vector.
+                let (fixed, reach) = if self.metric == Metric::Cosine {
+                    (2.0, 0.0)
+                } else {
+                    (self.mean_length, 127.0 * self.dim.sqrt())
+                };
+                let lost = self.slack * self.length;
+                Test::Product {
+                    shift: self.shift,
+                    fixed: self.shift_error + lost * fixed,
+                    reach: self.row + lost * reach,
+                }
+            }
+        };
+        Screen {
+            rows: codes.rows(),
+            query,
+            both,
+            offsets: [self.high.offset(), if both { self.low.offset() } else { 0 }],
+            scale: self.high.scale,
+            low_scale: self.low_scale,
+            error: self.query,
+            slack: self.slack,
+            test,
+        }
     }
 
     /// Lower and upper bound of the distance of a row: smaller is nearer, in the unit of [`Scored::worst`].
@@ -171,26 +200,51 @@ struct Sieve<'a> {
 }
 
 impl Sieve<'_> {
-    #[inline(always)]
-    fn four(&mut self, rows: [u32; 4]) {
+    fn all(&mut self, rows: u32, filter: Option<&Filter>) {
         let codes = self.index.codes();
-        let slices = rows.map(|r| codes.row(r));
-        let high = (codes.kernels.dot4)(slices, &self.bounds.high.codes);
-        let low = (codes.kernels.dot4)(slices, &self.bounds.low.codes);
-        for ((row, high), low) in rows.into_iter().zip(high).zip(low) {
-            self.take(row, high, low, codes.params(row));
+        let (high, low) = (self.bounds.high.codes.clone(), self.bounds.low.codes.clone());
+        let screen = self.bounds.screen(&codes, [&high, &low]);
+        if let Some(list) = filter.and_then(Filter::list) {
+            list.chunks(BLOCK).for_each(|some| self.some(&codes, &screen, some));
+            return;
+        }
+        let mut sums = [[0; BLOCK]; 2];
+        for first in (0..rows).step_by(BLOCK) {
+            let allowed = filter.map_or(u64::MAX, |f| f.word(first as usize / BLOCK));
+            if allowed == 0 {
+                continue;
+            }
+            let mut pass = allowed & (codes.kernels.pass)(&screen, first as usize, self.limit, &mut sums);
+            while pass != 0 {
+                let i = pass.trailing_zeros() as usize;
+                pass &= pass - 1;
+                let row = first + i as u32;
+                self.take(row, sums[0][i], codes.params(row));
+            }
         }
     }
 
-    fn one(&mut self, row: u32) {
-        let codes = self.index.codes();
-        let high = (codes.kernels.dot)(codes.row(row), &self.bounds.high.codes);
-        let low = (codes.kernels.dot)(codes.row(row), &self.bounds.low.codes);
-        self.take(row, high, low, codes.params(row));
+    /// Rows that stand apart from each other.
+    fn some(&mut self, codes: &Codes<'_>, screen: &Screen<'_>, rows: &[u32]) {
+        let mut sums = [[0; BLOCK]; 2];
+        let halves = if screen.both { 2 } else { 1 };
+        for (query, sums) in screen.query.into_iter().zip(&mut sums).take(halves) {
+            (codes.kernels.dots)(screen.rows, rows, query, sums);
+        }
+        let [high, low] = &sums;
+        for ((&row, &high), &low) in rows.iter().zip(high).zip(low) {
+            let params = codes.params(row);
+            let excess = screen.excess_of([high, low], params, self.limit);
+            if excess <= 0.0 || excess.is_nan() {
+                self.take(row, high, params);
+            }
+        }
     }
 
     #[inline(always)]
-    fn take(&mut self, row: u32, high: i32, low: i32, params: [f32; 2]) {
+    fn take(&mut self, row: u32, high: i32, params: [f32; 2]) {
+        let codes = self.index.codes();
+        let low = (codes.kernels.dot)(codes.row(row), &self.bounds.low.codes);
         let high = high.wrapping_sub(self.bounds.high.offset());
         let low = low.wrapping_sub(self.bounds.low.offset());
         let (near, far) = self.bounds.of(high, low, params);
@@ -207,9 +261,7 @@ impl Sieve<'_> {
             self.best.pop();
         }
         if self.best.len() == self.k {
-            self.limit = self.best.peek().map_or(f32::INFINITY, |&bits| {
-                f32::from_bits(if bits >> 31 == 1 { bits & 0x7FFF_FFFF } else { !bits })
-            });
+            self.limit = self.best.peek().map_or(f32::INFINITY, |&bits| unordered(bits));
         }
     }
 }

@@ -6,7 +6,7 @@ mod rank;
 
 use crate::index::{Hit, Open, Path, SearchOptions, SearchStats};
 use crate::metric::Metric;
-use crate::quant::Quantizer;
+use crate::quant::{Codes, Quantizer, Query};
 use qx_formats::vdata::Engine;
 use rank::Scored;
 
@@ -15,6 +15,9 @@ const WALK_ROWS: u64 = 8;
 const WALK_PRICE: u64 = 4;
 /// A filtered walk that has scored this many times what was expected gives up.
 const PATIENCE: u64 = 4;
+
+/// Standard deviations of the codes' error within which a row is scored on its vector.
+const SURE: f32 = 3.0;
 
 /// `query` fits the index and is finite.
 pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOptions<'_>) -> (Vec<Hit>, SearchStats) {
@@ -88,9 +91,24 @@ fn walk(
         if !walked || scratch.nearest().len() < k {
             return false;
         }
-        scratch.nearest().for_each(|row| scored.offer(row));
+        let margin = margin(&codes, &scratch.query, scratch.nearest().get(k - 1).map(|n| n.row()));
+        let rows = scratch.promising(k, margin);
+        rows.clone().for_each(|row| scored.prefetch(row));
+        rows.for_each(|row| scored.offer(row));
         true
     })
+}
+
+/// How far the similarities of two rows by their codes may lie apart while their vectors order them the other way.
+///
+/// Each code is off by a number that is spread evenly over a step, so that the error of a sum of many is nearly normal:
+/// a twelfth of a squared step in each component of the row, of the query, and of the bias. Both rows have it.
+fn margin(codes: &Codes<'_>, query: &Query, last: Option<u32>) -> f32 {
+    let Some(last) = last else { return f32::INFINITY };
+    let [scale, _] = codes.params(last);
+    let length: i64 = query.codes.iter().map(|&c| i64::from(c) * i64::from(c)).sum();
+    let deviation = query.scale * scale * (length as f32 * (3.0 / 12.0)).sqrt();
+    SURE * deviation * std::f32::consts::SQRT_2
 }
 
 /// The best `k` of these rows, by their vectors.

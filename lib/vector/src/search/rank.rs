@@ -3,9 +3,10 @@
 use std::collections::BinaryHeap;
 
 use crate::index::{Hit, Open};
+use crate::kernel;
 use crate::metric::{Components, Metric, Scorer, norm};
 use crate::rows;
-use crate::walk::ordered;
+use crate::walk::{ordered, unordered};
 use qx_formats::vdata::Element;
 
 /// A scored row in the order of answers: nearer first, then by row id, then by ordinal (ids may repeat in a bad file).
@@ -33,6 +34,12 @@ impl<'a> Scored<'a> {
         let element = if meta.compact { Element::F32 } else { meta.element };
         let scorer = Scorer::new(index.parsed.kernels, meta.metric, element, query, query_norm);
         Scored { index, scorer, best: BinaryHeap::new(), k, distances: 0, decoded: Vec::new() }
+    }
+
+    /// Asks for the vector of a row that will be offered.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, ordinal: u32) {
+        kernel::prefetch(self.index.parsed.view.vector(self.index.bytes, ordinal).unwrap_or(&[]));
     }
 
     #[inline(always)]
@@ -85,9 +92,4 @@ impl<'a> Scored<'a> {
         });
         (hits.collect(), self.distances)
     }
-}
-
-/// Undoes [`ordered`].
-fn unordered(bits: u32) -> f32 {
-    f32::from_bits(if bits >> 31 == 1 { bits & 0x7FFF_FFFF } else { !bits })
 }

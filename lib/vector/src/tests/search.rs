@@ -78,7 +78,7 @@ fn filters_are_answered_in_full_at_any_selectivity() {
                 let filter = Filter::new(3000, |row| allow(u64::from(row)));
                 let opts = SearchOptions { ef: Some(40), exact: false, filter: Some(&filter) };
                 let found = recall(&ix, &queries, 10, &opts);
-                assert!(found >= 0.97, "{metric}, one in {every}: {found}");
+                assert!(found >= 0.99, "{metric}, one in {every}: {found}");
                 let exact = SearchOptions { exact: true, ..opts };
                 assert_eq!(recall(&ix, &queries, 10, &exact), 1.0);
             }
