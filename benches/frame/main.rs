@@ -17,6 +17,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_frame::{Drift, Options, Source, read};
 use qx_io::Job;
 use serde::de::IgnoredAny;
+use sonic_rs::LazyValue;
 
 fn main() -> ExitCode {
     suite_main("frame", claims)
@@ -39,12 +40,16 @@ fn measure(suite: &mut Suite, name: &str, path: &Path) -> Result<()> {
     let bytes = std::fs::metadata(path).map_err(|e| Error::io("look at", e).path(path))?.len();
     suite.measure(
         Claim::new(name, "byte")
-            .reference("serde_json, ignored", || check(path, bytes))
-            .note(format!("{} MiB, each record checked and dropped", bytes >> 20))
+            .reference("sonic-rs, skipped", || skip(path, bytes))
+            .note(format!("{} MiB, each record validated and passed over", bytes >> 20))
             .subject("frame, widen", || frame(path, bytes, Drift::Widen))
             .note("types from every record")
             .subject("frame, rescue", || frame(path, bytes, Drift::Rescue))
             .note("types from the first 1024 records")
+            .subject("frame, counted", || count(path, bytes))
+            .note("no column is asked for")
+            .peer("serde_json, ignored", || check(path, bytes))
+            .note("each record checked and dropped")
             .peer("arrow-json", || arrow_json(path, bytes))
             .note("types from every record"),
     )
@@ -53,6 +58,20 @@ fn measure(suite: &mut Suite, name: &str, path: &Path) -> Result<()> {
 fn open(path: &Path) -> Result<BufReader<File>> {
     let file = File::open(path).map_err(|e| Error::io("read", e).path(path))?;
     Ok(BufReader::with_capacity(256 << 10, file))
+}
+
+/// Validates each line and builds nothing of it: what finding the records costs at least.
+fn skip(path: &Path, bytes: u64) -> Result<Work> {
+    let text = std::fs::read(path).map_err(|e| Error::io("read", e).path(path))?;
+    let (mut records, mut at) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', &text) {
+        let line = text.get(at..end).unwrap_or_default();
+        let value: LazyValue<'_> = sonic_rs::from_slice(line).map_err(|e| Error::invalid(e.to_string()).path(path))?;
+        black_box(value);
+        records += 1;
+        at = end + 1;
+    }
+    Ok(Work::units(bytes).answer(records))
 }
 
 fn check(path: &Path, bytes: u64) -> Result<Work> {
@@ -72,6 +91,12 @@ fn frame(path: &Path, bytes: u64, drift: Drift) -> Result<Work> {
         Ok(())
     })?;
     Ok(Work::units(bytes).answer(rows))
+}
+
+fn count(path: &Path, bytes: u64) -> Result<Work> {
+    let opts = Options { nothing: true, ..Options::default() };
+    let report = read(&[Source::Path(path.to_owned())], &opts, &Job::default(), &mut |_| Ok(()))?;
+    Ok(Work::units(bytes).answer(report.rows))
 }
 
 fn arrow_json(path: &Path, bytes: u64) -> Result<Work> {
