@@ -1,7 +1,7 @@
 //! The main job, on real input: what it builds, what it answers, and what a crash does to it.
 #![cfg(feature = "engine")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -99,7 +99,7 @@ fn the_sample_is_built_answered_and_left_alone_the_second_time() {
     assert_eq!(column(&by_query["document"], "question")[..2], ["image viewer", "web browser"]);
 
     let summary = records(&first).pop().unwrap()["summary"].clone();
-    assert_eq!(summary["built"].as_array().unwrap().len(), 7);
+    assert_eq!(summary["built"].as_array().unwrap().len(), 8);
     let note = |text: &str| {
         let notes = summary["notes"].as_array().unwrap();
         notes.iter().find(|n| n["text"].as_str().unwrap().contains(text)).unwrap()["value"].clone()
@@ -112,8 +112,59 @@ fn the_sample_is_built_answered_and_left_alone_the_second_time() {
     let second = succeed(sample(&db).arg("--json"));
     assert_eq!(answers(&second), by_query);
     let summary = records(&second).pop().unwrap()["summary"].clone();
-    assert_eq!((summary["built"].as_array().unwrap().len(), summary["current"].as_array().unwrap().len()), (0, 7));
+    assert_eq!((summary["built"].as_array().unwrap().len(), summary["current"].as_array().unwrap().len()), (0, 8));
     assert_eq!(segments(&db), before);
+}
+
+/// Rows of a query as `qx sql` prints them.
+fn rows(db: &Path, sql: &str) -> Vec<Value> {
+    records(&succeed(Command::new(env!("CARGO_BIN_EXE_qx")).arg("sql").arg("--db").arg(db).args(["-c", sql])))
+}
+
+/// How many nodes reach `to` within `hops` against the direction of edges, itself left out; and which.
+fn reaching(back: &BTreeMap<u64, Vec<u64>>, to: u64, hops: usize) -> BTreeSet<u64> {
+    let (mut seen, mut edge) = (BTreeSet::from([to]), vec![to]);
+    for _ in 0..hops {
+        let next: BTreeSet<u64> = edge.iter().flat_map(|n| back.get(n).into_iter().flatten().copied()).collect();
+        edge = next.into_iter().filter(|n| seen.insert(*n)).collect();
+        if edge.is_empty() {
+            break;
+        }
+    }
+    seen.remove(&to);
+    seen
+}
+
+#[test]
+fn one_statement_over_tables_vectors_and_graph_is_right_by_brute_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("debian.db");
+    let answers = answers(&succeed(sample(&db).arg("--json")));
+    let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or_else(|| panic!("{name} of {row}"));
+
+    let mut back: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for edge in rows(&db, "select src, dst from graph_edges('dependency_graph')") {
+        back.entry(number(&edge, "dst")).or_default().push(number(&edge, "src"));
+    }
+    // No LIMIT: every distance is worked out from the table.
+    let question = "(select vector from questions where question = 'image viewer')";
+    let all = format!(
+        "select v.id, p.package, p.installed_size as size, cosine_sim(v.vector, {question}) as score
+         from package_vectors v join packages p on p.id = v.id"
+    );
+    let mut all = rows(&db, &all);
+    let x11 = all.iter().find(|r| r["package"] == "libx11-6").map(|r| number(r, "id")).unwrap();
+    let need = reaching(&back, x11, usize::MAX);
+    assert!(need.len() > 1000, "{}", need.len());
+    all.retain(|r| !need.contains(&number(r, "id")));
+    all.sort_by(|a, b| b["score"].as_f64().unwrap().total_cmp(&a["score"].as_f64().unwrap()));
+
+    let got = &answers["nearest_without_x11"];
+    assert_eq!(got.len(), 10);
+    for (got, want) in got.iter().zip(&all) {
+        assert_eq!((&got["package"], &got["size"]), (&want["package"], &want["size"]));
+        assert_eq!(number(got, "needed_by"), reaching(&back, number(want, "id"), 2).len() as u64, "{got}");
+    }
 }
 
 #[test]

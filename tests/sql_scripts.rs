@@ -2,8 +2,9 @@
 //! behind every statement, and in a session of its own for every statement. The answers are the same.
 //!
 //! Of the format: `statement ok`, `statement count N`, `statement error REGEX`, `query TYPES [rowsort]`, `onlyif` and
-//! `skipif` with `hot`, `flushed` or `reopened`, `$DATA` for the folder of the scripts' files. The reader of it stands
-//! here, because the crate for it changes features of half the engine's dependencies, which then compile twice.
+//! `skipif` with `hot`, `flushed` or `reopened`, `$DATA` for the folder of the scripts' files, `$DB` for the database. The
+//! reader of it stands here, because the crate for it changes features of half the engine's dependencies, which then
+//! compile twice.
 
 #![cfg(feature = "engine")]
 
@@ -125,7 +126,8 @@ fn records<'a>(text: &'a str, mode: Mode) -> Vec<Record<'a>> {
 }
 
 async fn check(db: &mut Database, record: &Record<'_>, data: &str) -> Result<(), String> {
-    let answer = db.run(&record.sql.replace("$DATA", data)).await;
+    let sql = record.sql.replace("$DATA", data).replace("$DB", &db.store.root().to_string_lossy());
+    let answer = db.run(&sql).await;
     let text = |e: &Error| format!("{e}{}", e.get_hint().map(|h| format!(" [{h}]")).unwrap_or_default());
     match (record.head[0], record.head[1]) {
         ("statement", "error") => match answer {

@@ -19,6 +19,9 @@ _deltalog() {
             deltalog,append)
                 cmd="deltalog__subcmd__append"
                 ;;
+            deltalog,bench)
+                cmd="deltalog__subcmd__bench"
+                ;;
             deltalog,compact)
                 cmd="deltalog__subcmd__compact"
                 ;;
@@ -57,6 +60,9 @@ _deltalog() {
                 ;;
             deltalog__subcmd__help,append)
                 cmd="deltalog__subcmd__help__subcmd__append"
+                ;;
+            deltalog__subcmd__help,bench)
+                cmd="deltalog__subcmd__help__subcmd__bench"
                 ;;
             deltalog__subcmd__help,compact)
                 cmd="deltalog__subcmd__help__subcmd__compact"
@@ -101,7 +107,7 @@ _deltalog() {
 
     case "${cmd}" in
         deltalog)
-            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version append dump follow verify stat recover repair compact prune split import drill help"
+            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version append dump follow verify stat recover repair compact prune split import drill bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -146,6 +152,36 @@ _deltalog() {
                     return 0
                     ;;
                 --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        deltalog__subcmd__bench)
+            opts="-q -v -h --for --record --writers --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --writers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -345,7 +381,7 @@ _deltalog() {
             return 0
             ;;
         deltalog__subcmd__help)
-            opts="append dump follow verify stat recover repair compact prune split import drill help"
+            opts="append dump follow verify stat recover repair compact prune split import drill bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -359,6 +395,20 @@ _deltalog() {
             return 0
             ;;
         deltalog__subcmd__help__subcmd__append)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        deltalog__subcmd__help__subcmd__bench)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -22,11 +22,20 @@ _qx() {
             qx,compact)
                 cmd="qx__subcmd__compact"
                 ;;
+            qx,dict)
+                cmd="qx__subcmd__dict"
+                ;;
+            qx,explain)
+                cmd="qx__subcmd__explain"
+                ;;
             qx,export)
                 cmd="qx__subcmd__export"
                 ;;
             qx,flush)
                 cmd="qx__subcmd__flush"
+                ;;
+            qx,frame)
+                cmd="qx__subcmd__frame"
                 ;;
             qx,fsck)
                 cmd="qx__subcmd__fsck"
@@ -46,6 +55,9 @@ _qx() {
             qx,load)
                 cmd="qx__subcmd__load"
                 ;;
+            qx,log)
+                cmd="qx__subcmd__log"
+                ;;
             qx,maintain)
                 cmd="qx__subcmd__maintain"
                 ;;
@@ -61,6 +73,9 @@ _qx() {
             qx,run)
                 cmd="qx__subcmd__run"
                 ;;
+            qx,shell)
+                cmd="qx__subcmd__shell"
+                ;;
             qx,spec)
                 cmd="qx__subcmd__spec"
                 ;;
@@ -69,6 +84,12 @@ _qx() {
                 ;;
             qx,upgrade)
                 cmd="qx__subcmd__upgrade"
+                ;;
+            qx,vector)
+                cmd="qx__subcmd__vector"
+                ;;
+            qx,vindex)
+                cmd="qx__subcmd__vindex"
                 ;;
             qx__subcmd__graph,compact)
                 cmd="qx__subcmd__graph__subcmd__compact"
@@ -100,11 +121,20 @@ _qx() {
             qx__subcmd__help,compact)
                 cmd="qx__subcmd__help__subcmd__compact"
                 ;;
+            qx__subcmd__help,dict)
+                cmd="qx__subcmd__help__subcmd__dict"
+                ;;
+            qx__subcmd__help,explain)
+                cmd="qx__subcmd__help__subcmd__explain"
+                ;;
             qx__subcmd__help,export)
                 cmd="qx__subcmd__help__subcmd__export"
                 ;;
             qx__subcmd__help,flush)
                 cmd="qx__subcmd__help__subcmd__flush"
+                ;;
+            qx__subcmd__help,frame)
+                cmd="qx__subcmd__help__subcmd__frame"
                 ;;
             qx__subcmd__help,fsck)
                 cmd="qx__subcmd__help__subcmd__fsck"
@@ -124,6 +154,9 @@ _qx() {
             qx__subcmd__help,load)
                 cmd="qx__subcmd__help__subcmd__load"
                 ;;
+            qx__subcmd__help,log)
+                cmd="qx__subcmd__help__subcmd__log"
+                ;;
             qx__subcmd__help,maintain)
                 cmd="qx__subcmd__help__subcmd__maintain"
                 ;;
@@ -139,6 +172,9 @@ _qx() {
             qx__subcmd__help,run)
                 cmd="qx__subcmd__help__subcmd__run"
                 ;;
+            qx__subcmd__help,shell)
+                cmd="qx__subcmd__help__subcmd__shell"
+                ;;
             qx__subcmd__help,spec)
                 cmd="qx__subcmd__help__subcmd__spec"
                 ;;
@@ -147,6 +183,12 @@ _qx() {
                 ;;
             qx__subcmd__help,upgrade)
                 cmd="qx__subcmd__help__subcmd__upgrade"
+                ;;
+            qx__subcmd__help,vector)
+                cmd="qx__subcmd__help__subcmd__vector"
+                ;;
+            qx__subcmd__help,vindex)
+                cmd="qx__subcmd__help__subcmd__vindex"
                 ;;
             qx__subcmd__help__subcmd__graph,compact)
                 cmd="qx__subcmd__help__subcmd__graph__subcmd__compact"
@@ -192,6 +234,12 @@ _qx() {
                 ;;
             qx__subcmd__help__subcmd__spec,schema)
                 cmd="qx__subcmd__help__subcmd__spec__subcmd__schema"
+                ;;
+            qx__subcmd__help__subcmd__vector,status)
+                cmd="qx__subcmd__help__subcmd__vector__subcmd__status"
+                ;;
+            qx__subcmd__help__subcmd__vector,sync)
+                cmd="qx__subcmd__help__subcmd__vector__subcmd__sync"
                 ;;
             qx__subcmd__kv,get)
                 cmd="qx__subcmd__kv__subcmd__get"
@@ -283,6 +331,24 @@ _qx() {
             qx__subcmd__spec__subcmd__help,schema)
                 cmd="qx__subcmd__spec__subcmd__help__subcmd__schema"
                 ;;
+            qx__subcmd__vector,help)
+                cmd="qx__subcmd__vector__subcmd__help"
+                ;;
+            qx__subcmd__vector,status)
+                cmd="qx__subcmd__vector__subcmd__status"
+                ;;
+            qx__subcmd__vector,sync)
+                cmd="qx__subcmd__vector__subcmd__sync"
+                ;;
+            qx__subcmd__vector__subcmd__help,help)
+                cmd="qx__subcmd__vector__subcmd__help__subcmd__help"
+                ;;
+            qx__subcmd__vector__subcmd__help,status)
+                cmd="qx__subcmd__vector__subcmd__help__subcmd__status"
+                ;;
+            qx__subcmd__vector__subcmd__help,sync)
+                cmd="qx__subcmd__vector__subcmd__help__subcmd__sync"
+                ;;
             *)
                 ;;
         esac
@@ -290,7 +356,7 @@ _qx() {
 
     case "${cmd}" in
         qx)
-            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version backup compact export flush graph fsck init kv maintain manifest repair restore load run sql spec upgrade help"
+            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version backup compact export flush graph fsck init kv maintain manifest repair restore load run shell sql spec upgrade vector dict log vindex frame explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -363,6 +429,42 @@ _qx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        qx__subcmd__dict)
+            opts="-q -v --json --quiet --verbose --color"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__explain)
+            opts="-q -v --json --quiet --verbose --color"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         qx__subcmd__export)
             opts="-o -q -v -h --output --format --as-of --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -408,6 +510,24 @@ _qx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__frame)
+            opts="-q -v --json --quiet --verbose --color"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -596,7 +716,7 @@ _qx() {
             return 0
             ;;
         qx__subcmd__help)
-            opts="backup compact export flush graph fsck init kv maintain manifest repair restore load run sql spec upgrade help"
+            opts="backup compact export flush graph fsck init kv maintain manifest repair restore load run shell sql spec upgrade vector dict log vindex frame explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -637,6 +757,34 @@ _qx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        qx__subcmd__help__subcmd__dict)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         qx__subcmd__help__subcmd__export)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -652,6 +800,20 @@ _qx() {
             return 0
             ;;
         qx__subcmd__help__subcmd__flush)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__frame)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -847,6 +1009,20 @@ _qx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        qx__subcmd__help__subcmd__log)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         qx__subcmd__help__subcmd__maintain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -987,6 +1163,20 @@ _qx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        qx__subcmd__help__subcmd__shell)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         qx__subcmd__help__subcmd__spec)
             opts="check hash schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1058,6 +1248,62 @@ _qx() {
             return 0
             ;;
         qx__subcmd__help__subcmd__upgrade)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__vector)
+            opts="status sync"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__vector__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__vector__subcmd__sync)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__vindex)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1294,6 +1540,24 @@ _qx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__log)
+            opts="-q -v --json --quiet --verbose --color"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1619,6 +1883,32 @@ _qx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        qx__subcmd__shell)
+            opts="-q -v -h --history --no-history --wait --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --history)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         qx__subcmd__spec)
             opts="-q -v -h --json --quiet --verbose --color --help check hash schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1826,6 +2116,138 @@ _qx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector)
+            opts="-q -v -h --json --quiet --verbose --color --help status sync help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector__subcmd__help)
+            opts="status sync help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector__subcmd__help__subcmd__sync)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector__subcmd__status)
+            opts="-q -v -h --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vector__subcmd__sync)
+            opts="-q -v -h --dry-run --wait --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__vindex)
+            opts="-q -v --json --quiet --verbose --color"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -15,9 +15,12 @@ mod manifest;
 mod repair;
 mod run;
 mod runtime;
+mod shell;
 mod show;
+mod sibling;
 mod spec;
 mod sql;
+mod vector;
 
 use std::process::ExitCode;
 
@@ -61,10 +64,23 @@ enum Verb {
     Restore(backup::RestoreArgs),
     Load(load::Args),
     Run(run::Args),
+    Shell(shell::Args),
     Sql(sql::Args),
     #[command(subcommand)]
     Spec(spec::Verb),
     Upgrade(maintain::UpgradeArgs),
+    #[command(subcommand)]
+    Vector(vector::Verb),
+    /// Run dictctl: dictionary segments
+    Dict(sibling::Args),
+    /// Run deltalog: logs
+    Log(sibling::Args),
+    /// Run vindex: files of vector indexes
+    Vindex(sibling::Args),
+    /// Run jsonframe: JSON as typed columns
+    Frame(sibling::Args),
+    /// Run explain: plans, kept and compared
+    Explain(sibling::Args),
 }
 
 impl Tool for Cli {
@@ -89,8 +105,15 @@ impl Tool for Cli {
             Verb::Init(args) => init::run(args, cx),
             Verb::Load(args) => load::run(args, cx),
             Verb::Run(args) => run::run(args, cx),
+            Verb::Shell(args) => shell::run(args, cx),
             Verb::Sql(args) => sql::run(args, cx),
             Verb::Spec(verb) => spec::run(verb, cx),
+            Verb::Vector(verb) => vector::run(verb, cx),
+            Verb::Dict(args) => sibling::run("dict", args, cx),
+            Verb::Log(args) => sibling::run("log", args, cx),
+            Verb::Vindex(args) => sibling::run("vindex", args, cx),
+            Verb::Frame(args) => sibling::run("frame", args, cx),
+            Verb::Explain(args) => sibling::run("explain", args, cx),
         }
     }
 }
@@ -99,5 +122,6 @@ impl Tool for Cli {
 const STACK: usize = 512 << 20;
 
 fn main() -> ExitCode {
+    sibling::become_tool();
     qx_cli::main_on_stack::<Cli>(STACK)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use qx_formats::{Error, Result};
 use qx_io::Cancel;
+use tokio::runtime::{Builder, Runtime};
 
 /// How often a request to stop is looked for while the engine works.
 const POLL: Duration = Duration::from_millis(20);
@@ -12,19 +13,32 @@ const POLL: Duration = Duration::from_millis(20);
 /// Of a thread that evaluates expressions, which may be thousands deep. Only what is touched takes memory.
 const STACK: usize = 64 << 20;
 
-/// Runs `work` to its end, or until `cancel` is set. Work that is dropped half-way leaves nothing half-published.
-///
-/// # Errors
-/// Those of `work`; `Cancelled`.
-pub fn block_on<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(STACK)
-        .build()
-        .map_err(|e| Error::io("start the engine's threads", e))?;
-    let done = runtime.block_on(or_stop(cancel, work));
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    done
+/// The engine's threads.
+pub struct Engine(Runtime);
+
+impl Engine {
+    /// # Errors
+    /// `Io` where threads cannot be started.
+    pub fn start() -> Result<Engine> {
+        let runtime = Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
+        Ok(Engine(runtime.map_err(|e| Error::io("start the engine's threads", e))?))
+    }
+
+    /// Runs `work` to its end.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.0.block_on(work)
+    }
+
+    /// Runs `work` to its end, or until `cancel` is set. Work that is dropped half-way leaves nothing half-published.
+    ///
+    /// # Errors
+    /// Those of `work`; `Cancelled`.
+    pub fn run<T>(&self, cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.0.block_on(or_stop(cancel, work))
+    }
 }
 
 async fn or_stop<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -40,6 +54,17 @@ async fn or_stop<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> R
         done = work => done,
         e = stop => Err(e),
     }
+}
+
+/// [`Engine::run`] on threads of its own.
+///
+/// # Errors
+/// As [`Engine::run`].
+pub fn block_on<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let engine = Engine::start()?;
+    let done = engine.run(cancel, work);
+    engine.0.shutdown_timeout(Duration::from_secs(2));
+    done
 }
 
 /// [`block_on`] inside of it, for code that cannot be asynchronous.

@@ -23,8 +23,10 @@ Examples:
 ///
 /// Takes queries, and statements that define and change tables; they are separated by semicolons, and the first error
 /// ends the script. Each statement is a transaction of its own, unless it stands between BEGIN and COMMIT. A query takes
-/// no lock; the first statement that writes takes the database's, until the script ends. Beside tables, FROM takes documents (`db.store.kv.key`) and the table functions vector_search,
-/// graph_neighbors, graph_reach, graph_paths and graph_nodes; an argument of these may be a scalar subquery.
+/// no lock; the first statement that writes takes the database's, until the script ends. Beside tables, FROM takes
+/// documents (`db.store.kv.key`) and table functions: vector_search and nearest_neighbors, graph_neighbors, graph_reach,
+/// graph_paths, graph_nodes and graph_edges, read_json, read_dict, read_log and read_vdata; an argument of these may be a
+/// scalar subquery.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -185,6 +187,6 @@ pub fn write(
 }
 
 /// A variable of the environment, if it is text.
-fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+pub fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
     Some((name.into_string().ok()?, value.into_string().ok()?))
 }

@@ -266,8 +266,10 @@ async fn build(
     let origin = Origin { pipeline: spec.name.clone(), fingerprint: step.fingerprint.clone() };
     let result = match &step.work {
         Work::Artifact(Artifact::Document { store, key, input }) => document(writer, store, key, found.get(input))?,
-        Work::Table(output) => Bench { session, writer, origin, job }.table(output).await?,
-        Work::Artifact(artifact) => Bench { session, writer, origin, job }.artifact(artifact).await?,
+        Work::Table(output) => Bench { session, writer, origin, job, outputs: &spec.outputs }.table(output).await?,
+        Work::Artifact(artifact) => {
+            Bench { session, writer, origin, job, outputs: &spec.outputs }.artifact(artifact).await?
+        }
     };
     let seconds = start.elapsed().as_secs_f64();
     tracing::info!(target: "qx::pipeline", step = %step.name, seconds, "step built");

@@ -28,6 +28,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) writer: &'a mut Writer,
     pub(crate) origin: Origin,
     pub(crate) job: &'a Job,
+    /// The tables of the pipeline.
+    pub(crate) outputs: &'a [Output],
 }
 
 fn engine(e: impl std::fmt::Display) -> Error {
@@ -220,13 +222,11 @@ impl Bench<'_> {
             qx_vector::build(&rows, RowIds::PrimaryKey(ids), &options, self.job, out)
         })?;
         self.publish_index(name, &path, &building, &report, &options, from, column)?;
-        let def = IndexDef {
-            uuid: report.uuid,
-            table: from.to_owned(),
-            column: column.to_owned(),
-            metric: options.metric.to_string(),
-            origin: Some(self.origin.clone()),
-        };
+        // Where the view is a table as well, the index answers for that.
+        let table = self.outputs.iter().find(|o| o.from == from).map(|o| ObjectName::parse("table", &o.table));
+        let table = table.transpose()?.map_or_else(|| from.to_owned(), |t| t.key());
+        let mut def = IndexDef::plain(report.uuid, &table, column, &options.metric.to_string());
+        (def.origin, def.id) = (Some(self.origin.clone()), Some(id.to_owned()));
         self.writer.define(vec![Define::Index { name: name.key(), def }])?;
         Ok(json!({
             "rows": report.rows, "skipped": report.skipped + skipped, "zero_vectors": report.zero_vectors,
@@ -260,6 +260,7 @@ impl Bench<'_> {
         let mut definition = Definition::new(&name.key(), from, column, options.metric);
         definition.generation = old.as_ref().map_or(0, |d| d.generation) + 1;
         definition.built(options, report);
+        definition.covered_lsn = self.writer.view().lsn();
         definition.segments = vec![Segment::new(short, relative.clone(), "vdata", report.rows, report.bytes, crc)];
         qx_io::write_atomic(path, Publish::Replace, &definition.encode()?)?;
         for segment in old.iter().flat_map(|d| &d.segments).filter(|s| s.path != relative) {

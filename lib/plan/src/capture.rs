@@ -91,7 +91,7 @@ pub async fn capture(state: &SessionState, subject: Subject, options: Options<'_
     };
     if let Some(p0) = subject.plan {
         let planned = plan(&fixed, p0, options.verbose, &names).await?;
-        found = providers(&fixed, &planned.p0, &names).await;
+        found = providers(&fixed, [&planned.p0, &planned.p1], &names).await;
         stages = self::stages(&planned, &names);
         summary = summarize(&stages, &found, &planned);
         match plan_to_sql(&planned.p0) {

@@ -60,11 +60,32 @@ pub struct ProviderPrints {
     pub facts: String,
 }
 
-/// The relations below a plan, by name, once each.
-pub(crate) async fn providers(state: &SessionState, plan: &LogicalPlan, names: &Names) -> Vec<Provider> {
+/// How many reasons the owner of a relation gives.
+fn reasons(provider: &dyn TableProvider) -> usize {
+    Described::of(provider).map_or(0, |d| d.facts().reasons.len())
+}
+
+/// The relations below a plan, as it was written and as it was optimized, by name, once each. A rule may put a relation
+/// of its own in, and may say why it did not.
+pub(crate) async fn providers(state: &SessionState, plans: [&LogicalPlan; 2], names: &Names) -> Vec<Provider> {
     let mut found: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
+    let [written, optimized] = plans;
     // The visitor never fails, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
+    let _ = optimized.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && Described::of(provider.as_ref()).is_some()
+        {
+            let name = relation(&scan.table_name);
+            match found.get(&name) {
+                Some(other) if name.ends_with("()") || reasons(other.as_ref()) >= reasons(provider.as_ref()) => {}
+                _ => drop(found.insert(name, provider)),
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found.retain(|name, _| !name.ends_with("()"));
+    let _ = written.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Ok(provider) = source_as_provider(&scan.source)
         {

@@ -67,8 +67,19 @@ pub(crate) fn fill(sql: &mut Sql, values: Vec<Expr>) -> Result<()> {
 }
 
 fn signature(factor: &TableFactor) -> Option<&'static Signature> {
-    let TableFactor::Table { name, args: Some(_), .. } = factor else { return None };
+    let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = factor else {
+        return None;
+    };
     function_name(name).and_then(|n| Signature::find(&n))
+}
+
+/// The arguments of a call, plain or `LATERAL`.
+fn arguments(factor: &mut TableFactor) -> Option<&mut Vec<FunctionArg>> {
+    match factor {
+        TableFactor::Table { args: Some(args), .. } => Some(&mut args.args),
+        TableFactor::Function { args, .. } => Some(args),
+        _ => None,
+    }
 }
 
 fn function_name(name: &ObjectName) -> Option<String> {
@@ -95,8 +106,8 @@ fn walk(sql: &mut Sql, f: &mut dyn FnMut(&mut Expr) -> Result<()>) -> Result<()>
             if signature(factor).is_none() {
                 return ControlFlow::Continue(());
             }
-            if let TableFactor::Table { args: Some(args), .. } = factor {
-                for arg in args.args.iter_mut().filter_map(argument) {
+            if let Some(args) = arguments(factor) {
+                for arg in args.iter_mut().filter_map(argument) {
                     if let Err(e) = (self.0)(arg) {
                         self.1 = Some(e);
                         return ControlFlow::Break(());
@@ -117,10 +128,10 @@ fn null() -> Expr {
 
 fn place(factor: &mut TableFactor) -> Result<()> {
     let Some(signature) = signature(factor) else { return Ok(()) };
-    let TableFactor::Table { args: Some(args), .. } = factor else { return Ok(()) };
+    let Some(args) = arguments(factor) else { return Ok(()) };
     let mut slots: Vec<Option<Expr>> = vec![None; signature.parameters.len()];
     let mut position = 0;
-    for arg in &mut args.args {
+    for arg in args.iter_mut() {
         let name = match arg {
             FunctionArg::Named { name, .. } => Some(name.value.to_lowercase()),
             FunctionArg::ExprNamed { name, .. } => Some(name.to_string().to_lowercase()),
@@ -145,7 +156,6 @@ fn place(factor: &mut TableFactor) -> Result<()> {
         return Err(Error::usage(format!("{} needs the argument {}", signature.name, missing.0))
             .expected(signature.to_string()));
     }
-    args.args =
-        slots.into_iter().map(|s| FunctionArg::Unnamed(FunctionArgExpr::Expr(s.unwrap_or_else(null)))).collect();
+    *args = slots.into_iter().map(|s| FunctionArg::Unnamed(FunctionArgExpr::Expr(s.unwrap_or_else(null)))).collect();
     Ok(())
 }

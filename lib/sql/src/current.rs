@@ -2,21 +2,28 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use qx_store::View;
 use qx_store::names::ObjectName;
-use qx_store::{Store, View};
 
 use crate::graph::Cache;
+use crate::vector;
 
 #[derive(Debug)]
 pub(crate) struct Current {
     view: RwLock<Arc<View>>,
     graph: RwLock<Option<ObjectName>>,
     graphs: Cache,
+    vectors: vector::Cache,
 }
 
 impl Current {
     pub(crate) fn new(view: Arc<View>) -> Self {
-        Current { view: RwLock::new(view), graph: RwLock::new(None), graphs: Cache::default() }
+        Current {
+            view: RwLock::new(view),
+            graph: RwLock::new(None),
+            graphs: Cache::default(),
+            vectors: vector::Cache::default(),
+        }
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -32,8 +39,9 @@ impl Current {
         &self.graphs
     }
 
-    pub(crate) fn store(&self) -> Arc<Store> {
-        Arc::clone(self.view().store())
+    /// The vector indexes that were opened.
+    pub(crate) fn vectors(&self) -> &vector::Cache {
+        &self.vectors
     }
 
     pub(crate) fn graph(&self) -> Option<ObjectName> {

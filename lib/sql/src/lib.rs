@@ -1,5 +1,6 @@
 //! SQL over a database folder: one DataFusion session with the database's tables, documents, graphs and vectors.
 
+mod answer;
 mod arguments;
 mod catalog;
 mod current;
@@ -9,6 +10,7 @@ mod explain;
 mod functions;
 mod graph;
 mod kv;
+mod scalar;
 mod session;
 pub mod settings;
 mod statement;

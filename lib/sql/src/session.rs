@@ -4,22 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::ScalarValue;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::arrow::datatypes::Schema;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::resolve::resolve_table_references;
-use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql, Value};
-use futures::StreamExt;
+use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql};
 use qx_formats::{Error, Result};
 use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
 use qx_store::{Store, View, Writer, sync, units};
+use uuid::Uuid;
 
+pub use crate::answer::{Answer, Rows};
 use crate::catalog::Database;
 use crate::current::Current;
 use crate::error::engine_error;
@@ -27,7 +26,7 @@ use crate::functions::{self, Source};
 use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
-use crate::{arguments, documents, explain, graph, kv, statement, system, tables, transactions, vector};
+use crate::{arguments, documents, explain, graph, kv, scalar, statement, system, tables, transactions, vector};
 
 /// How often a reader starts a statement over because a writer moved on under it.
 const MAX_RESTARTS: u32 = 16;
@@ -65,75 +64,6 @@ struct Work {
     explicit: bool,
 }
 
-/// What one statement gave: rows, or a count of what it changed.
-pub struct Answer {
-    pub schema: SchemaRef,
-    pub batches: Vec<RecordBatch>,
-    /// Rows, nodes or keys that a statement changed.
-    pub affected: Option<u64>,
-}
-
-impl Answer {
-    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
-        Answer { schema, batches, affected: None }
-    }
-
-    /// Of a statement that has nothing to say.
-    pub fn none() -> Self {
-        Answer::new(Arc::new(Schema::empty()), Vec::new())
-    }
-
-    pub fn affected(count: u64) -> Self {
-        Answer { affected: Some(count), ..Answer::none() }
-    }
-
-    /// One batch.
-    pub fn batch(batch: RecordBatch) -> Self {
-        Answer::new(batch.schema(), vec![batch])
-    }
-
-    pub fn rows(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
-    }
-}
-
-/// What one statement gives, a batch at a time.
-pub struct Rows<'a> {
-    pub schema: SchemaRef,
-    /// Rows, nodes or keys that the statement changed.
-    pub affected: Option<u64>,
-    source: Option<SendableRecordBatchStream>,
-    /// Told when the statement has ended, which is when this is dropped.
-    live: Option<&'a Live>,
-}
-
-impl Rows<'_> {
-    fn of(answer: Answer) -> Self {
-        let batches = futures::stream::iter(answer.batches.into_iter().map(Ok));
-        let source = RecordBatchStreamAdapter::new(Arc::clone(&answer.schema), batches);
-        Rows { schema: answer.schema, affected: answer.affected, source: Some(Box::pin(source)), live: None }
-    }
-
-    /// The next batch; none after the last.
-    ///
-    /// # Errors
-    /// `Engine` for what fails while running.
-    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        match &mut self.source {
-            Some(source) => source.next().await.transpose().map_err(engine_error),
-            None => Ok(None),
-        }
-    }
-}
-
-impl Drop for Rows<'_> {
-    fn drop(&mut self) {
-        if let Some(live) = self.live {
-            live.end();
-        }
-    }
-}
-
 impl Session {
     /// Opens a session on a database. Tables are opened when a statement names them.
     ///
@@ -155,12 +85,12 @@ impl Session {
             .with_information_schema(true);
         // Without it a TIMESTAMP WITH TIME ZONE would have none.
         config.options_mut().execution.time_zone = Some("+00:00".to_owned());
-        let context = SessionContext::new_with_config(config);
         let settings = Arc::new(Settings::new(&options.flags, &options.environment)?);
         let live = Arc::new(Live::new(store.root()));
+        let source = Arc::new(Source { current: Arc::clone(&current), settings: Arc::clone(&settings) });
+        let context = SessionContext::new_with_state(state(config, &source));
         context.register_catalog(store.database(), Arc::new(Database::new(&current, &settings, &live)));
-        let source = Source { current: Arc::clone(&current), settings: Arc::clone(&settings) };
-        functions::register(&context, &Arc::new(source));
+        functions::register(&context, &source);
         let (store, work) = (Arc::clone(store), tokio::sync::Mutex::default());
         Ok(Session { context, store, current, options, settings, live, work })
     }
@@ -192,6 +122,10 @@ impl Session {
 
     pub fn set_graph(&self, graph: Option<ObjectName>) {
         self.current.set_graph(graph);
+    }
+
+    pub(crate) fn vectors(&self) -> &vector::Cache {
+        self.current.vectors()
     }
 
     pub(crate) fn graphs(&self) -> &graph::Cache {
@@ -456,8 +390,9 @@ impl Session {
         match work(writer).await {
             Ok(value) => {
                 if !explicit {
+                    let written = writer.view().pending_tables();
                     writer.commit()?;
-                    settle(writer, self.current.graphs()).await;
+                    self.settle(writer, &written).await;
                 }
                 Ok(value)
             }
@@ -513,8 +448,9 @@ impl Session {
             return Err(Error::usage("no transaction is open").hint("BEGIN opens one"));
         }
         let writer = self.writer(&mut state).await?;
+        let written = writer.view().pending_tables();
         writer.commit()?;
-        settle(writer, self.current.graphs()).await;
+        self.settle(writer, &written).await;
         Ok(())
     }
 
@@ -529,6 +465,21 @@ impl Session {
         }
         self.writer(&mut state).await?.rollback();
         Ok(())
+    }
+
+    /// Forgets whatever a statement that was dropped half-way left behind, and the transaction around it. Returns whether
+    /// there was one.
+    ///
+    /// # Errors
+    /// Those of opening the log.
+    pub async fn abandon(&self) -> Result<bool> {
+        let mut state = self.work.lock().await;
+        let open = std::mem::take(&mut state.explicit);
+        if let Some(writer) = &mut state.writer {
+            writer.rollback();
+        }
+        self.live.end();
+        Ok(open)
     }
 
     /// Whether BEGIN was said, and no COMMIT or ROLLBACK since.
@@ -549,10 +500,29 @@ impl Session {
         Ok(())
     }
 
+    /// Work that falls due behind a commit that wrote to these tables. The commit stands whatever comes of it: rows that
+    /// cannot be flushed stay in the log, and the next flush takes them up.
+    async fn settle(&self, writer: &mut Writer, written: &BTreeSet<Uuid>) {
+        Box::pin(vector::settle(self, writer, written)).await;
+        if let Err(e) = writer.flush_due().await {
+            tracing::warn!(target: "qx::sql", error = %e, "a flush failed, its rows stay in the log");
+        }
+        graph::settle(self.current.graphs(), writer);
+    }
+
     /// Our own parts of the language, put into the terms of the engine.
     async fn prepare(&self, sql: &mut Sql) -> Result<()> {
         documents::rewrite(sql);
         Box::pin(graph::preload(self, sql)).await?;
+        vector::preload(self, sql).await?;
+        vector::row_ids::rewrite(self, sql)?;
+        vector::hint::nulls_last(sql);
+        let mut known = Vec::new();
+        for query in vector::hint::subqueries(sql) {
+            // One that depends on the rows around it has no value by itself; the engine plans it with them.
+            known.push(Box::pin(self.scalar(query)).await.ok());
+        }
+        vector::hint::fill(sql, known);
         let mut values = Vec::new();
         for query in arguments::subqueries(sql) {
             values.push(Box::pin(self.scalar(query)).await?);
@@ -574,40 +544,14 @@ impl Session {
             return Err(shape());
         }
         let batch = answer.batches.iter().find(|b| b.num_rows() == 1).ok_or_else(shape)?;
-        literal(batch.column(0))
+        scalar::literal(batch.column(0))
     }
 }
 
-/// Work that falls due behind a commit. The commit stands whatever comes of it: rows that cannot be flushed stay in the
-/// log, and the next flush takes them up.
-async fn settle(writer: &mut Writer, graphs: &graph::Cache) {
-    if let Err(e) = writer.flush_due().await {
-        tracing::warn!(target: "qx::sql", error = %e, "a flush failed, its rows stay in the log");
-    }
-    graph::settle(graphs, writer);
-}
-
-fn literal(column: &dyn Array) -> Result<Expr> {
-    let value = ScalarValue::try_from_array(column, 0).map_err(engine_error)?;
-    let literal = match &value {
-        v if v.is_null() => Value::Null,
-        v if v.data_type().is_integer() => Value::Number(v.to_string(), false),
-        ScalarValue::List(list) => Value::SingleQuotedString(vector_text(&list.value(0))?),
-        ScalarValue::FixedSizeList(list) => Value::SingleQuotedString(vector_text(&list.value(0))?),
-        v => Value::SingleQuotedString(v.to_string()),
-    };
-    Ok(Expr::Value(literal.into()))
-}
-
-/// A list of floats as a literal from which every bit comes back.
-fn vector_text(values: &dyn Array) -> Result<String> {
-    use datafusion::arrow::array::AsArray;
-    use datafusion::arrow::datatypes::{DataType, Float64Type};
-    let doubles = datafusion::arrow::compute::cast(values, &DataType::Float64)
-        .map_err(|e| Error::usage(format!("a list argument holds numbers: {e}")))?;
-    if doubles.null_count() > 0 {
-        return Err(Error::usage("a list argument holds a null"));
-    }
-    let parts: Vec<String> = doubles.as_primitive::<Float64Type>().values().iter().map(f64::to_string).collect();
-    Ok(format!("[{}]", parts.join(",")))
+/// The engine's state, with our rules before its own.
+fn state(config: SessionConfig, source: &Arc<Source>) -> SessionState {
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
+        vec![Arc::new(vector::Outer), Arc::new(vector::OrderByDistance(Arc::clone(source)))];
+    rules.extend(Optimizer::new().rules);
+    SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
 }

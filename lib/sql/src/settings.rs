@@ -78,6 +78,28 @@ pub const KNOBS: &[Knob] = &[
         "rows",
         "rows in the log at which a table is flushed",
     ),
+    knob("vector.hnsw.M", Takes::Count(2, 256), "32", "", "neighbours of a row in the graph of a new index"),
+    knob(
+        "vector.hnsw.ef_build",
+        Takes::Count(1, 65_536),
+        "200",
+        "",
+        "candidates looked at while a new index is linked",
+    ),
+    knob(
+        "vector.preselect_alpha",
+        Takes::Count(1, 1000),
+        "8",
+        "",
+        "candidates of an ORDER BY by index for each row that is wanted",
+    ),
+    knob(
+        "vector.query_dim",
+        Takes::Word(&["error", "warn", "exact"]),
+        "error",
+        "",
+        "what becomes of a query of another dimension than the index",
+    ),
     knob("vector.search.ef_search", Takes::Count(1, 100_000), "64", "", "candidates looked at by a search"),
 ];
 

@@ -53,7 +53,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Statement>> {
     let dialect = GenericDialect {};
     let mut parser = DFParserBuilder::new(text).with_dialect(&dialect).build().map_err(engine_error)?;
     let tokens = Tokenizer::new(&dialect, text).tokenize_with_location();
-    let tokens = tables::as_of::rewrite(documents::lift(tokens.map_err(|e| syntax(e.into()))?)?)?;
+    let tokens = documents::lift(tokens.map_err(|e| syntax(e.into()))?)?;
+    let tokens = tables::as_of::rewrite(vector::hint::lift(tokens)?)?;
     parser.parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let lines = Lines::new(text);
     let mut statements = Vec::new();

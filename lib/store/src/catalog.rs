@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use qx_formats::manifest;
 use qx_formats::{Error, Result};
+use qx_vector::definition::{Mode, Parameters};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -32,6 +33,58 @@ pub struct IndexDef {
     pub column: String,
     pub metric: String,
     pub origin: Option<Origin>,
+    /// The table itself, whatever it is called by now; that of the name without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_uuid: Option<Uuid>,
+    /// The column, whatever it is called by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column_id: Option<u32>,
+    /// The column that row ids come from, where that is not the table's key: tables that pipelines write have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Of an index that SQL defined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<IndexOptions>,
+}
+
+/// What CREATE VECTOR INDEX ... WITH (...) says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexOptions {
+    pub mode: Mode,
+    pub dim: Option<u32>,
+    pub parameters: Parameters,
+    /// Candidates of a search in two phases for each row that is asked for; the setting without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<u32>,
+    /// Rows in the log at which a BATCHED index takes them up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_rows: Option<u64>,
+}
+
+impl IndexDef {
+    /// One that a pipeline builds.
+    pub fn plain(uuid: Uuid, table: &str, column: &str, metric: &str) -> Self {
+        let (table, column, metric) = (table.to_owned(), column.to_owned(), metric.to_owned());
+        let (origin, table_uuid, column_id, id, options) = (None, None, None, None, None);
+        IndexDef { uuid, table, column, metric, origin, table_uuid, column_id, id, options }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.options.as_ref().map_or(Mode::RebuildOnly, |o| o.mode)
+    }
+
+    /// The column in a table, if the index is one on that table and the column is there.
+    pub fn column_in<'a>(&self, table: &str, def: &'a TableDef) -> Option<&'a Column> {
+        let mine = match self.table_uuid {
+            Some(uuid) => uuid == def.uuid,
+            None => table == self.table || table.strip_prefix("public.") == Some(self.table.as_str()),
+        };
+        let column = match self.column_id {
+            Some(id) => def.column_by_id(id),
+            None => def.column(&self.column),
+        };
+        column.filter(|_| mine)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +261,13 @@ impl Catalog {
     /// The table with this identity, and its name.
     pub fn table_by_uuid(&self, uuid: Uuid) -> Option<(&str, &TableDef)> {
         self.tables.iter().find(|(_, def)| def.uuid == uuid).map(|(name, def)| (name.as_str(), def))
+    }
+
+    /// The vector indexes on a table, by name.
+    pub fn indexes_on<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a IndexDef)> {
+        let def = self.tables.get(table);
+        let on = move |(_, index): &(&String, &IndexDef)| def.is_some_and(|d| index.column_in(table, d).is_some());
+        self.indexes.iter().filter(on).map(|(name, index)| (name.as_str(), index))
     }
 
     /// Number of things that are defined.

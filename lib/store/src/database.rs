@@ -7,10 +7,8 @@ use std::time::Duration;
 use qx_formats::delta_log::{Op, layout};
 use qx_formats::{Error, Kind, Result, manifest};
 use qx_graph::Graph;
-use qx_io::{Map, Publish};
+use qx_io::Publish;
 use qx_log::Reader;
-use qx_vector::Index;
-use qx_vector::definition::Definition;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -161,25 +159,6 @@ impl Store {
     /// Those of [`Graph::open`].
     pub fn graph(&self, name: &ObjectName) -> Result<Graph> {
         Graph::open(&self.layout.graph(name))
-    }
-
-    /// Opens a vector index: its definition, and the segment that the definition names.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, with the path.
-    pub fn vector_index(&self, name: &ObjectName) -> Result<Index<Map>> {
-        let path = self.layout.index_definition(name);
-        let bytes = Map::open(&path)?;
-        let definition = Definition::decode(&bytes).map_err(|e| e.path(&path))?;
-        let [segment] = definition.segments.as_slice() else {
-            return Err(Error::unsupported("the index does not have exactly one segment")
-                .path(&path)
-                .got(definition.segments.len()));
-        };
-        let file = path.with_file_name(&segment.path);
-        let map = Map::open(&file)?;
-        map.advise_random();
-        Index::open(map).map_err(|e| e.path(&file))
     }
 
     /// Becomes the one writer of the database, waiting up to `wait` for another one to end.

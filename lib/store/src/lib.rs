@@ -20,6 +20,7 @@ mod table;
 pub mod table_def;
 pub mod units;
 pub mod upkeep;
+pub mod vectors;
 pub mod view;
 mod writer;
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 use qx_formats::manifest::layout::VERSION;
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Lock, Publish};
+use qx_vector::definition::Mode;
 
 use crate::names::ObjectName;
+use crate::vectors::{self, RowKey};
 use crate::writer::DEFAULT_FLUSH_ROWS;
 use crate::{Store, View, kv, manifests};
 
@@ -41,6 +43,7 @@ pub async fn maintain(store: &Store, due: bool, dry_run: bool, wait: Duration) -
                 done.push(Work { work: "flush table", object: key.clone() });
             }
         }
+        done.extend(indexes_behind(&view, due).await?);
         for name in view.catalog().stores.keys() {
             if is_snapshot_due(&view, name, due)? {
                 done.push(Work { work: "snapshot store", object: name.clone() });
@@ -49,6 +52,13 @@ pub async fn maintain(store: &Store, due: bool, dry_run: bool, wait: Duration) -
         return Ok(done);
     }
     let mut writer = store.writer(wait)?;
+    for work in indexes_behind(writer.view(), due).await? {
+        let name = ObjectName::parse("vector index", &work.object)?;
+        if let Some(index) = writer.catalog().index(&name) {
+            writer.sync_index(&name, index).await?;
+        }
+        done.push(work);
+    }
     let tables = if due {
         // What is due can only be told of tables that were opened.
         for key in writer.catalog().tables.keys() {
@@ -70,6 +80,31 @@ pub async fn maintain(store: &Store, due: bool, dry_run: bool, wait: Duration) -
     }
     writer.close()?;
     Ok(done)
+}
+
+/// The vector indexes that lack what the log says of their tables. Those that only a build brings up, and those that
+/// only a build is to bring up, are left alone.
+async fn indexes_behind(view: &View, due: bool) -> Result<Vec<Work>> {
+    let mut behind = Vec::new();
+    let catalog = view.catalog();
+    for (key, index) in catalog.indexes.iter().filter(|(_, index)| index.mode() != Mode::RebuildOnly) {
+        let on = catalog.tables.iter().find(|(table, def)| index.column_in(table, def).is_some());
+        let Some((table, def)) = on else { continue };
+        let Some(table) = view.table(&ObjectName::parse("table", table)?).await? else { continue };
+        let name = ObjectName::parse("vector index", key)?;
+        let Some(definition) = vectors::definition(view, &name, index)? else { continue };
+        let ready = definition.covered_lsn >= table.cold.lsn && definition.covered_lsn < view.lsn();
+        // A batch is waited for; what is to be taken up at the next upkeep is due at this one.
+        if !ready || (due && index.mode() == Mode::Batched && !vectors::is_due(&table, index)) {
+            continue;
+        }
+        let column = index.column_in(&table.name.key(), def).map(|c| c.name.clone()).unwrap_or_default();
+        let key_columns = RowKey::of_index(&table.def, index)?;
+        if !vectors::since(view, &table, &key_columns, &column, definition.covered_lsn)?.is_empty() {
+            behind.push(Work { work: "bring up vector index", object: key.clone() });
+        }
+    }
+    Ok(behind)
 }
 
 fn is_snapshot_due(view: &View, store: &str, due: bool) -> Result<bool> {

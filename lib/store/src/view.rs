@@ -235,7 +235,8 @@ impl View {
         Ok(())
     }
 
-    pub(crate) fn opened(&self, uuid: Uuid) -> Option<Arc<Table>> {
+    /// A table that was opened before.
+    pub fn opened(&self, uuid: Uuid) -> Option<Arc<Table>> {
         // Only the session's own thread of work opens tables, so the lock is free but for a moment.
         loop {
             if let Ok(tables) = self.tables.try_lock() {
@@ -287,6 +288,20 @@ impl View {
         for uuid in touched {
             self.forget(uuid);
         }
+    }
+
+    /// What became of the rows of an opened table above the number `after`, up to this moment.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn hot_since(&self, def: &TableDef, after: u64) -> Result<Hot> {
+        // What the log no longer holds was of no use to this table, or `after` would be higher.
+        Ok(self.hot_rows(def, after, self.lsn())?.0)
+    }
+
+    /// The tables that the open transaction of this session wrote to.
+    pub fn pending_tables(&self) -> BTreeSet<Uuid> {
+        self.read().pending.iter().filter_map(table_of).collect()
     }
 
     /// The operations of the open transaction behind the first `from`.

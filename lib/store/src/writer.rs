@@ -12,14 +12,14 @@ use qx_io::Lock;
 use qx_log::{Ack, Log, Options, PruneOptions, SyncPolicy};
 use uuid::Uuid;
 
-use crate::catalog::{Catalog, Define, FILE, StoreDef};
+use crate::catalog::{Catalog, Define, FILE, IndexDef, StoreDef};
 use crate::cold::{self, Change};
 use crate::database::{Store, make_dir};
 use crate::names::{ObjectName, check_name};
 use crate::rows::{encode_keys, encode_rows};
 use crate::table_def::TableDef;
 use crate::view::{Table, View, define_op, definitions};
-use crate::{publish_manifest, retain, sync};
+use crate::{publish_manifest, retain, sync, vectors};
 
 /// Rows of one log operation; also the room that row ids leave below the number of an operation.
 pub const MAX_OP_ROWS: usize = 1 << 16;
@@ -313,6 +313,7 @@ impl Writer {
         let lsn = self.view.lsn();
         // Parquet must never hold what a crash takes from the log: its number would be given again.
         self.log.wait(lsn)?;
+        self.take_up(&table);
         let rows: usize = change.rows.iter().map(RecordBatch::num_rows).sum();
         let cold = cold::commit(&table.dir, &table.def, &table.cold, change, lsn).await?;
         tracing::info!(target: "qx::store", table = %name.key(), rows, lsn, version = cold.version, "table flushed");
@@ -344,10 +345,40 @@ impl Writer {
         if done != lsn {
             return Err(Error::corrupt("the log gave another number than it said").expected(lsn).got(done));
         }
+        self.take_up(&table);
         let cold = cold::rewrite(&table.dir, &table.def, &new, &table.cold, change, lsn).await?;
         tracing::info!(target: "qx::store", table = %name.key(), lsn, version = cold.version, "table written anew");
         self.publish_table(&table, &cold)?;
         self.view.replace_table(&table, cold)
+    }
+
+    /// Brings the vector indexes of a table up to the last commit, before its rows leave the log. Where that fails, the
+    /// index stays behind, and searches read the table until it is built anew.
+    fn take_up(&self, table: &Table) {
+        for (key, index) in self.catalog().indexes_on(&table.name.key()) {
+            let done = ObjectName::parse("vector index", key)
+                .and_then(|name| vectors::take_up(&self.view, table, &name, index));
+            if let Err(e) = done {
+                tracing::warn!(target: "qx::store", index = key, error = %e, "a vector index was not brought up");
+            }
+        }
+    }
+
+    /// Brings one vector index up to the last commit, by what the log holds; `None` where it takes reading the whole
+    /// table.
+    ///
+    /// # Errors
+    /// `Usage` inside a transaction; those of [`vectors::take_up`].
+    pub async fn sync_index(&mut self, name: &ObjectName, index: &IndexDef) -> Result<Option<vectors::Done>> {
+        if self.is_open() {
+            return Err(Error::usage("a vector index is brought up outside of a transaction").hint("COMMIT first"));
+        }
+        let catalog = self.catalog();
+        let table = catalog.tables.iter().find(|(table, def)| index.column_in(table, def).is_some());
+        let Some((table, _)) = table else { return Ok(None) };
+        let Some(table) = self.view.table(&ObjectName::parse("table", table)?).await? else { return Ok(None) };
+        self.log.wait(self.view.lsn())?;
+        vectors::take_up(&self.view, &table, name, index)
     }
 
     /// Begins a bulk load: flushes the table, then takes a number of the log that the load's Delta commit will carry.

@@ -61,7 +61,8 @@ fn eight() -> String {
 }
 
 impl Parameters {
-    fn of(o: &crate::BuildOptions) -> Self {
+    /// Those of a build.
+    pub fn of(o: &crate::BuildOptions) -> Self {
         Parameters {
             engine: o.engine.to_string(),
             m: o.m,
@@ -105,6 +106,9 @@ pub struct Definition {
     /// One higher with each publication.
     pub generation: u64,
     pub name: String,
+    /// The index of a database that this is the definition of: one that was dropped may have had the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<uuid::Uuid>,
     pub table: String,
     pub column: String,
     /// `l2`, `ip` or `cosine`.
@@ -140,6 +144,7 @@ impl Definition {
             version: manifest::layout::VERSION,
             generation: 1,
             name: name.to_owned(),
+            index: None,
             table: table.to_owned(),
             column: column.to_owned(),
             metric: metric.to_string(),

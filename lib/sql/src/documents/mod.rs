@@ -24,7 +24,7 @@ use crate::current::Current;
 use crate::error::to_engine;
 use crate::settings::Settings;
 
-pub(crate) use options::lift;
+pub(crate) use options::{frame_options, lift};
 
 /// Between the store, the key and the options. No name of a store holds it.
 pub(crate) const SEPARATOR: char = '\u{1f}';

@@ -218,6 +218,33 @@ pub(super) fn decode(
     options(&given)
 }
 
+/// The options of a reader of files: types as `size int64, name utf8`, and the session where nothing is said.
+///
+/// # Errors
+/// `Usage` for what is no type, sample or drift.
+pub(crate) fn frame_options(
+    types: Option<&str>,
+    sample: Option<String>,
+    drift: Option<String>,
+    settings: &Settings,
+    database: &BTreeMap<String, String>,
+) -> Result<qx_frame::Options> {
+    let mut given = Given { types: Vec::new(), sample, drift };
+    let mut depth = 0i32;
+    let parts = types.unwrap_or_default().split(|c: char| {
+        depth += i32::from(matches!(c, '(' | '<')) - i32::from(matches!(c, ')' | '>'));
+        c == ',' && depth == 0
+    });
+    for part in parts.map(str::trim).filter(|p| !p.is_empty()) {
+        let (column, kind) = part.split_once(char::is_whitespace).ok_or_else(|| {
+            Error::usage(format!("`{part}` is no column and type")).expected("'size int64, name utf8'")
+        })?;
+        given.types.push((column.to_owned(), kind.trim().to_owned()));
+    }
+    let json = serde_json::to_string(&given).map_err(|e| Error::usage(e.to_string()))?;
+    decode(Some(&json), settings, database)
+}
+
 #[cfg(test)]
 mod tests {
     use datafusion::sql::sqlparser::dialect::GenericDialect;

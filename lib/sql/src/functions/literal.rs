@@ -106,6 +106,25 @@ impl Arguments {
     }
 }
 
+/// The value of an expression that has one before any row is read.
+pub(crate) fn value(expr: &Expr) -> Option<ScalarValue> {
+    use datafusion::arrow::array::RecordBatchOptions;
+    use datafusion::arrow::datatypes::Schema;
+    use datafusion::arrow::record_batch::RecordBatch;
+    if let Expr::Literal(value, _) = expr {
+        return Some(value.clone());
+    }
+    if expr.any_column_refs() || expr.is_volatile() {
+        return None;
+    }
+    let props = datafusion::logical_expr::execution_props::ExecutionProps::new();
+    let empty = datafusion::common::DFSchema::empty();
+    let expr = datafusion::physical_expr::create_physical_expr(expr, &empty, &props, &Default::default()).ok()?;
+    let one = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(std::sync::Arc::new(Schema::empty()), vec![], &one).ok()?;
+    ScalarValue::try_from_array(&expr.evaluate(&row).ok()?.into_array(1).ok()?, 0).ok()
+}
+
 /// The value of a constant expression (`-1`, `'a'`, `make_array(1, 2)`).
 fn constant(function: &str, expr: &Expr) -> Result<ScalarValue> {
     if let Expr::Literal(value, _) = expr {

@@ -1,7 +1,10 @@
 //! Table functions over graphs and vector indexes, and their signatures.
 
+mod artifacts;
+pub(crate) mod distance;
+mod files;
 mod graph;
-mod literal;
+pub(crate) mod literal;
 mod reach;
 mod vector;
 
@@ -9,11 +12,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use qx_store::Store;
 use qx_store::catalog::Catalog;
 
 use crate::current::Current;
 use crate::settings::{self, Origin, Settings};
+use crate::vector::hint;
 
 /// Name and parameters of a table function; the first `required` parameters must be given.
 pub(crate) struct Signature {
@@ -22,8 +25,19 @@ pub(crate) struct Signature {
     pub(crate) required: usize,
 }
 
-const SIGNATURES: &[Signature] =
-    &[graph::NEIGHBORS, graph::REACH, graph::PATHS, graph::NODES, graph::EDGES, vector::SEARCH];
+const SIGNATURES: &[Signature] = &[
+    graph::NEIGHBORS,
+    graph::REACH,
+    graph::PATHS,
+    graph::NODES,
+    graph::EDGES,
+    vector::SEARCH,
+    vector::NEIGHBORS,
+    files::JSON,
+    artifacts::LOG,
+    artifacts::DICT,
+    artifacts::VDATA,
+];
 
 impl Signature {
     pub(crate) fn find(name: &str) -> Option<&'static Signature> {
@@ -50,12 +64,27 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn store(&self) -> Arc<Store> {
-        self.current.store()
-    }
-
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.current.view().catalog()
+    }
+
+    /// The value of a knob, whoever decides it.
+    pub(crate) fn value(&self, name: &str) -> String {
+        let database = &self.catalog().settings;
+        settings::find(name).map_or_else(String::new, |knob| self.settings.get(knob, database).0)
+    }
+
+    /// What a search keeps in mind, where somebody says so; else the index says it.
+    pub(crate) fn ef_search(&self) -> Option<usize> {
+        self.set_to("vector.search.ef_search").and_then(|text| text.parse().ok())
+    }
+
+    /// How many candidates the first phase of a search gives for each row: SET, the index's own, or what else is said.
+    pub(crate) fn preselect_alpha(&self, own: Option<u32>) -> usize {
+        let Some(knob) = settings::find("vector.preselect_alpha") else { return 1 };
+        let (value, origin) = self.settings.get(knob, &self.catalog().settings);
+        let said = value.parse().unwrap_or(1);
+        own.filter(|_| origin > Origin::Table).map_or(said, |n| n as usize)
     }
 
     /// What somebody set a knob to; `None` where the default holds.
@@ -69,4 +98,8 @@ pub(crate) fn register(context: &SessionContext, source: &Arc<Source>) {
     graph::register(context, source);
     reach::register(context, source);
     vector::register(context, source);
+    distance::register(context);
+    hint::register(context);
+    files::register(context, source);
+    artifacts::register(context);
 }

@@ -1,76 +1,100 @@
-//! `vector_search(index, qvec, k [, ef_search, engine])`: the rows of an index nearest to a vector.
+//! `vector_search(index, qvec, k [, ef_search, engine])` and `nearest_neighbors(table, column, qvec, k [, metric,
+//! ef_search, with_ord])`: the rows nearest to a vector. Of `LATERAL` the vector may be a column: one search for each row.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Float32Array, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::catalog::{MemTable, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 use qx_formats::{Error, Kind, Result};
-use qx_store::names::ObjectName;
-use qx_vector::SearchOptions;
 
 use super::literal::Arguments;
 use super::{Signature, Source};
 use crate::error::to_engine;
+use crate::vector::{self, Lateral, Question, Target, is_outer};
 
 pub(super) const SEARCH: Signature =
     Signature { name: "vector_search", parameters: &["index", "qvec", "k", "ef_search", "engine"], required: 3 };
+pub(super) const NEIGHBORS: Signature = Signature {
+    name: "nearest_neighbors",
+    parameters: &["table", "column", "qvec", "k", "metric", "ef_search", "with_ord", "engine"],
+    required: 4,
+};
 
 pub(super) fn register(context: &SessionContext, source: &Arc<Source>) {
-    context.register_udtf(SEARCH.name, Arc::new(Search(Arc::clone(source))));
+    for signature in [&SEARCH, &NEIGHBORS] {
+        context.register_udtf(signature.name, Arc::new(Search { signature, source: Arc::clone(source) }));
+    }
 }
 
-#[derive(Debug)]
-struct Search(Arc<Source>);
+struct Search {
+    signature: &'static Signature,
+    source: Arc<Source>,
+}
+
+impl std::fmt::Debug for Search {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.signature)
+    }
+}
 
 impl TableFunctionImpl for Search {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        let rows = self.search(&Arguments::new(&SEARCH, args.exprs()).map_err(to_engine)?).map_err(to_engine)?;
-        Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
+        let mut exprs = args.exprs().to_vec();
+        let at = self.signature.parameters.iter().position(|p| *p == "qvec");
+        let mut outer = None;
+        if let Some(vector) = at.and_then(|i| exprs.get_mut(i))
+            && is_outer(vector)?
+        {
+            outer = Some(std::mem::replace(vector, Expr::Literal(ScalarValue::Null, None)));
+        }
+        let args = Arguments::new(self.signature, &exprs).map_err(to_engine)?;
+        self.relation(&args, outer).map_err(to_engine)
     }
 }
 
 impl Search {
-    fn search(&self, args: &Arguments) -> Result<RecordBatch> {
-        let name = ObjectName::parse("vector index", &args.string("index")?)?;
-        let catalog = self.0.catalog();
-        if catalog.index(&name).is_none() {
-            let names: Vec<&str> = catalog.indexes.keys().map(String::as_str).collect();
-            return Err(Error::new(Kind::NotFound, format!("there is no vector index {}", name.key()))
-                .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") }));
+    fn relation(&self, args: &Arguments, outer: Option<Expr>) -> Result<Arc<dyn TableProvider>> {
+        let question = self.question(args)?;
+        match outer {
+            Some(vector) => Ok(Arc::new(Lateral::new(&self.source, &question, vector)?)),
+            None => {
+                let query = args.vector("qvec")?;
+                vector::relation(&self.source, self.signature.name, &question, query).map_err(|e| {
+                    // The index is sound; what does not fit it is the query.
+                    let kind = if e.kind() == Kind::Invalid { Kind::Usage } else { e.kind() };
+                    if kind == e.kind() { e } else { Error::new(kind, format!("{}: {e}", self.signature.name)) }
+                })
+            }
         }
+    }
+
+    fn question(&self, args: &Arguments) -> Result<Question> {
+        let name = self.signature.name;
+        let by_index = args.has("index");
+        let target = match by_index {
+            true => Target::Index(args.string("index")?),
+            false => Target::Column { table: args.string("table")?, column: args.string("column")? },
+        };
         let exact = match args.optional_string("engine")?.as_deref() {
             None | Some("ann") => false,
             Some("exact") => true,
             Some(other) => {
-                return Err(Error::usage("vector_search: argument engine").expected("ann or exact").got(other));
+                return Err(Error::usage(format!("{name}: argument engine")).expected("ann or exact").got(other));
             }
         };
-        let query = args.vector("qvec")?;
-        let k = args.count("k")?;
-        let set = || self.0.set_to("vector.search.ef_search").and_then(|text| text.parse().ok());
-        let ef = args.optional_count("ef_search")?.or_else(set);
-        let index = self.0.store().vector_index(&name)?;
-        let options = SearchOptions { ef: ef.map(clamp), exact, ..SearchOptions::default() };
-        let hits = index.search(&query, clamp(k), &options).map_err(|e| {
-            // The index is sound; what does not fit it is the query.
-            let kind = if e.kind() == Kind::Invalid { Kind::Usage } else { e.kind() };
-            Error::new(kind, format!("vector_search: {e}"))
-        })?;
-        let schema = Schema::new(vec![
-            Field::new("row_id", DataType::UInt64, false),
-            Field::new("score", DataType::Float32, false),
-            Field::new("ord", DataType::UInt64, false),
-        ]);
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from_iter_values(hits.iter().map(|h| h.row_id))),
-            Arc::new(Float32Array::from_iter_values(hits.iter().map(|h| h.score))),
-            Arc::new(UInt64Array::from_iter_values(1..=hits.len() as u64)),
-        ];
-        RecordBatch::try_new(Arc::new(schema), columns).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+        let metric = args.optional_string("metric")?.map(|m| m.parse()).transpose()?;
+        let ord = match args.value("with_ord") {
+            None => by_index,
+            Some(ScalarValue::Boolean(Some(ord))) => *ord,
+            Some(other) => {
+                return Err(Error::usage(format!("{name}: argument with_ord")).expected("true or false").got(other));
+            }
+        };
+        let ef = args.optional_count("ef_search")?.map(clamp);
+        Ok(Question { target, k: clamp(args.count("k")?), metric, ef, exact, ord })
     }
 }
 

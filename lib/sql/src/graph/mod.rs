@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::session::{Answer, Session};
 
 pub(crate) use load::{Cache, Loaded, for_function, preload, settle};
-pub(crate) use parse::parse;
+pub(crate) use parse::{name as parse_object, options as parse_options, parse};
 pub(crate) use show::batch;
 
 /// The statements of this area.

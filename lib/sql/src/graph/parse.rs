@@ -81,7 +81,7 @@ fn number(p: &mut Parser<'_>, what: &str) -> Parsed<u64> {
 }
 
 /// `name`, `schema.name` or `db.schema.name`, the parts separated by points or strokes, or all of it as a text.
-pub(super) fn name(p: &mut Parser<'_>) -> Parsed<String> {
+pub(crate) fn name(p: &mut Parser<'_>) -> Parsed<String> {
     let mut name = text(p, "the name of a graph or table")?;
     loop {
         match p.peek_token().token {
@@ -170,7 +170,7 @@ fn list<T>(p: &mut Parser<'_>, mut item: impl FnMut(&mut Parser<'_>) -> Parsed<T
 }
 
 /// `(name = value, ...)`; names in lower case, values as text: a name, a number, a text.
-fn options(p: &mut Parser<'_>) -> Parsed<Vec<(String, String)>> {
+pub(crate) fn options(p: &mut Parser<'_>) -> Parsed<Vec<(String, String)>> {
     list(p, |p| {
         let mut key = text(p, "the name of an option")?.to_lowercase();
         while p.consume_token(&Token::Period) {

@@ -15,12 +15,12 @@ use qx_store::catalog::{TableDef, TableOptions};
 use qx_store::manifests;
 use qx_store::names::ObjectName;
 use qx_store::{LIVE, View};
-use qx_vector::definition::Definition;
 
 use super::Live;
 use crate::current::Current;
 use crate::error::to_engine;
 use crate::settings::{KNOBS, Knob, Settings, variable};
+use crate::vector;
 
 /// Name of the schema.
 pub(crate) const SYSTEM_SCHEMA: &str = "system";
@@ -58,7 +58,7 @@ impl SchemaProvider for SystemTables {
             "manifest" => manifest(&view),
             "settings" => settings(&KNOBS.iter().collect::<Vec<_>>(), &self.settings, &view.catalog().settings),
             "tables" => tables(&view).await,
-            "vector_indexes" => vector_indexes(&view),
+            "vector_indexes" => vector::status_of(&view, self.current.vectors(), None).await,
             _ => return Ok(None),
         };
         let batch = batch.map_err(to_engine)?;
@@ -242,38 +242,5 @@ fn graphs(view: &View) -> Result<RecordBatch> {
             })),
         ),
         ("origin", maybe(all.iter().map(|(_, d, _)| d.origin.as_ref().map(|o| o.pipeline.clone())))),
-    ])
-}
-
-fn vector_indexes(view: &View) -> Result<RecordBatch> {
-    let catalog = view.catalog();
-    let mut all = Vec::new();
-    for (key, def) in &catalog.indexes {
-        let name = ObjectName::parse("index", key)?;
-        let path = view.store().layout().index_definition(&name);
-        let definition = match std::fs::read(&path) {
-            Ok(bytes) => Some(Definition::decode(&bytes).map_err(|e| e.path(&path))?),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            Err(e) => return Err(Error::io("read", e).path(path)),
-        };
-        all.push((key.clone(), def.clone(), definition));
-    }
-    let of = |f: &dyn Fn(&Definition) -> Option<u64>| counts(all.iter().map(|(.., d)| f(d.as_ref()?)));
-    let text = |f: &dyn Fn(&Definition) -> String| maybe(all.iter().map(|(.., d)| d.as_ref().map(f)));
-    rows(vec![
-        ("name", texts(all.iter().map(|(k, ..)| k.clone()))),
-        ("table", texts(all.iter().map(|(_, i, _)| i.table.clone()))),
-        ("column", texts(all.iter().map(|(_, i, _)| i.column.clone()))),
-        ("metric", texts(all.iter().map(|(_, i, _)| i.metric.clone()))),
-        ("dim", of(&|d| d.dim.map(u64::from))),
-        ("engine", text(&|d| d.parameters.engine.clone())),
-        ("mode", text(&|d| format!("{:?}", d.mode))),
-        ("state", text(&|d| format!("{:?}", d.status.state).to_lowercase())),
-        ("rows_indexed", of(&|d| Some(d.status.rows_indexed))),
-        ("bytes", of(&|d| Some(d.status.bytes))),
-        ("ef_build", of(&|d| Some(u64::from(d.parameters.ef_build)))),
-        ("ef_search", of(&|d| Some(u64::from(d.tuned_ef.unwrap_or(d.parameters.ef_search))))),
-        ("covered_lsn", of(&|d| Some(d.covered_lsn))),
-        ("build_time_ms", of(&|d| Some(d.status.build_time_ms))),
     ])
 }

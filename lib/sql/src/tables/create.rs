@@ -344,8 +344,7 @@ pub(crate) async fn drop(session: &Session, names: &[SqlName], if_exists: bool) 
 
 fn drop_one(writer: &mut Writer, name: &ObjectName) -> Result<()> {
     let catalog = writer.catalog();
-    let plain = |t: &str| t == name.name || t == name.key();
-    if let Some((index, _)) = catalog.indexes.iter().find(|(_, i)| plain(&i.table)) {
+    if let Some((index, _)) = catalog.indexes_on(&name.key()).next() {
         return Err(Error::usage(format!("the vector index {index} is built on {}", name.key()))
             .hint("DROP VECTOR INDEX first"));
     }

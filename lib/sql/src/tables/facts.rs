@@ -31,13 +31,7 @@ impl Describe for About {
             facts = facts.entry("hot_rows", hot.rows());
         }
         let name = self.table.name.key();
-        let indexes: Vec<&str> = self
-            .catalog
-            .indexes
-            .iter()
-            .filter(|(_, def)| def.table == name || def.table == self.table.name.name)
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let indexes: Vec<&str> = self.catalog.indexes_on(&name).map(|(index, _)| index).collect();
         if !indexes.is_empty() {
             facts = facts.entry("indexes", indexes);
         }

@@ -15,7 +15,7 @@ mod merge;
 mod missing;
 mod names;
 mod provider;
-mod query;
+pub(crate) mod query;
 mod show;
 mod sieve;
 mod values;
@@ -25,8 +25,9 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::{Error, Result};
 
 pub(crate) use copy::load;
+pub(crate) use create::not_there;
 pub(crate) use facts::About;
-pub(crate) use names::split_rows_name;
+pub(crate) use names::{ident, rows_name, split_rows_name, table_name};
 pub(crate) use provider::{Rows, Shape};
 
 use crate::session::{Answer, Session};

@@ -48,6 +48,7 @@ pub(crate) fn rows_suffix(name: &str, shape: Shape) -> String {
     match shape {
         Shape::Plain => name.to_owned(),
         Shape::Hidden => format!("{name}{SEPARATOR}rows"),
+        Shape::Ids => format!("{name}{SEPARATOR}ids"),
         Shape::At(At::Version(v)) => format!("{name}{SEPARATOR}v{v}"),
         Shape::At(At::Time(us)) => format!("{name}{SEPARATOR}t{us}"),
     }
@@ -56,6 +57,9 @@ pub(crate) fn rows_suffix(name: &str, shape: Shape) -> String {
 /// The way back from [`rows_name`].
 pub(crate) fn split_rows_name(name: &str) -> (&str, Shape) {
     let Some((table, asked)) = name.split_once(SEPARATOR) else { return (name, Shape::Plain) };
+    if asked == "ids" {
+        return (table, Shape::Ids);
+    }
     let shape = match asked.split_at_checked(1) {
         Some(("v", v)) => v.parse().ok().map(|v| Shape::At(At::Version(v))),
         Some(("t", us)) => us.parse().ok().map(|us| Shape::At(At::Time(us))),

@@ -29,12 +29,14 @@ use datafusion::physical_plan::union::UnionExec;
 use qx_formats::Result;
 use qx_store::cold::{Cold, ColdFile};
 use qx_store::delta::At;
-use qx_store::table_def::{TableDef, WRITTEN_AT};
+use qx_store::table_def::{ROW_ID, TableDef, WRITTEN_AT};
+use qx_store::vectors::RowKey;
 use qx_store::{Table, rows};
 
 use super::missing::Missing;
 use super::sieve::Sieve;
 use crate::error::to_engine;
+use crate::functions::distance;
 
 /// What is asked of a table beside its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) enum Shape {
     Plain,
     /// And the hidden ones behind them: for statements that change rows.
     Hidden,
+    /// And `__row_id` behind them, a number for each row: what a vector index knows it by.
+    Ids,
     /// An older version, from Parquet alone.
     At(At),
 }
@@ -67,13 +71,54 @@ pub(crate) fn view_type(t: &DataType) -> DataType {
 impl Rows {
     pub(crate) fn new(table: Arc<Table>, shape: Shape) -> Result<Rows> {
         let schema = if shape == Shape::Hidden { table.def.row_schema()? } else { table.def.schema()? };
-        let fields: Vec<Field> =
+        let mut fields: Vec<Field> =
             schema.fields().iter().map(|f| Field::new(f.name(), view_type(f.data_type()), true)).collect();
+        if shape == Shape::Ids {
+            RowKey::of(&table.def)?;
+            fields.push(Field::new(ROW_ID, DataType::UInt64, true));
+        }
         Ok(Rows { table, shape, schema: Arc::new(Schema::new(fields)) })
     }
 
     fn def(&self) -> &TableDef {
         &self.table.def
+    }
+
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The scan with row ids: they are worked out from the columns of the key.
+    async fn with_ids(
+        &self,
+        state: &dyn EngineSession,
+        wanted: &[usize],
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let hidden = Rows::new(Arc::clone(&self.table), Shape::Hidden).map_err(to_engine)?;
+        let key = RowKey::of(self.def()).map_err(to_engine)?;
+        let id = self.schema.fields().len() - 1;
+        let mut read: Vec<usize> = wanted.iter().copied().filter(|i| *i != id).collect();
+        for name in &key.columns {
+            let at = hidden.schema.index_of(name)?;
+            if !read.contains(&at) {
+                read.push(at);
+            }
+        }
+        let plan = hidden.scan(state, Some(&read), &[], None).await?;
+        let schema = DFSchema::try_from(plan.schema())?;
+        let column = |name: &str| col(datafusion::common::Column::from_name(name));
+        let of = distance::row_id_function().call(key.columns.iter().map(|c| column(c)).collect());
+        let mut exprs = Vec::with_capacity(wanted.len());
+        for i in wanted {
+            let name = self.schema.field(*i).name();
+            let expr = if *i == id { of.clone() } else { column(name) };
+            exprs.push((state.create_physical_expr(expr, &schema)?, name.clone()));
+        }
+        Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
     }
 }
 
@@ -107,6 +152,9 @@ impl TableProvider for Rows {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        if self.shape == Shape::Ids {
+            return self.with_ids(state, &wanted).await;
+        }
         if let Shape::At(at) = self.shape {
             let cold = Cold::load_at(&self.table.dir, self.def().uuid, at).await.map_err(to_engine)?;
             let def = self.table.defined.at(cold.lsn);

@@ -10,13 +10,22 @@ use super::{Cold, ColdFile};
 use crate::rows::KeySet;
 use crate::table_def::TableDef;
 
-type Keys = Box<dyn Iterator<Item = Result<Vec<ArrayRef>>> + Send>;
+/// Columns, batch by batch.
+pub type Keys = Box<dyn Iterator<Item = Result<Vec<ArrayRef>>> + Send>;
 
 /// The key columns of a file, batch by batch.
 pub(super) fn read_keys(file: &ColdFile, def: &TableDef) -> Result<Keys> {
+    read_columns(file, def, &def.key_names()?)
+}
+
+/// Some columns of a file, by their names in [`TableDef::row_schema`], batch by batch.
+///
+/// # Errors
+/// `Engine`, `Io`.
+pub fn read_columns(file: &ColdFile, def: &TableDef, names: &[String]) -> Result<Keys> {
     let logical = def.row_schema()?;
     let position = |n: &String| logical.index_of(n).map_err(|e| Error::corrupt(e.to_string()));
-    let positions = def.key_names()?.iter().map(position).collect::<Result<Vec<usize>>>()?;
+    let positions = names.iter().map(position).collect::<Result<Vec<usize>>>()?;
     let batches = project(file, def, &def.physical_schema()?, Some(&positions))?;
     Ok(Box::new(batches.map(|b| b.map(|b| b.columns().to_vec()))))
 }

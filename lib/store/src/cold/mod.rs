@@ -7,6 +7,7 @@ mod keys;
 mod stats;
 
 pub use commit::{Change, Load, commit, replace_files, rewrite};
+pub use keys::read_columns;
 use keys::read_keys;
 pub use stats::{ColumnBounds, FileStats};
 

@@ -21,6 +21,8 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         "db.graph_manifest" => repair("take the generation before, if all of its files are there"),
         "db.store_manifest" => repair("take the generation before, or the log alone, whichever reaches back"),
         "db.orphan" | "db.temporary" | "db.stale" => repair("move it to the lost-and-found"),
+        "db.index_stale" => command(format!("qx vector sync {root} {}", index_of(path))),
+        "db.index_rows" => command(format!("qx sql --db {root} -c 'REINDEX VECTOR INDEX {}'", index_of(path))),
         "db.index" => repair("set the damaged file aside; the index is empty until it is built again"),
         _ if path.ends_with(".vdata") || path.ends_with(".vindex") => {
             repair("set the damaged file aside; the index is empty until it is built again")
@@ -39,5 +41,15 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
             command(format!("qx restore: the log lost its end. `qx repair {root} --finding {id}` goes on behind it"))
         }
         _ => command(format!("qx restore, or build {path} again from what it was built from")),
+    }
+}
+
+/// The name of the index whose definition stands there: `main/public/name.vindex`.
+fn index_of(path: &str) -> String {
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or_default().trim_end_matches(".vindex").to_owned();
+    match parts.next() {
+        Some(schema) => format!("{schema}.{name}"),
+        None => name,
     }
 }

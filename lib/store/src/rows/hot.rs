@@ -205,6 +205,17 @@ impl Hot {
         Ok(keys.iter().map(|k| self.index.get(k.as_ref()).map(|e| e.at.is_some())).collect())
     }
 
+    /// Every key that something is known of, the columns of the key; `None` where rows have no key.
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub fn keys(&self) -> Result<Option<Vec<ArrayRef>>> {
+        match &self.codec {
+            Some(codec) => codec.decode(self.index.keys().map(AsRef::as_ref)).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The rows that count, in the order in which they came.
     ///
     /// # Errors

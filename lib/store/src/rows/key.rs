@@ -31,6 +31,15 @@ impl KeyCodec {
         self.converter.convert_columns(&columns).map_err(arrow_error)
     }
 
+    /// The columns of keys that were encoded.
+    ///
+    /// # Errors
+    /// `Engine`.
+    pub fn decode<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
+        let parser = self.converter.parser();
+        self.converter.convert_rows(keys.map(|k| parser.parse(k))).map_err(arrow_error)
+    }
+
     pub fn types(&self) -> &[DataType] {
         &self.types
     }

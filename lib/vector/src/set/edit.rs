@@ -78,9 +78,9 @@ pub struct CompactReport {
 #[derive(Debug)]
 pub struct Editor {
     _lock: Lock,
-    path: PathBuf,
-    definition: Definition,
-    set: Segments,
+    pub(super) path: PathBuf,
+    pub(super) definition: Definition,
+    pub(super) set: Segments,
 }
 
 /// Rows of a source, chosen.
@@ -121,13 +121,29 @@ pub fn create(
     opts: &BuildOptions,
     job: &Job,
 ) -> Result<BuildReport> {
+    let ordinals = matches!(row_ids, RowIds::Ordinal).then_some(vectors.rows() as u64);
+    create_with(path, mode, vectors, row_ids, opts, job, |definition| definition.next_ordinal = ordinals)
+}
+
+/// [`create`]; `fill` says what the definition holds beside what the build found.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_with(
+    path: &Path,
+    mode: Publish,
+    vectors: &dyn VectorSource,
+    row_ids: RowIds,
+    opts: &BuildOptions,
+    job: &Job,
+    fill: impl FnOnce(&mut Definition),
+) -> Result<BuildReport> {
     let _lock = lock(path, Duration::ZERO)?;
     if mode == Publish::New && path.exists() {
         return Err(Error::new(Kind::Exists, "the target is already there")
             .path(path)
             .hint("give --force to replace it"));
     }
-    let ordinals = matches!(row_ids, RowIds::Ordinal).then_some(vectors.rows() as u64);
     let old = Map::open(path).ok().and_then(|b| Definition::decode(&b).ok());
     let generation = old.map_or(1, |d| d.generation + 1);
     let (segment, report) = write_segment(path, generation, vectors, row_ids, opts, job)?;
@@ -135,8 +151,8 @@ pub fn create(
     let mut definition = Definition::new(&name, "", "", opts.metric);
     definition.generation = generation;
     definition.built(opts, &report);
-    definition.next_ordinal = ordinals;
     definition.segments = vec![segment];
+    fill(&mut definition);
     publish(path, &definition)?;
     sweep(path, &definition);
     Ok(report)
@@ -185,7 +201,7 @@ fn segment(kind: &str, id: &str, file: &Path, rows: u64) -> Result<Segment> {
     Ok(Segment::new(id, name, kind, rows, bytes.len() as u64, crc32c::crc32c(&bytes)))
 }
 
-fn write_segment(
+pub(super) fn write_segment(
     path: &Path,
     generation: u64,
     vectors: &dyn VectorSource,
@@ -260,7 +276,7 @@ impl Editor {
         &self.set
     }
 
-    fn publish(&mut self, mut next: Definition) -> Result<()> {
+    pub(super) fn publish(&mut self, mut next: Definition) -> Result<()> {
         next.generation = self.definition.generation + 1;
         self.set = Segments::from_definition(&self.path, next.clone())?;
         next.status.rows_indexed = self.set.len();
@@ -274,7 +290,7 @@ impl Editor {
     }
 
     /// Ids as this index has them.
-    fn fit(&self, ids: RowIds) -> Result<RowIds> {
+    pub(super) fn fit(&self, ids: RowIds) -> Result<RowIds> {
         let flavour = self.set.flavour();
         let wrong = |what: &str, hint: &str| Err(Error::usage(what).expected(flavour.name()).hint(hint));
         if self.set.parts.iter().all(|p| p.index.is_empty()) {
@@ -355,7 +371,7 @@ impl Editor {
     }
 
     /// The options of an addition: what is the index's own, and what is the caller's.
-    fn options(&self, caller: &BuildOptions) -> Result<BuildOptions> {
+    pub(super) fn options(&self, caller: &BuildOptions) -> Result<BuildOptions> {
         Ok(BuildOptions {
             dim: Some(self.set.dim() as u32).filter(|&d| d > 0).or(caller.dim),
             dim_policy: caller.dim_policy,
@@ -432,7 +448,7 @@ impl Editor {
         Ok((Chosen { source, rows }, RowIds::of(ids.flavour(), left), Vec::new()))
     }
 
-    fn deny(&self, flavour: Flavour, ids: &[u64]) -> Result<Segment> {
+    pub(super) fn deny(&self, flavour: Flavour, ids: &[u64]) -> Result<Segment> {
         let io = |e| Error::io("write the deny list", e);
         let bytes = deny::encode(flavour, ids).map_err(io)?;
         let (id, file, ()) = write_file(&self.path, self.definition.generation + 1, KIND_DENY, |out| {
@@ -524,7 +540,7 @@ impl Editor {
 }
 
 /// Which of these ids rows have that can be answered.
-fn living(set: &Segments, ids: &IdSet) -> Vec<u64> {
+pub(super) fn living(set: &Segments, ids: &IdSet) -> Vec<u64> {
     let mut found = Vec::new();
     for part in &set.parts {
         let rows = 0..u32::try_from(part.index.len()).unwrap_or(u32::MAX);

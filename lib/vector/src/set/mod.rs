@@ -1,5 +1,6 @@
 //! An index of several files: a definition, the segments that it names, and the rows that deny lists hide in them.
 
+mod apply;
 mod edit;
 mod fold;
 mod search;
@@ -15,7 +16,8 @@ use crate::filter::{Filter, IdSet};
 use crate::index::Index;
 use crate::metric::Metric;
 
-pub use edit::{AddReport, CompactReport, Conflict, DeleteReport, Editor, create, would_delete};
+pub use apply::Changes;
+pub use edit::{AddReport, CompactReport, Conflict, DeleteReport, Editor, create, create_with, would_delete};
 pub use fold::combine;
 pub use search::{Answer, SetFilter, SetOptions, SetStats};
 

@@ -1,5 +1,6 @@
 //! What the pieces do together. Helpers here, one file per subject.
 
+mod apply;
 mod build;
 mod fixtures;
 mod hostile;

@@ -1,0 +1,63 @@
+//! `t.__row_id`: the number by which a vector index knows a row, for joining back what a search found. A table that a
+//! query asks for it is read in the form that has it.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectNamePart, Statement as Sql, TableFactor, VisitMut, VisitorMut, visit_expressions_mut,
+};
+use qx_formats::Result;
+use qx_store::table_def::ROW_ID;
+
+use crate::session::Session;
+use crate::tables::{Shape, ident, rows_name, split_rows_name, table_name};
+
+/// Reads the tables with row ids that a statement asks for them.
+///
+/// # Errors
+/// `Usage` for a name that cannot be one of a table.
+pub(crate) fn rewrite(session: &Session, sql: &mut Sql) -> Result<()> {
+    let mut asked: BTreeSet<Option<String>> = BTreeSet::new();
+    let _ = visit_expressions_mut(sql, |e| {
+        match e {
+            Expr::Identifier(name) if ident(name) == ROW_ID => drop(asked.insert(None)),
+            Expr::CompoundIdentifier(parts) => {
+                if let [.., table, column] = parts.as_slice()
+                    && ident(column) == ROW_ID
+                {
+                    asked.insert(Some(ident(table)));
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    if asked.is_empty() {
+        return Ok(());
+    }
+    struct Read<'a>(&'a Session, BTreeSet<Option<String>>);
+    impl VisitorMut for Read<'_> {
+        type Break = ();
+        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+            let TableFactor::Table { name, alias, args: None, .. } = factor else { return ControlFlow::Continue(()) };
+            let Some(last) = name.0.last().and_then(ObjectNamePart::as_ident) else { return ControlFlow::Continue(()) };
+            let called = alias.as_ref().map_or_else(|| ident(last), |a| ident(&a.name));
+            let wanted = self.1.contains(&None) || self.1.contains(&Some(called.clone()));
+            let plain = split_rows_name(&last.value).1 == Shape::Plain;
+            let Ok(table) = table_name(self.0, name) else { return ControlFlow::Continue(()) };
+            if wanted && plain && self.0.view().catalog().table(&table).is_some() {
+                *name = rows_name(&table, Shape::Ids);
+                alias.get_or_insert_with(|| datafusion::sql::sqlparser::ast::TableAlias {
+                    explicit: true,
+                    name: Ident::with_quote('"', called),
+                    columns: Vec::new(),
+                    at: None,
+                });
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let _ = sql.visit(&mut Read(session, asked));
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! One search: the files of an index, less what changed since, and the rows that changed scored as they are now.
+
+use std::sync::Arc;
+
+use qx_formats::Result;
+use qx_store::vectors::Delta;
+use qx_vector::set::{SetFilter, SetOptions, SetStats};
+use qx_vector::{Flavour, IdSet};
+
+use super::opened::Opened;
+use crate::functions::distance;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    /// Rows that are wanted.
+    pub(crate) k: usize,
+    /// Rows that the first phase gives: alpha times as many.
+    pub(crate) width: usize,
+    pub(crate) ef: Option<usize>,
+    pub(crate) exact: bool,
+    /// Rows at the same distance as the last one that is wanted count as well: further keys decide among them.
+    pub(crate) ties: bool,
+}
+
+/// A row that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) id: u64,
+    pub(crate) score: f32,
+}
+
+/// An index, what changed above it, and what is asked of both.
+#[derive(Debug, Clone)]
+pub(crate) struct Searcher {
+    pub(crate) index: Opened,
+    pub(crate) delta: Arc<Delta>,
+    pub(crate) flavour: Flavour,
+    pub(crate) ask: Ask,
+}
+
+impl Searcher {
+    /// The rows of the files that may be answered.
+    pub(crate) fn filter(&self, allowed: Option<&IdSet>) -> Option<SetFilter> {
+        let gone = &self.delta.gone;
+        match allowed {
+            None if gone.is_empty() => None,
+            None => Some(self.index.set.filter_ids(gone, false)),
+            Some(allowed) => {
+                let set = &self.index.set;
+                let id = |part: u32, row: u32| set.parts().get(part as usize)?.index.row_id(row);
+                let keep = |id: u64| allowed.contains(id) && !gone.contains(id);
+                Some(set.filter(|part, row| id(part, row).is_some_and(keep)))
+            }
+        }
+    }
+
+    /// The rows nearest to `query` among those that `allowed` names, nearest first, ties by row id.
+    ///
+    /// # Errors
+    /// `Invalid` for a query of another dimension.
+    pub(crate) fn search(
+        &self,
+        query: &[f32],
+        allowed: Option<&IdSet>,
+        filter: Option<&SetFilter>,
+    ) -> Result<(Vec<Row>, SetStats)> {
+        let mut width = self.ask.width.max(self.ask.k);
+        let metric = self.index.metric();
+        let hot = self.hot(query, allowed);
+        loop {
+            let opts = SetOptions { ef: self.ask.ef, exact: self.ask.exact, filter };
+            let answer = self.index.set.search(query, width, &opts)?;
+            let found = answer.hits.iter().map(|h| Row { id: h.row_id, score: h.score });
+            let mut rows: Vec<Row> = found.chain(hot.iter().copied()).collect();
+            if !hot.is_empty() {
+                let flip = metric.larger_is_nearer();
+                let key = |r: &Row| (if flip { -r.score } else { r.score }, self.flavour.order(r.id));
+                rows.sort_unstable_by(|a, b| {
+                    let (a, b) = (key(a), key(b));
+                    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
+                });
+                rows.truncate(width);
+            }
+            // The last row that is wanted may have equals behind the last row that was looked at.
+            let last = self.ask.k.checked_sub(1).and_then(|k| rows.get(k)).map(|r| r.score);
+            let open = self.ask.ties && rows.len() >= width && last.is_some() && last == rows.last().map(|r| r.score);
+            if !open {
+                return Ok((rows, answer.stats));
+            }
+            width = width.saturating_mul(4);
+        }
+    }
+
+    /// The rows that changed, scored.
+    fn hot(&self, query: &[f32], allowed: Option<&IdSet>) -> Vec<Row> {
+        let metric = self.index.metric();
+        let one = |(row, &id): (usize, &u64)| {
+            let mine = allowed.is_none_or(|a| a.contains(id));
+            let vector = self.delta.rows.get(row).filter(|_| mine)?;
+            Some(Row { id, score: distance::score(metric, query, vector)? })
+        };
+        self.delta.ids.iter().enumerate().filter_map(one).collect()
+    }
+}

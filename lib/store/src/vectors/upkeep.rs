@@ -1,0 +1,131 @@
+//! Bringing indexes up to the present: what changed goes into a further file, and what it replaces into a deny list. A
+//! flush does it before the rows leave the log, so that an index is never without the rows that it lacks.
+
+use std::time::Duration;
+
+use qx_formats::Result;
+use qx_io::{Job, Publish};
+use qx_vector::definition::{Definition, Mode};
+use qx_vector::set::{Changes, Editor, create_with};
+use qx_vector::{BuildOptions, BuildReport, DimPolicy, Engine, RowIds};
+use serde::Serialize;
+
+use super::{Chunks, DEFAULT_BATCH_ROWS, RowKey, definition, path, since};
+use crate::catalog::IndexDef;
+use crate::names::ObjectName;
+use crate::view::{Table, View};
+
+/// How long a change waits for another one of the same index: there is one writer of a database anyway.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// What taking up came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Rows written or deleted that were looked at.
+    pub changes: u64,
+    /// Rows of the index afterwards.
+    pub rows: u64,
+}
+
+/// Files that hold the rows of a REBUILD_ONLY index since its build have no graph: that is for a build to make.
+fn engine_of(index: &IndexDef) -> Option<Engine> {
+    (index.mode() == Mode::RebuildOnly).then_some(Engine::Flat)
+}
+
+/// Takes the changes of a table up into one of its indexes. `None` where only reading the whole table could bring it
+/// up: it was never built, or rows came and went beside the log.
+///
+/// What the log holds up to the view's number must be on disk: an index never holds what a crash takes away.
+///
+/// # Errors
+/// `Corrupt`, `Io`; those of a build.
+pub fn take_up(view: &View, table: &Table, name: &ObjectName, index: &IndexDef) -> Result<Option<Done>> {
+    let Some(old) = definition(view, name, index)? else { return Ok(None) };
+    let Some(column) = index.column_in(&table.name.key(), &table.def) else { return Ok(None) };
+    if old.covered_lsn < table.cold.lsn {
+        return Ok(None);
+    }
+    let lsn = view.lsn();
+    let key = RowKey::of_index(&table.def, index)?;
+    let delta = if old.covered_lsn < lsn {
+        since(view, table, &key, &column.name, old.covered_lsn)?
+    } else {
+        return Ok(Some(Done { changes: 0, rows: old.status.rows_indexed }));
+    };
+    let changes = delta.len() as u64;
+    let mut editor = Editor::open(&path(view, name), WAIT)?;
+    let source: &Chunks = &delta.rows;
+    let taken =
+        Changes { gone: &delta.gone, source, ids: RowIds::of(key.flavour, delta.ids), engine: engine_of(index) };
+    // A row that cannot be indexed has no distance either: it is left out and counted.
+    let opts = BuildOptions { dim_policy: DimPolicy::Skip, ..BuildOptions::default() };
+    let job = Job::default();
+    let report = editor.apply(taken, &opts, &job, |d| d.covered_lsn = lsn)?;
+    editor.fold_small(engine_of(index), &opts, &job)?;
+    tracing::info!(target: "qx::store", index = %name.key(), changes, rows = report.rows, lsn, "vector index brought up");
+    Ok(Some(Done { changes, rows: report.rows }))
+}
+
+/// Folds small files of an index.
+///
+/// # Errors
+/// `Corrupt`, `Io`; those of a build.
+pub fn fold(view: &View, name: &ObjectName, index: &IndexDef) -> Result<bool> {
+    let opts = BuildOptions { dim_policy: DimPolicy::Skip, ..BuildOptions::default() };
+    Editor::open(&path(view, name), WAIT)?.fold_small(engine_of(index), &opts, &Job::default())
+}
+
+/// Builds an index anew from all rows of its table as of the view's moment.
+///
+/// # Errors
+/// Those of a build.
+pub fn rebuild(
+    view: &View,
+    name: &ObjectName,
+    index: &IndexDef,
+    key: &RowKey,
+    ids: Vec<u64>,
+    rows: &Chunks,
+    job: &Job,
+) -> Result<BuildReport> {
+    let wanted = wanted(name, index)?;
+    let opts = wanted.build_options()?;
+    let file = path(view, name);
+    if let Some(folder) = file.parent() {
+        crate::database::make_dir(folder)?;
+    }
+    let (lsn, now) = (view.lsn(), qx_log::format_time_us(qx_log::now_us()));
+    create_with(&file, Publish::Replace, rows, RowIds::of(key.flavour, ids), &opts, job, |d| {
+        d.index = Some(index.uuid);
+        d.name = name.key();
+        d.table.clone_from(&index.table);
+        d.column.clone_from(&index.column);
+        d.mode = index.mode();
+        d.dim = d.dim.filter(|n| *n > 0).or(opts.dim);
+        d.covered_lsn = lsn;
+        d.status.built_at = Some(now);
+    })
+}
+
+/// The definition that a build of this index starts from.
+fn wanted(name: &ObjectName, index: &IndexDef) -> Result<Definition> {
+    let mut wanted = Definition::new(&name.key(), &index.table, &index.column, index.metric.parse()?);
+    if let Some(options) = &index.options {
+        wanted.parameters = options.parameters.clone();
+        wanted.mode = options.mode;
+        wanted.dim = options.dim;
+    }
+    Ok(wanted)
+}
+
+/// Whether a commit that wrote to the table is to bring this index up by itself.
+pub fn is_due(table: &Table, index: &IndexDef) -> bool {
+    match index.mode() {
+        Mode::Immediate => true,
+        Mode::Batched => {
+            let batch = index.options.as_ref().and_then(|o| o.batch_rows).unwrap_or(DEFAULT_BATCH_ROWS);
+            table.hot().ops_rows() >= batch
+        }
+        Mode::Async | Mode::RebuildOnly => false,
+    }
+}

@@ -1,0 +1,277 @@
+//! ORDER BY a distance with LIMIT against brute force: every combination of metric, direction, filter, secondary key,
+//! LIMIT and OFFSET, over rows that are indexed, hot, changed and deleted. The answers are the same to the row, with an
+//! exact search over the index, and with an approximate one whose candidates are all rows.
+#![cfg(feature = "engine")]
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
+use qx_sql::Session;
+use qx_store::{Store, Writer};
+
+/// A row as the test knows it.
+#[derive(Debug, Clone)]
+struct Row {
+    id: i64,
+    tag: i64,
+    v: Option<Vec<f32>>,
+}
+
+/// Small whole numbers: many rows are equally far, so that ties are tried.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+
+    fn vector(&mut self) -> Option<Vec<f32>> {
+        match self.next(20) {
+            0 => None,
+            1 => Some(vec![0.0; 3]),
+            2 => Some(vec![1.0, 2.0]),
+            _ => Some((0..3).map(|_| self.next(7) as f32 - 3.0).collect()),
+        }
+    }
+}
+
+fn literal(v: &Option<Vec<f32>>) -> String {
+    match v {
+        None => "null".to_owned(),
+        Some(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn values(rows: &[Row]) -> String {
+    let one = |r: &Row| format!("({}, {}, {})", r.id, r.tag, literal(&r.v));
+    rows.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+struct Database {
+    _dir: tempfile::TempDir,
+    session: Session,
+    rows: Vec<Row>,
+    dice: Dice,
+}
+
+impl Database {
+    async fn new(seed: u64) -> Database {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::init(dir.path()).unwrap().0);
+        let session = Session::open(&store).unwrap();
+        session.query("create table t (id bigint primary key, tag bigint, v real[])").await.unwrap();
+        session.query("create table others (tag bigint primary key, name text)").await.unwrap();
+        session.query("insert into others values (0, 'a'), (1, 'b'), (2, 'b')").await.unwrap();
+        Database { _dir: dir, session, rows: Vec::new(), dice: Dice(seed) }
+    }
+
+    async fn run(&self, sql: &str) {
+        if let Err(e) = self.session.query(sql).await {
+            panic!("{sql}: {e}");
+        }
+    }
+
+    async fn insert(&mut self, count: i64) {
+        let first = self.rows.iter().map(|r| r.id).max().unwrap_or(-6) + 1;
+        let dice = &mut self.dice;
+        let new: Vec<Row> =
+            (first..first + count).map(|id| Row { id, tag: dice.next(5) as i64, v: dice.vector() }).collect();
+        self.run(&format!("insert into t values {}", values(&new))).await;
+        self.rows.extend(new);
+    }
+
+    async fn change(&mut self, count: usize) {
+        for _ in 0..count {
+            let at = self.dice.next(self.rows.len() as u64) as usize;
+            let (id, v) = (self.rows[at].id, self.dice.vector());
+            self.run(&format!("update t set v = {} where id = {id}", literal(&v))).await;
+            self.rows[at].v = v;
+            let at = self.dice.next(self.rows.len() as u64) as usize;
+            let id = self.rows.remove(at).id;
+            self.run(&format!("delete from t where id = {id}")).await;
+        }
+    }
+
+    async fn ids(&self, sql: &str) -> Vec<i64> {
+        let answer = self.session.query(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let column = |b: &arrow::array::RecordBatch| {
+            let ids = b.column(0).as_primitive::<Int64Type>();
+            (0..ids.len()).map(|i| ids.value(i)).collect::<Vec<_>>()
+        };
+        answer.batches.iter().flat_map(column).collect()
+    }
+}
+
+fn score(metric: &str, a: &[f32], b: &[f32]) -> Option<f32> {
+    if a.len() != b.len() {
+        return None;
+    }
+    Some(match metric {
+        "vec_l2" => qx_vector::metric::l2(a, b),
+        "vec_ip" => qx_vector::metric::ip(a, b),
+        _ => qx_vector::metric::cosine(a, b),
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Question<'a> {
+    function: &'a str,
+    desc: bool,
+    filter: &'a str,
+    second: &'a str,
+    limit: usize,
+    offset: usize,
+    how: &'a str,
+}
+
+const FILTERS: [&str; 5] = [
+    "",
+    "where tag = 1",
+    "where id % 7 = 0",
+    "where tag in (select tag from others where name = 'b')",
+    "where id > 100000",
+];
+const SECONDS: [&str; 3] = ["", ", tag desc, id", ", id desc"];
+
+impl Question<'_> {
+    fn sql(&self, query: &[f32]) -> String {
+        let Question { function, desc, filter, second, limit, offset, how } = self;
+        let direction = if *desc { "desc" } else { "asc" };
+        let vector = literal(&Some(query.to_vec()));
+        // Without further keys ties go by id: an order that a search has by itself and a scan has to be told.
+        format!(
+            "select id from t {filter} order by {function}(v, '{vector}') {direction}{second} limit {limit} offset {offset} {how}"
+        )
+    }
+
+    fn passes(&self, row: &Row) -> bool {
+        match FILTERS.iter().position(|f| *f == self.filter) {
+            Some(0) => true,
+            Some(1) => row.tag == 1,
+            Some(2) => row.id % 7 == 0,
+            Some(3) => row.tag == 1 || row.tag == 2,
+            _ => row.id > 100_000,
+        }
+    }
+
+    fn brute(&self, rows: &[Row], query: &[f32]) -> Vec<i64> {
+        let mut found: Vec<(Option<f32>, &Row)> = rows
+            .iter()
+            .filter(|r| self.passes(r))
+            .map(|r| (r.v.as_ref().and_then(|v| score(self.function, v, query)), r))
+            .collect();
+        found.sort_by(|(a, x), (b, y)| {
+            let by_score = match (a, b) {
+                (Some(a), Some(b)) if self.desc => b.total_cmp(a),
+                (Some(a), Some(b)) => a.total_cmp(b),
+                (None, None) => Ordering::Equal,
+                (None, _) => Ordering::Greater,
+                (_, None) => Ordering::Less,
+            };
+            let by_second = match self.second {
+                ", tag desc, id" => y.tag.cmp(&x.tag).then(x.id.cmp(&y.id)),
+                ", id desc" => y.id.cmp(&x.id),
+                _ => x.id.cmp(&y.id),
+            };
+            by_score.then(by_second)
+        });
+        found.iter().skip(self.offset).take(self.limit).map(|(_, r)| r.id).collect()
+    }
+}
+
+/// Asks everything; gives how many questions an index answered.
+async fn ask_all(db: &Database, functions: &[&str], query: &[f32]) -> (usize, usize) {
+    let (mut asked, mut by_index) = (0, 0);
+    for function in functions {
+        for desc in [false, true] {
+            for filter in FILTERS {
+                for second in SECONDS {
+                    for (limit, offset) in [(1, 0), (5, 3), (1000, 0)] {
+                        for how in ["using exact", ""] {
+                            let q = Question { function, desc, filter, second, limit, offset, how };
+                            // The wrong direction is a plain scan, whose ties go as they come.
+                            let near = desc != (*function == "vec_l2");
+                            if !near && (second.is_empty() || !how.is_empty()) {
+                                continue;
+                            }
+                            let sql = q.sql(query);
+                            let want = q.brute(&db.rows, query);
+                            assert_eq!(db.ids(&sql).await, want, "{sql}");
+                            asked += 1;
+                            by_index += usize::from(near);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    (asked, by_index)
+}
+
+async fn explain(db: &Database, sql: &str) -> String {
+    let answer = db.session.query(&format!("explain {sql}")).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let lines = answer.batches.iter().flat_map(|b| {
+        let lines = b.column(0).as_string::<i32>();
+        (0..lines.len()).map(|i| lines.value(i).to_owned()).collect::<Vec<_>>()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn run(mode: &'static str, seed: u64) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut db = Database::new(seed).await;
+        db.insert(120).await;
+        for (name, metric) in [("i_l2", "l2"), ("i_ip", "ip"), ("i_cos", "cosine")] {
+            // Candidates are all rows: what is approximate is complete then.
+            let with = format!(
+                "metric = {metric}, mode = {mode}, dim = 3, dim_policy = skip, m = 8, alpha = 1000, batch_rows = 8"
+            );
+            db.run(&format!("create vector index {name} on t(v) with ({with})")).await;
+        }
+        let functions = ["vec_l2", "vec_ip", "cosine_sim"];
+        ask_all(&db, &functions[1..2], &[1.0, -2.0, 1.0]).await;
+        db.insert(30).await;
+        db.change(8).await;
+        let (asked, by_index) = ask_all(&db, &functions, &[0.0, 1.0, 2.0]).await;
+        assert!(by_index > 0 && asked > by_index, "{by_index} of {asked}");
+        let plan = explain(&db, "select id from t where tag = 1 order by vec_l2(v, '[1,2,3]') limit 3").await;
+        assert!(plan.contains("VectorSearch") && plan.contains("public.i_l2"), "{plan}");
+        let plan = explain(&db, "select id from t order by vec_l2(v, '[1,2,3]') desc limit 3").await;
+        assert!(plan.contains("exact: descending order of l2"), "{plan}");
+        let plan = explain(&db, "select id from t order by vec_l2(v, '[1,2,3]')").await;
+        assert!(plan.contains("exact: there is no LIMIT"), "{plan}");
+        // What leaves the log is in the index before.
+        db.session.maintain(async |w: &mut Writer| w.flush_all().await).await.unwrap();
+        ask_all(&db, &functions[..1], &[0.0, 1.0, 2.0]).await;
+        db.insert(10).await;
+        db.change(3).await;
+        ask_all(&db, &functions[2..], &[2.0, 2.0, -1.0]).await;
+        // A query that is all zeros: under cosine everything is equally near.
+        ask_all(&db, &functions[2..], &[0.0, 0.0, 0.0]).await;
+        db.session.close().await.unwrap();
+    });
+}
+
+#[test]
+fn an_index_that_is_only_rebuilt_misses_no_row() {
+    run("rebuild_only", 1);
+}
+
+#[test]
+fn an_index_that_follows_each_statement_is_right() {
+    run("immediate", 2);
+}
+
+#[test]
+fn an_index_that_follows_in_batches_is_right() {
+    run("batched", 3);
+}
+
+#[test]
+fn an_index_that_waits_for_upkeep_is_right() {
+    run("async", 4);
+}
