@@ -1,7 +1,7 @@
 //! The pairs that are looked up, and the order in which they are asked for.
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngCore, SeedableRng};
 
 /// Byte strings in one piece of memory, so that asking costs no cache miss of its own.
 #[derive(Default)]
@@ -28,66 +28,130 @@ impl Strings {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|i| self.get(i))
     }
+
+    /// The first string that is not below `key`.
+    pub fn at(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.get(middle) < key { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// How many sorted strings begin with `prefix`.
+    fn begin_with(&self, prefix: &[u8]) -> usize {
+        let from = self.at(prefix);
+        let mut step = 1;
+        let begins = |i: usize| i < self.len() && self.get(i).starts_with(prefix);
+        while begins(from + step) {
+            step *= 2;
+        }
+        let (mut low, mut high) = (from, from + step);
+        while low < high {
+            let middle = low.midpoint(high);
+            if begins(middle) { low = middle + 1 } else { high = middle }
+        }
+        low - from
+    }
 }
 
-pub const LABEL: &[u8] = b"Symbol";
+/// What keys look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Names of resources with shared beginnings, 50 to 58 bytes.
+    Iri,
+    /// 36 bytes of which nothing is shared but by chance.
+    Uuid,
+}
 
-/// Distinct keys in sorted order: names with shared beginnings and a tail, 16 to 30 bytes, as identifiers have.
-pub fn keys(n: usize) -> Strings {
-    const PARTS: [&str; 16] = [
-        "alloc", "array", "buffer", "cache", "core", "decode", "dict", "graph", "index", "io", "lexer", "parser",
-        "plan", "store", "token", "vector",
-    ];
-    let mut keys: Vec<String> = (0..n)
-        .map(|i| {
-            // A mix of the number's bits, so that neighbours in the alphabet are no neighbours in id.
-            let h = (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            let part = |shift: u32| PARTS[(h >> shift) as usize % PARTS.len()];
-            format!("{}::{}::{:08x}", part(60), part(56), i as u32 ^ 0x5A5A_5A5A)
-        })
-        .collect();
-    keys.sort_unstable();
-    let mut strings = Strings::default();
-    for key in keys {
-        strings.push(key.as_bytes());
+impl Kind {
+    fn key(self, h: u64, g: u64) -> String {
+        const CLASSES: [&str; 16] = [
+            "person",
+            "place",
+            "organisation",
+            "work",
+            "event",
+            "species",
+            "building",
+            "film",
+            "album",
+            "book",
+            "river",
+            "mountain",
+            "village",
+            "station",
+            "road",
+            "school",
+        ];
+        match self {
+            Kind::Iri => {
+                let class = CLASSES[(h & 15) as usize];
+                format!("http://data.example.org/resource/{class}/{:x}-{:010x}", h >> 4 & 15, h >> 24)
+            }
+            Kind::Uuid => {
+                let (a, b, c, d) = (h >> 32, h >> 16 & 0xFFFF, h & 0xFFFF, g >> 48);
+                format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{:012x}", g & 0xFFFF_FFFF_FFFF)
+            }
+        }
     }
+}
+
+/// About `n` distinct keys in sorted order.
+pub fn keys(kind: Kind, n: usize) -> Strings {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut keys: Vec<String> = (0..n).map(|_| kind.key(rng.next_u64(), rng.next_u64())).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut strings = Strings::default();
+    keys.iter().for_each(|key| strings.push(key.as_bytes()));
     strings
 }
 
 /// The id of the `i`th key in sorted order: dense from 1, in an order that is not that of the keys.
-pub fn ids(n: usize, seed: u64) -> Vec<u64> {
+pub fn ids(n: usize) -> Vec<u64> {
     let mut ids: Vec<u64> = (1..=n as u64).collect();
-    shuffle(&mut ids, seed);
+    let mut rng = StdRng::seed_from_u64(2);
+    for i in (1..ids.len()).rev() {
+        ids.swap(i, rng.random_range(0..=i));
+    }
     ids
 }
 
-fn shuffle<T>(items: &mut [T], seed: u64) {
-    let mut rng = StdRng::seed_from_u64(seed);
-    for i in (1..items.len()).rev() {
-        items.swap(i, rng.random_range(0..=i));
-    }
-}
-
-/// What is asked, in random order: keys that exist, keys that do not but look alike, ids that exist.
+/// What is asked, in random order: keys that exist, keys that do not but look alike, ids that exist, and beginnings of
+/// keys that lead to some hundreds of them.
 pub struct Questions {
     pub hits: Strings,
     pub misses: Strings,
     pub ids: Vec<u64>,
+    pub prefixes: Strings,
 }
+
+/// Pairs that a prefix leads to, at least.
+const MATCHES: usize = 200;
 
 impl Questions {
     pub fn new(keys: &Strings, ids: &[u64], n: usize) -> Questions {
         let mut rng = StdRng::seed_from_u64(3);
-        let mut q = Questions { hits: Strings::default(), misses: Strings::default(), ids: Vec::with_capacity(n) };
-        for _ in 0..n {
+        let (hits, misses, prefixes) = (Strings::default(), Strings::default(), Strings::default());
+        let mut q = Questions { hits, misses, ids: Vec::with_capacity(n), prefixes };
+        for i in 0..n {
             q.hits.push(keys.get(rng.random_range(0..keys.len())));
             let mut miss = keys.get(rng.random_range(0..keys.len())).to_vec();
-            // A capital letter occurs in no key.
+            // A capital letter at the end occurs in no key.
             if let Some(last) = miss.last_mut() {
                 *last = b'Z';
             }
             q.misses.push(&miss);
             q.ids.push(ids[rng.random_range(0..ids.len())]);
+            if i % 64 == 0 {
+                let mut prefix = keys.get(rng.random_range(0..keys.len()));
+                while !prefix.is_empty() && keys.begin_with(prefix) < MATCHES {
+                    prefix = &prefix[..prefix.len() - 1];
+                }
+                q.prefixes.push(prefix);
+            }
         }
         q
     }
