@@ -26,6 +26,10 @@ pub const ARROW_MAGIC: &[u8] = b"ARROW1";
 /// # Errors
 /// `Corrupt` for a file that Parquet refuses; `Invalid` for columns that are not there or hold no vectors or ids.
 pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
+    guarded(|| read_parquet(bytes, columns))
+}
+
+fn read_parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
     let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not a Parquet file that can be read: {e}"));
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from_owner(bytes)).map_err(|e| damaged(&e))?;
     let chosen = Chosen::new(builder.schema(), columns)?;
@@ -42,8 +46,13 @@ pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) 
 /// # Errors
 /// As [`parquet()`].
 pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
+    guarded(|| read_arrow(bytes, columns))
+}
+
+fn read_arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
     let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Arrow IPC that can be read: {e}"));
     let mut all = Vectors::default();
+    claims(bytes)?;
     if bytes.starts_with(ARROW_MAGIC) {
         let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?;
         let chosen = Chosen::new(&reader.schema(), columns)?;
@@ -65,8 +74,15 @@ pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
 /// # Errors
 /// `Corrupt` for a file that cannot be read; `Invalid` for a column that is not there.
 pub fn text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
+    guarded(|| read_text(bytes, names))
+}
+
+fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
     let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Parquet or Arrow that can be read: {e}"));
     let mut rows = Vec::new();
+    if !bytes.starts_with(PARQUET_MAGIC) {
+        claims(bytes)?;
+    }
     let mut take = |batch: std::result::Result<RecordBatch, arrow::error::ArrowError>| {
         let batch = batch.map_err(|e| damaged(&e))?;
         let column = |name: &&str| {
@@ -91,6 +107,53 @@ pub fn text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
         StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?.try_for_each(&mut take)?;
     }
     Ok(rows)
+}
+
+/// Refuses Arrow IPC whose messages claim to be longer than the file: its reader would make room for them first.
+fn claims(bytes: &[u8]) -> Result<()> {
+    let damaged = |at: usize| Error::corrupt("an Arrow message is longer than the file").offset(at as u64);
+    let fits = |at: usize, len: i64| usize::try_from(len).is_ok_and(|len| len <= bytes.len().saturating_sub(at));
+    if bytes.starts_with(ARROW_MAGIC) {
+        let end = bytes.len().saturating_sub(10);
+        let len = bytes.get(end..).and_then(|t| t.first_chunk::<4>()).map_or(-1, |b| i32::from_le_bytes(*b));
+        let footer = usize::try_from(len).ok().and_then(|len| bytes.get(end.checked_sub(len)?..end));
+        let footer = footer.and_then(|b| arrow::ipc::root_as_footer(b).ok()).ok_or_else(|| damaged(end))?;
+        let blocks = footer.recordBatches().into_iter().flatten().chain(footer.dictionaries().into_iter().flatten());
+        for block in blocks {
+            let at = usize::try_from(block.offset()).unwrap_or(usize::MAX);
+            if !fits(at, i64::from(block.metaDataLength()).saturating_add(block.bodyLength())) {
+                return Err(damaged(at));
+            }
+        }
+        return Ok(());
+    }
+    let mut at = 0usize;
+    let int = |at: usize| bytes.get(at..).and_then(|b| b.first_chunk::<4>()).map(|b| i32::from_le_bytes(*b));
+    while let Some(first) = int(at) {
+        // Since version 0.15 a mark stands before the length.
+        let marked = first == -1;
+        let start = at + if marked { 8 } else { 4 };
+        let len = if marked { int(at + 4).unwrap_or(0) } else { first };
+        if len == 0 {
+            break;
+        }
+        if !fits(start, len.into()) {
+            return Err(damaged(at));
+        }
+        let end = start + len as usize;
+        let body = arrow::ipc::root_as_message(&bytes[start..end]).map_or(0, |m| m.bodyLength());
+        if !fits(end, body) {
+            return Err(damaged(at));
+        }
+        at = end + body as usize;
+    }
+    Ok(())
+}
+
+/// Runs a reader of another library, which may panic on what it did not expect.
+fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(Error::corrupt("not a file that its reader can make sense of")))
 }
 
 const FORMAT: FormatOptions<'static> = FormatOptions::new();

@@ -19,6 +19,9 @@ pub(crate) trait Adjacency {
 /// Rows that are expanded at once: while one list or row of codes is on its way, so are those of the others.
 const BEAM: usize = 2;
 
+/// A filter that lets through this many times fewer of the rows that a walk met than of all rows hides the right ones.
+const RARER: u64 = 2;
+
 /// A row and how near it is; smaller keys are nearer, ties go to the lower ordinal.
 ///
 /// From the top: 31 bits of the distance (the last of its mantissa is far below the error of the codes), the row, and
@@ -238,7 +241,9 @@ impl Scratch {
     }
 
     /// As [`Scratch::walk`], but only rows that `filter` lets through are kept; the others are walked through. Gives up
-    /// and returns false after `budget` distances.
+    /// and returns false after `budget` distances, and where the rows that it met were let through much more rarely
+    /// than all rows are: then those that are let through lie elsewhere, and a walk from here need not have found the
+    /// nearest of them.
     #[allow(clippy::too_many_arguments, reason = "the parts of one graph, and the limits of one walk")]
     pub(crate) fn walk_allowed(
         &mut self,
@@ -251,17 +256,19 @@ impl Scratch {
         budget: u64,
     ) -> bool {
         self.start(entries, rows);
+        let mut allowed = 0u64;
         loop {
             let Scratch { seen, found, frontier, memory, query, .. } = self;
             self.distances += seen.fresh_len as u64;
             codes.similarities(query, seen.fresh(), memory, |row, similarity| {
                 let near = Near::new(-similarity, row);
-                let full = found.len() >= ef;
+                let (full, allows) = (found.len() >= ef, filter.allows(row));
+                allowed += u64::from(allows);
                 if full && found.peek().is_some_and(|worst| near > *worst) {
                     return;
                 }
                 frontier.push(Reverse(near));
-                if filter.allows(row) {
+                if allows {
                     found.push(near);
                     if full {
                         found.pop();
@@ -277,6 +284,9 @@ impl Scratch {
                 break;
             }
             self.expand(graph, rows, near.row());
+        }
+        if allowed.saturating_mul(RARER).saturating_mul(rows.into()) < self.distances.saturating_mul(filter.count()) {
+            return false;
         }
         self.pool.extend(self.found.drain());
         self.pool.sort_unstable();
