@@ -206,7 +206,7 @@ _dictctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -W "compact small" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "compact small fast" -- "${cur}"))
                     return 0
                     ;;
                 --compress)
@@ -294,7 +294,7 @@ _dictctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -W "compact small" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "compact small fast" -- "${cur}"))
                     return 0
                     ;;
                 --compress)
@@ -398,7 +398,7 @@ _dictctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -W "compact small" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "compact small fast" -- "${cur}"))
                     return 0
                     ;;
                 --compress)
@@ -800,7 +800,7 @@ _dictctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -W "compact small" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "compact small fast" -- "${cur}"))
                     return 0
                     ;;
                 --compress)
@@ -902,7 +902,7 @@ _dictctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -W "compact small" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "compact small fast" -- "${cur}"))
                     return 0
                     ;;
                 --compress)

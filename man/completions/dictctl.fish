@@ -71,7 +71,8 @@ complete -c dictctl -n "__fish_dictctl_using_subcommand build" -s o -l output -d
 complete -c dictctl -n "__fish_dictctl_using_subcommand build" -l memory -d 'Memory to use, roughly; what does not fit is sorted on disk' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand build" -l temp-dir -d 'Folder for what does not fit in memory (default: that of the output)' -r -F
 complete -c dictctl -n "__fish_dictctl_using_subcommand build" -l layout -d 'What the segment is made for' -r -f -a "compact\t'A hash finds keys in one step'
-small\t'No hash, larger blocks: about 30% smaller, keys found by halving'"
+small\t'No hash, larger blocks, each key coded against the one before it: about 45% smaller, keys found by halving'
+fast\t'Keys stand whole behind a hash: the fastest, and two to three times as large as compact'"
 complete -c dictctl -n "__fish_dictctl_using_subcommand build" -l compress -d 'Compress the keys' -r -f -a "zstd\t'Key blocks in chunks of 32 KiB: for archives, each lookup unpacks one'
 none\t''"
 complete -c dictctl -n "__fish_dictctl_using_subcommand build" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
@@ -100,7 +101,8 @@ complete -c dictctl -n "__fish_dictctl_using_subcommand append" -s o -l output -
 complete -c dictctl -n "__fish_dictctl_using_subcommand append" -l memory -d 'Memory to use, roughly; what does not fit is sorted on disk' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand append" -l temp-dir -d 'Folder for what does not fit in memory (default: that of the output)' -r -F
 complete -c dictctl -n "__fish_dictctl_using_subcommand append" -l layout -d 'What the segment is made for' -r -f -a "compact\t'A hash finds keys in one step'
-small\t'No hash, larger blocks: about 30% smaller, keys found by halving'"
+small\t'No hash, larger blocks, each key coded against the one before it: about 45% smaller, keys found by halving'
+fast\t'Keys stand whole behind a hash: the fastest, and two to three times as large as compact'"
 complete -c dictctl -n "__fish_dictctl_using_subcommand append" -l compress -d 'Compress the keys' -r -f -a "zstd\t'Key blocks in chunks of 32 KiB: for archives, each lookup unpacks one'
 none\t''"
 complete -c dictctl -n "__fish_dictctl_using_subcommand append" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
@@ -116,7 +118,8 @@ complete -c dictctl -n "__fish_dictctl_using_subcommand merge" -s o -l output -d
 complete -c dictctl -n "__fish_dictctl_using_subcommand merge" -l memory -d 'Memory to use, roughly; what does not fit is sorted on disk' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand merge" -l temp-dir -d 'Folder for what does not fit in memory (default: that of the output)' -r -F
 complete -c dictctl -n "__fish_dictctl_using_subcommand merge" -l layout -d 'What the segment is made for' -r -f -a "compact\t'A hash finds keys in one step'
-small\t'No hash, larger blocks: about 30% smaller, keys found by halving'"
+small\t'No hash, larger blocks, each key coded against the one before it: about 45% smaller, keys found by halving'
+fast\t'Keys stand whole behind a hash: the fastest, and two to three times as large as compact'"
 complete -c dictctl -n "__fish_dictctl_using_subcommand merge" -l compress -d 'Compress the keys' -r -f -a "zstd\t'Key blocks in chunks of 32 KiB: for archives, each lookup unpacks one'
 none\t''"
 complete -c dictctl -n "__fish_dictctl_using_subcommand merge" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
@@ -209,7 +212,8 @@ complete -c dictctl -n "__fish_dictctl_using_subcommand from-json" -s o -l outpu
 complete -c dictctl -n "__fish_dictctl_using_subcommand from-json" -l memory -d 'Memory to use, roughly; what does not fit is sorted on disk' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand from-json" -l temp-dir -d 'Folder for what does not fit in memory (default: that of the output)' -r -F
 complete -c dictctl -n "__fish_dictctl_using_subcommand from-json" -l layout -d 'What the segment is made for' -r -f -a "compact\t'A hash finds keys in one step'
-small\t'No hash, larger blocks: about 30% smaller, keys found by halving'"
+small\t'No hash, larger blocks, each key coded against the one before it: about 45% smaller, keys found by halving'
+fast\t'Keys stand whole behind a hash: the fastest, and two to three times as large as compact'"
 complete -c dictctl -n "__fish_dictctl_using_subcommand from-json" -l compress -d 'Compress the keys' -r -f -a "zstd\t'Key blocks in chunks of 32 KiB: for archives, each lookup unpacks one'
 none\t''"
 complete -c dictctl -n "__fish_dictctl_using_subcommand from-json" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
@@ -263,7 +267,8 @@ complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -s o -l output 
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l memory -d 'Memory to use, roughly; what does not fit is sorted on disk' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l temp-dir -d 'Folder for what does not fit in memory (default: that of the output)' -r -F
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l layout -d 'What the segment is made for' -r -f -a "compact\t'A hash finds keys in one step'
-small\t'No hash, larger blocks: about 30% smaller, keys found by halving'"
+small\t'No hash, larger blocks, each key coded against the one before it: about 45% smaller, keys found by halving'
+fast\t'Keys stand whole behind a hash: the fastest, and two to three times as large as compact'"
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l compress -d 'Compress the keys' -r -f -a "zstd\t'Key blocks in chunks of 32 KiB: for archives, each lookup unpacks one'
 none\t''"
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'

@@ -69,7 +69,7 @@ _jsonframe() {
             return 0
             ;;
         jsonframe__subcmd__convert)
-            opts="-o -q -v -h --root --dup-keys --bad-text --max-record --type --map --schema --select --sort-columns --max-depth --strings --where --flatten --output --format --sample --drift --rejects --max-rejects --threads --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --root --dup-keys --bad-text --max-record --type --map --schema --select --sort-columns --max-depth --strings --where --flatten --output --format --compression --dictionaries --sample --drift --rejects --max-rejects --threads --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -133,6 +133,14 @@ _jsonframe() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "parquet arrow arrows csv ndjson table" -- "${cur}"))
+                    return 0
+                    ;;
+                --compression)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dictionaries)
+                    COMPREPLY=($(compgen -W "auto none" -- "${cur}"))
                     return 0
                     ;;
                 --sample)

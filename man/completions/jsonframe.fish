@@ -57,13 +57,16 @@ dates\t'Dates and timestamps are found'
 all\t'Times of day and UUIDs as well'"
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l where -d 'Only rows that hold: a=b, a.b>=5, !=, <, a (there is one), !a (there is none); repeat to ask for more at once' -r
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l flatten -d 'Make the fields of structs columns of their own, their names joined by SEP' -r
-complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s o -l output -d 'Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl); `-` is stdout' -r -F
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s o -l output -d 'Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl; csv.zst, ndjson.gz, ...); `-` is stdout' -r -F
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l format -d 'Write this format, whatever the extension' -r -f -a "parquet\t''
 arrow\t'Arrow IPC file'
 arrows\t'Arrow IPC stream'
 csv\t''
 ndjson\t''
 table\t'The first rows, for people'"
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l compression -d 'Compress with none, snappy, zstd[:LEVEL] or gzip[:LEVEL]. Parquet is written with zstd:1 unless something else is said; CSV and NDJSON as plain text unless the extension says zst or gz; Arrow is never compressed' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l dictionaries -d 'Which columns of Parquet and Arrow are encoded by dictionaries. An Arrow file that is not written to a new file, or whose input is a pipe, has none' -r -f -a "auto\t'Columns whose first values repeat; text in Arrow then has a dictionary type'
+none\t''"
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l sample -d 'How many records of each input fix the types, or `all`' -r
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l drift -d 'What becomes of a later value that does not fit its column\'s type' -r -f -a "widen\t'The column\'s type becomes one that holds every value (the default, unless an input is a pipe)'
 rescue\t'The value is kept as JSON in the column `_rescued` (the default for a pipe)'

@@ -25,6 +25,9 @@ _qx() {
             qx,dict)
                 cmd="qx__subcmd__dict"
                 ;;
+            qx,drill)
+                cmd="qx__subcmd__drill"
+                ;;
             qx,explain)
                 cmd="qx__subcmd__explain"
                 ;;
@@ -123,6 +126,9 @@ _qx() {
                 ;;
             qx__subcmd__help,dict)
                 cmd="qx__subcmd__help__subcmd__dict"
+                ;;
+            qx__subcmd__help,drill)
+                cmd="qx__subcmd__help__subcmd__drill"
                 ;;
             qx__subcmd__help,explain)
                 cmd="qx__subcmd__help__subcmd__explain"
@@ -356,7 +362,7 @@ _qx() {
 
     case "${cmd}" in
         qx)
-            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version backup compact export flush graph fsck init kv maintain manifest repair restore load run shell sql spec upgrade vector dict log vindex frame explain help"
+            opts="-q -v -h -V --json --quiet --verbose --color --generate --help --version backup compact drill export flush graph fsck init kv maintain manifest repair restore load run shell sql spec upgrade vector dict log vindex frame explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -436,6 +442,52 @@ _qx() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__drill)
+            opts="-q -v -h --seed --samples --every --step --case --actions --temp-dir --forget-syncs --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --samples)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --case)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --actions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --temp-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forget-syncs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -716,7 +768,7 @@ _qx() {
             return 0
             ;;
         qx__subcmd__help)
-            opts="backup compact export flush graph fsck init kv maintain manifest repair restore load run shell sql spec upgrade vector dict log vindex frame explain help"
+            opts="backup compact drill export flush graph fsck init kv maintain manifest repair restore load run shell sql spec upgrade vector dict log vindex frame explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -758,6 +810,20 @@ _qx() {
             return 0
             ;;
         qx__subcmd__help__subcmd__dict)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qx__subcmd__help__subcmd__drill)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2052,7 +2118,7 @@ _qx() {
             return 0
             ;;
         qx__subcmd__sql)
-            opts="-c -f -o -q -v -h --db --command --file --format --output --force --dry-run --wait --json --quiet --verbose --color --help"
+            opts="-c -f -o -q -v -h --db --command --file --param --rollback --format --output --force --dry-run --wait --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2075,6 +2141,10 @@ _qx() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --param)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -191,7 +191,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__bench)
-            opts="-k -q -v -h --queries --column --sample --k --ef --json --quiet --verbose --color --help"
+            opts="-k -q -v -h --queries --column --sample --k --ef --filter --filter-id --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -218,6 +218,14 @@ _vindex() {
                     return 0
                     ;;
                 --ef)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

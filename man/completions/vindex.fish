@@ -91,7 +91,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand search" -l query -d 'A vec
 complete -c vindex -n "__fish_vindex_using_subcommand search" -s k -l k -d 'Rows to answer' -r
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l ef -d 'Rows kept in mind during the walk: more find more, slower (default: what the index says)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l recall-target -d 'Find the least --ef that finds this share of the exact answers, on a hundred rows of the index, and use it' -r
-complete -c vindex -n "__fish_vindex_using_subcommand search" -l filter -d 'Rows that may be answered: row ids (`7,8,-9`), `@FILE` of row ids one a line, `bitmap:FILE` (bit n, lowest first, is row n in the order of the index), or `column:FILE:NAME` (rows of an NDJSON or CSV file whose field NAME is true; see --filter-id). A leading `!` turns it around' -r
+complete -c vindex -n "__fish_vindex_using_subcommand search" -l filter -d 'Rows that may be answered: row ids (`7,8,-9`), `@FILE` of row ids one a line, `bitmap:FILE` (bit n, lowest first, is row n in the order of the index), or `column:FILE:NAME` (rows of an NDJSON, CSV, Parquet or Arrow file whose field NAME is true; see --filter-id). A leading `!` turns it around' -r
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l filter-id -d 'For column:FILE:NAME, the field that holds the row id or key (default: the position in the file)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l column -d 'Queries in columns: the field that holds the vector' -r
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l format -d 'Form of the answers (default: table on a terminal, NDJSON elsewhere)' -r -f -a "table\t''
@@ -270,6 +270,8 @@ complete -c vindex -n "__fish_vindex_using_subcommand bench" -l column -d 'Queri
 complete -c vindex -n "__fish_vindex_using_subcommand bench" -l sample -d 'Rows of the index to take as queries' -r
 complete -c vindex -n "__fish_vindex_using_subcommand bench" -s k -l k -d 'Rows of an answer' -r
 complete -c vindex -n "__fish_vindex_using_subcommand bench" -l ef -d 'Rows kept in mind during the walk (default: what the index says)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand bench" -l filter -d 'Rows that may be answered: row ids (`7,8,-9`), `@FILE` of row ids one a line, `bitmap:FILE` (bit n, lowest first, is row n in the order of the index), or `column:FILE:NAME` (rows of an NDJSON, CSV, Parquet or Arrow file whose field NAME is true; see --filter-id). A leading `!` turns it around' -r
+complete -c vindex -n "__fish_vindex_using_subcommand bench" -l filter-id -d 'For column:FILE:NAME, the field that holds the row id or key (default: the position in the file)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand bench" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"

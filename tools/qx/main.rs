@@ -3,6 +3,7 @@
 mod answers;
 mod backup;
 mod compact;
+mod drill;
 mod export;
 mod flush;
 mod fsck;
@@ -49,6 +50,7 @@ struct Cli {
 enum Verb {
     Backup(backup::BackupArgs),
     Compact(compact::Args),
+    Drill(drill::Args),
     Export(export::Args),
     Flush(flush::Args),
     #[command(subcommand)]
@@ -92,6 +94,7 @@ impl Tool for Cli {
         match self.verb {
             Verb::Backup(args) => backup::backup(args, cx),
             Verb::Compact(args) => compact::run(args, cx),
+            Verb::Drill(args) => drill::run(args, cx),
             Verb::Export(args) => export::run(args, cx),
             Verb::Flush(args) => flush::run(args, cx),
             Verb::Graph(verb) => graph::run(verb, cx),

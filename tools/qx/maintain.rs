@@ -11,11 +11,11 @@ use crate::runtime::block_on;
 
 const EXAMPLES: &str = "\
 Examples:
-  qx maintain my.db              flush, take snapshots, let go of the log
+  qx maintain my.db              all of it
   qx maintain my.db --due        only what is due; from cron, at any rate
   qx maintain my.db --dry-run";
 
-/// Do the work that falls due: flush tables, snapshot key-value stores, let go of the log
+/// Do the work that falls due: flush tables, remove what expired, snapshot stores, compact graphs, let go of the log
 ///
 /// Nothing runs in the background; the next write does what is due, or this does, from cron. A run that has nothing to
 /// do succeeds in silence, and one that finds another process writing ends at once with exit 75.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use qx_cli::{Context, OutputArgs, Status, WaitArg, is_dash};
 use qx_formats::{Error, Result};
+use qx_plan::params;
 use qx_sql::{Answer, Rows, Session, SessionOptions};
 use qx_store::Store;
 use serde_json::json;
@@ -17,6 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   qx sql --db debian.db -c 'select package, size from packages order by size desc limit 5'
   qx sql --db debian.db -f report.sql --format csv -o report.csv
+  qx sql --db debian.db -c 'select * from packages where size > $min' --param min=int64:1000000
+  qx sql --db debian.db --rollback -c 'explain analyze delete from packages where size = 0'
   echo 'show tables' | qx sql --db debian.db";
 
 /// Run SQL statements against a database
@@ -42,6 +45,14 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 
+    /// Value of `$NAME` in the statements, or of `$1`; `null` for a null of the type. Repeat for more
+    #[arg(long = "param", value_name = "NAME=TYPE:VALUE")]
+    params: Vec<String>,
+
+    /// Run everything in one transaction and roll it back; lets EXPLAIN ANALYZE run statements that write
+    #[arg(long)]
+    rollback: bool,
+
     /// Form of the answer (default: a table on a terminal, NDJSON in a pipe; by extension with -o)
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
@@ -59,7 +70,7 @@ pub struct Args {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let store = Arc::new(Store::open(&args.db)?);
-    let statements = Session::parse(&text(&args)?)?;
+    let statements = Session::parse_with(&text(&args)?, &params::named(&args.params)?)?;
     let output = args.output.as_ref().filter(|p| !is_dash(p));
     if output.is_some() && statements.len() != 1 {
         return Err(
@@ -80,9 +91,13 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         let options = SessionOptions {
             wait: args.wait.wait.unwrap_or_default(),
             environment: std::env::vars_os().filter_map(text_pair).collect(),
+            trial: args.rollback,
             ..SessionOptions::default()
         };
         let session = Session::open_with(&store, options)?;
+        if args.rollback {
+            session.begin(None).await?;
+        }
         for statement in statements {
             let mut answer = session.stream(statement).await?;
             affected += answer.affected.unwrap_or(0);
@@ -91,8 +106,14 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
                 None => print(&mut answer, format, cx).await?,
             };
         }
+        if args.rollback {
+            session.rollback().await?;
+        }
         session.close().await
     })?;
+    if args.rollback {
+        cx.say("rolled back: nothing was changed");
+    }
     if cx.json() {
         cx.out.record(&json!({"summary": {"v": 1, "rows": rows, "affected": affected}}))?;
     }

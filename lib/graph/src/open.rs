@@ -107,16 +107,16 @@ impl Graph {
 
     fn follow(&mut self, home: &Home, lsn: u64) -> Result<()> {
         let Some(reader) = open_log(&home.wal)? else { return Ok(()) };
-        for transaction in reader.transactions(self.tail.lsn.saturating_add(1)) {
+        let mut all = reader.transactions_of(self.tail.lsn.saturating_add(1), |t| t.graphs.may_hold(&home.graph));
+        for transaction in all.by_ref() {
             let transaction = transaction?;
             if transaction.commit_lsn > lsn {
                 break;
             }
             self.apply_transaction(&transaction, home.graph)?;
         }
-        if lsn < u64::MAX {
-            self.tail.lsn = self.tail.lsn.max(lsn);
-        }
+        let reached = if lsn < u64::MAX { lsn } else { all.reached() };
+        self.tail.lsn = self.tail.lsn.max(reached);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::folder::*;
 pub(crate) fn make_folders(dir: &Path) -> Result<()> {
     for sub in [NODES, EDGES] {
         let sub = dir.join(sub);
-        fs::create_dir_all(&sub).map_err(|e| Error::io("create folder", e).path(&sub))?;
+        qx_io::create_dir_all(&sub).map_err(|e| Error::io("create folder", e).path(&sub))?;
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ fn stage<T>(
     let name = format!("{prefix}-{}.seg", uuid.simple());
     let path = folder.join(&name);
     // Over a file of that name, too: it has these bytes, or it is damaged.
-    fs::rename(&staged, &path).map_err(|e| Error::io("rename into place", e).path(&path))?;
+    qx_io::rename(&staged, &path).map_err(|e| Error::io("rename into place", e).path(&path))?;
     qx_io::sync_dir(&folder)?;
     Ok((Staged { uuid, path: format!("{sub}/{name}"), map: Map::open(&path)? }, value))
 }
@@ -106,7 +106,7 @@ pub(crate) fn prune(dir: &Path, newest: &GraphManifest) -> Result<()> {
                 && (name.ends_with(".seg") || name.ends_with(".staged"));
             if ours && !kept.contains(&path) {
                 tracing::debug!(target: "qx::graph", path = %path.display(), "removing a segment that nothing names");
-                fs::remove_file(&path).map_err(|e| Error::io("remove", e).path(&path))?;
+                qx_io::remove_file(&path).map_err(|e| Error::io("remove", e).path(&path))?;
             }
         }
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use qx_formats::Result;
 
-use crate::Lock;
+use crate::record::Shadow;
+use crate::{Lock, tree};
 
 /// A folder tree. What was written is live at once and durable after a sync; a name is durable after a sync of its folder.
 pub trait Disk: Send + Sync + Debug {
@@ -190,20 +191,7 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        if dir.is_dir() {
-            return Ok(());
-        }
-        let parent = match dir.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        };
-        self.create_dir_all(parent)?;
-        match fs::create_dir(dir) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !dir.is_dir() => return Err(e),
-            _ => {}
-        }
-        // The new name has to last as long as what is put under it.
-        self.sync_dir(parent)
+        tree::create_dir_all(dir)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
@@ -218,42 +206,37 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(RealFile(File::open(path)?)))
+        Ok(Arc::new(RealFile { file: File::open(path)?, shadow: Shadow::default() }))
     }
 
     fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(true).open(path)?)))
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Arc::new(RealFile { file, shadow: Shadow::opened(path) }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(true).create_new(true).open(path)?)))
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        Ok(Arc::new(RealFile { file, shadow: Shadow::created(path) }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        tree::rename(from, to)
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // A hard link refuses to replace, which a rename cannot; file systems without links fall back to looking first.
-        match fs::hard_link(from, to) {
-            Ok(()) => fs::remove_file(from),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists || to.exists() => {
-                Err(io::Error::from(io::ErrorKind::AlreadyExists))
-            }
-            Err(_) => fs::rename(from, to),
-        }
+        tree::rename_new(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        tree::remove_file(path)
     }
 
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::remove_dir(dir)
+        tree::remove_dir(dir)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        tree::sync_dir(dir)
     }
 
     fn lock(&self, path: &Path, wait: Duration) -> Result<Box<dyn Debug + Send + Sync>> {
@@ -262,12 +245,15 @@ impl Disk for RealDisk {
 }
 
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    shadow: Shadow,
+}
 
 impl DiskFile for RealFile {
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
         loop {
-            match self.0.read_at(buf, at) {
+            match self.file.read_at(buf, at) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 done => return done,
             }
@@ -275,11 +261,13 @@ impl DiskFile for RealFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, at)
+        self.file.write_all_at(bytes, at)?;
+        self.shadow.wrote(bytes, at);
+        Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.0.metadata().map(|m| m.len())
+        self.file.metadata().map(|m| m.len())
     }
 
     fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
@@ -291,7 +279,8 @@ impl DiskFile for RealFile {
                 return Ok(());
             }
             // SAFETY: the call takes numbers alone, and the file is open as long as `self` is.
-            if unsafe { libc::fallocate64(self.0.as_raw_fd(), 0, at, len) } == 0 {
+            if unsafe { libc::fallocate64(self.file.as_raw_fd(), 0, at, len) } == 0 {
+                self.shadow.zeroed(from, to);
                 return Ok(());
             }
             let e = io::Error::last_os_error();
@@ -306,6 +295,8 @@ impl DiskFile for RealFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()?;
+        self.shadow.synced();
+        Ok(())
     }
 }

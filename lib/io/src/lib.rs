@@ -3,6 +3,8 @@
 //! - [`publish`]: a file appears whole or not at all.
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
+//! - [`create_dir_all`], [`rename`] and their like: every other change of a folder tree, for what stands in a database.
+//! - [`record`]: what is done to a folder, recorded, so that crashes can be derived from it.
 //! - [`Lock`]: one writer across processes.
 //! - [`Disk`]: the few things that a log, or a database folder, asks of a disk, so that a modelled one ([`model`]), which
 //!   can be crashed at every step, can stand in.
@@ -15,6 +17,8 @@ mod lock;
 mod map;
 pub mod model;
 mod publish;
+pub mod record;
+mod tree;
 
 pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
@@ -22,3 +26,4 @@ pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::Lock;
 pub use map::Map;
 pub use publish::{Publish, publish, sync_dir, write_atomic};
+pub use tree::{create_dir_all, remove_dir, remove_dir_all, remove_file, rename, rename_new};

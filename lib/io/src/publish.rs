@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use qx_formats::{Error, Kind, Result};
 
+use crate::record::Shadow;
+use crate::tree;
+
 /// What to do when the target is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Publish {
@@ -42,14 +45,15 @@ pub fn publish<T>(path: &Path, mode: Publish, fill: impl FnOnce(&mut BufWriter<F
     }
     remove_stale(path);
     let (temp, file) = create_temp(path)?;
-    let done = fill_temp(&file, fill).and_then(|value| {
+    let shadow = Shadow::created(&temp);
+    let done = fill_temp(&file, &shadow, fill).and_then(|value| {
         rename(&temp, path, mode)?;
         sync_dir(parent(path))?;
         Ok(value)
     });
     if done.is_err() {
         // Best effort: the error that is already on its way matters more.
-        let _ = fs::remove_file(&temp);
+        let _ = tree::remove_file(&temp);
     }
     done.map_err(|e| e.path(path))
 }
@@ -67,7 +71,7 @@ pub fn write_atomic(path: &Path, mode: Publish, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// `Io` with the folder's path.
 pub fn sync_dir(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| Error::io("sync folder", e).path(dir))
+    tree::sync_dir(dir).map_err(|e| Error::io("sync folder", e).path(dir))
 }
 
 fn exists(path: &Path) -> Error {
@@ -92,27 +96,27 @@ fn write_device<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Resul
     run().map_err(|e: Error| e.path(path))
 }
 
-fn fill_temp<T>(file: &File, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
+fn fill_temp<T>(file: &File, shadow: &Shadow, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
     let io = |e| Error::io("write", e);
     let mut out = BufWriter::with_capacity(256 << 10, file.try_clone().map_err(io)?);
     let value = fill(&mut out)?;
     out.seek(SeekFrom::End(0)).map_err(io)?;
-    out.into_inner().map_err(|e| io(e.into_error()))?.sync_all().map_err(io)?;
+    let file = out.into_inner().map_err(|e| io(e.into_error()))?;
+    shadow.filled(&file);
+    file.sync_all().map_err(io)?;
+    shadow.synced();
     Ok(value)
 }
 
-/// A hard link refuses to replace, which a rename cannot; file systems without links fall back to looking first.
 fn rename(temp: &Path, path: &Path, mode: Publish) -> Result<()> {
-    let io = |e| Error::io("rename into place", e);
-    if mode == Publish::Replace {
-        return fs::rename(temp, path).map_err(io);
-    }
-    match fs::hard_link(temp, path) {
-        Ok(()) => fs::remove_file(temp).map_err(io),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(exists(path)),
-        Err(_) if path.exists() => Err(exists(path)),
-        Err(_) => fs::rename(temp, path).map_err(io),
-    }
+    let done = match mode {
+        Publish::Replace => tree::rename(temp, path),
+        Publish::New => tree::rename_new(temp, path),
+    };
+    done.map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists if mode == Publish::New => exists(path),
+        _ => Error::io("rename into place", e),
+    })
 }
 
 fn temp_prefix(path: &Path) -> OsString {
@@ -156,7 +160,7 @@ fn remove_stale(path: &Path) {
         let Ok(file) = File::open(entry.path()) else { continue };
         if file.try_lock().is_ok() {
             tracing::info!(target: "qx::io", path = %entry.path().display(), "removing a temporary file whose writer is gone");
-            let _ = fs::remove_file(entry.path());
+            let _ = tree::remove_file(&entry.path());
         }
     }
 }

@@ -60,4 +60,4 @@ pub use stat::{LogStat, SegmentStat, stat};
 pub use stats::Stats;
 pub use time::{format_time_us, parse_time_us};
 pub use uuid::Uuid;
-pub use verify::{verify, verify_on};
+pub use verify::{verify, verify_on, verify_stopped};

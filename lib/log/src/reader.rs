@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qx_formats::delta_log::{
-    Assembler, CheckpointInfo, Footer, FrameKind, Reason, Source, Step, Stop, Transaction, Walker, describe,
+    Assembler, CheckpointInfo, Footer, FrameKind, Reason, Source, Step, Stop, Touches, Transaction, Walker, describe,
 };
 use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
@@ -109,6 +109,15 @@ impl Reader {
         self.iterate(from_lsn, false)
     }
 
+    /// [`Reader::transactions`] without those of sealed segments whose footer says that they hold nothing `wanted`.
+    pub fn transactions_of<'a>(
+        &'a self,
+        from_lsn: u64,
+        wanted: impl Fn(&Touches) -> bool + Send + Sync + 'a,
+    ) -> Transactions<'a> {
+        Transactions { wanted: Wanted(Some(Box::new(wanted))), ..self.iterate(from_lsn, false) }
+    }
+
     /// [`Reader::transactions`] that goes on behind damage: errors and transactions take turns.
     pub fn transactions_lossy(&self, from_lsn: u64) -> Transactions<'_> {
         self.iterate(from_lsn, true)
@@ -137,6 +146,8 @@ impl Reader {
             done: false,
             tail: None,
             seen: self.chain.watermark,
+            wanted: Wanted(None),
+            reached: 0,
         }
     }
 }
@@ -167,6 +178,17 @@ pub struct Transactions<'a> {
     tail: Option<Error>,
     /// Highest watermark seen.
     seen: u64,
+    wanted: Wanted<'a>,
+    reached: u64,
+}
+
+/// Says of a sealed segment, by what it touches, whether to look into it.
+struct Wanted<'a>(Option<Box<dyn Fn(&Touches) -> bool + Send + Sync + 'a>>);
+
+impl std::fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Wanted").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Debug)]
@@ -191,7 +213,10 @@ impl Iterator for Transactions<'_> {
                 return None;
             }
             match self.advance() {
-                Ok(Some(tx)) if tx.commit_lsn >= self.from_lsn => return Some(Ok(tx)),
+                Ok(Some(tx)) if tx.commit_lsn >= self.from_lsn => {
+                    self.reached = self.reached.max(tx.commit_lsn);
+                    return Some(Ok(tx));
+                }
                 Ok(_) => {}
                 Err(e) => {
                     self.done |= !self.lossy;
@@ -209,9 +234,27 @@ impl<'a> Transactions<'a> {
         self.tail.as_ref()
     }
 
+    /// The highest LSN that was read or passed over.
+    pub fn reached(&self) -> u64 {
+        self.reached
+    }
+
+    /// The next LSN behind a segment that holds nothing wanted. One whose footer cannot be read is read itself.
+    fn passes(&self, seg: &Segment) -> Option<u64> {
+        let wanted = self.wanted.0.as_ref()?;
+        let footer = seg.footer(self.chain.disk.as_ref(), seg.sealed()?).ok()?;
+        (!wanted(&footer.touches)).then_some(footer.counts.next_lsn)
+    }
+
     fn enter(&mut self) -> Result<bool> {
-        let Some(seg) = self.chain.live.get(self.next) else { return Ok(false) };
-        self.next += 1;
+        let seg = loop {
+            let Some(seg) = self.chain.live.get(self.next) else { return Ok(false) };
+            self.next += 1;
+            match self.passes(seg) {
+                Some(next_lsn) => self.reached = self.reached.max(next_lsn.saturating_sub(1)),
+                None => break seg,
+            }
+        };
         let mut src = seg.source(self.chain.disk.as_ref())?;
         let walker = walker_at(&mut src, seg, self.from_lsn);
         let last = self.next == self.chain.live.len();

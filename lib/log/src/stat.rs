@@ -129,7 +129,10 @@ fn whole(chain: &Chain, seg: &Segment) -> Result<Scan> {
         std::thread::yield_now();
         found = look()?;
     }
-    match found.damage.first() {
+    // What stands torn at the end, above everything that was recorded as durable, was never acknowledged.
+    let last = chain.live.last().is_some_and(|l| l.number == seg.number) && seg.limit.is_none();
+    let torn = last && chain.watermark.max(found.watermark) < found.clean.counts.next_lsn;
+    match found.damage.first().filter(|_| !torn) {
         None => Ok(found),
         Some(d) => Err(Error::corrupt(d.message.clone())
             .path(&seg.path)

@@ -10,6 +10,8 @@ use qx_io::{Disk, RealDisk};
 
 use crate::chain::{Chain, Segment};
 use crate::files::{list, no_log, segment_name};
+use crate::recovery::plan;
+use crate::report::Mode;
 
 /// Reads every byte of the log in `dir`. Damage is a finding, not an error; its `section` names the segment file.
 ///
@@ -69,6 +71,29 @@ pub fn verify_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<Finding>> {
     }
     if list(disk.as_ref(), dir)?.segments.is_empty() {
         return Err(no_log(dir));
+    }
+    Ok(findings)
+}
+
+/// [`verify`] of a log whose writer may have been stopped at any moment: what the next writer cuts off at its end was
+/// never acknowledged, so it is a warning.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_stopped(dir: &Path) -> Result<Vec<Finding>> {
+    let mut findings = verify(dir)?;
+    if findings.iter().all(|f| f.severity != Severity::Error) {
+        return Ok(findings);
+    }
+    // Recovery in the mode of every opener refuses what was once acknowledged.
+    let disk = Arc::new(RealDisk) as Arc<dyn Disk>;
+    if let Ok(plan) = plan(&disk, dir, Mode::Tail, false)
+        && let Some(last) = plan.chain.live.last()
+    {
+        let last = segment_name(last.number);
+        for f in findings.iter_mut().filter(|f| f.section.as_deref() == Some(last.as_str())) {
+            f.severity = Severity::Warning;
+        }
     }
     Ok(findings)
 }

@@ -248,7 +248,7 @@ impl Bench<'_> {
     ) -> Result<()> {
         let short = &report.uuid.simple().to_string()[..16];
         let file = path.with_file_name(format!("{}-{short}.vdata", name.name));
-        std::fs::rename(building, &file).map_err(|e| Error::io("rename into place", e).path(&file))?;
+        qx_io::rename(building, &file).map_err(|e| Error::io("rename into place", e).path(&file))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         qx_io::sync_dir(folder)?;
         let old = match Map::open(path) {
@@ -265,7 +265,7 @@ impl Bench<'_> {
         qx_io::write_atomic(path, Publish::Replace, &definition.encode()?)?;
         for segment in old.iter().flat_map(|d| &d.segments).filter(|s| s.path != relative) {
             // Readers that have it mapped keep it; a file that stays is only an orphan.
-            let _ = std::fs::remove_file(folder.join(&segment.path));
+            let _ = qx_io::remove_file(&folder.join(&segment.path));
         }
         Ok(())
     }
@@ -273,5 +273,5 @@ impl Bench<'_> {
 
 fn ensure_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("create folder", e).path(folder))
+    qx_io::create_dir_all(folder).map_err(|e| Error::io("create folder", e).path(folder))
 }

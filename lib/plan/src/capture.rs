@@ -28,6 +28,8 @@ pub struct Subject {
     pub sql: String,
     /// What it changes; none for what only reads.
     pub target: Option<String>,
+    /// It was run, and what it changed was taken back.
+    pub ran: bool,
     pub facts: BTreeMap<String, Value>,
     /// Why something better is not done, or why there is no plan.
     pub reasons: Vec<String>,
@@ -69,9 +71,9 @@ pub trait Export: std::fmt::Debug {
 /// # Errors
 /// `Engine` when planning fails; `Unsupported` for what was asked for and cannot be had.
 pub async fn capture(state: &SessionState, subject: Subject, options: Options<'_>) -> Result<Bundle> {
-    if options.analyze && subject.target.is_some() {
+    if options.analyze && subject.target.is_some() && !subject.ran {
         return Err(Error::unsupported(format!("ANALYZE would run this {}", subject.kind))
-            .hint("leave ANALYZE out: the plan is shown and nothing is changed"));
+            .hint("leave ANALYZE out: nothing is changed; `qx sql --rollback` runs it and takes it back"));
     }
     let mut fixed = state.clone();
     // A plan depends on the text of now(), not on the time of day.

@@ -102,6 +102,29 @@ pub fn parse(texts: &[String]) -> Result<Vec<ScalarValue>> {
     Ok(found.into_iter().map(|(_, value)| value).collect())
 }
 
+/// `NAME=TYPE:VALUE` for each parameter; a name is a word or a position.
+///
+/// # Errors
+/// `Usage` for a name that is none or stands twice, and as [`value`].
+pub fn named(texts: &[String]) -> Result<Vec<(String, ScalarValue)>> {
+    let mut found: Vec<(String, ScalarValue)> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let form = || {
+            Error::usage(format!("parameter `{text}`")).expected("NAME=TYPE:VALUE such as 1=int64:42 or who=utf8:abc")
+        };
+        let (name, rest) = text.split_once('=').ok_or_else(form)?;
+        let name = name.trim().trim_start_matches('$');
+        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            return Err(form());
+        }
+        if found.iter().any(|(n, _)| n == name) {
+            return Err(Error::usage(format!("parameter ${name} is given twice")));
+        }
+        found.push((name.to_owned(), value(rest)?));
+    }
+    Ok(found)
+}
+
 /// Parameters as they are kept.
 pub fn kept(values: &[ScalarValue]) -> Vec<Parameter> {
     let one = |(i, v): (usize, &ScalarValue)| Parameter {
@@ -171,6 +194,18 @@ mod tests {
 
     fn parsed(texts: &[&str]) -> Result<Vec<ScalarValue>> {
         parse(&texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn parameters_may_have_names() {
+        let texts = ["$who=utf8:x=y".to_owned(), "2=int64:-7".to_owned()];
+        let found = named(&texts).unwrap();
+        assert_eq!(found[0], ("who".to_owned(), ScalarValue::from("x=y")));
+        assert_eq!(found[1], ("2".to_owned(), ScalarValue::Int64(Some(-7))));
+        for bad in ["=int64:1", "a b=int64:1", "a", "a=42"] {
+            assert!(named(&[bad.to_owned()]).is_err(), "{bad}");
+        }
+        assert!(named(&["a=int64:1".to_owned(), "a=int64:2".to_owned()]).is_err());
     }
 
     #[test]

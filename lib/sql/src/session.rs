@@ -1,5 +1,7 @@
 //! A session: one engine context over one database folder, its view of the database, and its open transaction.
 
+mod transact;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +18,13 @@ use qx_formats::{Error, Result};
 use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
 use qx_store::{Store, View, Writer, sync, units};
-use uuid::Uuid;
 
 pub use crate::answer::{Answer, Rows};
 use crate::catalog::Database;
 use crate::current::Current;
 use crate::error::engine_error;
 use crate::functions::{self, Source};
+use crate::parameters::Parameter;
 use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
@@ -40,6 +42,8 @@ pub struct SessionOptions {
     pub flags: Vec<(String, String)>,
     /// The environment's variables; those that name no setting are passed over.
     pub environment: Vec<(String, String)>,
+    /// The session is a trial, whose transaction its caller will roll back: EXPLAIN ANALYZE runs what it explains.
+    pub trial: bool,
 }
 
 /// A DataFusion context that sees one database: its tables, documents, graphs and vector indexes.
@@ -110,6 +114,10 @@ impl Session {
         settings::find(name).map_or_else(String::new, |knob| self.settings.get(knob, database).0)
     }
 
+    pub(crate) fn is_trial(&self) -> bool {
+        self.options.trial
+    }
+
     /// What a statement sees now.
     pub fn view(&self) -> Arc<View> {
         self.current.view()
@@ -143,6 +151,14 @@ impl Session {
     /// `Usage` with the place for what does not parse.
     pub fn parse(text: &str) -> Result<Vec<Statement>> {
         statement::parse(text)
+    }
+
+    /// [`Session::parse`] with values in the place of `$1` or `$name`.
+    ///
+    /// # Errors
+    /// As [`Session::parse`]; `Usage` for a name without a value, or a value without a name.
+    pub fn parse_with(text: &str, values: &[Parameter]) -> Result<Vec<Statement>> {
+        statement::parse_with(text, Some(values))
     }
 
     /// The relations that the queries of a text name, without their qualifiers, sorted.
@@ -375,139 +391,6 @@ impl Session {
         } else {
             Ok(self.options.wait)
         }
-    }
-
-    /// Runs `work` inside the open transaction, or as a transaction of its own: committed when it succeeds, forgotten when
-    /// it fails. The database's lock is taken before `work` reads anything.
-    ///
-    /// # Errors
-    /// `Locked`; those of `work`, of which nothing stays then.
-    pub async fn transact<T>(&self, work: impl AsyncFnOnce(&mut Writer) -> Result<T>) -> Result<T> {
-        let mut state = self.work.lock().await;
-        let explicit = state.explicit;
-        let writer = self.writer(&mut state).await?;
-        let mark = writer.mark();
-        match work(writer).await {
-            Ok(value) => {
-                if !explicit {
-                    let written = writer.view().pending_tables();
-                    writer.commit()?;
-                    self.settle(writer, &written).await;
-                }
-                Ok(value)
-            }
-            Err(e) => {
-                writer.rewind(mark);
-                Err(e)
-            }
-        }
-    }
-
-    /// Runs `work` with the writer, outside of any transaction: flushes, rewrites and the like.
-    ///
-    /// # Errors
-    /// `Usage` inside a transaction; `Locked`; those of `work`.
-    pub async fn maintain<T>(&self, work: impl AsyncFnOnce(&mut Writer) -> Result<T>) -> Result<T> {
-        let mut state = self.work.lock().await;
-        if state.explicit {
-            return Err(Error::usage("not inside a transaction").hint("COMMIT or ROLLBACK first"));
-        }
-        let writer = self.writer(&mut state).await?;
-        work(writer).await
-    }
-
-    /// Opens a transaction over the statements that follow.
-    ///
-    /// # Errors
-    /// `Usage` when one is open; `Locked`.
-    pub async fn begin(&self, graph: Option<ObjectName>) -> Result<()> {
-        let mut state = self.work.lock().await;
-        if state.explicit {
-            return Err(Error::usage("a transaction is open already").hint("COMMIT or ROLLBACK first"));
-        }
-        let writer = self.writer(&mut state).await?;
-        if let Some(graph) = &graph
-            && writer.catalog().graph(graph).is_none()
-        {
-            return Err(Error::new(qx_formats::Kind::NotFound, format!("there is no graph {}", graph.key())));
-        }
-        if graph.is_some() {
-            self.current.set_graph(graph);
-        }
-        state.explicit = true;
-        Ok(())
-    }
-
-    /// Commits the open transaction.
-    ///
-    /// # Errors
-    /// `Usage` when none is open; those of the log, and nothing is committed then.
-    pub async fn commit(&self) -> Result<()> {
-        let mut state = self.work.lock().await;
-        if !std::mem::take(&mut state.explicit) {
-            return Err(Error::usage("no transaction is open").hint("BEGIN opens one"));
-        }
-        let writer = self.writer(&mut state).await?;
-        let written = writer.view().pending_tables();
-        writer.commit()?;
-        self.settle(writer, &written).await;
-        Ok(())
-    }
-
-    /// Forgets the open transaction.
-    ///
-    /// # Errors
-    /// `Usage` when none is open.
-    pub async fn rollback(&self) -> Result<()> {
-        let mut state = self.work.lock().await;
-        if !std::mem::take(&mut state.explicit) {
-            return Err(Error::usage("no transaction is open").hint("BEGIN opens one"));
-        }
-        self.writer(&mut state).await?.rollback();
-        Ok(())
-    }
-
-    /// Forgets whatever a statement that was dropped half-way left behind, and the transaction around it. Returns whether
-    /// there was one.
-    ///
-    /// # Errors
-    /// Those of opening the log.
-    pub async fn abandon(&self) -> Result<bool> {
-        let mut state = self.work.lock().await;
-        let open = std::mem::take(&mut state.explicit);
-        if let Some(writer) = &mut state.writer {
-            writer.rollback();
-        }
-        self.live.end();
-        Ok(open)
-    }
-
-    /// Whether BEGIN was said, and no COMMIT or ROLLBACK since.
-    pub async fn in_transaction(&self) -> bool {
-        self.work.lock().await.explicit
-    }
-
-    /// Ends the session: an open transaction is forgotten, the log closed cleanly, the lock released.
-    ///
-    /// # Errors
-    /// Those of the log.
-    pub async fn close(&self) -> Result<()> {
-        let mut state = self.work.lock().await;
-        state.explicit = false;
-        if let Some(writer) = state.writer.take() {
-            writer.close()?;
-        }
-        Ok(())
-    }
-
-    /// Work that falls due behind a commit that wrote to these tables. The commit stands whatever comes of it: rows that
-    /// cannot be flushed stay in the log, and the next flush takes them up.
-    async fn settle(&self, writer: &mut Writer, written: &BTreeSet<Uuid>) {
-        Box::pin(vector::settle(self, writer, written)).await;
-        if let Err(e) = writer.flush_due().await {
-            tracing::warn!(target: "qx::sql", error = %e, "a flush failed, its rows stay in the log");
-        }
-        graph::settle(self.current.graphs(), writer);
     }
 
     /// Our own parts of the language, put into the terms of the engine.

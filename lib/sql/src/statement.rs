@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use qx_formats::{Error, Result};
 
 use crate::error::engine_error;
+use crate::parameters::{self, Parameter};
 use crate::{documents, explain, graph, kv, system, tables, transactions, vector};
 
 /// One statement, parsed.
@@ -50,11 +51,19 @@ fn syntax(e: ParserError) -> Error {
 /// # Errors
 /// `Usage` with line and column for what does not parse; `Unsupported` for a statement that is not taken.
 pub(crate) fn parse(text: &str) -> Result<Vec<Statement>> {
+    parse_with(text, None)
+}
+
+/// [`parse`] with the values of parameters; without any, they stay what they are.
+pub(crate) fn parse_with(text: &str, values: Option<&[Parameter]>) -> Result<Vec<Statement>> {
     let dialect = GenericDialect {};
     let mut parser = DFParserBuilder::new(text).with_dialect(&dialect).build().map_err(engine_error)?;
-    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location();
-    let tokens = documents::lift(tokens.map_err(|e| syntax(e.into()))?)?;
-    let tokens = tables::as_of::rewrite(vector::hint::lift(tokens)?)?;
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|e| syntax(e.into()))?;
+    let tokens = match values {
+        Some(values) => parameters::fill(tokens, values)?,
+        None => tokens,
+    };
+    let tokens = tables::as_of::rewrite(vector::hint::lift(documents::lift(tokens)?)?)?;
     parser.parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let lines = Lines::new(text);
     let mut statements = Vec::new();
@@ -206,6 +215,26 @@ mod tests {
         assert_eq!(texts, ["select 1", "begin", "insert into t values ('é;')", "commit"]);
         assert!(matches!(all[0].body, Body::Engine(_)));
         assert!(matches!(all[2].body, Body::Table(_)));
+    }
+
+    #[test]
+    fn parameters_are_values_wherever_they_stand() {
+        use datafusion::common::ScalarValue;
+        let values = [
+            ("1".to_owned(), ScalarValue::Int64(Some(-5))),
+            ("who".to_owned(), ScalarValue::from("x'; drop table t; --")),
+            ("small".to_owned(), ScalarValue::Int8(Some(3))),
+        ];
+        let text = "select 1-$1, $who, $small; write key k in s = $who";
+        let all = parse_with(text, Some(&values)).unwrap();
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].text(), "select 1-$1, $who, $small");
+        let Body::Engine(statement) = &all[0].body else { panic!("not a query") };
+        let said = statement.to_string();
+        assert_eq!(said, "SELECT 1 - (-5), 'x''; drop table t; --', arrow_cast('3', 'Int8')");
+        assert!(parse_with("select $2, $1, $who, $small", Some(&values)).is_err(), "$2 has no value");
+        assert!(parse_with("select $1", Some(&values)).is_err(), "$who does not occur");
+        assert!(parse("select $1").is_ok(), "without values they stay");
     }
 
     #[test]

@@ -177,6 +177,9 @@ pub struct Catalog {
     /// Everything up to this number was let go from the log on purpose: a log that begins later lost its beginning.
     #[serde(default)]
     pub pruned_lsn: u64,
+    /// What the log let go of the keys of a store stands in a snapshot as of this number or later.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub snapshots: BTreeMap<Uuid, u64>,
     #[serde(default)]
     pub tables: BTreeMap<String, TableDef>,
     #[serde(default)]
@@ -199,6 +202,7 @@ impl Default for Catalog {
             generation: 0,
             lsn: 0,
             pruned_lsn: 0,
+            snapshots: BTreeMap::new(),
             tables: BTreeMap::new(),
             graphs: BTreeMap::new(),
             indexes: BTreeMap::new(),
@@ -282,7 +286,8 @@ impl Catalog {
 
     /// Whether the two define the same, whatever their generations.
     pub fn same_definitions(&self, other: &Catalog) -> bool {
-        let strip = |c: &Catalog| Catalog { generation: 0, lsn: 0, pruned_lsn: 0, ..c.clone() };
+        let strip =
+            |c: &Catalog| Catalog { generation: 0, lsn: 0, pruned_lsn: 0, snapshots: BTreeMap::new(), ..c.clone() };
         strip(self) == strip(other)
     }
 

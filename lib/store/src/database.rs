@@ -4,11 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use qx_formats::delta_log::{Op, layout};
+use qx_formats::delta_log::{Op, Touches, layout};
 use qx_formats::{Error, Kind, Result, manifest};
 use qx_graph::Graph;
 use qx_io::Publish;
-use qx_log::Reader;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -48,7 +47,7 @@ impl Store {
             return Ok((Store::open(root)?, false));
         }
         if let Ok(mut entries) = fs::read_dir(root)
-            && entries.any(|e| e.is_ok_and(|e| e.file_name() != "LOCK" && !is_temporary(&e.file_name())))
+            && entries.any(|e| e.is_ok_and(|e| !is_of_init(&e)))
         {
             return Err(Error::new(Kind::Exists, "the folder holds something that is not a database")
                 .path(root)
@@ -110,13 +109,20 @@ impl Store {
     }
 
     /// Calls `f` on each operation that was committed above `after` and up to `last`, in order; the number is that of
-    /// the commit.
-    pub(crate) fn replay_to(&self, after: u64, last: u64, mut f: impl FnMut(u64, Op) -> Result<()>) -> Result<()> {
-        let wal = self.layout.wal();
-        if after >= last || !wal.is_dir() {
+    /// the commit. Segments of the log that hold nothing `wanted` are passed over.
+    pub(crate) fn replay_to(
+        &self,
+        after: u64,
+        last: u64,
+        wanted: impl Fn(&Touches) -> bool + Send + Sync,
+        mut f: impl FnMut(u64, Op) -> Result<()>,
+    ) -> Result<()> {
+        if after >= last {
             return Ok(());
         }
-        for transaction in Reader::open(&wal)?.transactions(after + 1) {
+        let Some(reader) = crate::view::log(self)? else { return Ok(()) };
+        crate::view::gap(self, &reader, after)?;
+        for transaction in reader.transactions_of(after + 1, wanted) {
             let transaction = transaction?;
             if transaction.commit_lsn > last {
                 break;
@@ -185,6 +191,17 @@ pub(crate) fn write_marker(root: &Path, database: &str) -> Result<()> {
     qx_io::write_atomic(&root.join(MARKER), Publish::Replace, &manifest::seal(&marker)?)
 }
 
+/// What an init that was stopped leaves: empty folders, and a marker that has not got its name.
+fn is_of_init(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
+    match name.to_str() {
+        Some("LOCK") => true,
+        Some("runs" | DEFAULT_DATABASE) => empty(),
+        _ => is_temporary(&name),
+    }
+}
+
 fn is_temporary(name: &std::ffi::OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && name.windows(5).any(|w| w == b".tmp-")
@@ -197,14 +214,7 @@ pub(crate) fn decode_define(json: &[u8], lsn: u64) -> Result<Define> {
     })
 }
 
-/// Creates a folder and makes its name durable.
+/// Creates a folder and those above it that are missing; their names are durable.
 pub(crate) fn make_dir(dir: &Path) -> Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
-    match dir.parent().filter(|p| !p.as_os_str().is_empty()) {
-        Some(parent) => qx_io::sync_dir(parent),
-        None => Ok(()),
-    }
+    qx_io::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))
 }

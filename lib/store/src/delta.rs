@@ -135,7 +135,7 @@ pub async fn replace(
     lsn: u64,
     partitions: &[String],
 ) -> Result<(DeltaTable, Snapshot)> {
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
+    qx_io::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
     let existing = load(dir).await?;
     if let Some(table) = &existing
         && transaction(table, dir, app).await? == Some(lsn)

@@ -2,7 +2,7 @@
 //! folder - before it is acknowledged. The stock local store never syncs.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
@@ -44,15 +44,10 @@ fn translate(e: qx_formats::Error, path: &FsPath) -> Error {
     }
 }
 
-/// Creates the folder of `path` and makes the new names durable, from the first folder that was there downwards.
+/// Creates the folder of `path`, with a durable name.
 fn ensure_parent(path: &FsPath) -> qx_formats::Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
-    let missing: Vec<&FsPath> = parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
-    fs::create_dir_all(parent).map_err(|e| qx_formats::Error::io("create folder", e).path(parent))?;
-    for dir in missing {
-        qx_io::sync_dir(dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(FsPath::new(".")))?;
-    }
-    Ok(())
+    qx_io::create_dir_all(parent).map_err(|e| qx_formats::Error::io("create folder", e).path(parent))
 }
 
 fn write_payload(path: &FsPath, mode: Publish, payload: &PutPayload) -> qx_formats::Result<()> {
@@ -117,7 +112,17 @@ impl ObjectStore for DurableStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let store = self.clone();
+        let delete = move |location: Result<Path>| {
+            let store = store.clone();
+            async move {
+                let location = location?;
+                let path = store.fs_path(&location)?;
+                blocking(move || remove(&path).map_err(|e| translate(e, &path))).await?;
+                Ok(location)
+            }
+        };
+        locations.then(delete).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -160,21 +165,19 @@ fn copy(from: &FsPath, to: &FsPath, mode: Publish) -> qx_formats::Result<()> {
 }
 
 fn rename(from: &FsPath, to: &FsPath, create: bool) -> qx_formats::Result<()> {
-    if create {
-        // A link refuses to replace; the source goes once the target's name is durable.
-        ensure_parent(to)?;
-        fs::hard_link(from, to).map_err(|e| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => qx_formats::Error::new(Kind::Exists, "the target is already there"),
-            _ => qx_formats::Error::io("rename", e),
-        })?;
-        sync_parent(to)?;
-        fs::remove_file(from).map_err(|e| qx_formats::Error::io("remove", e).path(from))?;
-    } else {
-        ensure_parent(to)?;
-        fs::rename(from, to).map_err(|e| qx_formats::Error::io("rename", e).path(from))?;
-        sync_parent(to)?;
-    }
+    ensure_parent(to)?;
+    let done = if create { qx_io::rename_new(from, to) } else { qx_io::rename(from, to) };
+    done.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => qx_formats::Error::new(Kind::Exists, "the target is already there"),
+        _ => qx_formats::Error::io("rename", e).path(from),
+    })?;
+    sync_parent(to)?;
     sync_parent(from)
+}
+
+/// A file that comes back after a crash is one that nothing names: its folder need not be synced.
+fn remove(path: &FsPath) -> qx_formats::Result<()> {
+    qx_io::remove_file(path).map_err(|e| qx_formats::Error::io("remove", e).path(path))
 }
 
 fn sync_parent(path: &FsPath) -> qx_formats::Result<()> {
@@ -212,6 +215,8 @@ impl MultipartUpload for Upload {
 #[cfg(test)]
 mod tests {
     use object_store::ObjectStoreExt;
+
+    use std::fs;
 
     use super::*;
 

@@ -33,4 +33,4 @@ pub use qx_formats::{Error, Kind, Result};
 pub use retain::needed_lsn;
 pub use table::{TableManifest, publish_manifest};
 pub use view::{Table, View};
-pub use writer::Writer;
+pub use writer::{Writer, bulk_row_id};

@@ -59,7 +59,7 @@ fn others(store: &Store, catalog: &Catalog) -> Result<u64> {
         let manifest = kv::read_manifest(&kv::snapshot_dir(home, name))?.filter(|m| m.uuid == def.uuid);
         stores.insert(name.as_str(), manifest.map_or(0, |m| m.lsn));
     }
-    for transaction in qx_log::Reader::open(&wal)?.transactions(1) {
+    for transaction in qx_log::Reader::open(&wal)?.transactions_of(1, |t| t.kv > 0) {
         let transaction = transaction?;
         // What a store that is gone would have needed is needed no more; graphs were given theirs by [`graphs`].
         let needed = |op: &Op| match op {
@@ -73,6 +73,22 @@ fn others(store: &Store, catalog: &Catalog) -> Result<u64> {
         }
     }
     Ok(u64::MAX)
+}
+
+/// The snapshots, by store, without which keys are lost once the log lets go of everything up to `pruned`.
+///
+/// # Errors
+/// `Corrupt`, `Io`.
+pub(crate) fn snapshots(view: &View, pruned: u64) -> Result<BTreeMap<uuid::Uuid, u64>> {
+    let home = &view.store().layout().home;
+    let mut out = BTreeMap::new();
+    for (name, def) in &view.catalog().stores {
+        let manifest = kv::read_manifest(&kv::snapshot_dir(home, name))?.filter(|m| m.uuid == def.uuid);
+        if let Some(m) = manifest {
+            out.insert(def.uuid, m.lsn.min(pruned));
+        }
+    }
+    Ok(out)
 }
 
 /// Everything up to this number was let go from the log on purpose. A catalog that is damaged knows of nothing.

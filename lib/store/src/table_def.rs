@@ -146,6 +146,7 @@ impl TableDef {
     pub fn at(&self, lsn: u64) -> TableDef {
         let mut def = self.clone();
         let Some(layout) = self.layouts.iter().find(|l| l.until > lsn) else { return def };
+        def.row_ids = layout.row_ids;
         for column in &mut def.columns {
             match layout.columns.iter().find(|c| c.id == column.id) {
                 Some(old) => {
@@ -210,7 +211,7 @@ impl TableDef {
             return Ok(vec![ROW_ID.to_owned()]);
         }
         Err(Error::unsupported("rows of a table that a pipeline wrote as a whole cannot be told apart")
-            .hint("CREATE TABLE ... AS SELECT makes a table of them whose rows can be changed"))
+            .hint("`qx compact DIR TABLE --rewrite` gives them ids, and then they can be changed"))
     }
 
     /// The columns as SQL sees them.

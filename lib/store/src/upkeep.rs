@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use qx_formats::manifest::layout::VERSION;
 use qx_formats::{Error, Kind, Result};
-use qx_io::{Lock, Publish};
+use qx_graph::Graph;
+use qx_io::{Job, Lock, Publish};
 use qx_vector::definition::Mode;
 
 use crate::names::ObjectName;
 use crate::vectors::{self, RowKey};
 use crate::writer::DEFAULT_FLUSH_ROWS;
-use crate::{Store, View, kv, manifests};
+use crate::{Store, View, Writer, cold, kv, manifests};
 
 /// One thing that was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,55 +25,50 @@ pub struct Work {
 
 /// Operations on a store in the log above its snapshot at which a new one is due.
 const SNAPSHOT_OPS: usize = 10_000;
+/// A new snapshot is due when so many keys have expired, and they are one in four of those in it.
+const EXPIRED_KEYS: u64 = 1000;
+const EXPIRED_SHARE: u64 = 4;
 
-/// Flushes tables, takes snapshots of key-value stores, and lets go of what the log holds no longer for anybody. With
-/// `due`, only what the tables' options and the sizes of things call for.
+const FLUSH: &str = "flush table";
+const EXPIRE: &str = "remove expired rows of table";
+const SNAPSHOT: &str = "snapshot store";
+const COMPACT: &str = "compact graph";
+const INDEX: &str = "bring up vector index";
+
+/// Flushes tables, removes what has expired, takes snapshots of key-value stores, compacts graphs, and lets go of what
+/// the log holds no longer for anybody. With `due`, only what the options and the sizes of things call for.
 ///
 /// # Errors
-/// `Locked` when another process writes; those of a flush or a snapshot.
+/// `Locked` when another process writes; those of a flush, a snapshot or a compaction.
 pub async fn maintain(store: &Store, due: bool, dry_run: bool, wait: Duration) -> Result<Vec<Work>> {
     let shared = Arc::new(store.clone());
-    let mut done = Vec::new();
     if dry_run {
         let view = View::open(&shared)?;
-        for key in view.catalog().tables.keys() {
-            let table = view.table(&ObjectName::parse("table", key)?).await?;
-            if table
-                .is_some_and(|t| if due { t.is_due(qx_log::now_us(), DEFAULT_FLUSH_ROWS) } else { !t.hot().is_empty() })
-            {
-                done.push(Work { work: "flush table", object: key.clone() });
-            }
-        }
-        done.extend(indexes_behind(&view, due).await?);
-        for name in view.catalog().stores.keys() {
-            if is_snapshot_due(&view, name, due)? {
-                done.push(Work { work: "snapshot store", object: name.clone() });
-            }
-        }
-        return Ok(done);
+        return wanted(&view, due).await;
     }
     let mut writer = store.writer(wait)?;
-    for work in indexes_behind(writer.view(), due).await? {
+    // What is due can only be told of tables that were opened.
+    let wanted = wanted(writer.view(), due).await?;
+    let mut done = Vec::new();
+    // Indexes take up what the log says before a flush lets it go.
+    for work in wanted.iter().filter(|w| w.work == INDEX) {
         let name = ObjectName::parse("vector index", &work.object)?;
         if let Some(index) = writer.catalog().index(&name) {
             writer.sync_index(&name, index).await?;
         }
-        done.push(work);
+        done.push(work.clone());
     }
-    let tables = if due {
-        // What is due can only be told of tables that were opened.
-        for key in writer.catalog().tables.keys() {
-            writer.view().table(&ObjectName::parse("table", key)?).await?;
-        }
-        writer.flush_due().await?
-    } else {
-        writer.flush_all().await?
-    };
-    done.extend(tables.into_iter().map(|object| Work { work: "flush table", object }));
-    let names: Vec<String> = writer.catalog().stores.keys().cloned().collect();
-    for name in names {
-        if is_snapshot_due(writer.view(), &name, due)? && !writer.snapshot_store(&name)?.unchanged {
-            done.push(Work { work: "snapshot store", object: name });
+    let flushed = if due { writer.flush_due().await? } else { writer.flush_all().await? };
+    done.extend(flushed.into_iter().map(|object| Work { work: FLUSH, object }));
+    for work in wanted {
+        let did = match work.work {
+            EXPIRE => writer.expire(&ObjectName::parse("table", &work.object)?, due).await?,
+            SNAPSHOT => !writer.snapshot_store(&work.object)?.unchanged,
+            COMPACT => compact(&writer, &work.object)?,
+            _ => false,
+        };
+        if did {
+            done.push(work);
         }
     }
     if !done.is_empty() {
@@ -101,15 +97,62 @@ async fn indexes_behind(view: &View, due: bool) -> Result<Vec<Work>> {
         let column = index.column_in(&table.name.key(), def).map(|c| c.name.clone()).unwrap_or_default();
         let key_columns = RowKey::of_index(&table.def, index)?;
         if !vectors::since(view, &table, &key_columns, &column, definition.covered_lsn)?.is_empty() {
-            behind.push(Work { work: "bring up vector index", object: key.clone() });
+            behind.push(Work { work: INDEX, object: key.clone() });
         }
     }
     Ok(behind)
 }
 
-fn is_snapshot_due(view: &View, store: &str, due: bool) -> Result<bool> {
-    let changes = kv::keys(view, store, None)?.changes();
-    Ok(if due { changes >= SNAPSHOT_OPS } else { changes > 0 })
+/// What there is to do.
+async fn wanted(view: &View, due: bool) -> Result<Vec<Work>> {
+    let now_us = qx_log::now_us();
+    let catalog = view.catalog();
+    let mut work = Vec::new();
+    let mut add = |what, object: &String| work.push(Work { work: what, object: object.clone() });
+    for key in catalog.tables.keys() {
+        let Some(table) = view.table(&ObjectName::parse("table", key)?).await? else { continue };
+        let flush = if due { table.is_due(now_us, DEFAULT_FLUSH_ROWS) } else { !table.hot().is_empty() };
+        if flush {
+            add(FLUSH, key);
+        }
+        if let Some(expiry) = cold::Expiry::of(&table.def, now_us)?
+            && !expiry.files(&table.cold, due).is_empty()
+        {
+            add(EXPIRE, key);
+        }
+    }
+    for name in catalog.stores.keys() {
+        let keys = kv::keys(view, name, None)?;
+        let (changes, expired) = (keys.changes(), keys.expired(now_us)?);
+        let many =
+            changes >= SNAPSHOT_OPS || (expired >= EXPIRED_KEYS && expired * EXPIRED_SHARE >= keys.in_snapshot());
+        let wanted = if due { many } else { changes > 0 || expired > 0 };
+        if wanted {
+            add(SNAPSHOT, name);
+        }
+    }
+    for (key, def) in catalog.graphs.iter().filter(|(_, def)| def.tables.is_none()) {
+        let home = def.home(view.store().layout(), &ObjectName::parse("graph", key)?);
+        let graph = Graph::open_hot_at(&home, view.lsn())?;
+        let (adds, tombstones) = graph.delta_records();
+        let fold = graph.compaction_due(&def.limits(&catalog.settings), now_us);
+        let wanted = if due { fold } else { adds + tombstones > 0 };
+        if wanted {
+            add(COMPACT, key);
+        }
+    }
+    work.extend(indexes_behind(view, due).await?);
+    Ok(work)
+}
+
+fn compact(writer: &Writer, key: &str) -> Result<bool> {
+    let name = ObjectName::parse("graph", key)?;
+    let catalog = writer.catalog();
+    let Some(def) = catalog.graph(&name) else { return Ok(false) };
+    // A segment must never hold what a crash takes from the log: its numbers would be given again.
+    writer.log().wait(writer.view().lsn())?;
+    qx_graph::compact(&def.home(writer.store().layout(), &name), &Job::default())?;
+    Ok(true)
 }
 
 /// What an upgrade came to.

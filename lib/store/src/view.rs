@@ -155,10 +155,12 @@ impl View {
     async fn load(&self, name: &ObjectName, def: &TableDef, lsn: u64) -> Result<Table> {
         let dir = self.store.layout().table_folder(name, def);
         let mut cold = Cold::load(&dir, def.uuid).await?;
+        let mut gone = None;
         for _ in 0..MAX_RESTARTS {
             if cold.lsn > lsn {
                 // Rows that this view does not have yet are in Parquet already.
-                return Err(moved());
+                let end = last_commit(&self.store, lsn)?;
+                return Err(if end < cold.lsn { lost_end(&self.store, cold.lsn, end) } else { moved() });
             }
             let hot = match self.hot_rows(&def.at(cold.lsn), cold.lsn, lsn) {
                 Ok((hot, false)) => Some(hot),
@@ -171,6 +173,7 @@ impl View {
                     same.then_some(hot)
                 }
                 Err(e) if is_gone(&e) => {
+                    gone = Some(e);
                     cold = Cold::load(&dir, def.uuid).await?;
                     None
                 }
@@ -187,7 +190,8 @@ impl View {
                 });
             }
         }
-        Err(moved())
+        // What is gone every time was not let go of by a writer.
+        Err(gone.unwrap_or_else(moved))
     }
 
     /// The rows of a table in the log above `after`, up to `lsn`, and those of the open transaction.
@@ -383,14 +387,9 @@ fn apply(hot: &mut Hot, def: &TableDef, op: &Op, time_us: Option<u64>) -> Result
 
 fn replay_table(store: &Store, def: &TableDef, after: u64, lsn: u64, hot: &mut Hot) -> Result<bool> {
     let wal = store.layout().wal();
-    let reader = Reader::open(&wal)?;
-    let first = reader.segments().first().map_or(0, |first| first.base_lsn);
-    let gap = first > after + 1;
-    if gap && first > pruned_lsn(store)? + 1 {
-        // Nobody said that these were let go of: pruned this very moment, or lost.
-        return Err(Error::io("read the log", std::io::ErrorKind::NotFound.into()).path(&wal));
-    }
-    for transaction in reader.transactions(after + 1) {
+    let Some(reader) = log(store)? else { return Ok(false) };
+    let gap = gap(store, &reader, after)?;
+    for transaction in reader.transactions_of(after + 1, |t| t.tables.may_hold(&def.uuid)) {
         let transaction = transaction?;
         if transaction.commit_lsn <= after {
             continue;
@@ -405,37 +404,93 @@ fn replay_table(store: &Store, def: &TableDef, after: u64, lsn: u64, hot: &mut H
     Ok(gap)
 }
 
+/// The database's log; `None` before the first write.
+///
+/// # Errors
+/// `Corrupt` when it is gone; those of [`Reader::open`].
+pub(crate) fn log(store: &Store) -> Result<Option<Reader>> {
+    let wal = store.layout().wal();
+    match Reader::open(&wal) {
+        Ok(reader) => Ok(Some(reader)),
+        // The folder is made before the first segment in it, and the catalog comes after both.
+        Err(e) if e.kind() == Kind::NotFound || is_gone(&e) => {
+            if store.layout().home.join(FILE).exists() {
+                return Err(Error::corrupt("the log of the database is missing").path(wal).hint("qx restore"));
+            }
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Something holds the log up to `least`, and the log ends before that: what is written now would take its numbers again.
+pub(crate) fn lost_end(store: &Store, least: u64, end: u64) -> Error {
+    Error::corrupt("the log of the database lost its end")
+        .path(store.layout().wal())
+        .expected(format!("LSN {least} or later"))
+        .got(format!("LSN {end}"))
+        .hint("`qx fsck` tells what holds more of it; `qx restore` brings the whole database back")
+}
+
+/// Whether the log begins later than `after`, because what stood there was let go of: someone holds it elsewhere.
+///
+/// # Errors
+/// `Corrupt` when nobody said that it was: it was lost.
+pub(crate) fn gap(store: &Store, reader: &Reader, after: u64) -> Result<bool> {
+    let (first, _) = reader.first();
+    if first <= after + 1 {
+        return Ok(false);
+    }
+    // A writer says so before it lets go, and this is read after the segments were listed.
+    let pruned = pruned_lsn(store)?;
+    if first > pruned + 1 {
+        return Err(Error::corrupt("segments at the beginning of the log are missing")
+            .path(store.layout().wal())
+            .expected(format!("LSN {} or earlier", pruned + 1))
+            .got(format!("LSN {first}"))
+            .hint("`qx fsck` tells what is gone; `qx restore` brings it back, `qx repair` goes on without it"));
+    }
+    Ok(true)
+}
+
 /// The published catalog with the definitions that the log holds above it, and the last commit.
 pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
     let home = &store.layout().home;
     let mut catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
+    let mut reader = None;
+    for _ in 0..MAX_RESTARTS {
+        reader = log(store)?;
+        let Some(log) = &reader else { break };
+        if !gap(store, log, catalog.lsn)? {
+            break;
+        }
+        // A newer catalog was published in between, and the log behind it let go.
+        catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
+    }
     let mut last = catalog.lsn;
-    let wal = store.layout().wal();
-    if wal.is_dir() {
-        for transaction in Reader::open(&wal)?.transactions(catalog.lsn + 1) {
+    if let Some(reader) = reader {
+        let mut transactions = reader.transactions_of(catalog.lsn + 1, |t| t.defines > 0);
+        for transaction in transactions.by_ref() {
             let transaction = transaction?;
-            last = last.max(transaction.commit_lsn);
             for (_, _, op) in transaction.ops {
                 if let Op::Define { json } = op {
                     catalog.apply(decode_define(&json, transaction.commit_lsn)?, transaction.commit_lsn);
                 }
             }
         }
+        last = last.max(transactions.reached());
     }
     Ok((catalog, last))
 }
 
 /// The last commit of the log, looked for from `from` on.
 fn last_commit(store: &Store, from: u64) -> Result<u64> {
-    let wal = store.layout().wal();
-    if !wal.is_dir() {
-        return Ok(from);
+    let Some(reader) = log(store)? else { return Ok(from) };
+    let mut transactions = reader.transactions_of(from + 1, |_| false);
+    for transaction in transactions.by_ref() {
+        transaction?;
     }
-    let mut last = from;
-    for transaction in Reader::open(&wal)?.transactions(from + 1) {
-        last = last.max(transaction?.commit_lsn);
-    }
-    Ok(last)
+    Ok(transactions.reached().max(from))
 }
 
 /// A definition as an operation of the log.

@@ -1,6 +1,7 @@
 //! The one writer of a database: collects the operations of a transaction, commits them as one transaction of the log,
 //! or forgets them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::database::{Store, make_dir};
 use crate::names::{ObjectName, check_name};
 use crate::rows::{encode_keys, encode_rows};
 use crate::table_def::TableDef;
-use crate::view::{Table, View, define_op, definitions};
+use crate::view::{Table, View, define_op, definitions, lost_end};
 use crate::{publish_manifest, retain, sync, vectors};
 
 /// Rows of one log operation; also the room that row ids leave below the number of an operation.
@@ -48,6 +49,8 @@ pub struct Writer {
     grown: u64,
     /// Everything up to this number was let go from the log, or is about to be.
     pruned: u64,
+    /// See [`Catalog::snapshots`].
+    snapshots: BTreeMap<Uuid, u64>,
     _lock: Lock,
 }
 
@@ -73,6 +76,9 @@ impl Writer {
         }
         let store = Arc::new(store.clone());
         let (catalog, _) = definitions(&store)?;
+        if catalog.lsn >= log.next_lsn() {
+            return Err(lost_end(&store, catalog.lsn, log.next_lsn() - 1));
+        }
         let view = View::new(&store, catalog, log.next_lsn() - 1);
         let base = view.catalog();
         let grown = folder_bytes(&wal);
@@ -88,6 +94,7 @@ impl Writer {
             unsynced: 0,
             grown,
             pruned: 0,
+            snapshots: BTreeMap::new(),
             _lock: lock,
         };
         writer.publish_catalog(false)?;
@@ -237,7 +244,8 @@ impl Writer {
                 }
                 Ok(())
             }
-            SyncPolicy::Interval(_) | SyncPolicy::None => self.log.settle(ack.lsn),
+            SyncPolicy::Interval(time) => self.log.settle_within(ack.lsn, time),
+            SyncPolicy::None => self.log.settle(ack.lsn),
         }
     }
 
@@ -280,9 +288,12 @@ impl Writer {
         }
         self.log.wait(self.view.lsn())?;
         let mut catalog = catalog.as_ref().clone();
-        let (generation, pruned) = published.map_or((0, 0), |c| (c.generation, c.pruned_lsn));
-        catalog.generation = generation + 1;
-        catalog.pruned_lsn = self.pruned.max(pruned);
+        let published = published.unwrap_or_default();
+        catalog.generation = published.generation + 1;
+        catalog.pruned_lsn = self.pruned.max(published.pruned_lsn);
+        catalog.snapshots = published.snapshots;
+        catalog.snapshots.extend(self.snapshots.iter());
+        catalog.snapshots.retain(|uuid, _| catalog.stores.values().any(|def| def.uuid == *uuid));
         catalog.lsn = self.view.lsn();
         let bytes = catalog.encode()?;
         qx_io::publish_generation(home, FILE, &bytes, |old| Catalog::decode(old).map(drop))
@@ -340,13 +351,16 @@ impl Writer {
         // The definition says from which number on the files look another way; Delta carries that number, so either both
         // are the new ones for a reader, or both the old ones. A crash in between leaves the rewrite to the next flush.
         let lsn = self.log.next_lsn() + 1;
-        let new = TableDef { layouts: table.defined.layouts.clone(), ..table.def.as_ref().clone() }.rewritten(lsn);
+        let mut new = TableDef { layouts: table.defined.layouts.clone(), ..table.def.as_ref().clone() }.rewritten(lsn);
+        // Rows of a pipeline's table cannot be told apart until they get ids.
+        let first_id = if new.is_keyed() || new.row_ids { None } else { Some(bulk_row_id(lsn)?) };
+        new.row_ids |= first_id.is_some();
         let done = self.define(vec![Define::Table { name: name.key(), def: new.clone() }])?;
         if done != lsn {
             return Err(Error::corrupt("the log gave another number than it said").expected(lsn).got(done));
         }
         self.take_up(&table);
-        let cold = cold::rewrite(&table.dir, &table.def, &new, &table.cold, change, lsn).await?;
+        let cold = cold::rewrite(&table.dir, &table.def, &new, &table.cold, change, lsn, first_id).await?;
         tracing::info!(target: "qx::store", table = %name.key(), lsn, version = cold.version, "table written anew");
         self.publish_table(&table, &cold)?;
         self.view.replace_table(&table, cold)
@@ -379,6 +393,30 @@ impl Writer {
         let Some(table) = self.view.table(&ObjectName::parse("table", table)?).await? else { return Ok(None) };
         self.log.wait(self.view.lsn())?;
         vectors::take_up(&self.view, &table, name, index)
+    }
+
+    /// Removes rows from Parquet whose time to live is over, in one Delta commit; with `due`, only where it is worth it.
+    /// Returns whether there were any. Nobody saw them any more, so the log says nothing of it.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub async fn expire(&mut self, name: &ObjectName, due: bool) -> Result<bool> {
+        if self.is_open() {
+            return Err(Error::usage("removing expired rows inside a transaction").hint("COMMIT first"));
+        }
+        let Some(table) = self.view.table(name).await? else {
+            return Err(Error::new(Kind::NotFound, format!("there is no table {}", name.key())));
+        };
+        let Some(expiry) = cold::Expiry::of(&table.def, qx_log::now_us())? else { return Ok(false) };
+        let files = expiry.files(&table.cold, due);
+        if files.is_empty() {
+            return Ok(false);
+        }
+        let cold = cold::remove_expired(&table.dir, &table.def, &table.cold, &expiry, &files).await?;
+        tracing::info!(target: "qx::store", table = %name.key(), files = files.len(), version = cold.version, "expired rows removed");
+        self.publish_table(&table, &cold)?;
+        self.view.replace_table(&table, cold)?;
+        Ok(true)
     }
 
     /// Begins a bulk load: flushes the table, then takes a number of the log that the load's Delta commit will carry.
@@ -468,6 +506,7 @@ impl Writer {
         let needed = retain::needed_lsn(&self.view, self.view.lsn()).await?;
         // What is let go is written down before it goes, so that fsck can tell it from what was lost.
         self.pruned = self.pruned.max(needed.saturating_sub(1));
+        self.snapshots = retain::snapshots(&self.view, self.pruned)?;
         self.publish_catalog(true)?;
         self.log.rotate()?;
         self.log.prune(&PruneOptions { before_lsn: needed, ..PruneOptions::default() })?;
@@ -501,6 +540,16 @@ impl Writer {
         self.rollback();
         self.log.close()
     }
+}
+
+/// The first row id of what is written to Parquet past the log, as the number `lsn`: room for 2^32 rows. These ids are
+/// negative; those of the log, which count up from its numbers, never are.
+///
+/// # Errors
+/// `Limit`.
+pub fn bulk_row_id(lsn: u64) -> Result<i64> {
+    let base = i64::try_from(lsn).ok().and_then(|l| l.checked_mul(1 << 32)).and_then(|l| i64::MIN.checked_add(l));
+    base.ok_or_else(|| Error::limit("log sequence number for row ids", 1 << 31, lsn))
 }
 
 fn chunks(rows: &RecordBatch) -> impl Iterator<Item = (usize, usize)> + use<> {

@@ -143,6 +143,7 @@ impl Snapshot {
         for (_, step) in self.pending_names.iter().take(kept) {
             names.settle_name(step);
         }
+        names.durable.drop_lost(&self.live);
         let mut after = Snapshot { live: names.durable.clone(), durable: names.durable, ..Snapshot::default() };
         for inode in &self.inodes {
             let bytes = inode.after(crash, &mut random);

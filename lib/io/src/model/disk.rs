@@ -66,6 +66,19 @@ impl ModelDisk {
     fn handle(&self, inode: usize) -> Arc<dyn DiskFile> {
         Arc::new(ModelFile { disk: self.clone(), inode })
     }
+
+    /// Makes one folder, whose name is not durable yet.
+    ///
+    /// # Errors
+    /// `AlreadyExists`.
+    pub fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut inner = self.inner();
+        if inner.is_name(dir) {
+            return Err(Error::from(ErrorKind::AlreadyExists));
+        }
+        inner.apply(Step::MakeDir(dir.to_path_buf()));
+        Ok(())
+    }
 }
 
 impl Disk for ModelDisk {

@@ -26,6 +26,7 @@ mod disk;
 mod random;
 mod state;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -198,6 +199,18 @@ impl ModelDisk {
             }
         }
         Ok(())
+    }
+
+    /// A number that two disks share only if they hold the same names and bytes, but for chance.
+    pub fn digest(&self) -> u64 {
+        let inner = self.inner();
+        let mut hasher = DefaultHasher::new();
+        inner.now.live.dirs.hash(&mut hasher);
+        for (path, inode) in &inner.now.live.files {
+            path.hash(&mut hasher);
+            inner.now.inodes.get(*inode).map(|i| i.live.as_slice()).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Every file, in order of its path.

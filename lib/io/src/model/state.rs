@@ -95,6 +95,16 @@ impl Names {
         }
     }
 
+    /// Drops what stands in folders whose own names are lost.
+    pub fn drop_lost(&mut self, live: &Names) {
+        let lost: BTreeSet<PathBuf> = live.dirs.difference(&self.dirs).cloned().collect();
+        if !lost.is_empty() {
+            let stays = |path: &Path| !path.ancestors().skip(1).any(|a| lost.contains(a));
+            self.dirs.retain(|d| stays(d));
+            self.files.retain(|f, _| stays(f));
+        }
+    }
+
     fn rename(&mut self, from: &Path, to: &Path) {
         if let Some(inode) = self.files.remove(from) {
             self.files.insert(to.to_path_buf(), inode);

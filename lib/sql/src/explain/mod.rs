@@ -6,6 +6,7 @@ mod mutated;
 mod subject;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::StringArray;
@@ -16,6 +17,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use qx_formats::{Error, Kind, Result};
 use qx_plan::render::{Format, Show};
 use qx_plan::{Options, capture};
+use serde_json::Value;
 
 use crate::error::engine_error;
 use crate::session::{Answer, Session};
@@ -113,12 +115,39 @@ impl Statement {
 pub(crate) async fn run(session: &Session, statement: Statement, text: &str) -> Result<Answer> {
     let Statement { asked, body, text } = statement.within(text);
     let state = session.context().state();
-    let subject = subject(session, body, text).await?;
+    let ran = match asked.analyze {
+        true => trial(session, &body, &text).await?,
+        false => None,
+    };
+    let mut subject = subject(session, body, text).await?;
+    if let Some(ran) = ran {
+        subject.ran = true;
+        subject.facts.extend(ran);
+        subject.reasons = vec!["it was run, and what it changed was rolled back".to_owned()];
+    }
     let root = session.store().root().to_path_buf();
     let options = Options { analyze: asked.analyze, verbose: asked.verbose, root: Some(&root), ..Options::default() };
     let bundle = capture(&state, subject, options).await?;
     let show = Show { verbose: asked.verbose, stage: None };
     lines(&bundle.render(asked.format, show)?)
+}
+
+/// Runs a statement that writes, if the session is a trial, and takes it back. What came of it; nothing for one that
+/// only reads.
+async fn trial(session: &Session, body: &Body, text: &str) -> Result<Option<BTreeMap<String, Value>>> {
+    let Body::Table(table) = body else { return Ok(None) };
+    if !table.is_dml() || !session.is_trial() {
+        return Ok(None);
+    }
+    let start = std::time::Instant::now();
+    let statement = statement::Statement { text: text.to_owned(), body: body.clone() };
+    let answer = session.undone(session.run_inner(statement)).await?;
+    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Some(BTreeMap::from([
+        ("rows_changed".to_owned(), answer.affected.unwrap_or(0).into()),
+        ("elapsed_ms".to_owned(), ms.into()),
+        ("rolled_back".to_owned(), true.into()),
+    ])))
 }
 
 /// A text as rows, a line each.

@@ -90,7 +90,7 @@ pub(super) async fn drop_graph(session: &Session, text: &str, if_exists: bool) -
     // Inside a transaction the files may be wanted again; the next graph of this name does not take them for its own.
     if !session.in_transaction().await && def.tables.is_none() {
         let dir = session.store().layout().graph(&name);
-        match std::fs::remove_dir_all(&dir) {
+        match qx_io::remove_dir_all(&dir) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 tracing::warn!(target: "qx::sql", path = %dir.display(), error = %e, "a dropped graph left its files");
             }

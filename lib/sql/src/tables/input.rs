@@ -3,17 +3,16 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::csv::ReaderBuilder;
-use datafusion::arrow::csv::reader::Format as CsvFormat;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::ipc::reader::{FileReader, StreamReader};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Result};
 use qx_store::table_def::TableDef;
+
+use super::csv::Csv;
 
 /// How the rows are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,29 +126,9 @@ fn wrong(path: &Path, what: &str, e: impl std::fmt::Display) -> Error {
 }
 
 fn csv(input: &Input, format: InputFormat, options: &InputOptions, columns: &[String]) -> Result<Batches> {
-    let path = name(input);
     let delimiter = options.delimiter.unwrap_or(if format == InputFormat::Tsv { b'\t' } else { b',' });
-    let mut reader = BufReader::with_capacity(1 << 20, open(input)?);
-    let names: Vec<String> = if options.header {
-        let mut line = Vec::new();
-        reader.read_until(b'\n', &mut line).map_err(|e| Error::io("read", e).path(&path))?;
-        if line.starts_with(&[0xef, 0xbb, 0xbf]) {
-            line.drain(..3);
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return Err(Error::invalid("the header is missing").path(&path).hint("an input without one: HEADER false"));
-        }
-        let head = CsvFormat::default().with_header(true).with_delimiter(delimiter);
-        let (schema, _) = head.infer_schema(Cursor::new(line), Some(0)).map_err(|e| wrong(&path, "CSV", e))?;
-        schema.fields().iter().map(|f| f.name().clone()).collect()
-    } else {
-        columns.to_vec()
-    };
-    let fields: Vec<Field> = names.iter().map(|n| Field::new(n, DataType::Utf8, true)).collect();
-    let builder =
-        ReaderBuilder::new(Arc::new(Schema::new(fields))).with_delimiter(delimiter).with_batch_size(options.batch_rows);
-    let reader = builder.build_buffered(reader).map_err(|e| wrong(&path, "CSV", e))?;
-    Ok(Box::new(reader.map(move |b| b.map_err(|e| wrong(&path, "CSV", e)))))
+    let names = (!options.header).then_some(columns);
+    Ok(Box::new(Csv::open(open(input)?, &name(input), delimiter, options.batch_rows, names)?))
 }
 
 fn json(input: &Input, options: &InputOptions, def: &TableDef) -> Result<Batches> {

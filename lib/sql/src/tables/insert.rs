@@ -11,7 +11,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
 use qx_store::names::ObjectName;
 use qx_store::rows::{KeyCodec, KeySet, conform};
-use qx_store::{Table, Writer};
+use qx_store::{Table, Writer, bulk_row_id};
 
 use super::create::not_there;
 use super::names::{ident, table_name};
@@ -139,9 +139,7 @@ pub(super) async fn bulk(
 ) -> Result<u64> {
     let (table, lsn, mut load) = writer.load(&table.name).await?;
     let def = Arc::clone(&table.def);
-    // Row ids of a load are negative: those of the log, which count up from its numbers, never are.
-    let base = i64::try_from(lsn).ok().and_then(|l| l.checked_shl(32)).and_then(|l| i64::MIN.checked_add(l));
-    let base = base.ok_or_else(|| Error::limit("log sequence number for row ids", 1 << 31, lsn))?;
+    let base = bulk_row_id(lsn)?;
     let mut seen: HashSet<Box<[u8]>> = HashSet::new();
     let (mut count, mut held, mut rows) = (0u64, Vec::new(), 0);
     let mut batches = batches.fuse();

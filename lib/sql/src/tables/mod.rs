@@ -7,6 +7,7 @@ pub(crate) mod as_of;
 mod conflict;
 mod copy;
 mod create;
+mod csv;
 mod dml;
 mod facts;
 pub mod input;
@@ -40,6 +41,13 @@ pub(crate) enum Statement {
     Copy(copy::Copy),
     /// SHOW CREATE TABLE.
     Show(SqlName),
+}
+
+impl Statement {
+    /// Whether it changes rows that a query finds.
+    pub(crate) fn is_dml(&self) -> bool {
+        matches!(self, Statement::Sql(Sql::Insert(_) | Sql::Update(_) | Sql::Delete(_) | Sql::Merge(_)))
+    }
 }
 
 /// Takes a statement that defines or writes tables.

@@ -85,7 +85,7 @@ pub fn backup(root: &Path, target: &Path, wait: Duration, dry_run: bool, job: &J
     let result = take(&store, root, &staging, wait, job).and_then(|backup| {
         qx_io::write_atomic(&staging.join(LIST), Publish::New, &manifest::seal(&backup)?)?;
         copy::sync_tree(&staging)?;
-        fs::rename(&staging, target).map_err(|e| Error::io("rename into place", e).path(target))?;
+        qx_io::rename(&staging, target).map_err(|e| Error::io("rename into place", e).path(target))?;
         qx_io::sync_dir(parent(target))?;
         Ok(backup)
     });

@@ -63,7 +63,7 @@ pub fn restore(backup: &Path, target: &Path, dry_run: bool, job: &Job) -> Result
     }
     let staging = staging(target);
     let done = build(backup, &list, &staging, job).and_then(|()| {
-        fs::rename(&staging, target).map_err(|e| Error::io("rename into place", e).path(target))?;
+        qx_io::rename(&staging, target).map_err(|e| Error::io("rename into place", e).path(target))?;
         qx_io::sync_dir(parent(target))
     });
     if done.is_err() {

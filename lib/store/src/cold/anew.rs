@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
@@ -17,7 +17,7 @@ use qx_formats::{Error, Kind, Result};
 use super::commit::{Change, read};
 use super::{Cold, ColdFile};
 use crate::rows::KeySet;
-use crate::table_def::TableDef;
+use crate::table_def::{ROW_ID, TableDef};
 
 /// Rows of the files, then rows of the log, under the names of the new files.
 #[derive(Debug)]
@@ -38,7 +38,13 @@ fn engine(e: impl std::fmt::Display) -> Error {
 }
 
 impl Source {
-    pub(super) fn new(def: &TableDef, new: &TableDef, cold: &Cold, change: Change) -> Result<Self> {
+    pub(super) fn new(
+        def: &TableDef,
+        new: &TableDef,
+        cold: &Cold,
+        change: Change,
+        first_id: Option<i64>,
+    ) -> Result<Self> {
         let key = match &change.over {
             Some(_) => super::commit::key_positions(def)?,
             None => Vec::new(),
@@ -48,7 +54,7 @@ impl Source {
             rows: change.rows,
             over: change.over,
             key,
-            first_id: None,
+            first_id,
             old: def.physical_schema()?,
             new: new.physical_schema()?,
             def: def.clone(),
@@ -94,10 +100,19 @@ impl Source {
         });
         let cold = cold.map(move |b| b.and_then(|b| this.sifted(b)));
         let hot = self.rows.clone().into_iter().map(Ok);
+        let mut next_id = self.first_id;
         cold.chain(hot).map(move |b| {
             let batch = b?;
+            let mut columns = batch.columns().to_vec();
+            if let Some(first) = &mut next_id {
+                let at = new.index_of(ROW_ID).map_err(engine)?;
+                let end = i64::try_from(batch.num_rows()).ok().and_then(|n| first.checked_add(n));
+                let end = end.ok_or_else(|| Error::limit("row id", i64::MAX as u64, batch.num_rows() as u64))?;
+                columns.insert(at, Arc::new(Int64Array::from_iter_values(*first..end)));
+                *first = end;
+            }
             let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            RecordBatch::try_new_with_options(Arc::clone(&new), batch.columns().to_vec(), &options).map_err(engine)
+            RecordBatch::try_new_with_options(Arc::clone(&new), columns, &options).map_err(engine)
         })
     }
 }

@@ -21,7 +21,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use qx_formats::{Error, Kind, Result};
 
-use super::{Cold, ColdFile, FOLDER};
+use super::{Cold, ColdFile, Expiry, FOLDER};
 use crate::delta::{self, engine};
 use crate::rows::{KeySet, conform};
 use crate::table_def::TableDef;
@@ -187,7 +187,8 @@ async fn finish(
         }
         Err(e) => {
             // The commit may have happened all the same: Delta knows.
-            let again = delta::load(dir).await?;
+            let before = state.version();
+            let again = delta::load(dir).await?.filter(|t| t.version().is_some_and(|v| v > before));
             match again {
                 Some(table) if delta::transaction(&table, dir, def.uuid).await?.is_some_and(|w| w >= lsn) => table,
                 _ => return Err(engine(dir, "cannot commit to the table", e)),
@@ -345,7 +346,7 @@ pub(super) fn project(
 }
 
 /// Writes the whole table anew, as `new` defines it: the rows of the files less those that `change` replaced, and its
-/// rows; `lsn` as in [`commit`].
+/// rows; `lsn` as in [`commit`]. With `first_id`, rows that have no row id get one, counted from there.
 ///
 /// # Errors
 /// `Engine`.
@@ -356,12 +357,38 @@ pub async fn rewrite(
     cold: &Cold,
     change: Change,
     lsn: u64,
+    first_id: Option<i64>,
 ) -> Result<Cold> {
     let dir = table_dir.join(FOLDER);
     crate::database::make_dir(&dir)?;
-    let source = Arc::new(super::anew::Source::new(def, new, cold, change)?);
+    let source = Arc::new(super::anew::Source::new(def, new, cold, change, first_id)?);
     let (table, _) = delta::replace(&dir, source.plan()?, def.uuid, lsn, &new.partition_names()).await?;
     Cold::of(table, &dir, def.uuid).await
+}
+
+/// Takes rows out of the table that have expired, with the files that [`Expiry::files`] names, in one commit.
+///
+/// # Errors
+/// `Engine`, `Io`.
+pub async fn remove_expired(
+    table_dir: &Path,
+    def: &TableDef,
+    cold: &Cold,
+    expiry: &Expiry,
+    files: &[(ColdFile, bool)],
+) -> Result<Cold> {
+    let dir = std::path::absolute(table_dir.join(FOLDER)).map_err(|e| Error::io("resolve", e).path(table_dir))?;
+    let physical = def.physical_schema()?;
+    let (mut names, mut rows) = (Vec::new(), Vec::new());
+    for (file, all) in files {
+        names.push(file.path.strip_prefix(&dir).unwrap_or(&file.path).to_string_lossy().into_owned());
+        if !all {
+            for batch in read(file, def, &physical)? {
+                rows.push(expiry.alive(&batch?)?);
+            }
+        }
+    }
+    replace_files(table_dir, def, cold, &names, rows).await
 }
 
 /// Takes files out of the table, whatever became of them, and adds rows, in one commit. The rows have the columns of

@@ -3,10 +3,12 @@
 
 mod anew;
 mod commit;
+mod expire;
 mod keys;
 mod stats;
 
-pub use commit::{Change, Load, commit, replace_files, rewrite};
+pub use commit::{Change, Load, commit, remove_expired, replace_files, rewrite};
+pub use expire::Expiry;
 pub use keys::read_columns;
 use keys::read_keys;
 pub use stats::{ColumnBounds, FileStats};

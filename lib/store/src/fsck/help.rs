@@ -38,7 +38,7 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
             repair("recover the log: keep every whole transaction; the report lists the gaps")
         }
         "db.watermark" => {
-            command(format!("qx restore: the log lost its end. `qx repair {root} --finding {id}` goes on behind it"))
+            command("qx restore: the log lost its end, and nothing is written before it has it again".to_owned())
         }
         _ => command(format!("qx restore, or build {path} again from what it was built from")),
     }

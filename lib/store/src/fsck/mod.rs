@@ -78,6 +78,37 @@ impl Report {
 /// `Io` when the folder or a file in it cannot be read; `Invalid` when it is no database folder; `Unsupported` for a
 /// newer version; `Cancelled`. Damage is a finding and no error.
 pub async fn check(root: &Path, level: Level, job: &Job) -> Result<Report> {
+    let mut report = once(root, level, job).await?;
+    // A writer that is at work may have moved on between two files that were compared: damage is what stays.
+    for _ in 0..LOOKS {
+        if report.sound() || !is_written(root) {
+            break;
+        }
+        let again = once(root, level, job).await?;
+        let stays = |f: &Found| {
+            let same = |o: &Found| (o.finding.id, &o.path, &o.finding.got) == (f.finding.id, &f.path, &f.finding.got);
+            f.finding.severity != Severity::Error || report.found.iter().any(same)
+        };
+        let found = again.found.iter().filter(|f| stays(f)).cloned().collect();
+        let settled = report.count(Severity::Error) == again.count(Severity::Error);
+        report = Report { found, ..again };
+        if settled {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+/// How often a database that is being written is looked at again.
+const LOOKS: u32 = 3;
+
+/// Whether a writer holds the database's lock.
+fn is_written(root: &Path) -> bool {
+    let lock = std::fs::File::open(root.join("LOCK"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+async fn once(root: &Path, level: Level, job: &Job) -> Result<Report> {
     let mut c = Check::new(root, level, job);
     if let Some(store) = c.marker()? {
         let catalog = c.catalog(&store)?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use qx_formats::container::Finding;
+use qx_formats::container::{Finding, Severity};
 use qx_formats::{Kind, Result, manifest};
 
 use super::{Check, catalog_of, damage};
@@ -46,8 +46,19 @@ impl Check<'_> {
                 let catalog = catalog_of(store, Catalog::default());
                 let empty = catalog.same_definitions(&Catalog::default());
                 if !empty && self.found.len() == before {
-                    let e = Finding::error("db.catalog", "the catalog is missing");
-                    self.put(&home.join(FILE), e);
+                    let whole = crate::view::log(store).ok().flatten().is_some_and(|log| log.first().0 == 1);
+                    self.put(
+                        &home.join(FILE),
+                        match whole {
+                            // A writer was stopped before it published the first one, or is about to.
+                            true => Finding::new(
+                                Severity::Warning,
+                                "db.catalog",
+                                "there is no catalog; the log holds all of it",
+                            ),
+                            false => Finding::error("db.catalog", "the catalog is missing"),
+                        },
+                    );
                 }
                 Ok(Some(catalog))
             }

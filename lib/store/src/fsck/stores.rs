@@ -12,25 +12,33 @@ use crate::catalog::Catalog;
 use crate::kv::{self, Value};
 use crate::names::{Layout, ObjectName};
 
+const LOST: &str = "the snapshot that the log was let go for is missing";
+
 impl Check<'_> {
     pub(super) fn stores(&mut self, store: &Store, catalog: &Catalog, log: Option<&LogState>) -> Result<()> {
         for (name, def) in &catalog.stores {
             let dir = kv::snapshot_dir(&store.layout().home, name);
             let decode = kv::KvManifest::decode;
             let before = self.found.len();
+            let relied = catalog.snapshots.get(&def.uuid).copied();
             let Some(m) = self.document(&dir, kv::MANIFEST, "db.store_manifest", decode)? else {
-                let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten();
-                let snapshots = entries.filter(|e| e.file_name().to_string_lossy().starts_with("snap-")).count();
-                if snapshots > 0 && self.found.len() == before {
-                    let f = Finding::error("db.store_manifest", "there are snapshots, and no manifest that names one");
-                    self.put(&dir.join(kv::MANIFEST), f);
+                if relied.is_some() && self.found.len() == before {
+                    self.put(&dir.join(kv::MANIFEST), Finding::error("db.store_manifest", LOST));
                 }
                 continue;
             };
             if m.uuid != def.uuid {
-                let f = Finding::note("db.stale", "a store of this name that was dropped left its snapshot");
+                let f = match relied {
+                    Some(_) => Finding::error("db.store_manifest", LOST),
+                    None => Finding::note("db.stale", "a store of this name that was dropped left its snapshot"),
+                };
                 self.put(&dir, f);
                 continue;
+            }
+            if relied.is_some_and(|least| m.lsn < least) {
+                let f =
+                    Finding::error("db.store_manifest", LOST).expected(format!("LSN {} or later", relied.unwrap_or(0)));
+                self.put(&dir.join(kv::MANIFEST), f.got(m.lsn));
             }
             self.watermark("snapshot", &dir.join(kv::MANIFEST), m.lsn, log);
             let path = dir.join(&m.segment.path);

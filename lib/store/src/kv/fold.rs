@@ -112,6 +112,24 @@ impl Keys {
         self.changes.len()
     }
 
+    /// Keys of the snapshot.
+    pub fn in_snapshot(&self) -> u64 {
+        self.snapshot.as_ref().map_or(0, KvSnap::len)
+    }
+
+    /// Keys that have expired and still take room, in the snapshot and above it.
+    ///
+    /// # Errors
+    /// `Corrupt` when the snapshot is damaged.
+    pub fn expired(&self, now_us: u64) -> Result<u64> {
+        let mut count = self.changes.values().flatten().filter(|item| !item.lives(now_us)).count() as u64;
+        for entry in self.snapshot.iter().flat_map(KvSnap::iter) {
+            let entry = entry?;
+            count += u64::from(!self.changes.contains_key(entry.key) && !Item::of(&entry).lives(now_us));
+        }
+        Ok(count)
+    }
+
     /// Nothing changed since the snapshot.
     pub(super) fn is_snapshot(&self) -> bool {
         self.snapshot.is_some() && self.changes.is_empty()

@@ -13,7 +13,7 @@ pub use snapshot::{FORMAT, MANIFEST, SNAPSHOT_KIND, SnapshotReport, read_manifes
 pub(crate) use snapshot::{KvManifest, publish};
 pub use value::Value;
 
-use qx_formats::delta_log::Op;
+use qx_formats::delta_log::{Op, Touches};
 use qx_formats::{Error, Kind, Result};
 
 use crate::Writer;
@@ -112,11 +112,21 @@ pub fn keys(view: &View, store: &str, only: Option<&str>) -> Result<Keys> {
     for _ in 0..MAX_RESTARTS {
         let mut keys = Keys::open(&dir, store, def.uuid)?;
         let from = keys.lsn();
+        if let Some(least) = view.catalog().snapshots.get(&def.uuid).filter(|least| from < **least) {
+            return Err(Error::corrupt("the snapshot of the store that the log was let go for is missing")
+                .path(dir.join(MANIFEST))
+                .expected(format!("LSN {least} or later"))
+                .got(from)
+                .hint("`qx fsck` tells what is there; `qx repair` takes what is whole"));
+        }
         if from > lsn {
             // The snapshot holds what this view does not know yet.
             return Err(moved());
         }
-        match db.replay_to(from, lsn, |lsn, op| keys.apply(&op, lsn, only)) {
+        let name = store.to_owned();
+        // A definition may be that of a store that was dropped, which takes its keys along.
+        let wanted = |t: &Touches| t.defines > 0 || t.stores.may_hold(&name);
+        match db.replay_to(from, lsn, wanted, |lsn, op| keys.apply(&op, lsn, only)) {
             Err(e) if e.io_kind() == Some(std::io::ErrorKind::NotFound) => continue,
             other => other?,
         }

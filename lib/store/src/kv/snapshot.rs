@@ -97,7 +97,8 @@ pub fn snapshot(view: &View, store: &str) -> Result<SnapshotReport> {
     let bytes = kv_snap::encode(def.uuid, lsn, items.iter().map(|(key, item)| item.entry(key)))?;
     let (count, len) = (items.len() as u64, bytes.len() as u64);
     let report = |unchanged| SnapshotReport { store: store.to_owned(), keys: count, bytes: len, lsn, unchanged };
-    if keys.is_snapshot() {
+    // Keys that have expired since go with the next snapshot.
+    if keys.is_snapshot() && count == keys.in_snapshot() {
         return Ok(report(true));
     }
     let home = &view.store().layout().home;
@@ -135,7 +136,7 @@ fn remove_strangers(dir: &Path) -> Result<()> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with("snap-") && !known.contains(&name) {
             let path = entry.path();
-            std::fs::remove_file(&path).map_err(|e| Error::io("remove", e).path(&path))?;
+            qx_io::remove_file(&path).map_err(|e| Error::io("remove", e).path(&path))?;
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ impl Lost {
     fn place(&mut self, path: &Path) -> Result<PathBuf> {
         let target = self.folder.join(path.strip_prefix(&self.root).unwrap_or(path));
         if let Some(dir) = target.parent() {
-            fs::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
+            qx_io::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
         }
         self.used = true;
         Ok(target)
@@ -46,7 +46,7 @@ impl Lost {
             return Ok(());
         }
         let target = self.place(path)?;
-        fs::rename(path, &target).map_err(|e| Error::io("set aside", e).path(path))?;
+        qx_io::rename(path, &target).map_err(|e| Error::io("set aside", e).path(path))?;
         for dir in [target.parent(), path.parent()].into_iter().flatten() {
             qx_io::sync_dir(dir)?;
         }

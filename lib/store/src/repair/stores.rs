@@ -30,7 +30,9 @@ impl Repair<'_> {
             let snapshots = snapshots(&dir, def.uuid)?;
             let newest = qx_io::read_generation(&dir, MANIFEST, KvManifest::decode).ok().flatten();
             let wanted = newest.filter(|m| m.uuid == def.uuid).map(|m| m.segment.rows);
-            let new = rebuild(def.uuid, &snapshots, pruned, wanted)?;
+            // A catalog that was made anew does not know what the log was let go for.
+            let reach = catalog.snapshots.get(&def.uuid).copied().unwrap_or(pruned);
+            let new = rebuild(def.uuid, &snapshots, reach, wanted)?;
             self.lost.keep_copy(&dir.join(MANIFEST))?;
             for path in files(&dir)? {
                 self.lost.keep_copy(&path)?;

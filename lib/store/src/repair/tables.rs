@@ -128,7 +128,7 @@ pub(crate) async fn rebuild_manifest(dir: &Path, name: &ObjectName, def: &TableD
     let decode = |bytes: &[u8]| qx_formats::manifest::Manifest::decode(bytes, table::FORMAT);
     // A damaged newest generation cannot be built upon; the one before it stays where it is.
     if qx_io::read_generation(dir, table::FILE, decode).is_err() && file.exists() {
-        std::fs::remove_file(&file).map_err(|e| Error::io("remove", e).path(&file))?;
+        qx_io::remove_file(&file).map_err(|e| Error::io("remove", e).path(&file))?;
     }
     if !file.exists() {
         let previous = qx_io::previous_path(dir, table::FILE);
@@ -137,7 +137,7 @@ pub(crate) async fn rebuild_manifest(dir: &Path, name: &ObjectName, def: &TableD
             let whole = std::fs::read(&previous).ok().filter(|b| decode(b).is_ok());
             match whole {
                 Some(bytes) => qx_io::write_atomic(&file, qx_io::Publish::Replace, &bytes)?,
-                None => std::fs::remove_file(&previous).map_err(|e| Error::io("remove", e).path(&previous))?,
+                None => qx_io::remove_file(&previous).map_err(|e| Error::io("remove", e).path(&previous))?,
             }
         }
     }

@@ -189,7 +189,7 @@ fn write_file<T>(
     let mut name = stem(path);
     name.push(format!("-{id}.{extension}"));
     let file = path.with_file_name(name);
-    std::fs::rename(&building, &file).map_err(|e| Error::io("rename into place", e).path(&file))?;
+    qx_io::rename(&building, &file).map_err(|e| Error::io("rename into place", e).path(&file))?;
     qx_io::sync_dir(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
     Ok((id, file, value))
 }
@@ -233,7 +233,7 @@ fn sweep(path: &Path, newest: &Definition) {
         });
         if ours && !named.iter().any(|s| s.path == name) {
             // Readers that have it mapped keep it; one that stays is only an orphan.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = qx_io::remove_file(&entry.path());
         }
     }
 }

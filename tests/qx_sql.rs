@@ -1,0 +1,236 @@
+//! `qx sql` as scripts use it: parameters, trials, sync policies, and a log that lost its beginning.
+#![cfg(feature = "engine")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+struct Db(#[allow(dead_code)] tempfile::TempDir, PathBuf);
+
+impl Db {
+    fn new() -> Db {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("my.db");
+        let db = Db(dir, path);
+        db.ok(&["init", db.path()]);
+        db
+    }
+
+    fn path(&self) -> &str {
+        self.1.to_str().unwrap()
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_qx")).args(args).stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let out = self.run(args);
+        assert!(out.status.success(), "qx {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn sql(&self, sql: &str, more: &[&str]) -> Vec<Value> {
+        let args = [&["sql", "--db", self.path(), "--format", "ndjson", "-c", sql], more].concat();
+        self.ok(&args).lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+
+    fn refused(&self, sql: &str, more: &[&str]) -> (i32, String) {
+        let out = self.run(&[&["sql", "--db", self.path(), "-c", sql], more].concat());
+        assert!(!out.status.success(), "{sql}");
+        (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
+    }
+
+    fn wal(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.1.join("main/wal")).unwrap().map(|e| e.unwrap().path());
+        let mut all: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "dlog")).collect();
+        all.sort();
+        all
+    }
+}
+
+#[test]
+fn parameters_have_types_and_names() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key, name text, at timestamp); create store s", &[]);
+    let given = ["--param", "1=int64:-1", "--param", "who=utf8:o'neill", "--param", "at=timestamp:2024-01-02T03:04:05"];
+    db.sql("insert into t values ($1, $who, $at), ($1 + 3, $who, null); write key k in s = $who", &given);
+    let rows = db.sql("select * from t where name = $who and id > $1 - 1 order by id", &given[..4]);
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0]["id"], &rows[0]["at"]), (&Value::from(-1), &Value::from("2024-01-02T03:04:05")));
+    assert_eq!(db.sql("read key k in s", &[])[0]["value"], "o'neill");
+    assert_eq!(
+        db.sql("select count(*) c from t where at is not distinct from $1", &["--param", "1=timestamp:null"])[0]["c"],
+        1
+    );
+    let typed =
+        db.sql("select arrow_typeof($1) t, arrow_typeof($2) u", &["--param", "1=uint8:7", "--param", "2=float64:2"]);
+    assert_eq!((&typed[0]["t"], &typed[0]["u"]), (&"UInt8".into(), &"Float64".into()));
+    for (sql, given, what) in [
+        ("select $1", &[][..], "the parameter $1 has no value"),
+        ("select 1", &["--param", "1=int64:1"], "the statements have no parameter $1"),
+        ("select $1", &["--param", "1=int64:x"], "not a value of type Int64"),
+        ("select $1", &["--param", "1"], "NAME=TYPE:VALUE"),
+    ] {
+        let (code, said) = db.refused(sql, given);
+        assert!(code == 2 && said.contains(what), "{sql} {given:?}: {said}");
+    }
+}
+
+#[test]
+fn a_trial_runs_and_changes_nothing() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key, v text); insert into t values (1, 'a'), (2, 'b'), (3, 'c')", &[]);
+    let refused = db.refused("explain analyze delete from t where id > 1", &[]);
+    assert!(refused.0 == 2 && refused.1.contains("--rollback"), "{refused:?}");
+    assert_eq!(db.sql("select count(*) c from t", &[])[0]["c"], 3);
+    let text = |rows: &[Value]| rows.iter().map(|r| r["plan"].as_str().unwrap()).collect::<Vec<_>>().join("\n");
+    for sql in [
+        "explain analyze delete from t where id > 1",
+        "explain analyze update t set v = 'x' where id in (select id from t where id < 3)",
+        "explain analyze insert into t values (8, 'y'), (9, 'z')",
+        "explain (analyze, format json) delete from t where id > 1",
+    ] {
+        let plan = text(&db.sql(sql, &["--rollback"]));
+        let plan = plan.replace("rows_changed", "rows changed");
+        assert!(plan.contains("rows changed") && plan.contains("rolled"), "{sql}: {plan}");
+    }
+    // A whole script, too: what it says is true for itself, and for nobody else.
+    let seen = db.sql("delete from t where id = 1; select count(*) c from t", &["--rollback"]);
+    assert_eq!(seen[0]["c"], 2);
+    assert_eq!(db.sql("select string_agg(v, '' order by id) v from t", &[])[0]["v"], "abc");
+}
+
+#[test]
+fn a_log_that_lost_a_segment_is_damage_and_no_passing_state() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key)", &[]);
+    for i in 0..4 {
+        // Each session closes its segment of the log.
+        db.sql(&format!("insert into t values ({i})"), &[]);
+    }
+    let wal = db.wal();
+    assert!(wal.len() > 3, "{wal:?}");
+    for victim in [0, 1, 2] {
+        let bytes = fs::read(&wal[victim]).unwrap();
+        fs::remove_file(&wal[victim]).unwrap();
+        let (code, said) = db.refused("select * from t", &[]);
+        assert_eq!(code, 65, "without {}: {said}", wal[victim].display());
+        assert_eq!(db.run(&["fsck", db.path()]).status.code(), Some(1));
+        fs::write(&wal[victim], bytes).unwrap();
+    }
+    assert_eq!(db.sql("select count(*) c from t", &[])[0]["c"], 4);
+    let gone: Vec<(PathBuf, Vec<u8>)> = wal.iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect();
+    gone.iter().for_each(|(p, _)| fs::remove_file(p).unwrap());
+    assert_eq!(db.refused("select * from t", &[]).0, 65, "no segment is left");
+}
+
+#[test]
+fn a_log_that_lost_its_end_is_not_written_again() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key); insert into t values (1)", &[]);
+    let kept: Vec<(PathBuf, Vec<u8>)> = db.wal().into_iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect();
+    db.sql("insert into t values (2)", &[]);
+    db.ok(&["flush", db.path()]);
+    db.sql("insert into t values (3)", &[]);
+    db.wal().iter().for_each(|p| fs::remove_file(p).unwrap());
+    kept.iter().for_each(|(p, bytes)| fs::write(p, bytes).unwrap());
+    let (code, said) = db.refused("insert into t values (4)", &[]);
+    assert!(code == 65 && said.contains("lost its end"), "{code} {said}");
+    let found = db.run(&["fsck", db.path()]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&found.stdout).contains("db.watermark"));
+}
+
+#[test]
+fn a_snapshot_that_the_log_was_let_go_for_is_missed() {
+    let db = Db::new();
+    db.sql("create store s; write key a in s = 1; write key b in s = 2", &[]);
+    db.ok(&["maintain", db.path()]);
+    let manifest = db.1.join("main/store/s/manifest.json");
+    let bytes = fs::read(&manifest).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    let _ = fs::remove_file(db.1.join("main/store/s/manifest.prev.json"));
+    let (code, said) = db.refused("list keys in s", &[]);
+    assert!(code == 65 && said.contains("is missing"), "{said}");
+    assert_eq!(db.run(&["fsck", db.path()]).status.code(), Some(1));
+    fs::write(&manifest, bytes).unwrap();
+    assert_eq!(db.sql("list keys in s", &[]).len(), 2);
+    assert_eq!(db.run(&["fsck", db.path()]).status.code(), Some(0));
+}
+
+/// Bytes of the log that reached the disk are not for a test to see; that the policy is taken and the rows are there is.
+#[test]
+fn every_sync_policy_keeps_what_was_written() {
+    let db = Db::new();
+    for (i, policy) in ["always", "none", "interval:5", "bytes:4096"].iter().enumerate() {
+        db.sql(&format!("create table t{i} (id bigint) with (sync = '{policy}')"), &[]);
+        db.sql(&format!("insert into t{i} values (1); insert into t{i} values (2)"), &[]);
+        assert_eq!(db.sql(&format!("select count(*) c from t{i}"), &[])[0]["c"], 2, "{policy}");
+    }
+}
+
+#[test]
+fn a_table_of_a_pipeline_gets_row_ids_when_it_is_written_anew() {
+    let db = Db::new();
+    let dir = Path::new(db.path()).parent().unwrap().to_path_buf();
+    fs::write(dir.join("in.ndjson"), "{\"a\":1}\n{\"a\":1}\n{\"a\":2}\n").unwrap();
+    let spec = "version = 1\nname = \"p\"\ndatabase = \"my.db\"\n[inputs.rows]\npath = \"in.ndjson\"\n[[views]]\nname = \"v\"\nsql = \"select * from rows\"\n[[outputs]]\ntable = \"t\"\nfrom = \"v\"\n";
+    fs::write(dir.join("p.toml"), spec).unwrap();
+    let spec = dir.join("p.toml");
+    let out = db.run(&["run", spec.to_str().unwrap(), "--db", db.path()]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let (code, said) = db.refused("delete from t where a = 2", &[]);
+    assert!(code == 2 && said.contains("--rewrite"), "{said}");
+    db.ok(&["compact", db.path(), "t", "--rewrite"]);
+    db.sql("delete from t where a = 1 limit 1; update t set a = 3 where a = 2; insert into t values (4)", &[]);
+    let rows = |db: &Db| {
+        db.sql("select a from t order by a", &[]).iter().map(|r| r["a"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&db), [1, 3, 4]);
+    db.ok(&["flush", db.path()]);
+    assert_eq!(rows(&db), [1, 3, 4]);
+    assert_eq!(db.run(&["fsck", db.path()]).status.code(), Some(0));
+}
+
+#[test]
+fn what_has_expired_is_removed_and_graphs_are_compacted_when_it_is_due() {
+    let db = Db::new();
+    db.sql("create table t (id bigint, at timestamp) with (ttl = '1d', ttl_column = 'at')", &[]);
+    db.sql("insert into t values (1, now() - interval '3 days'), (2, now()), (3, null)", &[]);
+    db.ok(&["flush", db.path()]);
+    db.sql("insert into t values (4, now() - interval '30 hours'), (5, now())", &[]);
+    db.ok(&["flush", db.path()]);
+    db.sql("create store s; write key gone in s = 1 ttl 1ms; write key stays in s = 2", &[]);
+    let work = |args: &[&str]| {
+        let out = db.ok(&[&["maintain", db.path(), "--json"], args].concat());
+        let lines = out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+        lines.filter_map(|l| Some(format!("{} {}", l["work"].as_str()?, l["object"].as_str()?))).collect::<Vec<_>>()
+    };
+    // The file with the row that expired long ago is due, the other one is not yet; nor is the store.
+    let due = ["remove expired rows of table public.t"];
+    assert_eq!(work(&["--due", "--dry-run"]), due);
+    assert_eq!(work(&["--due"]), due);
+    assert_eq!(work(&["--due"]), Vec::<String>::new());
+    db.sql("create graph g using graphstore with (gc_max_delta_age_ms = 1000)", &[]);
+    db.sql("insert node L key 'a' graph g; insert node L key 'b' graph g; insert edge a -> b graph g", &[]);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(work(&["--due"]), ["compact graph public.g"]);
+    db.sql("insert edge b -> a graph g", &[]);
+    let all = ["remove expired rows of table public.t", "snapshot store s", "compact graph public.g"];
+    assert_eq!(work(&["--dry-run"]), all);
+    assert_eq!(work(&[]), all);
+    assert_eq!(work(&[]), Vec::<String>::new());
+    let ids = db.sql("select id from t order by id", &[]).iter().map(|r| r["id"].as_i64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(ids, [2, 3, 5]);
+    let manifest = db.ok(&["manifest", "show", db.path(), "t"]);
+    let manifest: Value = serde_json::from_str(manifest.lines().next().unwrap()).unwrap();
+    let number = |v: &Value| v.as_i64().or_else(|| v.as_str()?.parse().ok()).unwrap();
+    let rows: i64 = manifest["segments"].as_array().unwrap().iter().map(|s| number(&s["rows"])).sum();
+    assert_eq!(rows, 3, "{manifest}");
+    assert_eq!(db.sql("list keys in s", &[]).len(), 1);
+    assert_eq!(db.sql("select * from graph_edges('g')", &[]).len(), 2);
+    assert_eq!(db.run(&["fsck", db.path()]).status.code(), Some(0));
+}
