@@ -113,8 +113,9 @@ async fn one(state: &SessionState, relation: String, provider: &dyn TableProvide
     let mut facts = Described::of(provider).map(Described::facts).unwrap_or_default();
     let columns = columns(&provider.schema());
     let mut statistics = provider.statistics();
-    // A scan of everything tells which files there are; none is opened for it.
-    if (facts.files.is_none() || statistics.is_none())
+    // A scan of everything tells which files there are; none is opened for it. A search reads what its owner says.
+    if facts.kind != "vector_index"
+        && (facts.files.is_none() || statistics.is_none())
         && let Ok(scan) = provider.scan(state, None, &[], None).await
     {
         let found = files(&scan, names);

@@ -2,7 +2,7 @@
 //! changes something is never run by it: what is explained is the query that finds its rows, or what it would define.
 
 #[cfg(test)]
-mod mutated;
+mod tests;
 mod subject;
 mod words;
 
