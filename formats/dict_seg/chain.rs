@@ -1,6 +1,8 @@
 //! The chain form: each key coded against the one before it. The smallest, and read from its beginning on.
 //!
-//!     block = widths count base ids key *(shared own text)
+//! ```text
+//! block = widths count base ids key *(shared own text)
+//! ```
 
 use super::block::{Unpacked, common};
 use super::layout::*;

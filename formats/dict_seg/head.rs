@@ -1,7 +1,9 @@
 //! The head form of a block: each key coded against the block's first one, so that any is read alone.
 //!
-//!     block  = widths count base *record end texts
-//!     record = start shared id
+//! ```text
+//! block  = widths count base *record end texts
+//! record = start shared id
+//! ```
 //!
 //! A lookup makes few loads, none of which waits for another but the first, and takes no branch that depends on what
 //! they bring: so the processor can begin the next lookup while it waits for this one.

@@ -1,6 +1,8 @@
 //! The plain form: each entry stands for itself, so that a lookup reads a line or two.
 //!
-//!     entry = widths length id key
+//! ```text
+//! entry = widths length id key
+//! ```
 
 use super::block::{Unpacked, parts_are, parts_in, word};
 use super::head::Place;

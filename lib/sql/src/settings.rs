@@ -78,7 +78,6 @@ pub const KNOBS: &[Knob] = &[
         "rows",
         "rows in the log at which a table is flushed",
     ),
-    knob("vector.hnsw.M", Takes::Count(2, 256), "32", "", "neighbours of a row in the graph of a new index"),
     knob(
         "vector.hnsw.ef_build",
         Takes::Count(1, 65_536),
@@ -86,6 +85,7 @@ pub const KNOBS: &[Knob] = &[
         "",
         "candidates looked at while a new index is linked",
     ),
+    knob("vector.hnsw.M", Takes::Count(2, 256), "32", "", "neighbours of a row in the graph of a new index"),
     knob(
         "vector.preselect_alpha",
         Takes::Count(1, 1000),

@@ -1,9 +1,9 @@
 //! EXPLAIN [ANALYZE] [VERBOSE] [FORMAT f] of any statement. What is shown is a plan bundle (`qx_plan`); a statement that
 //! changes something is never run by it: what is explained is the query that finds its rows, or what it would define.
 
+mod subject;
 #[cfg(test)]
 mod tests;
-mod subject;
 mod words;
 
 use std::collections::BTreeMap;

@@ -106,8 +106,8 @@ pub(crate) fn score(metric: Metric, a: &[f32], b: &[f32]) -> Option<f32> {
         return None;
     }
     let score = metric::score(metric, a, b);
-    // A score that is finite comes from numbers that are.
-    let sound = score.is_finite() || a.iter().chain(b).all(|v| v.is_finite());
+    // A score that is finite comes from numbers that are; 0 also stands for the cosine of what has no direction.
+    let sound = (score.is_finite() && score != 0.0) || a.iter().chain(b).all(|v| v.is_finite());
     (sound && !score.is_nan()).then_some(score)
 }
 
