@@ -182,8 +182,10 @@ pub struct Transactions<'a> {
     reached: u64,
 }
 
+type Judge<'a> = Box<dyn Fn(&Touches) -> bool + Send + Sync + 'a>;
+
 /// Says of a sealed segment, by what it touches, whether to look into it.
-struct Wanted<'a>(Option<Box<dyn Fn(&Touches) -> bool + Send + Sync + 'a>>);
+struct Wanted<'a>(Option<Judge<'a>>);
 
 impl std::fmt::Debug for Wanted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

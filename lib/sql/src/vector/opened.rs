@@ -31,11 +31,14 @@ fn moment(view: &View) -> Moment {
     (view.lsn(), view.pending_len(), view.rewinds())
 }
 
+type OpenedSet = (u64, Arc<Definition>, Arc<Segments>);
+type OpenedDelta = (Moment, u64, Arc<Delta>);
+
 /// The indexes that a session has opened, by the index and the generation of its definition.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    sets: Mutex<HashMap<Uuid, (u64, Arc<Definition>, Arc<Segments>)>>,
-    deltas: Mutex<HashMap<Uuid, (Moment, u64, Arc<Delta>)>>,
+    sets: Mutex<HashMap<Uuid, OpenedSet>>,
+    deltas: Mutex<HashMap<Uuid, OpenedDelta>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
