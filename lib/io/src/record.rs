@@ -1,4 +1,4 @@
-//! A recorder of what is done to a folder of the real disk: every change that goes through [`crate::tree`], [`RealDisk`]
+//! A recorder of what is done to a folder of the real disk: every change that goes through `tree`, [`RealDisk`]
 //! and [`crate::publish()`] is done to a modelled disk as well, from which crashes are derived.
 //!
 //! What a process notes of itself in files whose loss means nothing (`LOCK`, `live/`) is not recorded.

@@ -7,7 +7,7 @@
 //!   [`verify`] reads every byte.
 //! - [`compact`] and [`split`] write copies that hold less.
 //! - [`import`] makes a log of an older system's files.
-//! - [`drill`] rehearses crashes on a modelled disk; [`bench`] measures beside the limits of a real one.
+//! - [`drill`] rehearses crashes on a modelled disk; [`mod@bench`] measures beside the limits of a real one.
 //!
 //! The format is `qx_formats::delta_log`; `SPEC.md` there is the authority.
 

@@ -10,7 +10,7 @@ pub enum Form {
     Ndjson,
     /// One document: {"entries":[{"label":..,"key":..,"id":..}]}
     Json,
-    /// key, key<TAB>id or label<TAB>key<TAB>id, the same on every line, an empty id for the next free one; no escapes
+    /// key, `key<TAB>id` or `label<TAB>key<TAB>id`, the same on every line, an empty id for the next free one; no escapes
     Tsv,
     /// As TSV, quoted as RFC 4180 says; a first row that names its columns (label, key, id) may order them
     Csv,

@@ -1,4 +1,4 @@
-//! ORDER BY <distance>(column, vector) LIMIT k by a vector index, in two phases: the index gives the keys of the nearest
+//! ORDER BY `<distance>`(column, vector) LIMIT k by a vector index, in two phases: the index gives the keys of the nearest
 //! rows with their scores, the table is joined to those, and the sort stays as it was - further keys, OFFSET and LIMIT
 //! mean what they mean. What cannot be answered so is left as it is, and its table says why.
 
