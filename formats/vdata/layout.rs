@@ -31,6 +31,7 @@ pub const META_ENTRY_COUNT: usize = 20;
 pub const META_M: usize = 24;
 pub const META_EF_BUILD: usize = 28;
 pub const META_EF_SEARCH: usize = 32;
+pub const META_EF_SURE: usize = 36;
 pub const META_SEED: usize = 40;
 pub const META_SKIPPED_NULL: usize = 48;
 pub const META_SKIPPED_DIM: usize = 56;

@@ -25,6 +25,8 @@ pub struct Meta {
     pub ef_build: u32,
     /// Default of a search that names none.
     pub ef_search: u32,
+    /// What a search must keep in mind to find nearly all; 0 when nobody knows.
+    pub ef_sure: u32,
     pub seed: u64,
     /// Source rows left out: without a vector, of another dimension, with a component that cannot be stored.
     pub skipped_null: u64,
@@ -63,6 +65,7 @@ impl Meta {
         put(META_M, &self.m.to_le_bytes());
         put(META_EF_BUILD, &self.ef_build.to_le_bytes());
         put(META_EF_SEARCH, &self.ef_search.to_le_bytes());
+        put(META_EF_SURE, &self.ef_sure.to_le_bytes());
         put(META_SEED, &self.seed.to_le_bytes());
         put(META_SKIPPED_NULL, &self.skipped_null.to_le_bytes());
         put(META_SKIPPED_DIM, &self.skipped_dim.to_le_bytes());
@@ -106,14 +109,14 @@ impl Meta {
             m: int(META_M),
             ef_build: int(META_EF_BUILD),
             ef_search: int(META_EF_SEARCH),
+            ef_sure: int(META_EF_SURE),
             seed: long(META_SEED),
             skipped_null: long(META_SKIPPED_NULL),
             skipped_dim: long(META_SKIPPED_DIM),
             skipped_value: long(META_SKIPPED_VALUE),
             zero_vectors: long(META_ZERO_VECTORS),
         };
-        let rest = [b.get(META_EF_SEARCH + 4..META_SEED), b.get(META_RESERVED..)];
-        if rest.iter().flatten().any(|r| r.iter().any(|&b| b != 0)) {
+        if b.get(META_RESERVED..).is_none_or(|rest| rest.iter().any(|&b| b != 0)) {
             return Err(Error::corrupt("META has nonzero reserved bytes").offset(at + META_RESERVED as u64));
         }
         meta.check(at)?;
@@ -131,6 +134,7 @@ impl Meta {
         most("M", META_M, MAX_DEGREE.into(), self.m.into())?;
         most("ef_build", META_EF_BUILD, MAX_EF.into(), self.ef_build.into())?;
         most("ef_search", META_EF_SEARCH, MAX_EF.into(), self.ef_search.into())?;
+        most("ef_sure", META_EF_SURE, MAX_EF.into(), self.ef_sure.into())?;
         most("number of zero vectors", META_ZERO_VECTORS, self.rows, self.zero_vectors)?;
         let bad = |what: &str, i: usize| Err(Error::corrupt(what).offset(at + i as u64));
         if self.dim == 0 && self.rows > 0 {
@@ -145,6 +149,9 @@ impl Meta {
         }
         if graph != (self.degree > 0) {
             return bad("META has a degree that does not fit its engine", META_DEGREE);
+        }
+        if !graph && self.ef_sure > 0 {
+            return bad("META tells how far to walk a graph that there is not", META_EF_SURE);
         }
         if (graph && self.rows > 0) != (self.entry_count > 0) || u64::from(self.entry_count) > self.rows {
             return bad("META has a number of entry points that does not fit its rows", META_ENTRY_COUNT);

@@ -25,8 +25,8 @@ fn the_document_has_the_constants_of_the_code() {
     }
     let values = all!(MAJOR MINOR KIND_META KIND_ROW_IDS KIND_VECTORS KIND_NORMS KIND_MEAN KIND_CODES KIND_CODE_PARAMS
         KIND_GRAPH KIND_ENTRIES META_LEN META_ROWS META_DIM META_METRIC META_ELEMENT META_CODE_KIND META_ENGINE
-        META_DEGREE META_ENTRY_COUNT META_M META_EF_BUILD META_EF_SEARCH META_SEED META_SKIPPED_NULL META_SKIPPED_DIM
-        META_SKIPPED_VALUE META_ZERO_VECTORS META_RESERVED METRIC_L2 METRIC_IP METRIC_COSINE ELEMENT_NONE ELEMENT_F32 ELEMENT_F16
+        META_DEGREE META_ENTRY_COUNT META_M META_EF_BUILD META_EF_SEARCH META_EF_SURE META_SEED META_SKIPPED_NULL
+        META_SKIPPED_DIM META_SKIPPED_VALUE META_ZERO_VECTORS META_RESERVED METRIC_L2 METRIC_IP METRIC_COSINE ELEMENT_NONE ELEMENT_F32 ELEMENT_F16
         ELEMENT_BF16 CODE_NONE CODE_CENTRED_8 ENGINE_FLAT ENGINE_GRAPH IDS_SIGNED_KEY IDS_UNSIGNED_KEY IDS_HASHED_KEY
         IDS_ORDINAL NO_NEIGHBOUR CODE_ALIGN CODE_ZERO CODE_MAX CODE_PARAMS_LEN MAX_DIM MAX_ROWS MAX_DEGREE MAX_ENTRIES
         MAX_EF DENY_MAJOR DENY_MINOR KIND_DENY);
@@ -89,7 +89,7 @@ fn meta(changes: &[(usize, &[u8])]) -> crate::Result<View> {
 
 #[test]
 fn every_value_of_meta_is_checked() {
-    assert!(meta(&[(META_SEED, &[9]), (META_SKIPPED_DIM, &[1]), (META_M, &[200])]).is_ok());
+    assert!(meta(&[(META_SEED, &[9]), (META_EF_SURE, &[16]), (META_SKIPPED_DIM, &[1]), (META_M, &[200])]).is_ok());
     let limits: &[(usize, &[u8])] = &[
         (META_ROWS, &[0xFF; 8]),
         (META_DIM, &[0, 0, 1, 0]),
@@ -98,6 +98,7 @@ fn every_value_of_meta_is_checked() {
         (META_M, &[0xFF; 4]),
         (META_EF_BUILD, &[0xFF; 4]),
         (META_EF_SEARCH, &[0xFF; 4]),
+        (META_EF_SURE, &[0xFF; 4]),
         (META_ZERO_VECTORS, &[7]),
     ];
     for change in limits {
@@ -123,7 +124,6 @@ fn every_value_of_meta_is_checked() {
         (META_ENTRY_COUNT, &[0]),
         (META_ENTRY_COUNT, &[7]),
         (META_ENTRY_COUNT, &[5]),
-        (META_EF_SEARCH + 4, &[1]),
         (META_RESERVED, &[1]),
         (META_LEN - 1, &[1]),
     ];

@@ -88,7 +88,7 @@ fn structure(path: &Path, bytes: &[u8]) -> Result<Value> {
                 "rows": meta.rows, "dim": meta.dim, "metric": meta.metric.name(), "element": meta.element.name(),
                 "compact": meta.compact, "engine": meta.engine.name(), "codes": meta.codes, "degree": meta.degree,
                 "entry_points": meta.entry_count, "m": meta.m, "ef_build": meta.ef_build, "ef_search": meta.ef_search,
-                "seed": meta.seed, "row_ids": index.flavour().name(),
+                "ef_sure": meta.ef_sure, "seed": meta.seed, "row_ids": index.flavour().name(),
             });
             if meta.degree > 0 {
                 let mut degrees: Vec<usize> = (0..index.len() as u32).map(|r| index.neighbours(r).count()).collect();

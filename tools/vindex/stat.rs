@@ -61,6 +61,7 @@ fn of_file(args: &Args, index: &Index<Mapped>) -> Fields {
     put("build_time_ms", Value::Null);
     put("ef_build", meta.ef_build.into());
     put("ef_search", meta.ef_search.into());
+    put("ef_sure", meta.ef_sure.into());
     put("mode", Value::Null);
     put("element", if meta.compact { "none" } else { meta.element.name() }.into());
     put("codes", if meta.codes { "8bit" } else { "none" }.into());

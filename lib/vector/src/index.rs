@@ -27,7 +27,7 @@ pub struct Hit {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SearchOptions<'a> {
     /// Rows kept in mind during the walk: more find more and take longer. The file's default when not given, and
-    /// never less than `k`.
+    /// never less than `k`. Under a filter also never less than what finds nearly all.
     pub ef: Option<usize>,
     /// Answer exactly.
     pub exact: bool,
@@ -51,6 +51,8 @@ pub enum Path {
     FewRows,
     /// Scanned: the filter lets so few rows through that looking at each is cheaper.
     FewMatches,
+    /// Scanned: under a filter, and nobody knows how far the graph must be walked to find nearly all.
+    Unmeasured,
     /// Scanned: under cosine everything is equally far from a zero query.
     ZeroQuery,
     /// Scanned: the walk found too few of the rows that the filter lets through, or less than the graph should hold.
@@ -72,6 +74,7 @@ impl Path {
             Path::Flat => "flat",
             Path::FewRows => "few_rows",
             Path::FewMatches => "few_matches",
+            Path::Unmeasured => "unmeasured",
             Path::ZeroQuery => "zero_query",
             Path::WalkGaveUp => "walk_gave_up",
         }

@@ -31,6 +31,8 @@ pub(super) struct Linked {
     pub entries: Vec<u32>,
     pub edges: u64,
     pub repaired: u64,
+    /// As META has it; 0 until it was measured.
+    pub ef_sure: u32,
 }
 
 /// Adjacency lists in the making, with some room above the final degree so that most links back need no choice.
@@ -143,7 +145,7 @@ fn reachable(
         slots[..list.len()].copy_from_slice(list);
         edges += list.len() as u64;
     }
-    Linked { degree: degree as u32, graph, entries, edges, repaired }
+    Linked { degree: degree as u32, graph, entries, edges, repaired, ef_sure: 0 }
 }
 
 /// Rows in an order that has nothing to do with their data, so that early links span all of it.
@@ -154,7 +156,7 @@ pub(super) fn order(rows: u32, seed: u64) -> Vec<u32> {
 }
 
 /// The finalizer of splitmix64: every bit of the input moves every bit of the output.
-fn mix(v: u64) -> u64 {
+pub(super) fn mix(v: u64) -> u64 {
     let v = v.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let v = (v ^ (v >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let v = (v ^ (v >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -11,6 +11,7 @@ mod peer;
 mod prune;
 mod repair;
 mod source;
+mod sure;
 
 use std::io::{Seek, Write};
 use std::time::Instant;
@@ -234,6 +235,8 @@ pub struct BuildReport {
     pub edges: u64,
     /// Rows that no walk would have reached, had no link been added for them.
     pub repaired: u64,
+    /// What a search must keep in mind to find nearly all; 0 when that is not known.
+    pub ef_sure: u32,
     #[serde(serialize_with = "display")]
     pub uuid: Uuid,
     pub bytes: u64,
@@ -300,6 +303,11 @@ pub(crate) fn build_with(
             #[cfg(not(feature = "hnsw_rs"))]
             (Engine::Graph, Linker::HnswRs) => return Err(no_hnsw_rs()),
         };
+        let linked = linked.map(|linked| {
+            let ef_sure = sure::measure(kernels, &data, &coded, &linked, opts, job);
+            Linked { ef_sure, ..linked }
+        });
+        job.cancel.check()?;
         Ok((data, Some(coded), linked))
     })?;
     let mut report = write(&data, coded.as_ref(), linked.as_ref(), opts, out)?;
@@ -326,6 +334,7 @@ fn meta(data: &Ingested<'_>, coded: Option<&Coded>, linked: Option<&Linked>, opt
         m: opts.m,
         ef_build: opts.ef_build,
         ef_search: opts.ef_search,
+        ef_sure: linked.map_or(0, |l| l.ef_sure),
         seed: opts.seed,
         skipped_null: skipped.null,
         skipped_dim: skipped.dim,
@@ -375,6 +384,7 @@ fn write(
         engine: parts.meta.engine,
         edges: linked.map_or(0, |l| l.edges),
         repaired: linked.map_or(0, |l| l.repaired),
+        ef_sure: parts.meta.ef_sure,
         uuid,
         bytes,
         build_ms: 0,

@@ -29,6 +29,9 @@ pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOpti
         return (Vec::new(), stats);
     }
     let ef = opts.ef.unwrap_or(index.meta().ef_search as usize).max(k);
+    let sure = index.meta().ef_sure as usize;
+    // What is left of an answer under a filter is nobody's to tune: it finds nearly all, on a weak graph too.
+    let ef = if opts.filter.is_some() { ef.max(sure).max(k.saturating_add(k / 2)) } else { ef };
     // A filter hides some of the rows that a walk meets; those that are left must still be as many.
     let cost = (ef as u64).saturating_mul(WALK_ROWS * WALK_PRICE).saturating_mul(rows) / matches.max(1);
     stats.path = if opts.exact {
@@ -40,6 +43,8 @@ pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOpti
         Path::ZeroQuery
     } else if matches <= cost {
         if opts.filter.is_some() { Path::FewMatches } else { Path::FewRows }
+    } else if opts.filter.is_some() && sure == 0 {
+        Path::Unmeasured
     } else {
         Path::Graph
     };

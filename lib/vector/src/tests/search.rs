@@ -86,6 +86,46 @@ fn filters_are_answered_in_full_at_any_selectivity() {
     }
 }
 
+/// What a weak graph misses without a filter it must not miss under one, whatever `ef` is asked for.
+#[test]
+fn filters_are_answered_in_full_on_weak_graphs() {
+    let mut walked = 0;
+    for metric in METRICS {
+        for (m, ef_build, clusters) in [(2, 2, 40), (4, 8, 300), (8, 20, 7), (16, 40, 100)] {
+            let mut numbers = Numbers::new(u64::from(m) + 60);
+            let mut data = numbers.clustered(16_060, 12, clusters);
+            let queries = data.split_off(16_000);
+            let ix = index(&data, &BuildOptions { m, ef_build, ..options(metric) });
+            let mut near: Vec<(f32, u32)> =
+                data.iter().zip(0..).map(|(v, row)| (score(metric, &data[5], v), row)).collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let draw: Vec<f64> = data.iter().map(|_| f64::from(numbers.float()) / 2.0 + 0.5).collect();
+            for share in [0.1, 0.25, 0.5, 0.8, 1.0] {
+                let random = Filter::new(16_000, |row| draw[row as usize] < share);
+                let cut = |ranked: &mut dyn Iterator<Item = &(f32, u32)>| {
+                    let kept: std::collections::HashSet<u32> =
+                        ranked.take((16_000.0 * share) as usize).map(|r| r.1).collect();
+                    Filter::new(16_000, |row| kept.contains(&row))
+                };
+                for filter in [random, cut(&mut near.iter()), cut(&mut near.iter().rev())] {
+                    let (mut found, mut all) = (0u32, 0);
+                    for q in &queries {
+                        let opts = SearchOptions { ef: Some(10), exact: false, filter: Some(&filter) };
+                        let want = ix.search(q, 10, &SearchOptions { exact: true, ..opts }).unwrap();
+                        let (got, stats) = ix.search_counted(q, 10, &opts).unwrap();
+                        walked += u32::from(stats.path == crate::Path::Graph);
+                        all += want.len();
+                        found += want.iter().filter(|w| got.contains(w)).count() as u32;
+                    }
+                    let recall = f64::from(found) / all as f64;
+                    assert!(recall >= 0.99, "{metric}, m {m}, {share}: {recall}, ef_sure {}", ix.meta().ef_sure);
+                }
+            }
+        }
+    }
+    assert!(walked > 1000, "{walked}");
+}
+
 #[test]
 fn duplicates_are_ordered_by_row_id() {
     for metric in METRICS {

@@ -1,0 +1,141 @@
+//! How far a finished graph must be walked to find nearly all: measured, since it depends on the data as much as on the
+//! options. Under a filter searches rely on it.
+//!
+//! The queries lie where rows do without being rows: a row is found too easily, as the neighbour of its neighbours.
+
+use std::collections::BinaryHeap;
+
+use qx_formats::vdata::Metric;
+use qx_formats::vdata::layout::NO_NEIGHBOUR;
+use qx_io::Job;
+use rayon::prelude::*;
+
+use super::BuildOptions;
+use super::code::Coded;
+use super::ingest::Ingested;
+use super::link::{Linked, mix};
+use crate::kernel::{self, Kernels};
+use crate::pool::Pool;
+use crate::quant::{Codes, Quantizer, Query, to_unit};
+use crate::walk::{Adjacency, Near, Scratch};
+
+const QUERIES: usize = 128;
+const NEAREST: usize = 10;
+/// A query is a row, moved by this share of the difference of two others: about as hard as queries that come from
+/// where the rows come from, a little harder rather than easier.
+const MOVED: f32 = 0.25;
+/// Thousandths that must be found: more than is promised, for what a sample may miss.
+const FOUND: usize = 995;
+/// Smaller indexes are scanned under a filter, which takes no longer.
+const ROWS_MIN: usize = 1024;
+const EF_MIN: usize = 16;
+const EF_MAX: usize = 2048;
+/// Rows that are scored at once.
+const AT_ONCE: u32 = 4096;
+
+/// A sampled query and its [`NEAREST`]-th nearest row.
+struct Sample {
+    query: Query,
+    last: f32,
+}
+
+struct Slots<'a> {
+    slots: &'a [u32],
+    degree: usize,
+}
+
+impl Slots<'_> {
+    #[inline(always)]
+    fn list(&self, row: u32) -> &[u32] {
+        let start = row as usize * self.degree;
+        self.slots.get(start..start + self.degree).unwrap_or(&[])
+    }
+}
+
+impl Adjacency for Slots<'_> {
+    #[inline(always)]
+    fn neighbours(&self, row: u32, each: impl FnMut(u32)) {
+        self.list(row).iter().copied().take_while(|&n| n != NO_NEIGHBOUR).for_each(each);
+    }
+
+    #[inline(always)]
+    fn degree(&self) -> usize {
+        self.degree
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, row: u32) {
+        kernel::prefetch(bytemuck::cast_slice(self.list(row)));
+    }
+}
+
+/// `ef_sure` of META.
+pub(super) fn measure(
+    kernels: &'static Kernels,
+    data: &Ingested<'_>,
+    coded: &Coded,
+    linked: &Linked,
+    opts: &BuildOptions,
+    job: &Job,
+) -> u32 {
+    if data.rows() < ROWS_MIN {
+        return 0;
+    }
+    job.progress.phase("measuring the graph", None, "queries");
+    let rows = data.rows() as u32;
+    let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
+    let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &[] };
+    let graph = Slots { slots: &linked.graph, degree: linked.degree as usize };
+    let samples: Vec<Sample> =
+        (0..QUERIES as u64).into_par_iter().map(|at| sample(data, coded, &codes, opts, at)).collect();
+    let scratch = Pool::<Scratch>::default();
+    let found = |s: &Sample, ef: usize| {
+        scratch.with(|walk| {
+            walk.query.clone_from(&s.query);
+            walk.walk(&codes, &graph, &linked.entries, rows, ef);
+            // Counted by distance: of rows that are equally far any will do.
+            walk.nearest().iter().take(NEAREST).filter(|n| n.distance() <= s.last).count()
+        })
+    };
+    let efs =
+        std::iter::successors(Some(EF_MIN), |&ef| Some(if ef.is_power_of_two() { ef / 2 * 3 } else { ef / 3 * 4 }));
+    let enough = |ef: &usize| {
+        let all: usize = samples.par_iter().map(|s| found(s, *ef)).sum();
+        all * 1000 >= FOUND * NEAREST * QUERIES
+    };
+    efs.take_while(|&ef| ef <= EF_MAX && !job.cancel.is_set()).find(enough).unwrap_or(0) as u32
+}
+
+fn sample(data: &Ingested<'_>, coded: &Coded, codes: &Codes<'_>, opts: &BuildOptions, at: u64) -> Sample {
+    let rows = data.rows() as u64;
+    let pick = |nth: u64| {
+        let mut v = Vec::new();
+        data.vector((mix(opts.seed ^ mix(3 * at + nth)) % rows) as usize, &mut v);
+        if opts.metric == Metric::Cosine {
+            to_unit(&mut v);
+        }
+        v
+    };
+    let (mut v, b, c) = (pick(0), pick(1), pick(2));
+    v.iter_mut().zip(b.iter().zip(&c)).for_each(|(a, (b, c))| *a += MOVED * (b - c));
+    let mut query = Query::default();
+    Quantizer::new(opts.metric, &coded.mean).query(&mut v, &mut query);
+    let (mut best, mut memory) = (BinaryHeap::new(), Vec::new());
+    let rows = rows as u32;
+    let mut which: Vec<u32> = Vec::new();
+    for start in (0..rows).step_by(AT_ONCE as usize) {
+        which.clear();
+        which.extend(start..start.saturating_add(AT_ONCE).min(rows));
+        codes.similarities(&query, &which, &mut memory, |row, similarity| {
+            let near = Near::new(-similarity, row);
+            if best.len() < NEAREST {
+                best.push(near);
+            } else if let Some(mut worst) = best.peek_mut()
+                && near < *worst
+            {
+                *worst = near;
+            }
+        });
+    }
+    Sample { query, last: best.peek().map_or(f32::INFINITY, |n| n.distance()) }
+}
