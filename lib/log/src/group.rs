@@ -176,6 +176,7 @@ impl Shared {
         let (file, pos, crc) = (Arc::clone(&out.file), out.pos, out.crc);
         // Frames that are added meanwhile go behind these.
         out.pos += buf.len() as u64;
+        let ahead = if sync { out.ahead(self.opts.rotate_size) } else { None };
         let last = st.submitted;
         let timed = sync || st.counters.writes.due();
         drop(st);
@@ -185,6 +186,8 @@ impl Shared {
         let mut done = if buf.is_empty() { Ok(()) } else { file.write_all_at(&buf, pos) };
         let wrote = lap();
         let mut what = "write";
+        // Where there is no space for it, whoever needs it is told.
+        let ahead = ahead.filter(|&(from, to)| done.is_ok() && file.zero_fill(from, to).is_ok());
         if sync && done.is_ok() {
             done = file.sync_data();
             what = "sync";
@@ -203,6 +206,7 @@ impl Shared {
         }
         if let Some(out) = &mut st.out {
             out.crc = crc;
+            out.filled(ahead);
         }
         st.unsynced = if sync { 0 } else { st.unsynced + buf.len() as u64 };
         st.spare = buf;

@@ -113,6 +113,24 @@ impl SegmentOut {
         Ok(true)
     }
 
+    /// What to fill with zeros with the next sync, so that nobody waits for a sync of zeros alone: from where to where.
+    /// Only in a segment that has grown somewhat.
+    pub fn ahead(&self, cap: u64) -> Option<(u64, u64)> {
+        let step = self.reserved.min(GROW_MAX);
+        let target = (self.reserved + step).min(cap) / MIN_SEGMENT_LEN * MIN_SEGMENT_LEN;
+        let due = !self.allocate && step > 4 * GROW_MIN && self.reserved.saturating_sub(self.pos) < step / 2;
+        (due && target > self.reserved).then_some((self.reserved, target))
+    }
+
+    /// [`SegmentOut::ahead`] was done, and synced.
+    pub fn filled(&mut self, ahead: Option<(u64, u64)>) {
+        if let Some((from, to)) = ahead
+            && self.reserved == from
+        {
+            self.reserved = to;
+        }
+    }
+
     /// Writes frames at the end.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all_at(bytes, self.pos).map_err(|e| self.fail("write", e))?;
