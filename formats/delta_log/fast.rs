@@ -42,11 +42,14 @@ pub(super) fn edge(out: &mut Vec<u8>, variant: u32, part: u32, src: u64, dst: u6
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn take_u64(b: &mut &[u8]) -> Option<u64> {
     let (&first, rest) = b.split_first()?;
+    if first <= 250 {
+        *b = rest;
+        return Some(u64::from(first));
+    }
     let (value, rest) = match first {
-        0..=250 => (u64::from(first), rest),
         251 => rest.split_first_chunk::<2>().map(|(n, rest)| (u64::from(u16::from_le_bytes(*n)), rest))?,
         252 => rest.split_first_chunk::<4>().map(|(n, rest)| (u64::from(u32::from_le_bytes(*n)), rest))?,
         253 => rest.split_first_chunk::<8>().map(|(n, rest)| (u64::from_le_bytes(*n), rest))?,

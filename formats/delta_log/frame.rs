@@ -1,6 +1,6 @@
 //! One frame: header, payload, padding, checksums. No meaning here, only bytes.
 
-use super::crc::{crc32c, crc32c_append};
+use super::crc::crc32c_append;
 use super::header::{u16_at, u32_at, u64_at};
 use super::layout::*;
 
@@ -118,9 +118,19 @@ impl FrameHead {
     /// The reason why these bytes are not a frame's header.
     #[inline(always)]
     pub fn decode(h: &[u8], seed: u32) -> Result<(FrameHead, usize, u32), Reason> {
+        Self::decode_by(h, seed, crc32c_append)
+    }
+
+    /// [`FrameHead::decode`] with another way to take the checksum.
+    #[inline(always)]
+    pub(super) fn decode_by(
+        h: &[u8],
+        seed: u32,
+        sum: impl Fn(u32, &[u8]) -> u32,
+    ) -> Result<(FrameHead, usize, u32), Reason> {
         let Some(h) = h.get(..FRAME_HEADER_LEN) else { return Err(Reason::Short) };
         let crc = u32_at(h, FRAME_OFF_CRC);
-        if crc32c_append(seed, &h[..FRAME_OFF_CRC]) != crc {
+        if sum(seed, &h[..FRAME_OFF_CRC]) != crc {
             return Err(Reason::HeaderChecksum);
         }
         let kind = FrameKind::from_byte(h[FRAME_OFF_KIND]).ok_or(Reason::HeaderField)?;
@@ -182,15 +192,28 @@ pub(super) fn put_frame_around(out: &mut Vec<u8>, seed: u32, head: &FrameHead, p
 /// `Short`, `PayloadChecksum`, or `HeaderField` for padding that is not zero.
 #[inline(always)]
 pub fn frame_payload(frame: &[u8], len: usize, header_crc: u32) -> Result<&[u8], Reason> {
+    payload_by(frame, len, header_crc, crc32c_append)
+}
+
+/// [`frame_payload`] with another way to take the checksum.
+#[inline(always)]
+pub(super) fn payload_by(
+    frame: &[u8],
+    len: usize,
+    header_crc: u32,
+    sum: impl Fn(u32, &[u8]) -> u32,
+) -> Result<&[u8], Reason> {
     let total = frame_len(len);
     let frame = frame.get(..total).ok_or(Reason::Short)?;
     let body = frame.get(FRAME_HEADER_LEN..total - FRAME_CRC_LEN).ok_or(Reason::Short)?;
-    if crc32c(body) ^ header_crc != u32_at(frame, total - FRAME_CRC_LEN) {
+    if sum(0, body) ^ header_crc != u32_at(frame, total - FRAME_CRC_LEN) {
         return Err(Reason::PayloadChecksum);
     }
-    let (payload, pad) = body.split_at_checked(len).ok_or(Reason::Short)?;
-    if pad.iter().any(|&b| b != 0) {
+    // The body is whole words, and its padding less than one.
+    let pad = 8 * (body.len() - len) as u32;
+    let last = body.last_chunk::<FRAME_ALIGN>().map_or(0, |w| u64::from_le_bytes(*w));
+    if pad > 0 && last >> (u64::BITS - pad) != 0 {
         return Err(Reason::HeaderField);
     }
-    Ok(payload)
+    body.get(..len).ok_or(Reason::Short)
 }

@@ -9,6 +9,7 @@ mod fast;
 mod footer;
 mod frame;
 mod header;
+mod lane;
 pub mod layout;
 mod op;
 mod payload;
@@ -28,7 +29,7 @@ pub use frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload, put_fram
 pub use header::{CutPoint, SegmentHeader, segment_seed};
 pub use op::Op;
 pub use payload::{AbortInfo, BeginInfo, CheckpointInfo, CommitInfo, CutInfo};
-pub use scan::{Damage, Scan, Span, describe, scan, skim};
+pub use scan::{Damage, Scan, Span, describe, find_start, scan, skim, skim_from};
 pub use tally::{Entry, Tally};
 pub use verify::{open_segment, read_counts, read_footer, verify_segment};
 pub use walk::{Frame, Source, Step, Stop, Walker, find_nonzero};

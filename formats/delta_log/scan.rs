@@ -4,8 +4,9 @@ use super::assemble::{Assembler, Transaction, TxHead};
 use super::footer::Footer;
 use super::frame::{FrameKind, Reason};
 use super::header::SegmentHeader;
+use super::layout::{FRAME_ALIGN, HEADER_LEN};
 use super::payload::CheckpointInfo;
-use super::skim::skim_whole;
+use super::skim::{Known, skim_whole};
 use super::tally::{Entry, Tally};
 use super::walk::{Frame, Source, Step, Stop, Walker};
 use crate::Result;
@@ -59,6 +60,41 @@ pub struct Span {
     pub clean: bool,
 }
 
+impl Scan {
+    /// The scan of a segment from the scan of its front and that of the rest, which began at `from` with the LSN `lsn`;
+    /// `None` where the front does not end just there, whole. For the sparse index, which only sealed segments keep, the
+    /// pieces are counted apart.
+    pub fn join(self, rest: Scan, (from, lsn): (u64, u64), given: bool) -> Option<Scan> {
+        let due = self.tally.counts.next_lsn;
+        let follows = self.end == from && (due == lsn || (given && due < lsn));
+        if !follows || self.stop != Stop::Limit || !self.damage.is_empty() || self.unfinished.is_some() {
+            return None;
+        }
+        let watermark = self.watermark.max(rest.watermark);
+        let clean = self.tally.clone().join(rest.clean);
+        Some(Scan { tally: self.tally.join(rest.tally), clean, watermark, ..rest })
+    }
+}
+
+/// The first place at `near` or behind it, and before `end`, where a transaction seems to begin, with its LSN. Whether it
+/// is one is known once the frames before it were found to end there.
+///
+/// # Errors
+/// `Io` from the source.
+pub fn find_start(src: &mut impl Source, header: &SegmentHeader, near: u64, end: u64) -> Result<Option<(u64, u64)>> {
+    let before = near.saturating_sub(FRAME_ALIGN as u64).max(HEADER_LEN as u64);
+    let mut walker = Walker::from(header.seed(), header.given, 1, Some(end.min(src.len())), before);
+    if !walker.resync(src)? {
+        return Ok(None);
+    }
+    while let Step::Frame(frame) = walker.step(src)? {
+        if frame.head.whole || frame.head.kind == FrameKind::Begin {
+            return Ok(Some((frame.offset, frame.head.lsn)));
+        }
+    }
+    Ok(None)
+}
+
 struct Scanner<'a, F> {
     out: Scan,
     asm: Assembler,
@@ -67,6 +103,7 @@ struct Scanner<'a, F> {
     frames: u64,
     /// Operations are kept for `each`.
     keep: bool,
+    known: Known,
     each: &'a mut F,
 }
 
@@ -80,7 +117,8 @@ pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
     limit: Option<u64>,
     mut each: F,
 ) -> Result<Scan> {
-    run(src, header, limit, true, |_, tx, span| tx.map_or(Ok(()), |tx| each(tx, span)))
+    let walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
+    run(src, header, walker, true, |_, tx, span| tx.map_or(Ok(()), |tx| each(tx, span)))
 }
 
 /// [`scan`] that checks the operations as well, and keeps none of them.
@@ -93,44 +131,41 @@ pub fn skim<S: Source, F: FnMut(&TxHead, Span) -> Result<()>>(
     limit: Option<u64>,
     mut each: F,
 ) -> Result<Scan> {
-    run(src, header, limit, false, |head, _, span| each(head, span))
+    let walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
+    run(src, header, walker, false, |head, _, span| each(head, span))
+}
+
+/// [`skim`] from a frame on that begins at `from` with the LSN `next_lsn`, outside any transaction.
+///
+/// # Errors
+/// As [`scan`].
+pub fn skim_from<S: Source, F: FnMut(&TxHead, Span) -> Result<()>>(
+    src: &mut S,
+    header: &SegmentHeader,
+    (from, next_lsn): (u64, u64),
+    limit: Option<u64>,
+    mut each: F,
+) -> Result<Scan> {
+    let walker = Walker::from(header.seed(), header.given, next_lsn, limit, from);
+    run(src, header, walker, false, |head, _, span| each(head, span))
 }
 
 fn run<S: Source, F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>>(
     src: &mut S,
     header: &SegmentHeader,
-    limit: Option<u64>,
+    mut walker: Walker,
     keep: bool,
     mut each: F,
 ) -> Result<Scan> {
-    let mut walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
-    let tally = Tally::new(header.base_lsn, header.base_txn);
-    let mut s = Scanner {
-        out: Scan {
-            clean: tally.clone(),
-            tally,
-            clean_end: walker.at(),
-            damage: Vec::new(),
-            watermark: header.watermark,
-            later_frames: 0,
-            unfinished: None,
-            partial: Vec::new(),
-            stop: Stop::ZeroFill,
-            end: walker.at(),
-            footer: None,
-        },
-        asm: Assembler::new(header.given),
-        begin: 0,
-        frames: 0,
-        keep,
-        each: &mut each,
-    };
+    let mut s = Scanner::new(header, &walker, keep, &mut each);
     loop {
+        s.plain(&mut walker, src)?;
         let (from, due) = (walker.at(), walker.next_lsn());
         match walker.step(src)? {
             Step::Frame(frame) => {
                 let plain = !keep && frame.head.whole && s.asm.open_at().is_none();
-                match plain.then(|| skim_whole(&frame, header.given, &mut s.out.tally.touches)).flatten() {
+                match plain.then(|| skim_whole(&frame, header.given, &mut s.out.tally.touches, &mut s.known)).flatten()
+                {
                     Some(head) => s.whole(&frame, &head)?,
                     None => s.frame(&frame, due)?,
                 }
@@ -160,6 +195,40 @@ fn run<S: Source, F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>>(
 }
 
 impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F> {
+    fn new<'e>(header: &SegmentHeader, walker: &Walker, keep: bool, each: &'e mut F) -> Scanner<'e, F> {
+        let tally = Tally::new(walker.next_lsn(), header.base_txn);
+        let out = Scan {
+            clean: tally.clone(),
+            tally,
+            clean_end: walker.at(),
+            damage: Vec::new(),
+            watermark: header.watermark,
+            later_frames: 0,
+            unfinished: None,
+            partial: Vec::new(),
+            stop: Stop::ZeroFill,
+            end: walker.at(),
+            footer: None,
+        };
+        let (asm, known) = (Assembler::new(header.given), Known::default());
+        Scanner { out, asm, begin: 0, frames: 0, keep, known, each }
+    }
+
+    /// Takes what is at hand the short way, before any damage.
+    fn plain(&mut self, walker: &mut Walker, src: &impl Source) -> Result<()> {
+        if self.keep || !self.out.damage.is_empty() || self.asm.open_at().is_some() {
+            return Ok(());
+        }
+        let Scan { tally, watermark, clean_end, later_frames, .. } = &mut self.out;
+        let Tally { counts, touches, index } = tally;
+        walker.plain(src, touches, &mut self.known, |head, offset, end| {
+            Tally::count_in(counts, index, &Entry::of(head, offset, 1));
+            *watermark = (*watermark).max(head.watermark);
+            (*clean_end, *later_frames) = (end, 0);
+            (self.each)(head, None, Span { offset, end, frames: 1, clean: true })
+        })
+    }
+
     fn lose_open(&mut self) {
         if let Some(txn) = self.asm.open_txn() {
             self.out.partial.push(txn);

@@ -7,10 +7,65 @@ use super::footer::Touches;
 use super::layout::*;
 use super::walk::Frame;
 
+/// The names that were added last: mostly the next ones, too.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    store: Option<String>,
+    part: Option<u32>,
+}
+
+impl Known {
+    #[inline(always)]
+    fn store(&mut self, name: &[u8], touches: &mut Touches) -> Option<()> {
+        match &self.store {
+            Some(known) if same(known.as_bytes(), name) => Some(()),
+            _ => self.other_store(name, touches),
+        }
+    }
+
+    #[cold]
+    fn other_store(&mut self, name: &[u8], touches: &mut Touches) -> Option<()> {
+        let name = std::str::from_utf8(name).ok()?;
+        touches.stores.add_with(name, str::to_owned);
+        self.store = Some(name.to_owned());
+        Some(())
+    }
+
+    #[inline(always)]
+    fn part(&mut self, part: u32, touches: &mut Touches) {
+        if self.part != Some(part) {
+            touches.parts.add_with(&part, |p| *p);
+            self.part = Some(part);
+        }
+    }
+}
+
+/// Equality of short names, in place.
+#[inline(always)]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && words(a).zip(words(b)).fold(0, |d, (a, b)| d | (a ^ b)) == 0
+}
+
+/// The bytes as words of eight, the last of which may hold some of the one before again.
+#[inline(always)]
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let end = bytes.last_chunk::<8>().map_or_else(|| short_word(bytes), |w| u64::from_ne_bytes(*w));
+    bytes.as_chunks::<8>().0.iter().map(|w| u64::from_ne_bytes(*w)).chain(std::iter::once(end))
+}
+
+/// Fewer than eight bytes as one word.
+#[inline(always)]
+fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(a), Some(b)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_ne_bytes(*a)) << 32 | u64::from(u32::from_ne_bytes(*b));
+    }
+    bytes.iter().fold(0, |word, b| word << 8 | u64::from(*b))
+}
+
 /// Checks a frame that is a whole transaction as the assembler would, and adds what it touches. `None` where the assembler
 /// has to look; names may have been added then, and are those that it adds again.
-#[inline]
-pub(super) fn skim_whole(frame: &Frame<'_>, given: bool, touches: &mut Touches) -> Option<TxHead> {
+#[inline(always)]
+pub(super) fn skim_whole(frame: &Frame<'_>, given: bool, touches: &mut Touches, known: &mut Known) -> Option<TxHead> {
     let mut b = frame.payload;
     let span = u32::from(frame.head.lsn_count).checked_sub(1)?;
     let count = take_u64(&mut b)?;
@@ -27,7 +82,7 @@ pub(super) fn skim_whole(frame: &Frame<'_>, given: bool, touches: &mut Touches) 
         due = index.checked_add(1)?;
         match take_u32(&mut b)? {
             OP_KV_PUT => {
-                let (store, key) = (std::str::from_utf8(name(&mut b)?).ok()?, name(&mut b)?);
+                let (store, key) = (name(&mut b)?, name(&mut b)?);
                 let (&kind, rest) = b.split_first()?;
                 b = rest;
                 body(&mut b)?;
@@ -35,7 +90,7 @@ pub(super) fn skim_whole(frame: &Frame<'_>, given: bool, touches: &mut Touches) 
                 if kind > VALUE_FRAME || !is_text(key) {
                     return None;
                 }
-                touches.stores.add_with(store, str::to_owned);
+                known.store(store, touches)?;
                 kv += 1;
             }
             op @ (OP_EDGE_UPSERT | OP_EDGE_DELETE) => {
@@ -46,7 +101,7 @@ pub(super) fn skim_whole(frame: &Frame<'_>, given: bool, touches: &mut Touches) 
                 if op == OP_EDGE_UPSERT {
                     body(&mut b)?;
                 }
-                touches.parts.add_with(&part, |p| *p);
+                known.part(part, touches);
                 edges += 1;
             }
             OP_NODE_UPSERT => {
@@ -74,22 +129,25 @@ pub(super) fn skim_whole(frame: &Frame<'_>, given: bool, touches: &mut Touches) 
     Some(TxHead { first_lsn, commit_lsn, txn: frame.head.txn, time_us, watermark, ops: count })
 }
 
-#[inline]
+#[inline(always)]
 fn name<'a>(b: &mut &'a [u8]) -> Option<&'a [u8]> {
     take_bytes(b).filter(|n| n.len() <= MAX_NAME_LEN)
 }
 
-#[inline]
+#[inline(always)]
 fn body<'a>(b: &mut &'a [u8]) -> Option<&'a [u8]> {
     take_bytes(b).filter(|n| n.len() <= super::op::MAX_BODY_LEN)
 }
 
 /// Mostly ASCII, eight bytes at a time.
-#[inline]
+#[inline(always)]
 fn is_text(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let high = words.iter().fold(0, |high, w| high | u64::from_ne_bytes(*w)) & 0x8080_8080_8080_8080;
-    (high == 0 && rest.iter().all(u8::is_ascii)) || std::str::from_utf8(bytes).is_ok()
+    words(bytes).fold(0, |high, w| high | w) & 0x8080_8080_8080_8080 == 0 || is_long_text(bytes)
+}
+
+#[cold]
+fn is_long_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok()
 }
 
 #[cfg(test)]
@@ -128,7 +186,7 @@ mod tests {
                         payload[at] ^= change;
                         let frame = Frame { payload: &payload, ..frame };
                         let (mut ours, mut theirs) = (Touches::default(), Touches::default());
-                        let fast = skim_whole(&frame, given, &mut ours);
+                        let fast = skim_whole(&frame, given, &mut ours, &mut Known::default());
                         let slow = Assembler::new(given).skim(&frame, &mut theirs);
                         if let Some(head) = fast {
                             taken += 1;

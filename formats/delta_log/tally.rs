@@ -59,7 +59,11 @@ impl Tally {
     /// [`Tally::transaction`] of one whose touches are added already.
     #[inline]
     pub fn count(&mut self, e: &Entry) {
-        let c = &mut self.counts;
+        Self::count_in(&mut self.counts, &mut self.index, e);
+    }
+
+    #[inline]
+    pub(super) fn count_in(c: &mut Counts, index: &mut Vec<IndexEntry>, e: &Entry) {
         if c.transactions == 0 {
             c.first_lsn = e.first_lsn;
             c.first_time_us = e.time_us;
@@ -70,9 +74,29 @@ impl Tally {
         c.next_lsn = e.commit_lsn.saturating_add(1);
         c.next_txn = c.next_txn.max(e.txn.saturating_add(1));
         c.last_time_us = e.time_us;
-        if self.index.last().is_none_or(|last| e.offset.saturating_sub(last.offset) >= INDEX_STRIDE) {
-            self.index.push(IndexEntry { lsn: e.first_lsn, offset: e.offset, time_us: e.time_us });
+        if index.last().is_none_or(|last| e.offset.saturating_sub(last.offset) >= INDEX_STRIDE) {
+            index.push(IndexEntry { lsn: e.first_lsn, offset: e.offset, time_us: e.time_us });
         }
+    }
+
+    /// Of what was counted here and then, apart, in `rest`.
+    pub(super) fn join(mut self, rest: Tally) -> Tally {
+        let (a, b) = (self.counts, rest.counts);
+        let (first, last) = (if a.transactions > 0 { a } else { b }, if b.transactions > 0 { b } else { a });
+        self.counts = Counts {
+            frames: a.frames + b.frames,
+            transactions: a.transactions + b.transactions,
+            operations: a.operations + b.operations,
+            first_lsn: first.first_lsn,
+            next_lsn: a.next_lsn.max(b.next_lsn),
+            next_txn: a.next_txn.max(b.next_txn),
+            first_time_us: first.first_time_us,
+            last_time_us: last.last_time_us,
+            ..b
+        };
+        self.touches.merge(&rest.touches);
+        self.index.extend(rest.index);
+        self
     }
 
     /// A frame outside transactions: where it moves the counters to.

@@ -1,8 +1,12 @@
 //! Walking the frames of a segment. Reader, recovery and verifier all come through here.
 
+use super::TxHead;
+use super::footer::Touches;
 use super::frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload};
+use super::lane::Lane;
 use super::layout::*;
 use super::payload::CheckpointInfo;
+use super::skim::Known;
 use crate::Result;
 
 /// The bytes of a segment, however they are held.
@@ -18,6 +22,11 @@ pub trait Source {
     /// # Errors
     /// `Io`, or `Corrupt` when the file ends before.
     fn fetch(&mut self, at: u64, len: usize) -> Result<&[u8]>;
+
+    /// Bytes from `at` on that need no reading, as many as there are: perhaps none.
+    fn at_hand(&self, _at: u64) -> &[u8] {
+        &[]
+    }
 
     /// Told before a segment is read from its front: the checksum of its first `len` bytes will be asked for.
     fn sum_to(&mut self, _len: u64) {}
@@ -37,6 +46,10 @@ impl Source for &[u8] {
         let at = usize::try_from(at).ok();
         at.and_then(|at| self.get(at..at.checked_add(len)?))
             .ok_or_else(|| crate::Error::corrupt("the file ends inside a frame").offset(<[u8]>::len(self) as u64))
+    }
+
+    fn at_hand(&self, at: u64) -> &[u8] {
+        usize::try_from(at).ok().and_then(|at| self.get(at..)).unwrap_or(&[])
     }
 }
 
@@ -104,6 +117,30 @@ impl Walker {
     /// LSN that the next operation or commit must have (at least, in a log whose LSNs are given).
     pub fn next_lsn(&self) -> u64 {
         self.next_lsn
+    }
+
+    /// Takes the frames that are at hand and plain, and hands each transaction to `each`.
+    ///
+    /// # Errors
+    /// What `each` says.
+    #[inline(always)]
+    pub(super) fn plain(
+        &mut self,
+        src: &impl Source,
+        touches: &mut Touches,
+        known: &mut Known,
+        each: impl FnMut(&TxHead, u64, u64) -> Result<()>,
+    ) -> Result<()> {
+        if self.resynced || self.footer {
+            return Ok(());
+        }
+        let left = self.limit.unwrap_or(u64::MAX).min(src.len()).saturating_sub(self.at);
+        let bytes = src.at_hand(self.at);
+        let bytes = usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes);
+        let mut lane = Lane { seed: self.seed, given: self.given, at: self.at, next_lsn: self.next_lsn };
+        let done = lane.run(bytes, touches, known, each);
+        (self.at, self.next_lsn) = (lane.at, lane.next_lsn);
+        done
     }
 
     /// The next frame, or where and why there is none. At a bad frame the walker stays; [`Walker::resync`] moves on.

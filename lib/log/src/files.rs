@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::Source;
+use qx_formats::delta_log::{Source, crc32c_append};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, DiskFile};
 
@@ -88,7 +88,7 @@ impl Sum {
             && self.at < end
             && let Some(fresh) = window.get((self.at - start) as usize..(end - start) as usize)
         {
-            self.crc = crc32c::crc32c_append(self.crc, fresh);
+            self.crc = crc32c_append(self.crc, fresh);
             self.at = end;
         }
     }
@@ -168,6 +168,11 @@ impl Source for FileSource {
 
     fn sum(&self) -> Option<u32> {
         (self.sum.to > 0 && self.sum.at == self.sum.to).then_some(self.sum.crc)
+    }
+
+    #[inline]
+    fn at_hand(&self, at: u64) -> &[u8] {
+        at.checked_sub(self.start).and_then(|from| self.window.get(usize::try_from(from).ok()?..)).unwrap_or(&[])
     }
 
     #[inline]

@@ -33,6 +33,7 @@ mod recovery;
 mod repair;
 mod report;
 mod rotate;
+mod scanning;
 mod segment_out;
 mod split;
 mod stat;

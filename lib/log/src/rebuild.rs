@@ -4,8 +4,8 @@ use std::path::Path;
 
 use qx_formats::delta_log::layout::{ABORT_CUT, CHECKPOINT_RECOVERY};
 use qx_formats::delta_log::{
-    AbortInfo, Assembler, Batch, CheckpointInfo, CutInfo, Entry, FrameHead, FrameKind, Place, SegmentHeader, Span,
-    Step, Transaction, Walker, put_frame,
+    AbortInfo, Assembler, Batch, CheckpointInfo, CutInfo, Entry, FrameHead, FrameKind, Place, SegmentHeader, Step,
+    Transaction, Walker, put_frame,
 };
 use qx_formats::{Error, Result};
 
@@ -13,6 +13,7 @@ use crate::chain::{Chain, Segment};
 use crate::files::FileSource;
 use crate::recovery::Supersede;
 use crate::report::RecoveryReport;
+use crate::scanning::Run;
 use crate::segment_out::SegmentOut;
 
 /// Copied frames are written once so many bytes have gathered.
@@ -49,16 +50,17 @@ pub(crate) fn rebuild(
     };
     let out = SegmentOut::create(chain.disk.as_ref(), dir, header)?;
     let mut b = Builder { out, buf: Vec::new(), watermark: report.watermark, now_us };
-    let mut open: Option<(usize, FileSource)> = None;
-    for &(i, span) in &todo.copy {
-        let seg = chain.live.get(i).ok_or_else(|| Error::corrupt("a segment vanished").path(dir))?;
+    let mut open: Option<(&usize, FileSource)> = None;
+    for (i, run) in &todo.copy {
+        let seg = chain.live.get(*i).ok_or_else(|| Error::corrupt("a segment vanished").path(dir))?;
         let src = match &mut open {
             Some((at, src)) if *at == i => src,
             slot => &mut slot.insert((i, seg.source(chain.disk.as_ref())?)).1,
         };
-        let tx = read_transaction(src, seg, span)?;
-        b.jump(tx.first_lsn);
-        b.transaction(&tx)?;
+        read_run(src, seg, run, |tx| {
+            b.jump(tx.first_lsn);
+            b.transaction(&tx)
+        })?;
     }
     for &txn in &todo.aborted {
         b.abort(txn);
@@ -76,22 +78,33 @@ pub(crate) fn rebuild(
     Ok(b.out)
 }
 
-/// Reads the transaction that stands at `span`.
-pub(crate) fn read_transaction(src: &mut FileSource, seg: &Segment, span: Span) -> Result<Transaction> {
-    let gone = || Error::corrupt("a transaction that was there is damaged now").path(&seg.path).offset(span.offset);
+/// Reads the transactions of a run.
+fn read_run(
+    src: &mut FileSource,
+    seg: &Segment,
+    run: &Run,
+    mut each: impl FnMut(Transaction) -> Result<()>,
+) -> Result<()> {
     let header = seg.scan_header();
-    let mut walker = Walker::from(header.seed(), true, 1, None, span.offset);
+    let mut walker = Walker::from(header.seed(), true, 1, Some(run.end), run.offset);
     let mut asm = Assembler::new(header.given);
-    loop {
+    let mut left = run.transactions;
+    while left > 0 {
+        let at = walker.at();
         match walker.step(src)? {
             Step::Frame(frame) => {
                 if let Some(tx) = asm.push(&frame).map_err(|e| e.path(&seg.path))? {
-                    return Ok(tx);
+                    each(tx)?;
+                    left -= 1;
                 }
             }
-            Step::Stop(_) => return Err(gone()),
+            Step::Stop(_) => {
+                let e = Error::corrupt("a transaction that was there is damaged now");
+                return Err(e.path(&seg.path).offset(at));
+            }
         }
     }
+    Ok(())
 }
 
 /// Where a transaction that was read stands in LSNs.

@@ -2,18 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use qx_formats::container::{Finding, Severity};
+use qx_formats::container::Severity;
 use qx_formats::delta_log::layout::HEADER_LEN;
-use qx_formats::delta_log::{
-    CutPoint, Damage, Reason, Scan, Source, Span, Stop, Tally, TxHead, describe, verify_segment,
-};
+use qx_formats::delta_log::{CutPoint, Damage, Reason, Scan, Source, Stop, Tally, describe};
 use qx_formats::{Error, Result};
 use qx_io::Disk;
 
 use crate::chain::{Chain, Segment};
 use crate::report::{Cut, LsnRange, Mode, RecoveryReport};
+use crate::scanning::{Run, Scanned, scan_all, scan_one};
 
 /// What has to be done before a writer may go on.
 #[derive(Debug)]
@@ -31,8 +29,8 @@ pub(crate) struct Supersede {
     pub cut: CutPoint,
     pub base_lsn: u64,
     pub base_txn: u64,
-    /// Segment (index in `Chain::live`) and place of each transaction that moves over.
-    pub copy: Vec<(usize, Span)>,
+    /// Segment (index in `Chain::live`) of the transactions that move over, and where they stand.
+    pub copy: Vec<(usize, Run)>,
     pub aborted: Vec<u64>,
 }
 
@@ -62,69 +60,7 @@ struct Edge {
 
 struct Looked {
     scan: Scan,
-    /// Of a sealed segment they are looked up when it turns out that something has to move: a log may be large.
-    spans: Option<Spans>,
-}
-
-/// First LSN, commit LSN, id and place of each whole transaction.
-type Spans = Vec<(u64, u64, u64, Span)>;
-
-struct Scanned {
-    findings: Vec<Finding>,
-    scan: Scan,
-    spans: Option<Spans>,
-    /// Bytes of whole transactions.
-    bytes: u64,
-}
-
-/// Less than this is scanned before another thread has begun.
-const WORTH_A_THREAD: u64 = 4 << 20;
-
-/// Scans the segments that are `wanted`, several at the same time where there is much to read.
-fn scan_all(chain: &Chain, wanted: impl Fn(&Segment) -> bool) -> Vec<Option<Result<Scanned>>> {
-    let todo: Vec<usize> = (0..chain.live.len()).filter(|i| chain.live.get(*i).is_some_and(&wanted)).collect();
-    let bytes: u64 = todo.iter().filter_map(|i| chain.live.get(*i)).map(|s| s.len).sum();
-    // Asking for the number of cores takes longer than a small log.
-    let worth = todo.len().min(usize::try_from(bytes / WORTH_A_THREAD).unwrap_or(usize::MAX));
-    let threads = if worth > 1 { worth.min(std::thread::available_parallelism().map_or(1, usize::from)) } else { 1 };
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(&i) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Some(seg) = chain.live.get(i) else { break };
-            done.push((i, scan_one(chain.disk.as_ref(), seg, seg.sealed().is_none())));
-        }
-        done
-    };
-    let mut out: Vec<Option<Result<Scanned>>> = chain.live.iter().map(|_| None).collect();
-    let done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for thread in others {
-            done.extend(thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
-        }
-        done
-    });
-    for (i, scanned) in done {
-        if let Some(slot) = out.get_mut(i) {
-            *slot = Some(scanned);
-        }
-    }
-    out
-}
-
-fn scan_one(disk: &dyn Disk, seg: &Segment, keep: bool) -> Result<Scanned> {
-    let (mut spans, mut bytes) = (Spans::new(), 0);
-    let mut src = seg.source(disk)?;
-    let (findings, scan) =
-        verify_segment(&mut src, &seg.scan_header(), seg.sealed(), seg.limit, |tx: &TxHead, span| {
-            bytes += span.end - span.offset;
-            if keep {
-                spans.push((tx.first_lsn, tx.commit_lsn, tx.txn, span));
-            }
-            Ok(())
-        })?;
-    Ok(Scanned { findings, scan, spans: keep.then_some(spans), bytes })
+    runs: Option<Vec<Run>>,
 }
 
 pub(crate) struct Planner<'a> {
@@ -208,7 +144,7 @@ impl Planner<'_> {
                 self.looked.push(None);
                 continue;
             };
-            let Scanned { findings, scan: found, spans, bytes } = scanned.map_err(|e| e.path(&seg.path))?;
+            let Scanned { findings, scan: found, runs, bytes } = scanned.map_err(|e| e.path(&seg.path))?;
             if seg.sealed().is_some() && found.damage.is_empty() && found.unfinished.is_none() {
                 for f in findings.iter().filter(|f| f.severity == Severity::Error) {
                     self.push_bad(i, cut_at(seg, f.offset.unwrap_or(0), 0, Reason::Content, &f.message, None));
@@ -221,7 +157,7 @@ impl Planner<'_> {
             self.report.kept_bytes += bytes;
             self.report.partial_transactions.extend(&found.partial);
             self.weigh(i, seg, &found, i == last);
-            self.looked.push(Some(Looked { scan: found, spans }));
+            self.looked.push(Some(Looked { scan: found, runs }));
         }
         Ok(())
     }
@@ -386,23 +322,30 @@ impl Planner<'_> {
         };
         for (seg, looked) in self.chain.live.iter().zip(&mut self.looked).skip(at) {
             if let Some(l) = looked
-                && l.spans.is_none()
+                && l.runs.is_none()
             {
-                l.spans = scan_one(self.chain.disk.as_ref(), seg, true).map_err(|e| e.path(&seg.path))?.spans;
+                l.runs = scan_one(self.chain.disk.as_ref(), seg, true).map_err(|e| e.path(&seg.path))?.runs;
             }
         }
-        let edge = self.edge(at, seg);
+        let edge = self.edge(at, seg)?;
         let cut = CutPoint { segment: seg.number, offset: edge.offset };
         let mut copy = Vec::new();
         let mut next = edge;
-        for (i, looked) in self.looked.iter().enumerate().skip(at) {
-            for &(first_lsn, commit_lsn, txn, span) in looked.iter().flat_map(|l| &l.spans).flatten() {
-                let wanted = (mode == Mode::Salvage || span.clean) && (i > at || span.offset >= edge.offset);
-                // Behind a damaged place a hostile file may repeat LSNs; the log must not.
-                if wanted && first_lsn >= next.next_lsn {
-                    next.next_lsn = commit_lsn + 1;
-                    next.next_txn = next.next_txn.max(txn.saturating_add(1));
-                    copy.push((i, span));
+        for (i, (seg, looked)) in self.chain.live.iter().zip(&self.looked).enumerate().skip(at) {
+            for run in looked.iter().flat_map(|l| &l.runs).flatten() {
+                let from = if i == at { edge.offset } else { 0 };
+                // Of a run only a part may be wanted.
+                let parted = (run.offset < from && from < run.end)
+                    || (run.first_lsn < next.next_lsn && next.next_lsn < run.next_lsn);
+                let parts = if parted { run.each(self.chain.disk.as_ref(), seg)? } else { vec![*run] };
+                for run in parts {
+                    let wanted = (mode == Mode::Salvage || run.clean) && run.offset >= from;
+                    // Behind a damaged place a hostile file may repeat LSNs; the log must not.
+                    if wanted && run.first_lsn >= next.next_lsn {
+                        next.next_lsn = run.next_lsn;
+                        next.next_txn = next.next_txn.max(run.next_txn);
+                        copy.push((i, run));
+                    }
                 }
             }
             if let Some(l) = looked {
@@ -416,14 +359,14 @@ impl Planner<'_> {
         self.count_dropped(at, mode)?;
         self.report.next_lsn = next.next_lsn;
         self.report.next_txn = next.next_txn;
-        self.report.copied_transactions = copy.len() as u64;
+        self.report.copied_transactions = copy.iter().map(|(_, run)| run.transactions).sum();
         self.report.new_segment = Some(self.chain.last_number + 1);
         let aborted = self.report.partial_transactions.clone();
         Ok(Action::Supersede(Supersede { cut, base_lsn: edge.next_lsn, base_txn: edge.next_txn, copy, aborted }))
     }
 
     /// The last place in a segment below which everything is durable and whole.
-    fn edge(&self, at: usize, seg: &Segment) -> Edge {
+    fn edge(&self, at: usize, seg: &Segment) -> Result<Edge> {
         // A gap before the segment is closed by the one that supersedes it.
         let before = at.checked_sub(1).and_then(|i| self.chain.live.get(i).zip(self.looked.get(i)));
         let next_lsn = match before {
@@ -434,14 +377,26 @@ impl Planner<'_> {
         let next_txn = at.checked_sub(1).and_then(|i| self.next_txns.get(i)).copied().unwrap_or(1);
         let next_txn = next_txn.max(seg.header.base_txn);
         let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn };
-        let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed) else { return edge };
-        for &(first_lsn, commit_lsn, txn, span) in looked.spans.iter().flatten() {
-            if !span.clean || commit_lsn > self.watermark || first_lsn < edge.next_lsn {
+        let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed) else {
+            return Ok(edge);
+        };
+        let watermark = self.watermark;
+        let mut pass = |run: &Run| {
+            let durable = run.clean && run.next_lsn - 1 <= watermark && run.first_lsn >= edge.next_lsn;
+            if durable {
+                edge = Edge { offset: run.end, next_lsn: run.next_lsn, next_txn: edge.next_txn.max(run.next_txn) };
+            }
+            durable
+        };
+        for run in looked.runs.iter().flatten() {
+            if !pass(run) {
+                if run.clean && run.first_lsn <= watermark {
+                    run.each(self.chain.disk.as_ref(), seg)?.iter().all(pass);
+                }
                 break;
             }
-            edge = Edge { offset: span.end, next_lsn: commit_lsn + 1, next_txn: edge.next_txn.max(txn + 1) };
         }
-        edge
+        Ok(edge)
     }
 
     /// In the tail mode everything behind the last whole transaction is dropped, later valid frames included.
@@ -453,11 +408,11 @@ impl Planner<'_> {
                 self.report.dropped_records += l.scan.damage.len() as u64;
                 continue;
             }
-            let lost: Vec<_> = l.spans.iter().flatten().filter(|s| !s.3.clean).map(|s| s.3).collect();
-            self.report.kept_transactions -= lost.len() as u64;
+            let lost: Vec<_> = l.runs.iter().flatten().filter(|r| !r.clean).collect();
+            self.report.kept_transactions -= lost.iter().map(|r| r.transactions).sum::<u64>();
             self.report.kept_operations -= l.scan.tally.counts.operations - l.scan.clean.counts.operations;
             self.report.kept_records -= l.scan.tally.counts.frames - l.scan.clean.counts.frames;
-            self.report.kept_bytes -= lost.iter().map(|s| s.end - s.offset).sum::<u64>();
+            self.report.kept_bytes -= lost.iter().map(|r| r.end - r.offset).sum::<u64>();
             if l.scan.damage.is_empty() && l.scan.unfinished.is_none() {
                 continue;
             }

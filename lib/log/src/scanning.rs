@@ -1,0 +1,311 @@
+//! Scanning the segments of a log for a recovery: several at the same time, and a long one that is not sealed in pieces.
+//!
+//! A piece begins where a transaction seems to begin. It counts only if the frames of the piece before it are whole and
+//! end just there, with the LSN that is due; else the segment is scanned again, from its front.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use qx_formats::Result;
+use qx_formats::container::Finding;
+use qx_formats::delta_log::layout::{HEADER_LEN, INDEX_STRIDE, MIN_SEGMENT_LEN};
+use qx_formats::delta_log::{Scan, Source, Span, TxHead, find_start, skim_from, verify_segment};
+use qx_io::Disk;
+
+use crate::chain::{Chain, Segment};
+use crate::files::FileSource;
+
+/// Whole transactions that stand one behind the other, few enough to be looked at again when one of them is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub first_lsn: u64,
+    pub next_lsn: u64,
+    pub next_txn: u64,
+    pub transactions: u64,
+    pub offset: u64,
+    pub end: u64,
+    /// They stand before any damage.
+    pub clean: bool,
+}
+
+impl Run {
+    fn of(tx: &TxHead, span: Span) -> Run {
+        Run {
+            first_lsn: tx.first_lsn,
+            next_lsn: tx.commit_lsn + 1,
+            next_txn: tx.txn.saturating_add(1),
+            transactions: 1,
+            offset: span.offset,
+            end: span.end,
+            clean: span.clean,
+        }
+    }
+
+    #[inline]
+    fn takes(&self, tx: &TxHead, span: Span) -> bool {
+        span.offset == self.end
+            && span.clean == self.clean
+            && tx.first_lsn >= self.next_lsn
+            && span.end - self.offset <= INDEX_STRIDE
+    }
+
+    /// Each transaction as a run of its own.
+    pub fn each(&self, disk: &dyn Disk, seg: &Segment) -> Result<Vec<Run>> {
+        let mut all = Vec::new();
+        let from = (self.offset, self.first_lsn);
+        let mut src = seg.source(disk)?;
+        skim_from(&mut src, &seg.scan_header(), from, Some(self.end), |tx, span| {
+            all.push(Run::of(tx, Span { clean: self.clean, ..span }));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+pub(crate) struct Scanned {
+    pub findings: Vec<Finding>,
+    pub scan: Scan,
+    /// Of a sealed segment they are looked up when it turns out that something has to move: a log may be large.
+    pub runs: Option<Vec<Run>>,
+    /// Bytes of whole transactions.
+    pub bytes: u64,
+}
+
+/// Less than this is scanned before another thread has begun.
+const WORTH_A_THREAD: u64 = 4 << 20;
+
+/// A segment (index in `Chain::live`), or a piece of it.
+struct Piece {
+    live: usize,
+    /// Where it begins, and with which LSN; the segment's first frame when absent.
+    from: Option<(u64, u64)>,
+    limit: Option<u64>,
+}
+
+/// Scans the segments that are `wanted`, in as many threads as pay.
+pub(crate) fn scan_all(chain: &Chain, wanted: impl Fn(&Segment) -> bool) -> Vec<Option<Result<Scanned>>> {
+    let todo: Vec<usize> = (0..chain.live.len()).filter(|i| chain.live.get(*i).is_some_and(&wanted)).collect();
+    let bytes: u64 = todo.iter().filter_map(|i| chain.live.get(*i)).map(|s| s.len).sum();
+    // Asking for the number of cores takes longer than a small log.
+    let worth = usize::try_from(bytes / WORTH_A_THREAD).unwrap_or(usize::MAX);
+    let threads = if worth > 1 { worth.min(std::thread::available_parallelism().map_or(1, usize::from)) } else { 1 };
+    scan_in(chain, &todo, threads)
+}
+
+/// In so many threads, and a segment that is not sealed in as many pieces.
+fn scan_in(chain: &Chain, todo: &[usize], threads: usize) -> Vec<Option<Result<Scanned>>> {
+    let pieces: Vec<Piece> = todo.iter().flat_map(|&i| cut(chain, i, threads)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, piece)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, pieces.get(i)?)))
+        {
+            let Some(seg) = chain.live.get(piece.live) else { break };
+            done.push((at, scan_piece(chain.disk.as_ref(), seg, piece)));
+        }
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(pieces.len())).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for thread in others {
+            done.extend(thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+        }
+        done
+    });
+    done.sort_by_key(|(at, _)| *at);
+    let mut out: Vec<Option<Result<Scanned>>> = chain.live.iter().map(|_| None).collect();
+    let mut done = done.into_iter().zip(&pieces).peekable();
+    while let Some(((_, first), piece)) = done.next() {
+        let Some((seg, slot)) = chain.live.get(piece.live).zip(out.get_mut(piece.live)) else { break };
+        let mut rest = Vec::new();
+        while let Some(((_, scanned), piece)) = done.next_if(|(_, p)| p.live == piece.live) {
+            rest.push((scanned, piece));
+        }
+        let joined = if rest.is_empty() { Some(first) } else { join(seg, first, rest).map(Ok) };
+        *slot = Some(joined.unwrap_or_else(|| scan_one(chain.disk.as_ref(), seg, true)));
+    }
+    out
+}
+
+/// A segment in pieces, where that pays.
+fn cut(chain: &Chain, live: usize, threads: usize) -> Vec<Piece> {
+    // A few for each thread, since one may be kept from its work.
+    let pieces = 4 * threads as u64;
+    let starts = match chain.live.get(live) {
+        Some(seg) if threads > 1 && seg.sealed().is_none() => starts(chain.disk.as_ref(), seg, pieces),
+        _ => Ok(Vec::new()),
+    };
+    // What cannot be read is told by who scans it.
+    let starts = starts.unwrap_or_default();
+    let limit = chain.live.get(live).and_then(|s| s.limit);
+    let limits = starts.iter().map(|s: &(u64, u64)| Some(s.0)).chain([limit]);
+    let from = std::iter::once(None).chain(starts.iter().map(|s| Some(*s)));
+    from.zip(limits).map(|(from, limit)| Piece { live, from, limit }).collect()
+}
+
+/// Places in a segment where pieces of about equal length may begin.
+fn starts(disk: &dyn Disk, seg: &Segment, pieces: u64) -> Result<Vec<(u64, u64)>> {
+    let mut src = seg.source(disk)?;
+    let end = about_end(&mut src)?.min(seg.limit.unwrap_or(u64::MAX));
+    let pieces = pieces.min(end / WORTH_A_THREAD);
+    let header = seg.scan_header();
+    let mut out: Vec<(u64, u64)> = Vec::new();
+    for n in 1..pieces {
+        let near = (end / pieces * n).next_multiple_of(8);
+        // A frame is found within so many bytes, or the piece before goes on.
+        let start = find_start(&mut src, &header, near, near + WORTH_A_THREAD / 4)?;
+        out.extend(start.filter(|s| out.last().is_none_or(|last| last.0 < s.0)));
+    }
+    Ok(out)
+}
+
+/// About where the zero fill of a segment begins, as far as a few looks can tell.
+fn about_end(src: &mut FileSource) -> Result<u64> {
+    let (mut low, mut high) = (HEADER_LEN as u64, src.len());
+    while high - low > WORTH_A_THREAD / 4 {
+        let middle = low.midpoint(high);
+        let zeros = src.fetch(middle, MIN_SEGMENT_LEN as usize)?.iter().all(|&b| b == 0);
+        *(if zeros { &mut high } else { &mut low }) = middle;
+    }
+    Ok(high)
+}
+
+fn scan_piece(disk: &dyn Disk, seg: &Segment, piece: &Piece) -> Result<Scanned> {
+    if piece.from.is_none() && piece.limit == seg.limit {
+        return scan_one(disk, seg, seg.sealed().is_none());
+    }
+    let header = seg.scan_header();
+    let from = piece.from.unwrap_or((HEADER_LEN as u64, header.base_lsn));
+    let (mut runs, mut bytes) = (Vec::new(), 0);
+    let scan = skim_from(&mut seg.source(disk)?, &header, from, piece.limit, |tx, span| {
+        add(&mut runs, &mut bytes, tx, span);
+        Ok(())
+    })?;
+    Ok(Scanned { findings: Vec::new(), scan, runs: Some(runs), bytes })
+}
+
+/// Scans all of a segment; its runs are kept if asked for.
+pub(crate) fn scan_one(disk: &dyn Disk, seg: &Segment, keep: bool) -> Result<Scanned> {
+    let (mut runs, mut bytes) = (Vec::new(), 0);
+    let mut src = seg.source(disk)?;
+    let (findings, scan) =
+        verify_segment(&mut src, &seg.scan_header(), seg.sealed(), seg.limit, |tx: &TxHead, span| {
+            if keep {
+                add(&mut runs, &mut bytes, tx, span);
+            } else {
+                bytes += span.end - span.offset;
+            }
+            Ok(())
+        })?;
+    Ok(Scanned { findings, scan, runs: keep.then_some(runs), bytes })
+}
+
+#[inline]
+fn add(runs: &mut Vec<Run>, bytes: &mut u64, tx: &TxHead, span: Span) {
+    *bytes += span.end - span.offset;
+    match runs.last_mut() {
+        Some(run) if run.takes(tx, span) => {
+            run.next_lsn = tx.commit_lsn + 1;
+            run.next_txn = run.next_txn.max(tx.txn.saturating_add(1));
+            run.transactions += 1;
+            run.end = span.end;
+        }
+        _ => runs.push(Run::of(tx, span)),
+    }
+}
+
+/// What was found in the pieces of a segment, if each ends where the next one begins.
+fn join(seg: &Segment, first: Result<Scanned>, rest: Vec<(Result<Scanned>, &Piece)>) -> Option<Scanned> {
+    let mut whole = first.ok()?;
+    for (piece, at) in rest {
+        let piece = piece.ok()?;
+        let scan = whole.scan.join(piece.scan, at.from?, seg.scan_header().given)?;
+        let mut runs = whole.runs.unwrap_or_default();
+        runs.extend(piece.runs.into_iter().flatten());
+        whole = Scanned { findings: Vec::new(), scan, runs: Some(runs), bytes: whole.bytes + piece.bytes };
+    }
+    Some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use qx_formats::delta_log::Tally;
+    use qx_io::RealDisk;
+
+    use super::*;
+    use crate::{Log, Op, Options, SyncPolicy};
+
+    fn put(n: u64, len: usize) -> Op {
+        let (store, key) = (format!("s{}", n % 3), n.to_string());
+        Op::KvPut { store, key, kind: 0, value: vec![n as u8; len], expires_at_us: None }
+    }
+
+    /// A segment of 17 MiB that nobody closed: mostly small transactions, some of several frames.
+    fn write(dir: &Path) {
+        let options = Options { sync: SyncPolicy::None, ..Options::default() };
+        let (log, _) = Log::open(dir, options).unwrap();
+        let mut last = 0;
+        for n in 0..1600 {
+            let ops: Vec<Op> = match n % 400 {
+                399 => (0..3).map(|i| put(n + i, 700 << 10)).collect(),
+                _ => vec![put(n, 5000), put(n, 300)],
+            };
+            last = log.submit(&ops).unwrap().lsn;
+        }
+        log.settle(last).unwrap();
+    }
+
+    /// All of a scan that does not depend on where its pieces begin.
+    fn facts(s: &Scanned) -> String {
+        let f = &s.scan;
+        let tally = |t: &Tally| format!("{:?} {:?}", t.counts, t.touches);
+        let mut runs: Vec<(u64, u64, u64, bool)> = Vec::new();
+        for r in s.runs.iter().flatten() {
+            match runs.last_mut() {
+                Some(last) if last.1 == r.offset && last.3 == r.clean => {
+                    (last.1, last.2) = (r.end, last.2 + r.transactions)
+                }
+                _ => runs.push((r.offset, r.end, r.transactions, r.clean)),
+            }
+        }
+        let (tallies, places) = ([tally(&f.tally), tally(&f.clean)], (f.clean_end, f.end, f.stop));
+        format!(
+            "{tallies:?} {places:?} {:?} {} {} {:?} {:?} {} {runs:?}",
+            f.damage, f.watermark, f.later_frames, f.unfinished, f.partial, s.bytes
+        )
+    }
+
+    #[test]
+    fn pieces_say_what_the_whole_says() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let path = dir.path().join("000000000001.dlog");
+        let bytes = fs::read(&path).unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let chain = Chain::load(&disk, dir.path()).unwrap();
+        let starts = starts(disk.as_ref(), &chain.live[0], 4).unwrap();
+        assert_eq!(starts.len(), 3, "{starts:?}");
+        let near = |at: u64| [at as usize - 3000, at as usize - 2, at as usize + 2, at as usize + 40];
+        let mut flips: Vec<usize> = starts.iter().flat_map(|s| near(s.0)).collect();
+        flips.extend([200, bytes.len() / 10, bytes.len() / 2, bytes.len() - (2 << 20)]);
+        for flip in std::iter::once(None).chain(flips.into_iter().map(Some)) {
+            for len in [bytes.len(), starts[2].0 as usize + 10, starts[1].0 as usize, 9 << 20] {
+                let mut bad = bytes[..len].to_vec();
+                if let Some(byte) = flip.and_then(|at| bad.get_mut(at)) {
+                    *byte ^= 0x10;
+                }
+                fs::write(&path, &bad).unwrap();
+                let chain = Chain::load(&disk, dir.path()).unwrap();
+                let whole = facts(&scan_one(disk.as_ref(), &chain.live[0], true).unwrap());
+                for threads in [2, 4, 7] {
+                    let pieces = scan_in(&chain, &[0], threads).swap_remove(0).unwrap().unwrap();
+                    assert_eq!(facts(&pieces), whole, "{flip:?} {len} {threads}");
+                }
+            }
+        }
+    }
+}
