@@ -12,6 +12,7 @@ use qx_frame::{Drift, Filter, Report, Sink};
 use serde_json::json;
 
 use crate::args::{Input, Sample, condition, sample};
+use crate::summary::only_null;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,9 +62,7 @@ impl Count {
         } else {
             groups.print(&self.by, &report, cx)?;
         }
-        if !report.undecided.is_empty() {
-            cx.say(format!("only null: {}", report.undecided.join(", ")));
-        }
+        only_null(cx, &report.undecided, &report.absent);
         if report.rescued > 0 {
             cx.warn(format!("{} values did not fit the type of their field and were not counted", report.rescued));
         }
@@ -75,7 +74,7 @@ fn total(report: &Report, cx: &mut Context) -> Result<()> {
     if cx.json() {
         return cx.out.record(&json!({
             "v": 1, "count": report.rows, "records": report.rows + report.filtered, "bytes": report.bytes,
-            "rescued": report.rescued,
+            "rescued": report.rescued, "absent": report.absent,
         }));
     }
     cx.out.line(report.rows.to_string())
@@ -120,7 +119,7 @@ impl Groups {
         } else if cx.json() {
             cx.out.record(&json!({"summary": {
                 "v": 1, "groups": groups.len(), "count": report.rows, "records": report.rows + report.filtered,
-                "bytes": report.bytes, "rescued": report.rescued,
+                "bytes": report.bytes, "rescued": report.rescued, "absent": report.absent,
             }}))?;
         }
         Ok(())

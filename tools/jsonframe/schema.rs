@@ -7,7 +7,7 @@ use qx_frame::{Inferred, Source, sql_name};
 use serde_json::json;
 
 use crate::args::{Input, Sample, Types, sample};
-use crate::summary::count;
+use crate::summary::{count, not_there};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,6 +76,7 @@ impl Schema {
                 cx.out.line(sql(&inferred, &name)?)?;
             }
         }
+        not_there(cx, &inferred.absent, "no record that was looked at has a value of");
         Ok(Status::Yes)
     }
 }
@@ -92,7 +93,8 @@ fn table_name(sources: &[Source]) -> String {
 fn document(inferred: &Inferred) -> serde_json::Value {
     json!({
         "v": 1, "rows": inferred.rows, "bytes": inferred.bytes, "arrays": inferred.arrays,
-        "rootless": inferred.rootless, "rejected": inferred.rejected, "complete": inferred.complete, "fields": inferred.fields,
+        "rootless": inferred.rootless, "rejected": inferred.rejected, "complete": inferred.complete, "absent": inferred.absent,
+        "fields": inferred.fields,
     })
 }
 

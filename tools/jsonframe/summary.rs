@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use qx_cli::Context;
 use qx_formats::Result;
-use qx_frame::Report;
+use qx_frame::{Absent, Report};
 use serde_json::json;
 
 /// What a conversion did.
@@ -28,7 +28,7 @@ impl Summary<'_> {
             "dry_run": self.dry_run, "rows": r.rows, "columns": columns, "bytes": r.bytes, "arrays": r.arrays,
             "filtered": r.filtered, "rootless": r.rootless, "dropped": r.dropped,
             "coercions": r.coercions, "rescued": r.rescued, "nulled": r.nulled, "rejected": r.rejected,
-            "undecided": r.undecided, "widened": r.widened,
+            "undecided": r.undecided, "absent": r.absent, "widened": r.widened,
         }})
     }
 
@@ -66,9 +66,7 @@ impl Summary<'_> {
         if r.widened {
             cx.say("the sample's types did not hold: the whole input was read for its types");
         }
-        if !r.undecided.is_empty() {
-            cx.say(format!("only null: {}", r.undecided.join(", ")));
-        }
+        only_null(cx, &r.undecided, &r.absent);
         for c in r.coercions.iter().filter(|c| !c.is_loss()) {
             cx.say(format!("coerced: {}", describe(c)));
         }
@@ -80,6 +78,28 @@ impl Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells of fields that were asked for and are not there, and of those that hold nothing but null.
+pub fn only_null(cx: &Context, undecided: &[String], absent: &[Absent]) {
+    let others: Vec<_> =
+        undecided.iter().filter(|u| absent.iter().all(|a| a.path != **u)).map(String::as_str).collect();
+    if !others.is_empty() {
+        cx.say(format!("only null: {}", others.join(", ")));
+    }
+    not_there(cx, absent, "no row has a value of");
+}
+
+/// Warns of fields that were asked for and are not there.
+pub fn not_there(cx: &Context, absent: &[Absent], says: &str) {
+    if absent.is_empty() {
+        return;
+    }
+    let named = |a: &Absent| match &a.nearest {
+        Some(nearest) => format!("{} (did you mean {nearest}?)", a.path),
+        None => a.path.clone(),
+    };
+    cx.warn(format!("{says} {}", absent.iter().map(named).collect::<Vec<_>>().join(", ")));
 }
 
 fn describe(c: &qx_frame::Coercion) -> String {

@@ -190,6 +190,7 @@ impl Frame {
             rootless: 0,
             rejected: 0,
             undecided,
+            absent: Vec::new(),
             widened: false,
         }
     }

@@ -13,6 +13,7 @@
 //!   exactly a float64. What has no type in common stays JSON text, marked as such in the schema. A bool is never a
 //!   number.
 
+mod absent;
 mod build;
 mod column;
 mod fast;
@@ -46,7 +47,7 @@ pub use jsonschema::json_schema;
 pub use options::{BadText, Decode, Drift, DupKeys, Limits, Options, Source, Strings};
 pub use parse::{parse_sql_columns, parse_type};
 pub use read::{Sink, infer, read, read_all, read_into};
-pub use report::{Coercion, FieldStats, Inferred, Place, Reject, Report};
+pub use report::{Absent, Coercion, FieldStats, Inferred, Place, Reject, Report};
 pub use shape::Seen;
 pub use source::expand;
 pub use types::{Type, sql_name};

@@ -8,6 +8,7 @@ use arrow::error::ArrowError;
 use qx_formats::{Error, Kind as ErrorKind, Result};
 use qx_io::Job;
 
+use crate::absent::Watched;
 use crate::column::{Misfit, Policy};
 use crate::filter::Filtered;
 use crate::frame::Frame;
@@ -156,24 +157,36 @@ fn read_unfiltered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn
     // Given columns stand for the sample.
     let limit = if opts.schema.is_some() { Some(0) } else { opts.sample };
     let mut sample = read.look(limit, true)?;
-    let policy = match opts.drift {
+    let mut watched = Watched::new(sink, opts)?;
+    let report = read_as_sampled(&read, &mut sample, &mut watched)?;
+    let absent = if report.rows == 0 { Vec::new() } else { watched.absent(&sample.rows, &report.coercions) };
+    Ok(Report { absent, ..report })
+}
+
+/// The rows, by the types of a sample; and by those of everything, where the sample's do not hold and `sink` or the policy
+/// does not take that.
+fn read_as_sampled(read: &Read<'_>, sample: &mut Sample, sink: &mut dyn Sink) -> Result<Report> {
+    let job = read.job;
+    let policy = match read.opts.drift {
         Drift::Widen => Policy::Widen,
         Drift::Rescue => Policy::Rescue,
         Drift::Null => Policy::Null,
         Drift::Error => Policy::Error,
     };
-    if policy == Policy::Widen && !sample.complete && !sink.restartable() {
+    // Where no column is asked for, nothing can fail to fit one.
+    let typed = !read.opts.nothing || !read.opts.select.is_empty();
+    if policy == Policy::Widen && typed && !sample.complete && !sink.restartable() {
         // Nothing can be taken back, so the types are tried on everything before the first batch. That is quicker than
         // to find them from everything, which is left for when they do not hold.
         job.progress.phase("types", None, "bytes");
-        match read.rows(&mut sample, policy, &mut Trial)? {
+        match read.rows(sample, policy, &mut Trial)? {
             Ok(_) => sample.complete = true,
             Err(misfit) if misfit.hinted => return Err(read.misfit_error(&misfit, false)),
-            Err(_) => sample = read.look(None, true)?,
+            Err(_) => *sample = read.look(None, true)?,
         }
     }
     let complete = sample.complete;
-    match read.rows(&mut sample, policy, sink)? {
+    match read.rows(sample, policy, sink)? {
         Ok(report) => Ok(report),
         Err(misfit) if policy != Policy::Widen || misfit.hinted || complete => {
             Err(read.misfit_error(&misfit, policy == Policy::Widen && !misfit.hinted))
@@ -181,8 +194,8 @@ fn read_unfiltered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn
         Err(misfit) => {
             tracing::info!(target: "qx::frame", field = misfit.field, from = misfit.from.name(), "widening");
             job.progress.phase("types", None, "bytes");
-            let mut settled = read.look(None, true)?;
-            match read.rows(&mut settled, policy, sink)? {
+            *sample = read.look(None, true)?;
+            match read.rows(sample, policy, sink)? {
                 Ok(report) => Ok(Report { widened: true, ..report }),
                 Err(misfit) => Err(read.misfit_error(&misfit, !misfit.hinted)),
             }
@@ -225,6 +238,7 @@ pub fn infer(sources: &[Source], opts: &Options, job: &Job) -> Result<Inferred> 
         arrays: sample.arrays,
         rootless: sample.rootless,
         rejected: sample.rejected,
+        absent: crate::absent::absent_from(&sample.rows, &opts)?,
         complete: sample.complete,
     })
 }

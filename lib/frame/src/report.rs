@@ -56,6 +56,15 @@ pub struct Reject {
     pub raw_bytes: Option<u64>,
 }
 
+/// A field that was asked for - by a type, in a schema, to be selected, in a condition - and that no row has a value of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Absent {
+    pub path: String,
+    /// A field that is there and may have been meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
+}
+
 /// What came of a read.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -81,6 +90,8 @@ pub struct Report {
     pub rejected: u64,
     /// Fields in which nothing but null was seen.
     pub undecided: Vec<String>,
+    /// Fields that were asked for, and were not there.
+    pub absent: Vec<Absent>,
     /// The sample's types did not hold and a second look at the whole input replaced them.
     pub widened: bool,
 }
@@ -114,6 +125,8 @@ pub struct Inferred {
     /// Documents without anything at [`crate::Options::root`].
     pub rootless: u64,
     pub rejected: u64,
+    /// Fields that were asked for, and were not met.
+    pub absent: Vec<Absent>,
     /// Everything was looked at, not only a sample.
     pub complete: bool,
 }

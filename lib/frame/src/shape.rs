@@ -190,6 +190,16 @@ impl Shape {
         self.counts.iter().sum()
     }
 
+    /// Whether there was anything but null.
+    pub(crate) fn has_value(&self) -> bool {
+        self.present() > self.count(Seen::Null)
+    }
+
+    /// Whether its objects had too many keys to tell them apart.
+    pub(crate) fn has_many_keys(&self) -> bool {
+        self.values.is_some()
+    }
+
     pub(crate) fn observe(&mut self, o: &mut Observer<'_>, index: usize, depth: usize) {
         let seen = Seen::of(o.tape, o.raw, index).taken_as(o.strings);
         if let Some(count) = self.counts.get_mut(seen as usize) {

@@ -1,9 +1,10 @@
 //! What a caller can ask for: roots, columns, maps, policies, conditions.
 
+use arrow::datatypes::DataType;
 use qx_formats::{Kind, Result};
 use qx_frame::write::{Format, Writer};
 use qx_frame::{
-    BadText, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, infer, json_schema, parse_schema,
+    BadText, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, Type, infer, json_schema, parse_schema,
     read_all,
 };
 use qx_io::Job;
@@ -91,6 +92,47 @@ fn columns_are_selected_sorted_and_flattened() {
     assert_eq!(run("{\"a\":{\"b\":1},\"a_b\":2}", &flat).unwrap_err().kind(), Kind::Usage);
     let shallow = Options { limits: Limits { columns_depth: 1, ..Limits::default() }, ..Options::default() };
     assert_eq!(types(text, &shallow), ["b json", "a json", "c int64"]);
+}
+
+#[test]
+fn what_is_asked_for_and_never_there_is_told() {
+    let text = "{\"status\":1,\"user\":{\"id\":2},\"n\":null,\"l\":[{\"k\":1}]}\n{\"status\":3}\n";
+    let absent = |text: &str, opts: &Options| {
+        let told = run(text, opts).unwrap().1.absent;
+        told.iter().map(|a| format!("{} {}", a.path, a.nearest.as_deref().unwrap_or("-"))).collect::<Vec<_>>()
+    };
+    let typed = |path: &str| Options { hints: vec![(path.to_owned(), DataType::Int64)], ..Options::default() };
+    let select = |path: &str| Options { select: vec![path.to_owned()], ..Options::default() };
+    let given = |name: &str| Options { schema: Some(vec![(name.to_owned(), Type::Int64)]), ..Options::default() };
+    for (opts, want) in [
+        (typed("stauts"), "stauts status"),
+        (typed("id"), "id user.id"),
+        (typed("user.ID"), "user.ID user.id"),
+        (typed("l[].kk"), "l[].kk -"),
+        (typed("n"), "n -"),
+        (select("user.idd"), "user.idd user.id"),
+        (select("Status"), "Status status"),
+        (Options { as_json: vec!["x".into()], ..Options::default() }, "x -"),
+        (Options { maps: vec!["uses".into()], ..Options::default() }, "uses user"),
+        (
+            Options { nothing: true, filters: vec![Filter::parse("stats=1").unwrap()], ..Options::default() },
+            "stats status",
+        ),
+    ] {
+        assert_eq!(absent(text, &opts), [want]);
+        assert!(absent("[]", &opts).is_empty(), "{want}");
+        let seen = infer(&[bytes(text)], &opts, &Job::default()).unwrap().absent;
+        assert_eq!(seen.iter().map(|a| a.path.as_str()).collect::<Vec<_>>(), [want.split(' ').next().unwrap()]);
+    }
+    for opts in [typed("status"), typed("user.id"), typed("l[].k"), select("user"), select("l[].k"), given("status")] {
+        assert!(absent(text, &opts).is_empty(), "{opts:?}");
+    }
+    // Late is not never, and what did not fit was there.
+    let late = format!("{}{{\"late\":1}}\n", "{\"a\":1}\n".repeat(3000));
+    assert!(absent(&late, &Options { sample: Some(10), ..typed("late") }).is_empty());
+    let misfit = Options { drift: Drift::Null, ..typed("a") };
+    assert!(absent("{\"a\":\"x\"}\n{\"a\":[]}\n", &misfit).is_empty());
+    assert_eq!(absent(text, &given("status_")), ["status_ status"]);
 }
 
 #[test]
