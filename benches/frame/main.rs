@@ -32,6 +32,12 @@ fn claims(suite: &mut Suite) -> Result<()> {
     if suite.wants(&["numbers"]) {
         measure(suite, "numbers", &inputs::numbers(&dir.path().join("numbers.ndjson"), least)?)?;
     }
+    if suite.wants(&["flat"]) {
+        measure(suite, "flat", &inputs::flat(&dir.path().join("flat.ndjson"), least)?)?;
+    }
+    if suite.wants(&["nested"]) {
+        measure(suite, "nested", &inputs::nested(&dir.path().join("nested.ndjson"), least)?)?;
+    }
     Ok(())
 }
 
@@ -50,8 +56,10 @@ fn measure(suite: &mut Suite, name: &str, path: &Path) -> Result<()> {
             .note("no column is asked for")
             .peer("serde_json, ignored", || check(path, bytes))
             .note("each record checked and dropped")
-            .peer("arrow-json", || arrow_json(path, bytes))
-            .note("types from every record"),
+            .peer("arrow-json", || arrow_json(path, bytes, None))
+            .note("types from every record")
+            .peer("arrow-json, sampled", || arrow_json(path, bytes, Some(1024)))
+            .note("types from the first 1024 records, later fields dropped"),
     )
 }
 
@@ -99,10 +107,10 @@ fn count(path: &Path, bytes: u64) -> Result<Work> {
     Ok(Work::units(bytes).answer(report.rows))
 }
 
-fn arrow_json(path: &Path, bytes: u64) -> Result<Work> {
+fn arrow_json(path: &Path, bytes: u64, sample: Option<usize>) -> Result<Work> {
     let failed = |e: ArrowError| Error::new(Kind::Engine, e.to_string()).path(path);
     let mut input = open(path)?;
-    let (schema, _) = infer_json_schema_from_seekable(&mut input, None).map_err(failed)?;
+    let (schema, _) = infer_json_schema_from_seekable(&mut input, sample).map_err(failed)?;
     input.rewind().map_err(|e| Error::io("read", e).path(path))?;
     let reader = ReaderBuilder::new(Arc::new(schema)).with_batch_size(8192).build(input).map_err(failed)?;
     let mut rows = 0;
