@@ -119,6 +119,23 @@ fn a_conversion_reports_what_it_did() {
 }
 
 #[test]
+fn a_name_that_leads_nowhere_is_told() {
+    let dir = folder();
+    fs::write(dir.path().join("s.ndjson"), "{\"status\":200}\n{\"status\":500}\n").unwrap();
+    let done = run(dir.path(), "convert s.ndjson --type stauts=int64");
+    assert_eq!((done.code, done.out.as_str()), (0, "{\"status\":200}\n{\"status\":500}\n"));
+    assert!(done.err.contains("warning: no row has a value of stauts (did you mean status?)"), "{}", done.err);
+    let done = run(dir.path(), "convert s.ndjson -o s.csv --select stauts --json");
+    let summary: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(summary["summary"]["absent"][0], serde_json::json!({"path": "stauts", "nearest": "status"}));
+    let done = run(dir.path(), "schema s.ndjson --map other");
+    assert!(done.err.contains("has a value of other"), "{}", done.err);
+    let done = run(dir.path(), "count s.ndjson --where stat>1 --json");
+    assert_eq!(serde_json::from_str::<Value>(&done.out).unwrap()["absent"][0]["path"], "stat");
+    assert_eq!(run(dir.path(), "convert s.ndjson -q --type other=utf8").err, "");
+}
+
+#[test]
 fn a_pipe_rescues_and_a_redirected_file_widens() {
     let dir = folder();
     let text = fs::read_to_string(dir.path().join("a.ndjson")).unwrap();
