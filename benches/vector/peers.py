@@ -4,9 +4,9 @@
     python3 benches/vector/peers.py --vindex target/release/vindex [--rows 100000] [--mixture l2|cosine|debian] [--k 10]
 
 Installs the pinned wheels below into an environment of its own (--venv, default: benches/vector/.venv) on the first
-run. The data are anisotropic Gaussian mixtures of a fixed seed, or the Debian vectors of fixtures/. Every figure is the
-processor time of one thread unless its name says otherwise; each contender's `ef` is the least of a grid that reaches the
-recall. One JSON object per figure on stdout.
+run. The data are anisotropic Gaussian mixtures of a fixed seed, or the Debian vectors (--debian names the folder of the
+whole set, of which rows are held back as queries). Every figure is the processor time of one thread unless its name says
+otherwise; each contender's `ef` is the least of a grid that reaches the recall. One JSON object per figure on stdout.
 """
 import argparse
 import json
@@ -20,7 +20,7 @@ from pathlib import Path
 
 WHEELS = ["numpy==2.4.6", "hnswlib==0.8.0", "faiss-cpu==1.15.1", "usearch==2.26.6"]
 HERE = Path(__file__).resolve().parent
-EFS = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768]
+EFS = [10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 100, 112, 128, 160, 192, 256, 384, 512, 768]
 
 
 def environment(folder):
@@ -39,6 +39,7 @@ def arguments():
     p.add_argument("--vindex", required=True)
     p.add_argument("--venv", type=Path, default=HERE / ".venv")
     p.add_argument("--mixture", choices=["l2", "cosine", "debian"], default="l2")
+    p.add_argument("--debian", type=Path, default=HERE.parent.parent / "fixtures/debian", help="folder of the Debian vectors")
     p.add_argument("--rows", type=int, default=100_000)
     p.add_argument("--dim", type=int, help="default: 128 (l2), 768 (cosine)")
     p.add_argument("--queries", type=int, default=1000)
@@ -47,6 +48,8 @@ def arguments():
     p.add_argument("--ef-build", type=int, default=200)
     p.add_argument("--own-m", type=int, default=32)
     p.add_argument("--own-ef-build", type=int, default=100, help="with --own-m: as good a curve as the peers'")
+    p.add_argument("--grid", nargs="?", const="10000x64,10000x384,10000x768,100000x64,100000x384,100000x768",
+                   help="instead of the peers: exact against graph, for these numbers of rows and dimensions, k 10 and 100")
     p.add_argument("--only", default="hnswlib,faiss,usearch,vindex", help="contenders, separated by commas")
     return p.parse_args()
 
@@ -55,9 +58,12 @@ def data(a):
     import numpy as np
 
     if a.mixture == "debian":
-        base = np.load(HERE.parent.parent / "fixtures/debian/embeddings.f16.npy").astype("<f4")
-        queries = np.load(HERE.parent.parent / "fixtures/debian/queries.f32.npy").astype("<f4")
-        return base, queries, "cosine"
+        base = np.load(a.debian / "embeddings.f16.npy").astype("<f4")
+        if len(base) < 20 * a.queries:
+            return base, np.load(a.debian / "queries.f32.npy").astype("<f4"), "cosine"
+        # Enough rows to hold some of them back as queries.
+        order = np.random.default_rng(3).permutation(len(base))
+        return base[np.sort(order[a.queries :])], base[order[: a.queries]], "cosine"
     dim = a.dim or (128 if a.mixture == "l2" else 768)
     rng = np.random.default_rng(11)
     clusters = max(1, a.rows // 500)
@@ -230,12 +236,48 @@ def filters(a, run, index, folder, base, ask):
                  value=got["queries_per_second"])
 
 
+def run_vindex(a, *args):
+    out = subprocess.run([a.vindex, *map(str, args)], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return [json.loads(line) for line in out.stdout.splitlines()]
+
+
+def best_speed(a, index, ask, ef):
+    """Of as many rounds as the peers have."""
+    rounds = [run_vindex(a, "recall", index, *ask, "--ef", ef)[0]["queries_per_second"] for _ in range(3)]
+    return round(max(rounds))
+
+
+def grid(a):
+    """What a scan and the graph take, each for one thread, over sizes and dimensions."""
+    import numpy as np
+
+    for shape in a.grid.split(","):
+        a.rows, a.dim = map(int, shape.split("x"))
+        base, queries, metric = data(a)
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            np.save(folder / "base.npy", base)
+            np.save(folder / "queries.npy", queries)
+            built = run_vindex(a, "build", folder / "base.npy", "--metric", metric, "--m", a.own_m, "--ef-build",
+                               a.own_ef_build, "--json", "-o", folder / "x.vdata")[0]
+            for k in (10, 100):
+                ask = ["--queries", folder / "queries.npy", "-k", k, "--json"]
+                points = run_vindex(a, "recall", folder / "x.vdata", *ask, "--ef",
+                                    ",".join(str(e) for e in EFS if k <= e <= 40 * k))[:-1]
+                fields = {"rows": a.rows, "dim": a.dim, "metric": metric, "k": k, "build_ms": built["build_ms"]}
+                for target in (0.95, 0.99):
+                    p = next((p for p in points if p["recall"] >= target), None)
+                    fields[f"queries/s at {target}"] = p and best_speed(a, folder / "x.vdata", ask, p["ef"])
+                    fields[f"ef at {target}"] = p and p["ef"]
+                bench = run_vindex(a, "bench", folder / "x.vdata", *ask, "--ef", max(k, 64))[0]
+                emit("grid", **fields, **{"exact queries/s": round(bench["exact_per_second"])})
+
+
 def vindex_(a, base, queries, want, metric):
     import numpy as np
 
     def run(*args):
-        out = subprocess.run([a.vindex, *map(str, args)], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return [json.loads(line) for line in out.stdout.splitlines()]
+        return run_vindex(a, *args)
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -255,9 +297,9 @@ def vindex_(a, base, queries, want, metric):
         points = run("recall", folder / "x.vdata", *ask, "--ef", ",".join(str(e) for e in EFS if e >= a.k))[:-1]
         emit("vindex", figure="recall at ef", **{str(p["ef"]): round(p["recall"], 4) for p in points if p["ef"] in CURVE})
         for target in (0.95, 0.99):
-            reached = [p for p in points if p["recall"] >= target]
-            p = reached[0] if reached else {"ef": None, "recall": None, "queries_per_second": None}
-            emit("vindex", figure=f"queries/s at {target}", ef=p["ef"], recall=p["recall"], value=p["queries_per_second"])
+            p = next((p for p in points if p["recall"] >= target), None)
+            value = p and best_speed(a, folder / "x.vdata", ask, p["ef"])
+            emit("vindex", figure=f"queries/s at {target}", ef=p and p["ef"], recall=p and round(p["recall"], 4), value=value)
         bench = run("bench", folder / "x.vdata", *ask, "--ef", 64)[0]
         emit("vindex", figure="exact, one query, ms", value=round(1000 / bench["exact_per_second"], 3))
         emit("vindex", figure="queries/s, all threads, ef 64", value=bench["queries_per_second_all_threads"])
@@ -282,6 +324,9 @@ def vindex_(a, base, queries, want, metric):
 def main():
     a = arguments()
     environment(a.venv)
+    if a.grid:
+        grid(a)
+        return
     base, queries, metric = data(a)
     want = truth(base, queries, metric, a.k)
     emit("data", mixture=a.mixture, rows=len(base), dim=base.shape[1], metric=metric, queries=len(queries), k=a.k)
