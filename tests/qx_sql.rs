@@ -128,7 +128,7 @@ fn a_log_that_lost_a_segment_is_damage_and_no_passing_state() {
 }
 
 #[test]
-fn a_log_that_lost_its_end_is_not_written_again() {
+fn a_log_that_lost_its_end_is_neither_read_nor_written() {
     let db = Db::new();
     db.sql("create table t (id bigint primary key); insert into t values (1)", &[]);
     let kept: Vec<(PathBuf, Vec<u8>)> = db.wal().into_iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect();
@@ -139,6 +139,8 @@ fn a_log_that_lost_its_end_is_not_written_again() {
     kept.iter().for_each(|(p, bytes)| fs::write(p, bytes).unwrap());
     let (code, said) = db.refused("insert into t values (4)", &[]);
     assert!(code == 65 && said.contains("lost its end"), "{code} {said}");
+    let (code, said) = db.refused("select * from t", &[]);
+    assert!(code == 65 && said.contains("lost its end"), "a reader, too: {code} {said}");
     let found = db.run(&["fsck", db.path()]);
     assert_eq!(found.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&found.stdout).contains("db.watermark"));

@@ -21,6 +21,8 @@ pub struct Suite {
     options: Options,
     baseline: Option<Baseline>,
     results: Vec<run::Result>,
+    /// Lines that stand below the results.
+    summary: Vec<String>,
 }
 
 /// Runs the suite `name`: parses the arguments, lets `claims` measure, prints, saves or compares.
@@ -60,7 +62,7 @@ impl Suite {
                     .got(kind(options.quick)));
             }
         }
-        Ok(Suite { name, options, baseline, results: Vec::new() })
+        Ok(Suite { name, options, baseline, results: Vec::new(), summary: Vec::new() })
     }
 
     /// A folder for the files that are measured, gone with the value.
@@ -106,6 +108,17 @@ impl Suite {
         Ok(())
     }
 
+    /// Adds a line with the geometric mean of a contender's ratios over the claims whose names begin so.
+    pub fn geometric_mean(&mut self, claims: &str, contender: &str) {
+        let of = |r: &run::Result| r.contenders.iter().find(|c| c.name == contender).map(|c| c.ratio.median.ln());
+        let logs: Vec<f64> = self.results.iter().filter(|r| r.claim.starts_with(claims)).filter_map(of).collect();
+        if !logs.is_empty() {
+            let mean = (logs.iter().sum::<f64>() / logs.len() as f64).exp();
+            let claims = claims.trim_end();
+            self.summary.push(format!("{claims}: {contender}: geometric mean of {} ratios {mean:.3}", logs.len()));
+        }
+    }
+
     fn against(&self, result: &run::Result) -> Vec<Movement> {
         let record = self.baseline.as_ref().and_then(|b| b.suite(self.name));
         compare(&result.claim, record.and_then(|r| r.claims.get(&result.claim)), Some(result))
@@ -121,6 +134,9 @@ impl Suite {
         let inputs = if self.options.quick { "quick inputs" } else { "full inputs" };
         writeln!(out, "{} on {} ({} cores), {inputs}", self.name, machine.cpu, machine.cores).map_err(written)?;
         write!(out, "{}", report::results(&self.results)).map_err(written)?;
+        for line in &self.summary {
+            writeln!(out, "{line}").map_err(written)?;
+        }
         if self.options.save {
             let mut baseline = self.baseline.unwrap_or_default();
             baseline.put(self.name, machine, self.options.quick, &self.results);
@@ -181,6 +197,7 @@ mod tests {
                 }
             };
             suite.measure(Claim::new("sleep", "nap").reference("short", spin(2)).subject("ours", spin(millis)))?;
+            suite.geometric_mean("sl", "ours");
             suite.finish(&mut out)
         });
         (done, String::from_utf8(out).unwrap())
@@ -192,7 +209,8 @@ mod tests {
         let path = dir.path().join("b.json");
         let quick = "--quick";
         assert!(run(&path, &[quick, "--compare"], 10).0.is_err(), "there is no baseline yet");
-        assert!(run(&path, &[quick, "--save"], 10).0.unwrap());
+        let (saved, text) = run(&path, &[quick, "--save"], 10);
+        assert!(saved.unwrap() && text.contains("sl: ours: geometric mean of 1 ratios"), "{text}");
         let (done, text) = run(&path, &[quick, "--compare"], 60);
         assert!(!done.unwrap() && text.contains("worse"), "{text}");
         let (done, text) = run(&path, &[quick, "--compare"], 1);

@@ -38,9 +38,14 @@ pub struct Debian {
     pub names: Vec<(String, u64)>,
 }
 
-fn packages() -> Result<Box<dyn BufRead>> {
+/// Where the index and its vectors are.
+pub fn folder() -> PathBuf {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/debian");
-    let folder = std::env::var_os("QX_DEBIAN").map_or(sample, PathBuf::from);
+    std::env::var_os("QX_DEBIAN").map_or(sample, PathBuf::from)
+}
+
+fn packages() -> Result<Box<dyn BufRead>> {
+    let folder = folder();
     let (plain, packed) = (folder.join("packages.ndjson"), folder.join("packages.ndjson.zst"));
     let open = |path: &Path| std::fs::File::open(path).map_err(|e| Error::io("read", e).path(path));
     if plain.is_file() {

@@ -56,12 +56,20 @@ impl DuckDb {
         serde_json::from_str(&line).map_err(|_| failed("duckdb", "it ended"))
     }
 
-    /// Reads a CSV file of edges (`src`, `dst`).
+    /// Runs a statement that gives nothing.
     ///
     /// # Errors
     /// What DuckDB says.
-    pub fn load(&mut self, edges: &Path) -> Result<u64> {
-        Ok(self.ask(&json!({"load": edges.to_string_lossy()}))?.first().copied().unwrap_or(0))
+    pub fn run(&mut self, sql: &str) -> Result<()> {
+        self.ask(&json!({ "do": sql })).map(|_| ())
+    }
+
+    /// Fetches all rows of a query, and says how many.
+    ///
+    /// # Errors
+    /// What DuckDB says.
+    pub fn count(&mut self, sql: &str) -> Result<u64> {
+        Ok(self.ask(&json!({ "count": sql }))?.first().copied().unwrap_or(0))
     }
 
     /// The first row of a query, of whole numbers.

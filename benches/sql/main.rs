@@ -1,95 +1,35 @@
-//! Two hops in a graph cost a fraction of what a recursive query over a table of its edges costs, though both are asked
-//! in SQL.
+//! What SQL over a database folder costs: analytical queries over its tables, single inserts, flushes, hops in a graph and
+//! nearest vectors, beside the plain engine, delta-rs, DuckDB and the disk.
 
-use std::cell::RefCell;
-use std::path::Path;
+mod flush;
+mod hops;
+mod insert;
+mod tpch;
+mod vectors;
+
 use std::process::ExitCode;
 
-use arrow::array::AsArray;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, UInt64Type};
-use qx_benches::harness::{Claim, Suite, Work, main as suite_main};
-use qx_benches_sql::debian::Debian;
-use qx_benches_sql::duckdb::DuckDb;
+use qx_benches::harness::{Suite, main as suite_main};
 use qx_formats::{Error, Kind, Result};
-use qx_sql::Session;
-
-/// Packages that the searches start at.
-const STARTS: usize = 64;
+use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
     suite_main("sql", claims)
 }
 
 fn claims(suite: &mut Suite) -> Result<()> {
-    if !suite.wants(&["two hops out", "two hops in"]) {
-        return Ok(());
-    }
-    let dir = suite.folder()?;
-    let debian = Debian::build(dir.path())?;
-    let home = dir.path().parent().unwrap_or(Path::new("."));
-    let duckdb = RefCell::new(DuckDb::start(home)?);
-    duckdb.borrow_mut().load(&debian.csv)?;
+    hops::claims(suite)?;
+    vectors::claims(suite)?;
+    insert::claims(suite)?;
+    flush::claims(suite)?;
+    tpch::claims(suite)
+}
+
+fn runtime() -> Result<Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Error::new(Kind::Io, e.to_string()))?;
-    let session = Session::open(&debian.store)?;
-    let step = (debian.names.len() / STARTS).max(1);
-    let starts: Vec<&(String, u64)> = debian.names.iter().step_by(step).take(STARTS).collect();
-    for (name, direction, from, to) in [("two hops out", "out", "src", "dst"), ("two hops in", "in", "dst", "src")] {
-        let ours = |(start, _): &(String, u64)| -> Result<u64> {
-            let sql = format!(
-                "SELECT count(*), coalesce(sum(node_id), 0) FROM graph_neighbors('deps', 'Package:{start}', NULL, 2, direction => '{direction}')"
-            );
-            let answer = runtime.block_on(session.query(&sql))?;
-            let batch = answer.batches.first().ok_or_else(|| Error::new(Kind::Engine, "no answer"))?;
-            let number = |column: usize| {
-                let column = cast(batch.column(column), &DataType::UInt64);
-                let column = column.map_err(|e| Error::new(Kind::Engine, e.to_string()))?;
-                Ok(column.as_primitive::<UInt64Type>().value(0))
-            };
-            Ok(digest(number(0)?, number(1)?))
-        };
-        let theirs = |(_, id): &(String, u64)| -> Result<u64> {
-            let sql = format!(
-                "WITH RECURSIVE hops(node, hop) AS (
-                   SELECT {id}::BIGINT, 0 UNION
-                   SELECT e.{to}, h.hop + 1 FROM hops h JOIN edges e ON e.{from} = h.node WHERE h.hop < 2)
-                 SELECT count(DISTINCT node), coalesce(sum(DISTINCT node), 0) FROM hops WHERE node <> {id}"
-            );
-            let row = duckdb.borrow_mut().row(&sql)?;
-            let at = |i: usize| row.get(i).copied().unwrap_or(0);
-            Ok(digest(at(0), at(1)))
-        };
-        for start in &starts {
-            if ours(start)? != theirs(start)? {
-                return Err(Error::new(Kind::Engine, format!("{name}: not the same nodes from {}", start.0)));
-            }
-        }
-        let note = format!("{} nodes, {} edges, {} starts", debian.nodes, debian.edges, starts.len());
-        suite.measure(
-            Claim::new(name, "query")
-                .reference("duckdb recursive", over(&starts, theirs))
-                .note(note)
-                .subject("graph_neighbors", over(&starts, ours)),
-        )?;
-    }
-    Ok(())
+    runtime.map_err(|e| Error::new(Kind::Io, e.to_string()))
 }
 
-/// What a query found: how many nodes, and the sum of their ids.
-fn digest(count: u64, sum: u64) -> u64 {
-    sum.wrapping_mul(1_000_003).wrapping_add(count)
-}
-
-/// One query after the other, over the starts again and again.
-fn over<'a>(
-    starts: &'a [&'a (String, u64)],
-    mut query: impl FnMut(&(String, u64)) -> Result<u64> + 'a,
-) -> impl FnMut() -> Result<Work> + 'a {
-    let mut at = 0;
-    move || {
-        let answer = query(starts[at])?;
-        at = (at + 1) % starts.len();
-        Ok(Work::units(1).answer(answer))
-    }
+fn engine(e: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Engine, e.to_string())
 }

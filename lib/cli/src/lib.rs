@@ -8,6 +8,7 @@ mod generate;
 mod global;
 mod log;
 mod out;
+mod panics;
 mod progress;
 mod run;
 mod signals;

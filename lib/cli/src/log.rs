@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use crate::Global;
 
@@ -14,11 +15,54 @@ pub(crate) fn init(global: &Global, color: bool) {
         (_, 2) => "info,qx=debug",
         _ => "debug,qx=trace",
     };
-    let filter = EnvFilter::builder().parse_lossy(std::env::var("QX_LOG").unwrap_or_else(|_| default.to_owned()));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(color && std::io::stderr().is_terminal());
+    let asked = std::env::var("QX_LOG").ok();
+    let builder =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(color && std::io::stderr().is_terminal());
+    let levels = filters(asked.as_deref().unwrap_or(default));
+    // The builder has a level of its own, below which nothing would reach the filters.
+    let builder = builder.with_max_level(tracing::Level::TRACE);
     // A second call in one process (tests) keeps the first subscriber.
-    let _ = if global.json { builder.json().try_init() } else { builder.without_time().try_init() };
+    let _ = if global.json {
+        builder.json().finish().with(levels).try_init()
+    } else {
+        builder.without_time().finish().with(levels).try_init()
+    };
+}
+
+/// Levels by target (`qx::log=debug,qx::io=info`, or a level for all). What is no filter is left out and named: a typo in
+/// an environment variable is no reason to stop a job.
+fn filters(text: &str) -> Targets {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let known = parts.filter_map(|part| match part.parse::<Targets>() {
+        Ok(target) => Some(target),
+        Err(_) => {
+            eprintln!("warning: QX_LOG: {part:?} is no filter (expected TARGET=LEVEL or LEVEL)");
+            None
+        }
+    });
+    known.fold(Targets::new(), |all, one| match one.default_level() {
+        Some(level) => all.with_default(level),
+        None => all.with_targets(one),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::filters;
+
+    #[test]
+    fn filters_name_a_target_or_all() {
+        let levels = filters("warn, qx::log=debug,,qx=info");
+        assert!(levels.would_enable("qx::log::writer", &Level::DEBUG));
+        assert!(levels.would_enable("qx::io", &Level::INFO) && !levels.would_enable("qx::io", &Level::DEBUG));
+        assert!(levels.would_enable("other", &Level::WARN) && !levels.would_enable("other", &Level::INFO));
+    }
+
+    #[test]
+    fn what_is_no_filter_leaves_the_others_in_force() {
+        let levels = filters("qx::log=loud,qx=info");
+        assert!(levels.would_enable("qx::log", &Level::INFO) && !levels.would_enable("qx::log", &Level::DEBUG));
+    }
 }

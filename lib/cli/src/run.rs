@@ -9,7 +9,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::Cancel;
 
 use crate::out::CLOSED;
-use crate::{Context, Global, context, generate, log, signals};
+use crate::{Context, Global, context, generate, log, panics, signals};
 
 /// The honest answer of a verb that went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub trait Tool: Parser + CommandFactory {
 }
 
 /// The exit status of each kind of error.
-fn exit_status(kind: Kind) -> u8 {
+pub(crate) fn exit_status(kind: Kind) -> u8 {
     match kind {
         Kind::Corrupt | Kind::Invalid | Kind::Limit => 65,
         Kind::Locked => 75,
@@ -63,6 +63,7 @@ pub fn main<T: Tool>() -> ExitCode {
     };
     let global = tool.global().clone();
     log::init(&global, context::color_wanted(global.color, io::stderr().is_terminal()));
+    panics::install();
     let cancel = Cancel::default();
     signals::install(&cancel);
     let mut cx = Context::new(global, cancel);

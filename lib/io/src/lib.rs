@@ -8,9 +8,11 @@
 //! - [`Lock`]: one writer across processes.
 //! - [`Disk`]: the few things that a log, or a database folder, asks of a disk, so that a modelled one ([`model`]), which
 //!   can be crashed at every step, can stand in.
+//! - [`foreign()`]: decoders of other libraries, which may panic.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
 mod disk;
+mod foreign;
 mod generations;
 mod job;
 mod lock;
@@ -21,6 +23,7 @@ pub mod record;
 mod tree;
 
 pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
+pub use foreign::{REFUSED, foreign, in_foreign};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::Lock;

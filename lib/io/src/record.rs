@@ -1,7 +1,7 @@
 //! A recorder of what is done to a folder of the real disk: every change that goes through `tree`, [`RealDisk`]
 //! and [`crate::publish()`] is done to a modelled disk as well, from which crashes are derived.
 //!
-//! What a process notes of itself in files whose loss means nothing (`LOCK`, `live/`) is not recorded.
+//! What a process notes of itself in files whose loss means nothing (`LOCK`, `*.lock`, `live/`) is not recorded.
 //!
 //! [`RealDisk`]: crate::RealDisk
 
@@ -110,7 +110,9 @@ impl Drop for Recording {
 }
 
 fn passes(relative: &Path) -> bool {
-    relative.file_name().is_some_and(|n| n == "LOCK") || relative.starts_with("live")
+    relative.file_name().is_some_and(|n| n == "LOCK")
+        || relative.extension().is_some_and(|e| e == "lock")
+        || relative.starts_with("live")
 }
 
 fn walk(dir: &Path, at: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> io::Result<()> {

@@ -147,7 +147,7 @@ impl Reader {
             tail: None,
             seen: self.chain.watermark,
             wanted: Wanted(None),
-            reached: 0,
+            reached: live.get(start).map_or(0, |s| s.header.base_lsn.saturating_sub(1)),
         }
     }
 }
@@ -215,11 +215,13 @@ impl Iterator for Transactions<'_> {
                 return None;
             }
             match self.advance() {
-                Ok(Some(tx)) if tx.commit_lsn >= self.from_lsn => {
+                Ok(Some(tx)) => {
                     self.reached = self.reached.max(tx.commit_lsn);
-                    return Some(Ok(tx));
+                    if tx.commit_lsn >= self.from_lsn {
+                        return Some(Ok(tx));
+                    }
                 }
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(e) => {
                     self.done |= !self.lossy;
                     return Some(Err(e));
@@ -236,7 +238,7 @@ impl<'a> Transactions<'a> {
         self.tail.as_ref()
     }
 
-    /// The highest LSN that was read or passed over.
+    /// The highest LSN that was read or passed over; once the iterator has ended, the end of the log.
     pub fn reached(&self) -> u64 {
         self.reached
     }

@@ -467,7 +467,7 @@ pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
         // A newer catalog was published in between, and the log behind it let go.
         catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
     }
-    let mut last = catalog.lsn;
+    let (catalog_lsn, mut last) = (catalog.lsn, catalog.lsn);
     if let Some(reader) = reader {
         let mut transactions = reader.transactions_of(catalog.lsn + 1, |t| t.defines > 0);
         for transaction in transactions.by_ref() {
@@ -477,6 +477,9 @@ pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
                     catalog.apply(decode_define(&json, transaction.commit_lsn)?, transaction.commit_lsn);
                 }
             }
+        }
+        if transactions.reached() < catalog_lsn {
+            return Err(lost_end(store, catalog_lsn, transactions.reached()));
         }
         last = last.max(transactions.reached());
     }

@@ -26,7 +26,7 @@ pub const ARROW_MAGIC: &[u8] = b"ARROW1";
 /// # Errors
 /// `Corrupt` for a file that Parquet refuses; `Invalid` for columns that are not there or hold no vectors or ids.
 pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
-    guarded(|| read_parquet(bytes, columns))
+    qx_io::foreign(|| read_parquet(bytes, columns))
 }
 
 fn read_parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
@@ -46,7 +46,7 @@ fn read_parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>)
 /// # Errors
 /// As [`parquet()`].
 pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
-    guarded(|| read_arrow(bytes, columns))
+    qx_io::foreign(|| read_arrow(bytes, columns))
 }
 
 fn read_arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
@@ -74,7 +74,7 @@ fn read_arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
 /// # Errors
 /// `Corrupt` for a file that cannot be read; `Invalid` for a column that is not there.
 pub fn text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
-    guarded(|| read_text(bytes, names))
+    qx_io::foreign(|| read_text(bytes, names))
 }
 
 fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
@@ -148,12 +148,6 @@ fn claims(bytes: &[u8]) -> Result<()> {
         at = end + body as usize;
     }
     Ok(())
-}
-
-/// Runs a reader of another library, which may panic on what it did not expect.
-fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Error::corrupt("not a file that its reader can make sense of")))
 }
 
 const FORMAT: FormatOptions<'static> = FormatOptions::new();

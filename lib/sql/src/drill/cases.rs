@@ -293,6 +293,13 @@ async fn go_on(options: &DrillOptions, root: &Path, found: Option<Content>) -> R
         session.script(statement).await?;
         stages.push(Some(wanted.clone()));
     }
+    if wanted.contains_key("index near") {
+        for (name, line) in [("table w", "999999|[1.0, 2.0]"), ("index near", "999999")] {
+            wanted.entry(name.to_owned()).or_default().push(line.to_owned());
+        }
+        session.script("insert into w (id, v) values (999999, [1, 2])").await?;
+        stages.push(Some(wanted.clone()));
+    }
     session.maintain(async |writer| writer.flush_all().await).await?;
     if wanted.contains_key("store s") {
         session.maintain(async |writer| writer.snapshot_store("s")).await?;

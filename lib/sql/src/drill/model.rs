@@ -23,6 +23,8 @@ pub(super) struct Model {
     pub nodes: BTreeSet<String>,
     pub edges: BTreeSet<(String, String)>,
     pub graph: bool,
+    /// The vector index over table `w` is there; it finds each of its rows.
+    pub index: bool,
 }
 
 impl Model {
@@ -36,6 +38,9 @@ impl Model {
         }
         for (name, keys) in &self.stores {
             content.insert(format!("store {name}"), keys.iter().map(|(k, v)| format!("{k}={v}")).collect());
+        }
+        if let (true, Some(table)) = (self.index, self.tables.get("w")) {
+            content.insert("index near".to_owned(), table.rows.keys().map(i64::to_string).collect());
         }
         if self.graph {
             content.insert("nodes".to_owned(), self.nodes.iter().cloned().collect());

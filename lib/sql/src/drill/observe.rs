@@ -47,6 +47,13 @@ pub(super) async fn of(session: &Session) -> Result<Content> {
         })?;
         content.insert(format!("store {name}"), lines);
     }
+    for name in catalog.indexes.keys() {
+        // As many as there are: whatever the graph is like, each of its rows is reached.
+        let found = session.query(&format!("select row_id from vector_search('{name}', '[0, 0]', 1000000)")).await?;
+        let mut ids: Vec<u64> = rows(&found)?.iter().flatten().filter_map(|id| id.parse().ok()).collect();
+        ids.sort_unstable();
+        content.insert(format!("index {}", plain(name)), ids.iter().map(u64::to_string).collect());
+    }
     for name in catalog.graphs.keys() {
         graph(session, name, &mut content).await?;
     }

@@ -43,10 +43,12 @@ pub(super) struct Workload {
 }
 
 /// The first actions, the same in every workload: without them the others have nothing to work on.
-const DEFINITIONS: [&str; 5] = [
+const DEFINITIONS: [&str; 7] = [
     "create table a (id bigint primary key, v varchar, n bigint)",
     "create table b (id bigint, v varchar)",
     "create table p (id bigint primary key, part varchar, v varchar) with (partition_by = 'part', flush = 'rows:6')",
+    "create table w (id bigint primary key, v real[])",
+    "create vector index near on w(v) using hnsw with (metric = l2, dim = 2, m = 4, ef_build = 16)",
     "create store s",
     "create graph g using graphstore with (partitions = 2)",
 ];
@@ -69,9 +71,10 @@ impl Workload {
             12..18 => self.alter(),
             18..21 => self.table_c(),
             21..29 => Action::FlushAll,
-            29..33 => Action::Flush(self.pick(&["a", "b", "p"])),
-            33..37 => Action::Rewrite(self.pick(&["a", "b"])),
-            37..41 => Action::Snapshot,
+            29..33 => Action::Flush(self.pick(&["a", "b", "p", "w"])),
+            33..36 => Action::Rewrite(self.pick(&["a", "b", "w"])),
+            36..39 => self.index(),
+            39..41 => Action::Snapshot,
             41..46 => Action::Sql("gc graph g".to_owned()),
             46..50 => Action::Reopen,
             50..54 => Action::Die,
@@ -88,7 +91,9 @@ impl Workload {
             0 => drop(self.model.tables.insert("a".into(), table(&["v", "n"]))),
             1 => drop(self.model.tables.insert("b".into(), table(&["v"]))),
             2 => drop(self.model.tables.insert("p".into(), table(&["part", "v"]))),
-            3 => drop(self.model.stores.insert("s".into(), Default::default())),
+            3 => drop(self.model.tables.insert("w".into(), table(&["v"]))),
+            4 => self.model.index = true,
+            5 => drop(self.model.stores.insert("s".into(), Default::default())),
             _ => self.model.graph = true,
         }
     }
@@ -116,7 +121,7 @@ impl Workload {
     }
 
     fn write(&mut self) -> String {
-        match self.random.below(13) {
+        match self.random.below(15) {
             0 | 1 => self.insert("a"),
             2 => self.insert("b"),
             3 => self.insert("p"),
@@ -127,7 +132,9 @@ impl Workload {
             8 => self.delete(),
             9 => self.merge(),
             10 | 11 => self.key(),
-            _ => self.graph(),
+            12 => self.graph(),
+            13 => self.insert("w"),
+            _ => self.delete_from("w"),
         }
     }
 
@@ -143,6 +150,7 @@ impl Workload {
             let (columns, row) = match name {
                 "a" => (format!("({id}, '{text}', {id})"), vec![text, id.to_string()]),
                 "p" => (format!("({id}, '{part}', '{text}')"), vec![part, text]),
+                "w" => (format!("({id}, [{id}, 1])"), vec![format!("[{id}.0, 1.0]")]),
                 _ => (format!("({id}, '{text}')"), vec![text]),
             };
             let added = table.columns.get(row.len()..).unwrap_or_default();
@@ -202,11 +210,27 @@ impl Workload {
 
     fn delete(&mut self) -> String {
         let name = self.pick(&["a", "b", "p"]);
+        self.delete_from(name)
+    }
+
+    fn delete_from(&mut self, name: &str) -> String {
         let ids = self.ids(name);
         if let Some(table) = self.model.tables.get_mut(name) {
             table.rows.retain(|id, _| !ids.contains(id));
         }
         format!("delete from {name} where id in ({})", list(&ids))
+    }
+
+    /// What becomes of the vector index, none of which changes what it finds.
+    fn index(&mut self) -> Action {
+        Action::Sql(match self.random.below(4) {
+            0 => "reindex vector index near".to_owned(),
+            1 => "sync vector index near".to_owned(),
+            _ => {
+                let mode = self.pick(&["immediate", "batched", "async", "rebuild_only"]);
+                format!("alter vector index near set mode {mode}")
+            }
+        })
     }
 
     fn merge(&mut self) -> String {

@@ -1,4 +1,4 @@
-//! `vector_search(index, qvec, k [, ef_search, engine])` and `nearest_neighbors(table, column, qvec, k [, metric,
+//! `vector_search(index, qvec, k [, topk, engine, ef_search])` and `nearest_neighbors(table, column, qvec, k [, metric,
 //! ef_search, with_ord])`: the rows nearest to a vector. Of `LATERAL` the vector may be a column: one search for each row.
 
 use std::sync::Arc;
@@ -15,8 +15,11 @@ use super::{Signature, Source};
 use crate::error::to_engine;
 use crate::vector::{self, Lateral, Question, Target, is_outer};
 
-pub(super) const SEARCH: Signature =
-    Signature { name: "vector_search", parameters: &["index", "qvec", "k", "ef_search", "engine"], required: 3 };
+pub(super) const SEARCH: Signature = Signature {
+    name: "vector_search",
+    parameters: &["index", "qvec", "k", "topk", "engine", "ef_search"],
+    required: 3,
+};
 pub(super) const NEIGHBORS: Signature = Signature {
     name: "nearest_neighbors",
     parameters: &["table", "column", "qvec", "k", "metric", "ef_search", "with_ord", "engine"],
@@ -94,7 +97,9 @@ impl Search {
             }
         };
         let ef = args.optional_count("ef_search")?.map(clamp);
-        Ok(Question { target, k: clamp(args.count("k")?), metric, ef, exact, ord })
+        let k = clamp(args.count("k")?);
+        let candidates = args.optional_count("topk")?.map_or(k, clamp);
+        Ok(Question { target, k, candidates, metric, ef, exact, ord })
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Target {
 pub(crate) struct Question {
     pub(crate) target: Target,
     pub(crate) k: usize,
+    /// Candidates of the graph that are scored on their vectors; at least `k` are.
+    pub(crate) candidates: usize,
     pub(crate) metric: Option<Metric>,
     pub(crate) ef: Option<usize>,
     pub(crate) exact: bool,
@@ -190,7 +192,7 @@ fn by_index(
         return Ok(Answerer::Rows { table, column, metric: index.metric(), reason });
     }
     let ef = question.ef.or_else(|| source.ef_search());
-    let ask = Ask { k: question.k, width: question.k, ef, exact: question.exact, ties: false };
+    let ask = Ask { k: question.k, width: question.candidates.max(question.k), ef, exact: question.exact, ties: false };
     let searcher = Searcher { index, delta, flavour: key.flavour, ask };
     Ok(Answerer::Index { searcher: Arc::new(searcher), key, table })
 }

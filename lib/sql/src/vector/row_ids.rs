@@ -1,5 +1,5 @@
 //! `t.__row_id`: the number by which a vector index knows a row, for joining back what a search found. A table that a
-//! query asks for it is read in the form that has it.
+//! query asks for it is read in the form that has it. `__row_id.t` is another way to write it.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -13,6 +13,24 @@ use qx_store::table_def::ROW_ID;
 use crate::session::Session;
 use crate::tables::{Shape, ident, rows_name, split_rows_name, table_name};
 
+/// Makes `t.__row_id` of `__row_id.t`, quoted as one name or not.
+fn turn(e: &mut Expr) {
+    let alias = match e {
+        Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+            [first, alias] if ident(first) == ROW_ID => alias.clone(),
+            _ => return,
+        },
+        Expr::Identifier(name) => match name.value.split_once('.') {
+            Some((ROW_ID, alias)) if name.quote_style.is_some() => Ident::with_quote('"', alias),
+            _ => return,
+        },
+        _ => return,
+    };
+    if ident(&alias) != ROW_ID {
+        *e = Expr::CompoundIdentifier(vec![alias, Ident::new(ROW_ID)]);
+    }
+}
+
 /// Reads the tables with row ids that a statement asks for them.
 ///
 /// # Errors
@@ -20,6 +38,7 @@ use crate::tables::{Shape, ident, rows_name, split_rows_name, table_name};
 pub(crate) fn rewrite(session: &Session, sql: &mut Sql) -> Result<()> {
     let mut asked: BTreeSet<Option<String>> = BTreeSet::new();
     let _ = visit_expressions_mut(sql, |e| {
+        turn(e);
         match e {
             Expr::Identifier(name) if ident(name) == ROW_ID => drop(asked.insert(None)),
             Expr::CompoundIdentifier(parts) => {

@@ -1,0 +1,15 @@
+//! What a panic says.
+
+/// A decoder of another library that panics is an error about its input ([`qx_io::foreign()`]), and says nothing of its own.
+/// Where panics cannot be caught, the error is said here and the process ends with its status.
+pub(crate) fn install() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !qx_io::in_foreign() {
+            usual(panic);
+        } else if cfg!(panic = "abort") {
+            eprintln!("error: {}: {panic}", qx_io::REFUSED);
+            std::process::exit(i32::from(crate::run::exit_status(qx_formats::Kind::Corrupt)));
+        }
+    }));
+}
