@@ -17,10 +17,10 @@ build:
 light:
     cargo build --no-default-features
 
-# All six tools as they are handed out: the four light ones small, in target/light (a panic ends them, so nothing is
-# unwound); the two with the engine in target/release
+# All six tools as they are handed out: the four light ones small, in target/light;
+# the two with the engine in target/release
 release:
-    RUSTFLAGS="-C force-unwind-tables=no" cargo build --profile light --no-default-features
+    cargo build --profile light --no-default-features
     cargo build --release --bin explain --bin qx
 
 # The tests; arguments go to cargo (`just test --lib`)
