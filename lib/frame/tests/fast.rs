@@ -191,6 +191,28 @@ fn records_longer_than_a_window_and_many_windows() {
 }
 
 #[test]
+fn what_stands_behind_a_scalar_in_one_word_with_it_is_refused() {
+    for text in [
+        "[1,1\u{7f}2]",
+        "[1,1\u{1}2,3]",
+        "1 1\u{7f}2 3",
+        "[true,true\u{1}]",
+        "[null,1,1\u{c},2]",
+        "[1,1\u{1}",
+        "1\n1\u{7f}\n2",
+    ] {
+        for drift in [Drift::Widen, Drift::Rescue] {
+            for rejects in [false, true] {
+                let opts = Options { sample: Some(1), drift, rejects, ..Options::default() };
+                check(text.as_bytes(), &opts);
+                let said = outcome(text.as_bytes(), &opts);
+                assert!(said.starts_with("x: line ") || said.contains("rejected: 1"), "{text:?} {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn maps_decimals_times_and_ids() {
     let mut text = String::new();
     for i in 0..300 {

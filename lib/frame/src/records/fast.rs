@@ -125,6 +125,11 @@ impl Records {
         while positions.get(next).is_some_and(|p| u64::from(*p) < begin) {
             next += 1;
         }
+        // It may have ended inside of what the index took for one word, the rest of which has no position of its own.
+        let gap = positions.get(next).and_then(|p| bytes.get(begin as usize..*p as usize)).unwrap_or_default();
+        if !gap.iter().all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')) {
+            return Ok(Stop::Slow);
+        }
         let mut walk = Walk {
             bytes,
             positions,
