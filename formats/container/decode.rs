@@ -27,6 +27,7 @@ impl Section {
         self.kind.to_le_bytes().iter().map(|&b| if b.is_ascii_graphic() { b as char } else { '?' }).collect()
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         self.range.len()
     }

@@ -54,6 +54,13 @@ struct Entry {
     first_page: u64,
 }
 
+/// Bytes that are put together before they are handed on, in pieces that begin at multiples of this: large enough for a
+/// kernel that can to keep each in one huge page, so that lookups in the mapped file need fewer translations.
+pub(super) const PIECE_LEN: usize = 2 << 20;
+
+/// Bytes that are summed and hashed at once: enough for the hash to work on many lanes.
+const DIGEST_LEN: usize = 64 << 10;
+
 /// Streams the sections of one file. The number of sections is fixed at the start, since the table lies before them.
 pub struct Writer<W: Write + Seek> {
     out: W,
@@ -61,6 +68,9 @@ pub struct Writer<W: Write + Seek> {
     declared: usize,
     entries: Vec<Entry>,
     at: u64,
+    /// What was not handed on yet; of a section begun, all up to `digested` is in its sums and in the hash.
+    piece: Vec<u8>,
+    digested: usize,
     page: Vec<u8>,
     sums: Vec<u8>,
     hash: ContentHash,
@@ -72,7 +82,7 @@ impl<W: Write + Seek> Writer<W> {
     /// # Errors
     /// Those of `out`; `InvalidInput` above [`MAX_SECTIONS`].
     pub fn new(
-        mut out: W,
+        out: W,
         magic: [u8; 8],
         major: u16,
         minor: u16,
@@ -89,7 +99,6 @@ impl<W: Write + Seek> Writer<W> {
         header[OFF_MINOR..OFF_MINOR + 2].copy_from_slice(&minor.to_le_bytes());
         header[OFF_FEATURES_INCOMPAT..OFF_FEATURES_INCOMPAT + 8].copy_from_slice(&features_incompat.to_le_bytes());
         let front = HEADER_LEN + declared * SECTION_ENTRY_LEN;
-        out.write_all(&vec![0; front])?;
         Ok(Writer {
             hash: ContentHash::new(&header),
             out,
@@ -97,6 +106,8 @@ impl<W: Write + Seek> Writer<W> {
             declared,
             entries: Vec::new(),
             at: front as u64,
+            piece: vec![0; front],
+            digested: front,
             page: Vec::with_capacity(PAGE_LEN),
             sums: Vec::new(),
         })
@@ -108,13 +119,21 @@ impl<W: Write + Seek> Writer<W> {
     /// Those of the underlying writer.
     pub fn begin(&mut self, kind: u32, flags: u32) -> io::Result<()> {
         self.end();
-        let start = self.at.next_multiple_of(SECTION_ALIGN as u64);
-        self.out.write_all(&[0; SECTION_ALIGN][..(start - self.at) as usize])?;
-        self.at = start;
+        self.align()?;
         let first_page = (self.sums.len() / 4) as u64;
-        self.entries.push(Entry { kind, flags, offset: start, len: 0, crc: 0, first_page });
+        self.entries.push(Entry { kind, flags, offset: self.at, len: 0, crc: 0, first_page });
         self.hash.begin(kind, flags);
         Ok(())
+    }
+
+    /// Fills up to where a section may begin, with what is in no sum and not in the hash.
+    fn align(&mut self) -> io::Result<()> {
+        let start = self.at.next_multiple_of(SECTION_ALIGN as u64);
+        // Pieces end at multiples of the alignment, too: this one has room.
+        self.piece.extend_from_slice(&[0; SECTION_ALIGN][..(start - self.at) as usize]);
+        self.digested = self.piece.len();
+        self.at = start;
+        if self.piece.len() == PIECE_LEN { self.hand_on() } else { Ok(()) }
     }
 
     /// Appends to the section begun last.
@@ -125,12 +144,38 @@ impl<W: Write + Seek> Writer<W> {
     /// # Panics
     /// When no section was begun.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let entry = self.entries.last_mut().expect("begin comes before write");
-        entry.len += bytes.len() as u64;
+        self.entries.last_mut().expect("begin comes before write").len += bytes.len() as u64;
+        self.append(bytes)
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.at += bytes.len() as u64;
-        self.hash.update(bytes);
-        self.out.write_all(bytes)?;
-        let mut rest = bytes;
+        while bytes.len() >= PIECE_LEN - self.piece.len() {
+            let (now, later) = bytes.split_at(PIECE_LEN - self.piece.len());
+            self.piece.extend_from_slice(now);
+            self.hand_on()?;
+            bytes = later;
+        }
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() - self.digested >= DIGEST_LEN {
+            // While it is still near the processor.
+            self.digest();
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.digest();
+        self.out.write_all(&self.piece)?;
+        self.piece.clear();
+        self.digested = 0;
+        Ok(())
+    }
+
+    /// Brings sums and hash up to what was appended.
+    fn digest(&mut self) {
+        let mut rest = &self.piece[self.digested..];
+        self.hash.update(rest);
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(PAGE_LEN - self.page.len()));
             rest = later;
@@ -144,7 +189,7 @@ impl<W: Write + Seek> Writer<W> {
                 self.page.clear();
             }
         }
-        Ok(())
+        self.digested = self.piece.len();
     }
 
     /// Bytes written to the section begun last.
@@ -153,6 +198,7 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     fn end(&mut self) {
+        self.digest();
         let Some(entry) = self.entries.last_mut() else { return };
         if !self.page.is_empty() {
             self.sums.extend(crc32c::crc32c(&self.page).to_le_bytes());
@@ -171,8 +217,9 @@ impl<W: Write + Seek> Writer<W> {
     /// When another number of sections was written than declared.
     pub fn finish(mut self) -> io::Result<(W, Uuid)> {
         self.end();
-        let start = self.at.next_multiple_of(SECTION_ALIGN as u64);
-        self.out.write_all(&[0; SECTION_ALIGN][..(start - self.at) as usize])?;
+        self.align()?;
+        let start = self.at;
+        self.out.write_all(&self.piece)?;
         self.out.write_all(&self.sums)?;
         let len = self.sums.len() as u64;
         self.entries.push(Entry {

@@ -183,6 +183,32 @@ fn a_kind_stands_once_and_sections_are_limited() {
     assert!(Writer::new(std::io::Cursor::new(Vec::new()), MAGIC, 1, 0, 0, MAX_SECTIONS - 1).is_ok());
 }
 
+#[test]
+fn sections_end_where_they_like_in_what_is_handed_on() {
+    const PIECE: usize = encode::PIECE_LEN;
+    let front = HEADER_LEN + 3 * SECTION_ENTRY_LEN;
+    let data: Vec<u8> = (0..2 * PIECE + 100).map(|i| (i * 7 % 251) as u8).collect();
+    let room = PIECE - front;
+    for len in
+        [0, room - SECTION_ALIGN, room - SECTION_ALIGN + 1, room - 1, room, room + 1, room + PIECE, 2 * PIECE + 17]
+    {
+        let (first, second) = (&data[..len], &data[..PAGE_LEN + 5]);
+        let bytes = encode(MAGIC, 1, 0, 0, &[section(DATA, first), section(NONE, second)]);
+        assert_eq!(findings(&bytes), vec![], "{len}");
+        let c = open(&bytes).unwrap();
+        assert_eq!(c.content_uuid(&bytes), c.uuid, "{len}");
+        for (kind, want) in [(DATA, first), (NONE, second)] {
+            assert!(bytes[c.find(kind).unwrap().range.clone()] == *want, "{len}");
+        }
+        let mut w = Writer::new(std::io::Cursor::new(Vec::new()), MAGIC, 1, 0, 0, 2).unwrap();
+        w.begin(DATA, 0).unwrap();
+        first.chunks(9999).for_each(|c| w.write(c).unwrap());
+        w.begin(NONE, 0).unwrap();
+        second.chunks(7).for_each(|c| w.write(c).unwrap());
+        assert!(w.finish().unwrap().0.into_inner() == bytes, "{len}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9000), 0..6), cut in 1usize..5000) {

@@ -267,6 +267,11 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         })
     }
 
+    /// What the segment was opened over.
+    pub fn source(&self) -> &B {
+        &self.bytes
+    }
+
     /// The bytes of the whole segment.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()

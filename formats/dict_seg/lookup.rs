@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::block::{Form, Unpacked};
+use super::block::Form;
 use super::decode::{DictSeg, Ids, Table};
 use super::fetch::{self, fetch};
 use super::head;
 use super::layout::*;
 use super::table::{self, Bucket};
-use super::{Entry, bits, labels, plain};
+use super::{Entry, bits, chain, labels, plain};
 use crate::container::Section;
 use crate::{Error, Result};
 
@@ -120,10 +120,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                 head::append(bytes, place, key)
             })?,
             Form::Plain => self.with_block(from, |bytes| plain::append(bytes, key))?,
-            Form::Chain => self.chained(reference, |k, id| {
-                key.extend_from_slice(k);
-                id
-            })?,
+            Form::Chain => self.chained(reference, key)?,
         };
         let found = found.ok_or_else(|| self.reference_error(reference))?;
         if found == id { Ok(()) } else { Err(self.other_id(reference, id, found)) }
@@ -139,12 +136,11 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         }
     }
 
-    /// What `read` says of an entry of the chain form; `None` where its block has no such place.
-    pub(super) fn chained<T>(&self, rank: u64, read: impl FnOnce(&[u8], u64) -> T) -> Result<Option<T>> {
+    /// Appends the key of an entry of the chain form; its id. `None` where its block has no such place.
+    pub(super) fn chained(&self, rank: u64, key: &mut Vec<u8>) -> Result<Option<u64>> {
         let (number, place) = self.refs.split(rank);
-        let mut block = Unpacked::default();
-        self.unpack(number, &mut block)?;
-        Ok(block.get(place).map(|(key, id)| read(key, id)))
+        let bytes = self.block_bytes(number)?;
+        Ok(chain::nth(&bytes, self.block_count(number), place, key))
     }
 
     /// The bytes of bucket `at` of a hash section.
@@ -219,7 +215,10 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                 head::id_if_key(bytes, place, key)
             })?,
             Form::Plain => self.with_block(from, |bytes| plain::id_if_key(bytes, key))?,
-            Form::Chain => self.chained(reference, |k, id| (k == key).then_some(id))?,
+            Form::Chain => {
+                let mut found = Vec::with_capacity(key.len());
+                self.chained(reference, &mut found)?.map(|id| (found == key).then_some(id))
+            }
         };
         found.ok_or_else(|| self.reference_error(reference))
     }
@@ -230,7 +229,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         let found = match self.refs.form {
             Form::Head => self.with_block(from, |bytes| head::id(bytes, place))?,
             Form::Plain => self.with_block(from, |bytes| Some(plain::place(bytes)?.id))?,
-            Form::Chain => self.chained(reference, |_, id| id)?,
+            Form::Chain => self.chained(reference, &mut Vec::new())?,
         };
         found.ok_or_else(|| self.reference_error(reference))
     }

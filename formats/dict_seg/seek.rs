@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::ops::{Bound, Range};
 
-use super::Entry;
 use super::block::{Form, Unpacked};
 use super::decode::DictSeg;
 use super::fetch::{self, fetch};
 use super::iter::Cursor;
+use super::{Entry, chain};
 use crate::Result;
 
 impl<B: AsRef<[u8]>> DictSeg<B> {
@@ -54,34 +54,58 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
 
     /// The first rank among `ranks`, those of a label, whose key is not below `key` (`above`: is above it).
     pub(super) fn rank_from(&self, ranks: Range<u64>, key: &[u8], above: bool) -> Result<u64> {
-        let mut block = Unpacked::default();
-        self.place_from(ranks, key, above, &mut block).map(|(first, place)| first + place)
+        if ranks.is_empty() {
+            return Ok(ranks.start);
+        }
+        let block = self.block_before(&ranks, key, above)?;
+        Ok(self.place_in(block, &ranks, key, above)?.0)
     }
 
-    /// As [`DictSeg::rank_from`], as the first rank of a block and a place in there; leaves the block unpacked.
-    fn place_from(&self, ranks: Range<u64>, key: &[u8], above: bool, block: &mut Unpacked) -> Result<(u64, u64)> {
-        if ranks.is_empty() {
-            return Ok((ranks.start, 0));
-        }
+    /// The last block whose first key lies before the place of `key` among `ranks`; the first one may begin under another
+    /// label.
+    fn block_before(&self, ranks: &Range<u64>, key: &[u8], above: bool) -> Result<u64> {
         let size = u64::from(self.meta.block_entries);
-        let before = |order: Ordering| order == Ordering::Less || (above && order == Ordering::Equal);
-        // The last block whose first key lies before the place; the first one may begin under another label.
         let (mut low, mut high) = (ranks.start / size, (ranks.end - 1) / size + 1);
         while high - low > 1 {
             let mid = low + (high - low) / 2;
-            // One of these two comes next: both are on their way while this one is waited for.
-            self.fetch_first(low + (mid - low) / 2);
-            self.fetch_first(mid + (high - mid) / 2);
+            // One of these comes next, or after that: all are on their way while this one is waited for. Between blocks that
+            // are far from each other searches meet again and again, and those are near.
+            let (left, right) = (low + (mid - low) / 2, mid + (high - mid) / 2);
+            if high - low > FAR / 2 {
+                self.fetch_first(left);
+                self.fetch_first(right);
+            }
+            if high - low <= FAR {
+                self.fetch_first(low + (left - low) / 2);
+                self.fetch_first(left + (mid - left) / 2);
+                self.fetch_first(mid + (right - mid) / 2);
+                self.fetch_first(right + (high - right) / 2);
+            }
             let bytes = self.block_bytes(mid)?;
             let order = self.refs.form.compare_first(&bytes, key).ok_or_else(|| self.block_error(mid))?;
-            if before(order) { low = mid } else { high = mid }
+            if is_before(order, above) { low = mid } else { high = mid }
         }
-        self.unpack(low, block)?;
-        let first = low * size;
+        Ok(low)
+    }
+
+    /// As [`DictSeg::rank_from`], for a place in a block or behind it; and the id, if it is the very key.
+    fn place_in(&self, block: u64, ranks: &Range<u64>, key: &[u8], above: bool) -> Result<(u64, Option<u64>)> {
+        let count = self.block_count(block);
+        let first = block * u64::from(self.meta.block_entries);
         let from = ranks.start.max(first) - first;
-        let to = ranks.end.min(first + block.count as u64).max(first + from) - first;
-        let place = (from..to).find(|&i| block.get(i as usize).is_some_and(|(k, _)| !before(k.cmp(key))));
-        Ok((first, place.unwrap_or(to)))
+        let to = ranks.end.min(first + count as u64).max(first + from) - first;
+        let places = from as usize..to as usize;
+        let before = |order| is_before(order, above);
+        let found = if self.refs.form == Form::Chain {
+            chain::find(&self.block_bytes(block)?, count, places, key, before).ok_or_else(|| self.block_error(block))?
+        } else {
+            let mut unpacked = Unpacked::default();
+            self.unpack(block, &mut unpacked)?;
+            let place = places.clone().find(|&i| unpacked.get(i).is_some_and(|(k, _)| !before(k.cmp(key))));
+            let id = place.and_then(|i| unpacked.get(i)).and_then(|(k, id)| (k == key).then_some(id));
+            (place.unwrap_or(places.end), id)
+        };
+        Ok((first + found.0 as u64, found.1))
     }
 
     /// Asks for the lines with the first key of a block.
@@ -100,19 +124,25 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
 
     /// The id of a key among the entries of one label, found by halving.
     pub(super) fn get_by_order(&self, ranks: Range<u64>, key: &[u8]) -> Result<Option<u64>> {
-        let mut block = Unpacked::default();
-        let (first, place) = self.place_from(ranks.clone(), key, false, &mut block)?;
-        if first + place >= ranks.end {
+        if ranks.is_empty() {
             return Ok(None);
         }
-        if let Some((k, id)) = block.get(place as usize) {
-            return Ok((k == key).then_some(id));
+        let block = self.block_before(&ranks, key, false)?;
+        let (rank, id) = self.place_in(block, &ranks, key, false)?;
+        let (next, _) = self.block_and_place(rank);
+        if id.is_some() || next == block || rank >= ranks.end {
+            return Ok(id);
         }
         // The next block begins with it, if it is there.
-        let (number, at) = self.block_and_place(first + place);
-        self.unpack(number, &mut block)?;
-        Ok(block.get(at).and_then(|(k, id)| (k == key).then_some(id)))
+        Ok(self.place_in(next, &ranks, key, false)?.1)
     }
+}
+
+/// Blocks between which a search asks for less.
+const FAR: u64 = 1 << 10;
+
+fn is_before(order: Ordering, above: bool) -> bool {
+    order == Ordering::Less || (above && order == Ordering::Equal)
 }
 
 /// The lowest byte string that is above every one with this prefix; `None` when there is none.

@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let seg = open::segment(&args.segment, false)?;
+    let seg = open::for_lookups(&args.segment, false)?;
     let key = args.key.as_bytes();
     let label = args.label.as_ref().map(|l| l.as_bytes());
     let trace = seg.trace(label, key).map_err(|e| e.path(&args.segment))?;

@@ -147,7 +147,8 @@ fn ask(args: Ask, has: bool, cx: &mut Context) -> Result<Status> {
     if args.keys.iter().filter(|k| *k == "-").count() > 1 {
         return Err(Error::usage("stdin can be read only once").hint("give `-` once"));
     }
-    let seg = open::segment(&args.segment, args.checked)?;
+    let open = if from_stdin { open::segment } else { open::for_lookups };
+    let seg = open(&args.segment, args.checked)?;
     let label = args.label.map(|l| l.as_bytes().to_vec());
     let (path, end) = (args.segment, args.end.byte());
     let mut q = Query { seg, path, label, has, end, asked: 0, found: 0, ids: Vec::new(), text: Vec::new() };

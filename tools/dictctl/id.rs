@@ -137,7 +137,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     if ids.iter().filter(|id| id.is_none()).count() > 1 {
         return Err(Error::usage("stdin can be read only once").hint("give `-` once"));
     }
-    let seg = open::segment(&args.segment, args.checked)?;
+    let open = if args.ids.is_empty() || ids.contains(&None) { open::segment } else { open::for_lookups };
+    let seg = open(&args.segment, args.checked)?;
     let mut q = Query { seg, path: args.segment, end: args.end, asked: 0, found: 0, text: Vec::new() };
     if ids.is_empty() {
         q.answer_stdin(cx)?;

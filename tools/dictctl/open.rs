@@ -16,14 +16,23 @@ pub fn bytes(path: &Path) -> Result<Map> {
     Ok(map)
 }
 
-/// A segment for lookups. The JSON form is made into one in memory.
+/// A segment that is read in order, or much of it. The JSON form is made into one in memory.
 pub fn segment(path: &Path, checked: bool) -> Result<DictSeg<Map>> {
+    let seg = for_lookups(path, checked)?;
+    seg.source().advise_normal();
+    Ok(seg)
+}
+
+/// A segment for a few lookups: of a file that is not in memory only the pages that they touch are read. What a kernel
+/// reads around each can be megabytes.
+pub fn for_lookups(path: &Path, checked: bool) -> Result<DictSeg<Map>> {
     let input = input::open(path)?;
     let form = if input.look.is_empty() { None } else { detect(&input.look, input.more).map_err(|e| e.path(path))? };
-    let map = if form == Some(Form::Json) {
+    let map: Map = if form == Some(Form::Json) {
         in_memory(|reader| reader.input(input, form)).map_err(|e| e.path(path))?.into()
     } else {
         input.whole().map_err(|e| e.path(path))?
     };
+    map.advise_random();
     DictSeg::open(map).map(|seg| seg.checked(checked)).map_err(|e| e.path(path))
 }

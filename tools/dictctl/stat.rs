@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let seg = open::segment(&args.segment, true)?;
+    let seg = open::for_lookups(&args.segment, true)?;
     let (major, minor) = seg.version();
     let bytes = seg.bytes().len() as u64;
     let per_entry = (!seg.is_empty()).then(|| (bytes as f64 / seg.len() as f64 * 100.0).round() / 100.0);

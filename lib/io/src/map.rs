@@ -45,9 +45,18 @@ impl Map {
 
     /// Tells the kernel that access will be random, so that it reads single pages and not ahead.
     pub fn advise_random(&self) {
+        self.advise(memmap2::Advice::Random);
+    }
+
+    /// Takes [`Map::advise_random`] back.
+    pub fn advise_normal(&self) {
+        self.advise(memmap2::Advice::Normal);
+    }
+
+    fn advise(&self, advice: memmap2::Advice) {
         if let Bytes::Mapped(m) = &self.0 {
             // Advice that the kernel does not take changes nothing but speed.
-            let _ = m.advise(memmap2::Advice::Random);
+            let _ = m.advise(advice);
         }
     }
 }
