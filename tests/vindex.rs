@@ -150,7 +150,65 @@ fn a_killed_addition_is_all_there_or_not_at_all() {
     ok(dir, &[&["add", "x.vindex", "b.ndjson"], &COLUMNS[..]].concat());
     ok(dir, &["compact", "x.vindex"]);
     assert_eq!(ids(dir, &["search", "x.vindex", "--query", "149.9 1", "-k", "2"]), [1499, 1498]);
-    let left = fs::read_dir(dir).unwrap().flatten().map(|e| e.file_name().into_string().unwrap());
-    let left: Vec<String> = left.filter(|n| n.contains(".tmp-") || n.ends_with("building")).collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(left_over(dir), [""; 0]);
+}
+
+/// What no finished run leaves in a folder.
+fn left_over(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().flatten().map(|e| e.file_name().into_string().unwrap());
+    names.filter(|n| n.contains(".tmp-") || n.ends_with("building")).collect()
+}
+
+/// Starts `vindex` and kills it after this many milliseconds, unless it has ended by then.
+fn killed(dir: &Path, args: &[&str], ms: u64) {
+    let mut child = Command::new(cargo_bin("vindex")).current_dir(dir).arg("-q").args(args).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(ms));
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_killed_build_leaves_the_old_file_or_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..300);
+    points(dir, "b.ndjson", 0..4000);
+    let build =
+        |from, to| [&["build", from, "-o", to, "--metric", "l2", "--threads", "1", "--force"], &COLUMNS[..]].concat();
+    ok(dir, &build("a.ndjson", "x.vdata"));
+    let old = fs::read(dir.join("x.vdata")).unwrap();
+    let start = std::time::Instant::now();
+    ok(dir, &build("b.ndjson", "y.vdata"));
+    let (new, whole_ms) = (fs::read(dir.join("y.vdata")).unwrap(), start.elapsed().as_millis() as u64);
+    for round in 0..=16 {
+        killed(dir, &build("b.ndjson", "x.vdata"), whole_ms * round / 16);
+        let found = fs::read(dir.join("x.vdata")).unwrap();
+        assert!(found == old || found == new, "round {round}: {} bytes", found.len());
+        assert_eq!(status(dir, &["verify", "x.vdata"]), 0);
+    }
+    ok(dir, &build("b.ndjson", "x.vdata"));
+    assert!(fs::read(dir.join("x.vdata")).unwrap() == new);
+    assert_eq!(left_over(dir), [""; 0]);
+}
+
+#[test]
+fn a_killed_compaction_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..1500);
+    points(dir, "b.ndjson", 1400..2000);
+    ok(dir, &[&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"], &COLUMNS[..]].concat());
+    for round in 0..8 {
+        ok(dir, &[&["add", "x.vindex", "b.ndjson"], &COLUMNS[..]].concat());
+        assert!([0, 1].contains(&status(dir, &["delete", "x.vindex", "--id", "3", "1999"])));
+        killed(dir, &["compact", "x.vindex", "--threads", "1"], round * 15);
+        assert_eq!(status(dir, &["verify", "x.vindex"]), 0);
+        assert_eq!(ids(dir, &["search", "x.vindex", "--query", "0.29 1", "-k", "2"]), [2, 4]);
+        assert_eq!(ids(dir, &["search", "x.vindex", "--query", "200 1", "-k", "2"]), [1998, 1997]);
+    }
+    ok(dir, &["compact", "x.vindex"]);
+    assert_eq!(ids(dir, &["search", "x.vindex", "--query", "200 1", "-k", "2"]), [1998, 1997]);
+    assert_eq!(left_over(dir), [""; 0]);
+    let stat: Value = serde_json::from_str(&ok(dir, &["stat", "x.vindex", "--json"])).unwrap();
+    assert_eq!(stat["rows_indexed"], 1998, "{stat}");
 }
