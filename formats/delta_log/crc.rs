@@ -27,15 +27,19 @@ pub(super) fn hardware() -> bool {
 }
 
 /// Words of eight bytes in a lane, at most.
+#[cfg(target_arch = "x86_64")]
 const MOST: usize = 128;
 /// Below this many words one lane is faster.
+#[cfg(target_arch = "x86_64")]
 const LEAST: usize = 12;
 
 /// Factors that move a checksum over `n` words, and over twice as many.
+#[cfg(target_arch = "x86_64")]
 static FACTORS: [[u64; 2]; MOST + 1] = factors();
 
 /// x^(64 n - 33) modulo the polynomial, reflected, for each number of words: the product of a checksum and it, reduced
 /// by the checksum of eight bytes, is the checksum behind `n` words of zeros.
+#[cfg(target_arch = "x86_64")]
 const fn factors() -> [[u64; 2]; MOST + 1] {
     // x^0, then multiplied by x as often as asked.
     let mut power: u32 = 1 << 31;
