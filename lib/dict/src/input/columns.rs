@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Kind, Result};
-use qx_io::Map;
+use qx_io::{Map, foreign};
 
 use super::Reader;
 
@@ -48,6 +48,13 @@ fn damaged(e: &ArrowError) -> Error {
     Error::invalid(format!("cannot read the columns: {e}"))
 }
 
+/// The next batch of a reader, which may panic where the file claims what it does not hold.
+fn next(
+    batches: &mut impl Iterator<Item = std::result::Result<RecordBatch, ArrowError>>,
+) -> Result<Option<RecordBatch>> {
+    foreign(|| batches.next().transpose().map_err(|e| damaged(&e)))
+}
+
 impl Reader<'_> {
     /// The columns by the names asked for or the usual ones. A table of one column is a list of keys.
     fn find_columns(&self, schema: &Schema) -> Result<Found> {
@@ -73,17 +80,20 @@ impl Reader<'_> {
 
     pub(super) fn parquet(&mut self, map: Map) -> Result<()> {
         let bytes = Vec::from(&map[..]);
-        let open = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes));
-        let builder = open.map_err(|e| Error::invalid(format!("not a Parquet file: {e}")))?;
+        let builder = foreign(|| {
+            let open = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes));
+            open.map_err(|e| Error::invalid(format!("not a Parquet file: {e}")))
+        })?;
         let found = self.find_columns(builder.schema())?;
         let wanted: Vec<usize> = [Some(found.key), found.label, found.id].into_iter().flatten().collect();
         let names: Vec<String> = wanted.iter().map(|&i| builder.schema().field(i).name().clone()).collect();
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-        let batches = builder.with_projection(mask).build();
-        let batches = batches.map_err(|e| Error::invalid(format!("cannot read the columns: {e}")))?;
+        let mut batches = foreign(|| {
+            let batches = builder.with_projection(mask).build();
+            batches.map_err(|e| Error::invalid(format!("cannot read the columns: {e}")))
+        })?;
         let mut row = 0;
-        for batch in batches {
-            let batch = batch.map_err(|e| damaged(&e))?;
+        while let Some(batch) = next(&mut batches)? {
             let at = |name: &str| batch.schema().fields().iter().position(|f| f.name() == name);
             let mut places = names.iter().map(|n| at(n));
             let key = places.next().flatten().unwrap_or(0);
@@ -101,10 +111,10 @@ impl Reader<'_> {
             // The file's table of batches stands at its end.
             let mut bytes = Vec::new();
             from.read_to_end(&mut bytes).map_err(|e| Error::io("read", e))?;
-            let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?;
+            let mut reader = foreign(|| FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e)))?;
             let found = self.find_columns(&reader.schema())?;
-            for batch in reader {
-                self.batch(&batch.map_err(|e| damaged(&e))?, &found, &mut row)?;
+            while let Some(batch) = next(&mut reader)? {
+                self.batch(&batch, &found, &mut row)?;
             }
             return Ok(());
         }
@@ -113,16 +123,16 @@ impl Reader<'_> {
         if !start.starts_with(&[0xFF; 4]) || !(1..=LONGEST_SCHEMA).contains(&len) {
             return Err(Error::invalid("not an Arrow stream").offset(0));
         }
-        let reader = StreamReader::try_new(from, None).map_err(|e| damaged(&e))?;
+        let mut reader = foreign(|| StreamReader::try_new(from, None).map_err(|e| damaged(&e)))?;
         let found = self.find_columns(&reader.schema())?;
-        for batch in reader {
-            self.batch(&batch.map_err(|e| damaged(&e))?, &found, &mut row)?;
+        while let Some(batch) = next(&mut reader)? {
+            self.batch(&batch, &found, &mut row)?;
         }
         Ok(())
     }
 
     fn batch(&mut self, batch: &RecordBatch, found: &Found, row: &mut u64) -> Result<()> {
-        let column = |at: usize, to: &DataType| cast(batch.column(at), to, batch.schema().field(at).name());
+        let column = |at: usize, to: &DataType| foreign(|| cast(batch.column(at), to, batch.schema().field(at).name()));
         let key = column(found.key, &DataType::Binary)?;
         let label = found.label.map(|at| column(at, &DataType::Binary)).transpose()?;
         let id = found.id.map(|at| column(at, &DataType::UInt64)).transpose()?;

@@ -184,6 +184,22 @@ fn columns_of_tables_are_read() {
     }
 }
 
+#[test]
+fn columns_that_claim_what_the_file_does_not_hold_are_refused() {
+    let schema = Arc::new(Schema::new(vec![Field::new("key", DataType::Utf8, false)]));
+    let batch = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec!["one", "two"]))]).unwrap();
+    let mut stream = Vec::new();
+    let mut w = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+    w.write(&batch).and_then(|()| w.finish()).unwrap();
+    // The reader panics on some of these, as where a buffer lies a megabyte behind the end; it is told as an error.
+    let refused = (0..stream.len() - 8).step_by(8).filter(|at| {
+        let mut changed = stream.clone();
+        changed[at + 2] ^= 0x10;
+        read(&changed, Some(Form::Arrow)).is_err_and(|e| e.message().contains(qx_io::REFUSED))
+    });
+    assert!(refused.count() > 0);
+}
+
 proptest! {
     #[test]
     fn what_is_written_as_json_is_read_back(all in proptest::collection::btree_map(
