@@ -513,5 +513,11 @@ fn whole_value<'a>(w: &mut Walk<'a>, at: usize) -> Option<&'a [u8]> {
     while w.positions.get(w.next).is_some_and(|p| (*p as usize) < at + length) {
         w.next += 1;
     }
-    rest.get(..length)
+    // A number ends before a byte that no number has; the index took what follows for the rest of one word.
+    let Some(&next) = w.positions.get(w.next) else {
+        w.ran_out = true;
+        return None;
+    };
+    let gap = w.bytes.get(at + length..next as usize)?;
+    gap.iter().all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).then(|| rest.get(..length)).flatten()
 }

@@ -200,6 +200,9 @@ fn what_stands_behind_a_scalar_in_one_word_with_it_is_refused() {
         "[null,1,1\u{c},2]",
         "[1,1\u{1}",
         "1\n1\u{7f}\n2",
+        // Where the column keeps JSON as it is.
+        "{\"x\":1.5}{\"x\":true}{\"x\":0.25}{\"x\":0.10\u{1}01}{\"x\":{\"k\":1}}",
+        "[{\"x\":1.5},{\"x\":true},{\"x\":[]},{\"x\":1\u{7f}2},{\"x\":\"a\"}]",
     ] {
         for drift in [Drift::Widen, Drift::Rescue] {
             for rejects in [false, true] {
