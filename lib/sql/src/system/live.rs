@@ -5,7 +5,8 @@
 //! effort: on read-only media nobody is seen, and nothing fails for it.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -39,6 +40,8 @@ struct Entry {
     failed: bool,
     count: u64,
     query: Option<Query>,
+    /// Bytes of the longest line so far.
+    longest: usize,
 }
 
 impl Live {
@@ -91,10 +94,12 @@ impl Live {
         if let (Some((file, _)), Some(query)) = (&mut entry.file, &entry.query)
             && let Ok(mut line) = serde_json::to_vec(query)
         {
+            // One call, which is what a statement of a script pays for being seen: spaces take the place of what was longer.
             // A reader that meets a half-written line looks again.
+            entry.longest = entry.longest.max(line.len());
+            line.resize(entry.longest, b' ');
             line.push(b'\n');
-            let len = line.len() as u64;
-            let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&line)).and_then(|()| file.set_len(len));
+            let _ = file.write_all_at(&line, 0);
         }
     }
 
@@ -154,6 +159,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = (Live::new(dir.path()), Live::new(dir.path()));
         a.begin("select 1");
+        b.begin("select 2, and some more behind it");
         b.begin("select 2");
         b.end();
         fs::write(dir.path().join(LIVE).join("dead"), b"{}\n").unwrap();
