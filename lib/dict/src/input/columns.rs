@@ -3,10 +3,12 @@
 use std::io::{BufRead, Cursor};
 
 use arrow::array::{Array, ArrayRef, BinaryArray, UInt64Array};
+use arrow::buffer::Buffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::ipc::reader::{FileReader, StreamDecoder};
+use arrow::ipc::root_as_footer;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -14,9 +16,6 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::{Map, foreign};
 
 use super::Reader;
-
-/// Bytes of the schema of a stream, at most.
-const LONGEST_SCHEMA: i32 = 16 << 20;
 
 /// Places of the columns in a batch.
 struct Found {
@@ -53,6 +52,25 @@ fn next(
     batches: &mut impl Iterator<Item = std::result::Result<RecordBatch, ArrowError>>,
 ) -> Result<Option<RecordBatch>> {
     foreign(|| batches.next().transpose().map_err(|e| damaged(&e)))
+}
+
+/// Refuses a file whose footer names blocks that it has no room for: its reader would make room for them first.
+fn believe(file: &[u8]) -> Result<()> {
+    let size = file.len() as u64;
+    let lies = |at: u64| Error::corrupt("the footer of the Arrow file names what the file does not hold").offset(at);
+    let (rest, _) = file.split_last_chunk::<6>().ok_or_else(|| lies(0))?;
+    let (rest, length) = rest.split_last_chunk::<4>().ok_or_else(|| lies(0))?;
+    let start = usize::try_from(i32::from_le_bytes(*length)).ok().and_then(|len| rest.len().checked_sub(len));
+    let footer = start.and_then(|at| root_as_footer(rest.get(at..)?).ok()).ok_or_else(|| lies(rest.len() as u64))?;
+    let blocks = [footer.dictionaries(), footer.recordBatches()];
+    for block in blocks.into_iter().flatten().flatten() {
+        let parts = [block.offset(), block.metaDataLength().into(), block.bodyLength()].map(u64::try_from);
+        let end = parts.into_iter().try_fold(0u64, |sum, part| sum.checked_add(part.ok()?));
+        if end.is_none_or(|end| end > size) {
+            return Err(lies(block.offset().unsigned_abs()));
+        }
+    }
+    Ok(())
 }
 
 impl Reader<'_> {
@@ -105,26 +123,44 @@ impl Reader<'_> {
     }
 
     pub(super) fn arrow(&mut self, mut from: impl BufRead) -> Result<()> {
-        let mut row = 0;
         let start = from.fill_buf().map_err(|e| Error::io("read", e))?;
         if start.starts_with(b"ARROW1") {
-            // The file's table of batches stands at its end.
-            let mut bytes = Vec::new();
-            from.read_to_end(&mut bytes).map_err(|e| Error::io("read", e))?;
-            let mut reader = foreign(|| FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e)))?;
-            let found = self.find_columns(&reader.schema())?;
-            while let Some(batch) = next(&mut reader)? {
-                self.batch(&batch, &found, &mut row)?;
-            }
-            return Ok(());
+            return self.arrow_file(from);
         }
-        // The reader below makes room for as much as the stream says that its schema takes.
-        let len = start.get(4..8).and_then(|b| b.first_chunk()).map_or(-1, |b| i32::from_le_bytes(*b));
-        if !start.starts_with(&[0xFF; 4]) || !(1..=LONGEST_SCHEMA).contains(&len) {
+        if !start.starts_with(&[0xFF; 4]) {
             return Err(Error::invalid("not an Arrow stream").offset(0));
         }
-        let mut reader = foreign(|| StreamReader::try_new(from, None).map_err(|e| damaged(&e)))?;
+        // Pushed to piece by piece, it makes room for what came, not for what the stream says will come.
+        let mut decoder = StreamDecoder::new();
+        let (mut found, mut row) = (None, 0);
+        loop {
+            let piece = from.fill_buf().map_err(|e| Error::io("read", e))?.to_vec();
+            from.consume(piece.len());
+            if piece.is_empty() {
+                break;
+            }
+            let mut piece = Buffer::from(piece);
+            while !piece.is_empty() {
+                let batch = foreign(|| decoder.decode(&mut piece).map_err(|e| damaged(&e)))?;
+                if let (None, Some(schema)) = (&found, decoder.schema()) {
+                    found = Some(self.find_columns(&schema)?);
+                }
+                if let (Some(found), Some(batch)) = (&found, batch) {
+                    self.batch(&batch, found, &mut row)?;
+                }
+            }
+        }
+        decoder.finish().map_err(|e| damaged(&e))
+    }
+
+    /// A file's table of batches stands at its end, so it is read as a whole first.
+    fn arrow_file(&mut self, mut from: impl BufRead) -> Result<()> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(|e| Error::io("read", e))?;
+        believe(&bytes)?;
+        let mut reader = foreign(|| FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e)))?;
         let found = self.find_columns(&reader.schema())?;
+        let mut row = 0;
         while let Some(batch) = next(&mut reader)? {
             self.batch(&batch, &found, &mut row)?;
         }
@@ -133,9 +169,14 @@ impl Reader<'_> {
 
     fn batch(&mut self, batch: &RecordBatch, found: &Found, row: &mut u64) -> Result<()> {
         let column = |at: usize, to: &DataType| foreign(|| cast(batch.column(at), to, batch.schema().field(at).name()));
+        // A column without values claims rows at no cost, and would be turned into as many.
+        let holds = |at: &usize| *batch.column(*at).data_type() != DataType::Null;
+        if !holds(&found.key) && batch.num_rows() > 0 {
+            return Err(Error::invalid(format!("row {row}: the key is null")));
+        }
         let key = column(found.key, &DataType::Binary)?;
-        let label = found.label.map(|at| column(at, &DataType::Binary)).transpose()?;
-        let id = found.id.map(|at| column(at, &DataType::UInt64)).transpose()?;
+        let label = found.label.filter(holds).map(|at| column(at, &DataType::Binary)).transpose()?;
+        let id = found.id.filter(holds).map(|at| column(at, &DataType::UInt64)).transpose()?;
         let binary = |a: &ArrayRef| a.as_any().downcast_ref::<BinaryArray>().cloned();
         let (keys, labels) = (binary(&key), label.as_ref().and_then(binary));
         let ids = id.as_ref().and_then(|a| a.as_any().downcast_ref::<UInt64Array>());

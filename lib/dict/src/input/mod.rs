@@ -117,11 +117,8 @@ impl<'a> Reader<'a> {
             Form::Tsv => self.tsv(input.reader()),
             Form::Csv => self.csv(input.reader()),
             Form::Lines => self.lines(input.reader(), |r, line, _| r.pair(None, line, None)),
-            Form::Parquet => {
-                let whole = input.whole()?;
-                qx_io::foreign(|| self.parquet(whole))
-            }
-            Form::Arrow => qx_io::foreign(|| self.arrow(input.reader())),
+            Form::Parquet => self.parquet(input.whole()?),
+            Form::Arrow => self.arrow(input.reader()),
         }
     }
 

@@ -191,13 +191,24 @@ fn columns_that_claim_what_the_file_does_not_hold_are_refused() {
     let mut stream = Vec::new();
     let mut w = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
     w.write(&batch).and_then(|()| w.finish()).unwrap();
-    // The reader panics on some of these, as where a buffer lies a megabyte behind the end; it is told as an error.
-    let refused = (0..stream.len() - 8).step_by(8).filter(|at| {
-        let mut changed = stream.clone();
-        changed[at + 2] ^= 0x10;
-        read(&changed, Some(Form::Arrow)).is_err_and(|e| e.message().contains(qx_io::REFUSED))
-    });
-    assert!(refused.count() > 0);
+    let mut file = Vec::new();
+    let mut w = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+    w.write(&batch).and_then(|()| w.finish()).unwrap();
+    // Lengths of terabytes, places behind the end: its reader panics on some, which is told as an error.
+    let mut refused = 0;
+    for bytes in [&stream, &file] {
+        for (at, flip) in (0..bytes.len()).flat_map(|at| [0x01, 0x10, 0x40, 0x80].map(|flip| (at, flip))) {
+            let mut changed = bytes.clone();
+            changed[at] ^= flip;
+            let outcome = read(&changed, Some(Form::Arrow));
+            refused += usize::from(outcome.is_err_and(|e| e.message().contains(qx_io::REFUSED)));
+        }
+    }
+    assert!(refused > 0);
+    // Cut anywhere, they are refused, but for a stream between two of its messages.
+    let whole = (0..stream.len()).filter(|len| read(&stream[..*len], Some(Form::Arrow)).is_ok()).count();
+    assert!(whole < 8, "{whole}");
+    assert!((0..file.len()).all(|len| read(&file[..len], Some(Form::Arrow)).is_err()));
 }
 
 proptest! {
