@@ -11,7 +11,6 @@ use deltalake::protocol::SaveMode;
 use qx_benches::harness::{Claim, Suite, Work};
 use qx_formats::{Error, Result};
 use qx_sql::Session;
-use qx_store::Store;
 use qx_store::names::ObjectName;
 
 /// Rows that the keyed table holds before.
@@ -35,12 +34,10 @@ struct Ours {
 impl Ours {
     fn create(folder: &Path, key: &str) -> Result<Ours> {
         let runtime = crate::runtime()?;
-        let (store, _) = Store::init(&folder.join("db"))?;
-        let session = Session::open(&Arc::new(store))?;
         let text = format!(
             "CREATE TABLE t (id BIGINT {key}, size BIGINT, name VARCHAR) WITH (flush = 'rows:100000000', sync = 'none')"
         );
-        runtime.block_on(session.script(&text))?;
+        let session = crate::database(&runtime, &folder.join("db"), &text)?;
         Ok(Ours { runtime, session, name: ObjectName::parse("public", "t")?, folder: folder.to_owned() })
     }
 

@@ -3,13 +3,11 @@
 use std::cell::Cell;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use qx_benches::harness::{Claim, Suite, Work};
 use qx_formats::{Error, Result};
 use qx_sql::Session;
-use qx_store::Store;
 
 /// Statements of a batch.
 const BATCH: u64 = 64;
@@ -18,9 +16,7 @@ const RECORD: usize = 256;
 
 fn open(dir: &Path, options: &str) -> Result<(tokio::runtime::Runtime, Session)> {
     let runtime = crate::runtime()?;
-    let (store, _) = Store::init(dir)?;
-    let session = Session::open(&Arc::new(store))?;
-    runtime.block_on(session.script(&format!("CREATE TABLE t ({options}")))?;
+    let session = crate::database(&runtime, dir, &format!("CREATE TABLE t ({options}"))?;
     Ok((runtime, session))
 }
 

@@ -7,10 +7,14 @@ mod insert;
 mod tpch;
 mod vectors;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use qx_benches::harness::{Suite, main as suite_main};
 use qx_formats::{Error, Kind, Result};
+use qx_sql::Session;
+use qx_store::Store;
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -28,6 +32,14 @@ fn claims(suite: &mut Suite) -> Result<()> {
 fn runtime() -> Result<Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|e| Error::new(Kind::Io, e.to_string()))
+}
+
+/// A session over a new database in `dir`, after `script`.
+fn database(runtime: &Runtime, dir: &Path, script: &str) -> Result<Session> {
+    let (store, _) = Store::init(dir)?;
+    let session = Session::open(&Arc::new(store))?;
+    runtime.block_on(session.script(script))?;
+    Ok(session)
 }
 
 fn engine(e: impl std::fmt::Display) -> Error {

@@ -12,7 +12,6 @@ use qx_benches_sql::debian::folder;
 use qx_benches_sql::duckdb::DuckDb;
 use qx_formats::{Error, Result};
 use qx_sql::Session;
-use qx_store::Store;
 
 const CLAIMS: [&str; 2] = ["nearest 10", "nearest 10 of many"];
 /// Rows whose vectors are asked for.
@@ -69,15 +68,14 @@ fn set_up(suite: &Suite) -> Result<Setup> {
     let file: PathBuf = dir.path().join("vectors.parquet");
     vectors.write(&file)?;
     let runtime = crate::runtime()?;
-    let (store, _) = Store::init(&dir.path().join("db"))?;
-    let session = Session::open(&Arc::new(store))?;
-    runtime.block_on(session.script(&format!(
+    let script = format!(
         "CREATE TABLE v (id BIGINT PRIMARY KEY, vector REAL[]); COPY v FROM '{}' WITH (FORMAT parquet);
          CREATE TABLE questions (id BIGINT, vector REAL[]);
          INSERT INTO questions SELECT id, vector FROM v ORDER BY id LIMIT {LATERAL};
          CREATE VECTOR INDEX near ON v(vector) USING hnsw WITH (metric = cosine)",
         file.display()
-    )))?;
+    );
+    let session = crate::database(&runtime, &dir.path().join("db"), &script)?;
     let home = dir.path().parent().unwrap_or(Path::new("."));
     let mut duckdb = DuckDb::start(home)?;
     let dim = vectors.dim;

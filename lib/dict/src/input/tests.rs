@@ -146,15 +146,20 @@ fn batch() -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(names), Arc::new(numbers)]).unwrap()
 }
 
+/// A batch as an Arrow stream and as an Arrow file.
+fn arrow_forms(batch: &RecordBatch) -> [Vec<u8>; 2] {
+    let (mut stream, mut file) = (Vec::new(), Vec::new());
+    let mut w = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+    w.write(batch).and_then(|()| w.finish()).unwrap();
+    let mut w = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+    w.write(batch).and_then(|()| w.finish()).unwrap();
+    [stream, file]
+}
+
 #[test]
 fn columns_of_tables_are_read() {
     let batch = batch();
-    let mut stream = Vec::new();
-    let mut w = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
-    w.write(&batch).and_then(|()| w.finish()).unwrap();
-    let mut file = Vec::new();
-    let mut w = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
-    w.write(&batch).and_then(|()| w.finish()).unwrap();
+    let [stream, file] = arrow_forms(&batch);
     let mut table = Vec::new();
     let mut w = parquet::arrow::ArrowWriter::try_new(&mut table, batch.schema(), None).unwrap();
     w.write(&batch).unwrap();
@@ -188,12 +193,7 @@ fn columns_of_tables_are_read() {
 fn columns_that_claim_what_the_file_does_not_hold_are_refused() {
     let schema = Arc::new(Schema::new(vec![Field::new("key", DataType::Utf8, false)]));
     let batch = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec!["one", "two"]))]).unwrap();
-    let mut stream = Vec::new();
-    let mut w = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
-    w.write(&batch).and_then(|()| w.finish()).unwrap();
-    let mut file = Vec::new();
-    let mut w = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
-    w.write(&batch).and_then(|()| w.finish()).unwrap();
+    let [stream, file] = arrow_forms(&batch);
     // Lengths of terabytes, places behind the end: its reader panics on some, which is told as an error.
     let mut refused = 0;
     for bytes in [&stream, &file] {
