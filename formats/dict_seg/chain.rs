@@ -33,6 +33,7 @@ pub(super) fn encode<K: AsRef<[u8]>>(out: &mut Vec<u8>, entries: &[(K, u64)]) {
 }
 
 /// What stands before the keys of a block.
+#[derive(Debug, Default)]
 struct Front {
     count: usize,
     base: u64,
@@ -76,11 +77,69 @@ pub(super) fn unpack(bytes: &[u8], into: &mut Unpacked) -> Option<usize> {
 /// How much an entry shares with the one before it, and its own text.
 #[inline(always)]
 fn take_key<'a>(bytes: &'a [u8], i: usize, at: &mut usize) -> Option<(usize, &'a [u8])> {
+    // Nearly always both lengths take a byte, and both are there.
+    if i > 0
+        && let Some(&[shared, own]) = bytes.get(*at..).and_then(<[u8]>::first_chunk)
+        && (shared | own) < 0x80
+    {
+        let from = *at + 2;
+        *at = from + usize::from(own);
+        return Some((usize::from(shared), bytes.get(from..*at)?));
+    }
     let shared = if i == 0 { 0 } else { take(bytes, at)? };
     let own = take(bytes, at)?;
     let text = bytes.get(*at..*at + own)?;
     *at += own;
     Some((shared, text))
+}
+
+/// A walk over a block, entry by entry.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    front: Front,
+    /// The next entry, where its key begins in the block, and the length of the key before it.
+    i: usize,
+    at: usize,
+    len: usize,
+}
+
+/// Bytes of an entry's own text that a walk copies at once.
+const COPY: usize = 16;
+
+impl Steps {
+    /// Begins with the first entry of the block that these bytes begin with, which must have `count` of them.
+    #[inline]
+    pub fn new(bytes: &[u8], count: usize) -> Option<Steps> {
+        let front = Front::parse(bytes).filter(|front| front.count == count)?;
+        Some(Steps { i: 0, at: front.keys, len: 0, front })
+    }
+
+    /// Puts the next key at the front of `line`, where the one before it stands: its length, and its id. `None` where the
+    /// block is damaged.
+    #[inline(always)]
+    pub fn next(&mut self, bytes: &[u8], line: &mut Vec<u8>) -> Option<(usize, u64)> {
+        if self.i >= self.front.count {
+            return None;
+        }
+        let (shared, text) = take_key(bytes, self.i, &mut self.at)?;
+        let len = shared + text.len();
+        if shared > self.len || len > MAX_KEY_LEN {
+            return None;
+        }
+        let from = self.at - text.len();
+        if text.len() <= COPY
+            && let Some(text) = bytes.get(from..).and_then(<[u8]>::first_chunk::<COPY>)
+            && let Some(to) = line.get_mut(shared..).and_then(<[u8]>::first_chunk_mut::<COPY>)
+        {
+            *to = *text;
+        } else {
+            line.resize(line.len().max(len + COPY), 0);
+            line.get_mut(shared..len)?.copy_from_slice(text);
+        }
+        let id = self.front.id(bytes, self.i)?;
+        (self.i, self.len) = (self.i + 1, len);
+        Some((len, id))
+    }
 }
 
 /// Appends the key at `place` of a block of `count` entries to `key`; its id. What stands behind it is not read.

@@ -42,7 +42,7 @@ pub(super) fn encode<K: AsRef<[u8]>>(out: &mut Vec<u8>, entries: &[(K, u64)]) {
 }
 
 /// Where the parts of a block stand in it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Head {
     count: usize,
     base: u64,
@@ -75,7 +75,7 @@ const MASKS: [u64; 8] = {
 };
 
 #[inline(always)]
-fn mask(width: usize) -> u64 {
+pub(super) fn mask(width: usize) -> u64 {
     MASKS[(width - 1) & 7]
 }
 
@@ -173,12 +173,12 @@ pub(super) fn append(bytes: &[u8], i: usize, out: &mut Vec<u8>) -> Option<u64> {
         && place.to - place.from <= TAIL
     {
         let (start, len) = (out.len(), place.shared + place.to - place.from);
-        out.resize(start + HEAD + TAIL, 0);
-        let to = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut::<{ HEAD + TAIL }>)?;
         let head = window.get(place.head & (WINDOW - 1)..)?.first_chunk::<HEAD>()?;
         let tail = window.get(place.from & (WINDOW - 1)..)?.first_chunk::<TAIL>()?;
-        to[..HEAD].copy_from_slice(head);
-        to.get_mut(place.shared..)?.first_chunk_mut::<TAIL>()?.copy_from_slice(tail);
+        out.reserve(HEAD + TAIL);
+        out.extend_from_slice(head);
+        out.extend_from_slice(&[0; TAIL]);
+        out.get_mut(start + place.shared..)?.first_chunk_mut::<TAIL>()?.copy_from_slice(tail);
         out.truncate(start + len);
         return Some(place.id);
     }
@@ -205,6 +205,75 @@ pub(super) fn first(bytes: &[u8]) -> Option<&[u8]> {
     let place = Head::parse(bytes)?.place(bytes, 0)?;
     bytes.get(place.from..place.to)
 }
+
+/// A walk over a block, entry by entry.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    head: Head,
+    /// The next entry, and where its record begins.
+    i: usize,
+    at: usize,
+    stride: usize,
+}
+
+impl Steps {
+    /// Begins at place `i` of the block that these bytes begin with, which must have `count` entries.
+    #[inline]
+    pub fn new(bytes: &[u8], count: usize, i: usize) -> Option<Steps> {
+        let head = Head::parse(bytes).filter(|head| head.count == count && i < count)?;
+        let stride = 2 * head.width + head.id_width;
+        Some(Steps { head, i, at: head.records + i * stride, stride })
+    }
+
+    /// Puts the next key at the front of `line`: its length, and its id. `None` where the block is damaged.
+    #[inline(always)]
+    pub fn next(&mut self, bytes: &[u8], line: &mut Vec<u8>) -> Option<(usize, u64)> {
+        let head = &self.head;
+        if let Some(window) = bytes.first_chunk::<{ super::block::WINDOW_LEN }>()
+            && let Some(line) = line.first_chunk_mut::<{ LINE_HEAD + LINE_TAIL }>()
+        {
+            let (record, next) = (word_in(window, self.at), word_in(window, self.at + self.stride));
+            let starts = mask(head.width);
+            let (from, to) = ((record & starts) as usize, (next & starts) as usize);
+            let shared = (record >> (8 * head.width) & starts) as usize;
+            let own = to.wrapping_sub(from);
+            if (self.i < head.count)
+                & (self.stride <= 8)
+                & (own <= LINE_TAIL)
+                & (shared <= LINE_HEAD)
+                & (head.texts + to <= WINDOW)
+            {
+                let id = head.base.checked_add(record >> ((16 * head.width) & 63) & mask(head.id_width))?;
+                let first = window.get(head.texts & (WINDOW - 1)..)?.first_chunk::<LINE_HEAD>()?;
+                let tail = window.get((head.texts + from) & (WINDOW - 1)..)?.first_chunk::<LINE_TAIL>()?;
+                line[..LINE_HEAD].copy_from_slice(first);
+                line.get_mut(shared..)?.first_chunk_mut::<LINE_TAIL>()?.copy_from_slice(tail);
+                (self.i, self.at) = (self.i + 1, self.at + self.stride);
+                return Some((shared + own, id));
+            }
+        }
+        self.next_slowly(bytes, line)
+    }
+
+    #[cold]
+    fn next_slowly(&mut self, bytes: &[u8], line: &mut Vec<u8>) -> Option<(usize, u64)> {
+        let place = self.head.place(bytes, self.i)?;
+        let (shared, own) = (bytes.get(place.head..place.head + place.shared)?, bytes.get(place.from..place.to)?);
+        let len = shared.len() + own.len();
+        if len > MAX_KEY_LEN {
+            return None;
+        }
+        line.resize(line.len().max(len).max(LINE_HEAD + LINE_TAIL), 0);
+        line.get_mut(..shared.len())?.copy_from_slice(shared);
+        line.get_mut(shared.len()..len)?.copy_from_slice(own);
+        (self.i, self.at) = (self.i + 1, self.at + self.stride);
+        Some((len, place.id))
+    }
+}
+
+/// Bytes of the head, and of an entry's own text, that a walk copies at once.
+const LINE_HEAD: usize = 64;
+const LINE_TAIL: usize = 32;
 
 /// Unpacks a block; its length.
 #[inline]

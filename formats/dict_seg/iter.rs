@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::block::Unpacked;
-use super::{DictSeg, Entry};
+use super::block::{Form, Unpacked};
+use super::decode::BlockBytes;
+use super::{DictSeg, Entry, chain, head, plain};
 use crate::{Error, Result};
 
 /// One pair, borrowed from a cursor.
@@ -19,7 +20,11 @@ pub struct Cursor<'a, B: AsRef<[u8]>> {
     seg: &'a DictSeg<B>,
     rank: u64,
     end: u64,
-    block: Unpacked,
+    /// The block that is being walked, from its start on, and how.
+    bytes: &'a [u8],
+    walk: Walk,
+    /// The key that was read last, where it does not stand in the block as it is; only ever as long as it has to be.
+    line: Vec<u8>,
     /// Place within the block of the next rank, and the one where block, label or range end.
     place: usize,
     stop: usize,
@@ -29,13 +34,26 @@ pub struct Cursor<'a, B: AsRef<[u8]>> {
     label_end: u64,
 }
 
+/// How a block is walked, and where.
+enum Walk {
+    None,
+    Head(head::Steps),
+    Chain(chain::Steps),
+    /// Where the next entry begins.
+    Plain(usize),
+    /// A block of a chunk that was decompressed, put together.
+    Unpacked(Box<Unpacked>),
+}
+
 impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
     pub(super) fn new(seg: &'a DictSeg<B>, ranks: Range<u64>) -> Self {
         Cursor {
             seg,
             rank: ranks.start,
             end: ranks.end,
-            block: Unpacked::default(),
+            bytes: &[],
+            walk: Walk::None,
+            line: Vec::new(),
             place: 0,
             stop: 0,
             label: 0,
@@ -60,8 +78,77 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
         }
         let at = self.place;
         self.place += 1;
-        // A block has all the entries that were counted when it was unpacked.
-        Ok(self.block.get(at).map(|(key, id)| EntryRef { label: self.text, key, id }))
+        let (key, id) = match &mut self.walk {
+            Walk::Head(steps) => match steps.next(self.bytes, &mut self.line) {
+                Some((len, id)) => (self.line.get(..len), id),
+                None => return Err(self.broken()),
+            },
+            Walk::Plain(at) => match plain::step(self.bytes, *at, self.seg.refs.unit) {
+                Some((from, to, id, next)) => {
+                    *at = next;
+                    (self.bytes.get(from..to), id)
+                }
+                None => return Err(self.broken()),
+            },
+            Walk::Chain(steps) => match steps.next(self.bytes, &mut self.line) {
+                Some((len, id)) => (self.line.get(..len), id),
+                None => return Err(self.broken()),
+            },
+            Walk::Unpacked(_) | Walk::None => return Ok(self.unpacked(at)),
+        };
+        Ok(key.map(|key| EntryRef { label: self.text, key, id }))
+    }
+
+    #[cold]
+    fn unpacked(&self, at: usize) -> Option<EntryRef<'_>> {
+        let Walk::Unpacked(block) = &self.walk else { return None };
+        block.get(at).map(|(key, id)| EntryRef { label: self.text, key, id })
+    }
+
+    /// The block is damaged: the walk is at its end.
+    #[cold]
+    fn broken(&mut self) -> Error {
+        let (number, _) = self.seg.block_and_place(self.rank);
+        self.walk = Walk::None;
+        (self.end, self.place, self.stop) = (self.rank, 0, 0);
+        self.seg.block_error(number)
+    }
+
+    /// Begins a block at one of its places.
+    fn open_block(&mut self, number: u64, place: usize) -> Result<()> {
+        let count = self.seg.block_count(number);
+        let bytes = match self.seg.block_bytes(number)? {
+            BlockBytes::Mapped(bytes) => bytes,
+            BlockBytes::Chunk(..) => {
+                let mut block = match std::mem::replace(&mut self.walk, Walk::None) {
+                    Walk::Unpacked(block) => block,
+                    _ => Box::default(),
+                };
+                self.seg.unpack(number, &mut block)?;
+                self.walk = Walk::Unpacked(block);
+                return if place < count { Ok(()) } else { Err(self.seg.block_error(number)) };
+            }
+        };
+        self.bytes = bytes;
+        let walk = match self.seg.refs.form {
+            Form::Head => head::Steps::new(bytes, count, place).map(Walk::Head),
+            Form::Plain => self.skip_plain(place).map(Walk::Plain),
+            Form::Chain => self.skip_chain(count, place).map(Walk::Chain),
+        };
+        self.walk = walk.filter(|_| place < count).ok_or_else(|| self.seg.block_error(number))?;
+        Ok(())
+    }
+
+    fn skip_plain(&self, place: usize) -> Option<usize> {
+        (0..place).try_fold(0, |at, _| Some(plain::step(self.bytes, at, self.seg.refs.unit)?.3))
+    }
+
+    fn skip_chain(&mut self, count: usize, place: usize) -> Option<chain::Steps> {
+        let mut steps = chain::Steps::new(self.bytes, count)?;
+        for _ in 0..place {
+            steps.next(self.bytes, &mut self.line)?;
+        }
+        Some(steps)
     }
 
     /// Goes on to the next block or label; `false` at the end.
@@ -97,14 +184,11 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
         }
         let (number, place) = self.seg.block_and_place(rank);
         let first = rank - place as u64;
-        if self.block.count == 0 || self.rank != first {
-            self.seg.unpack(number, &mut self.block)?;
-        }
-        if place >= self.block.count {
-            return Err(self.seg.block_error(number));
+        if matches!(self.walk, Walk::None) || self.rank != first {
+            self.open_block(number, place)?;
         }
         (self.rank, self.place) = (first, place);
-        self.stop = (self.end.min(self.label_end) - first).min(self.block.count as u64) as usize;
+        self.stop = (self.end.min(self.label_end) - first).min(self.seg.block_count(number) as u64) as usize;
         Ok(())
     }
 }

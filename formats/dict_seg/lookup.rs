@@ -96,6 +96,19 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     #[inline]
     pub fn key_of(&self, id: u64, key: &mut Vec<u8>) -> Result<Option<&[u8]>> {
         key.clear();
+        if let Some(hot) = self.hot_way()
+            && let Some(true) = self.key_hot(hot, id, key)
+            && let Some(label) = self.bytes().get(hot.label.clone())
+        {
+            return Ok(Some(label));
+        }
+        self.key_of_anyhow(id, key)
+    }
+
+    /// As [`DictSeg::key_of`], for every segment and id.
+    #[inline(never)]
+    fn key_of_anyhow(&self, id: u64, key: &mut Vec<u8>) -> Result<Option<&[u8]>> {
+        key.clear();
         let Some(reference) = self.reference_of_id(id)? else { return Ok(None) };
         self.key_at(reference, id, key)?;
         self.label_at(reference).map(Some)

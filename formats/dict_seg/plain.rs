@@ -5,7 +5,7 @@
 //! ```
 
 use super::block::{Unpacked, parts_are, parts_in, word};
-use super::head::Place;
+use super::head::{Place, mask};
 use super::layout::*;
 use super::meta::{uint, width_of};
 
@@ -67,6 +67,32 @@ pub(super) fn append(bytes: &[u8], out: &mut Vec<u8>) -> Option<u64> {
         out.extend_from_slice(bytes.get(place.from..place.to)?);
     }
     Some(place.id)
+}
+
+/// As [`append`], of a key of at most 64 bytes that does not stand near the end of the file; `None` otherwise.
+#[inline(always)]
+pub(super) fn append_short(bytes: &[u8], out: &mut Vec<u8>) -> Option<u64> {
+    const COPY: usize = 64;
+    let entry = bytes.first_chunk::<{ 2 + 8 + COPY }>()?;
+    let first = u64::from_le_bytes(*entry.first_chunk()?);
+    let (id_width, len) = ((first & 7) as usize + 1, (first >> 8 & 0xFF) as usize);
+    if first & 0xF8 != 0 || len > COPY {
+        return None;
+    }
+    let id = u64::from_le_bytes(*entry.get(2..)?.first_chunk()?) & mask(id_width);
+    let start = out.len();
+    out.extend_from_slice(entry.get(2 + id_width..)?.first_chunk::<COPY>()?);
+    out.truncate(start + len);
+    Some(id)
+}
+
+/// Where the key of the entry at `at` of a block begins and ends, its id, and where the next entry begins.
+#[inline(always)]
+pub(super) fn step(bytes: &[u8], at: usize, unit: u8) -> Option<(usize, usize, u64, usize)> {
+    let rest = bytes.get(at..)?;
+    let place = place(rest)?;
+    let to = at + place.to;
+    (place.to <= rest.len()).then_some((at + place.from, to, place.id, to.next_multiple_of(1 << unit)))
 }
 
 /// Unpacks `count` entries; the length of all but what fills the last one's unit.
