@@ -236,3 +236,37 @@ fn what_has_expired_is_removed_and_graphs_are_compacted_when_it_is_due() {
     assert_eq!(db.sql("select * from graph_edges('g')", &[]).len(), 2);
     assert_eq!(db.run(&["fsck", db.path()]).status.code(), Some(0));
 }
+
+#[test]
+fn a_script_runs_as_it_comes() {
+    use std::io::{BufRead, BufReader, Write};
+    let db = Db::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qx"))
+        .args(["sql", "--db", db.path(), "--format", "ndjson"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let mut from = BufReader::new(child.stdout.take().unwrap());
+    // An answer is there before the next statement is asked for.
+    for n in 0..3 {
+        writeln!(
+            to,
+            "create table if not exists t (n bigint);\ninsert into t values ({n});\nselect count(*) as n from t;"
+        )
+        .unwrap();
+        let mut line = String::new();
+        from.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("{{\"n\":{}}}\n", n + 1));
+    }
+    // What stands before an error is done, and nothing behind it.
+    write!(to, "insert into t values (7); insert into t values; insert into t values (8);").unwrap();
+    drop(to);
+    let out = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(said.contains("Line: 10, Column: 47"), "{said}");
+    assert_eq!(db.sql("select max(n) as n from t", &[]), [serde_json::json!({"n": 7})]);
+}

@@ -275,3 +275,55 @@ fn an_index_that_follows_in_batches_is_right() {
 fn an_index_that_waits_for_upkeep_is_right() {
     run("async", 4);
 }
+
+#[test]
+fn keys_alone_come_from_the_index() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut db = Database::new(5).await;
+        db.insert(50).await;
+        db.run("create vector index near on t(v) with (metric = l2, dim = 3, dim_policy = skip)").await;
+        let reads_table = |plan: &str| plan.contains("HashJoin");
+        let keys = "select a.id + 1 as next from t a order by vec_l2(a.v, '[1,2,3]') limit 3";
+        let plan = explain(&db, keys).await;
+        assert!(plan.contains("VectorSearch") && !reads_table(&plan), "{plan}");
+        let scored = "select id, vec_l2(v, '[1,2,3]') as far from t where tag = 1 order by far limit 3";
+        let plan = explain(&db, scored).await;
+        assert!(plan.contains("VectorSearch") && !reads_table(&plan), "{plan}");
+        let more = explain(&db, "select id, tag from t order by vec_l2(v, '[1,2,3]') limit 3").await;
+        assert!(more.contains("VectorSearch") && reads_table(&more), "{more}");
+        // The ids of an index that names a column of its own may stand in several rows.
+        db.run("create table parts (page bigint, part bigint, v real[], primary key (page, part))").await;
+        db.run("insert into parts values (1, 1, [1, 1]), (2, 1, [1, 2]), (2, 2, [9, 9])").await;
+        db.run("create vector index by_page on parts(v) with (metric = l2)").await;
+        let pages = "select page from parts order by vec_l2(v, '[1,1]') limit 2";
+        assert_eq!(db.ids(pages).await, [1, 2]);
+        db.session.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_bulk_load_reaches_the_indexes_of_its_table() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = Database::new(6).await;
+        for (name, mode) in [("now", "immediate"), ("later", "async"), ("rarely", "rebuild_only")] {
+            db.run(&format!("create table {name} (id bigint primary key, v real[])")).await;
+            let with = format!("metric = l2, mode = {mode}, dim = 2");
+            db.run(&format!("create vector index {name}_v on {name}(v) using flat with ({with})")).await;
+            db.run(&format!("insert into {name} values (0, [0.5, 0])")).await;
+            let rows = "select value, make_array(value, 1) from generate_series(1, 100001)";
+            db.run(&format!("insert into {name} {rows}")).await;
+            db.run(&format!("insert into {name} values (200000, [50000.25, 1])")).await;
+            let nearest = format!("select id from {name} order by vec_l2(v, '[50000,1]') limit 3");
+            let plan = explain(&db, &nearest).await;
+            assert!(plan.contains("VectorSearch"), "{name}: {plan}");
+            assert_eq!(db.ids(&nearest).await, [50_000, 200_000, 49_999], "{name}");
+            let all = format!(
+                "select cast(rows_indexed + pending_rows as bigint) from system.vector_indexes where name = 'public.{name}_v'"
+            );
+            assert_eq!(db.ids(&all).await, [100_003], "{name}");
+        }
+        db.session.close().await.unwrap();
+    });
+}

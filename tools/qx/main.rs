@@ -16,6 +16,7 @@ mod manifest;
 mod repair;
 mod run;
 mod runtime;
+mod script;
 mod shell;
 mod show;
 mod sibling;

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 const POLL: Duration = Duration::from_millis(20);
 
 /// Of a thread that evaluates expressions, which may be thousands deep. Only what is touched takes memory.
-const STACK: usize = 64 << 20;
+pub const STACK: usize = 64 << 20;
 
 /// The engine's threads.
 pub struct Engine(Runtime);

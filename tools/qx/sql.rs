@@ -1,6 +1,6 @@
 //! `qx sql`: statements against a database folder.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::answers::{self, Encoder, Format};
 use crate::runtime::{block_on, wait};
+use crate::script::Statements;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +26,7 @@ Examples:
 /// Run SQL statements against a database
 ///
 /// Takes queries, and statements that define and change tables; they are separated by semicolons, and the first error
-/// ends the script. Each statement is a transaction of its own, unless it stands between BEGIN and COMMIT. A query takes
+/// ends the script; a file or a pipe is run as it is read. Each statement is a transaction of its own, unless it stands between BEGIN and COMMIT. A query takes
 /// no lock; the first statement that writes takes the database's, until the script ends. Beside tables, FROM takes
 /// documents (`db.store.kv.key`) and table functions: vector_search and nearest_neighbors, graph_neighbors, graph_reach,
 /// graph_paths, graph_nodes and graph_edges, read_json, read_dict, read_log and read_vdata; an argument of these may be a
@@ -70,12 +71,10 @@ pub struct Args {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let store = Arc::new(Store::open(&args.db)?);
-    let statements = Session::parse_with(&text(&args)?, &params::named(&args.params)?)?;
     let output = args.output.as_ref().filter(|p| !is_dash(p));
-    if output.is_some() && statements.len() != 1 {
-        return Err(
-            Error::usage("-o takes the rows of exactly one statement").got(format!("{} statements", statements.len()))
-        );
+    let mut statements = statements(&args, output.is_some())?;
+    if let Some(count) = statements.count().filter(|n| output.is_some() && *n != 1) {
+        return Err(Error::usage("-o takes the rows of exactly one statement").got(format!("{count} statements")));
     }
     if let Some(path) = output {
         args.target.check_target(path)?;
@@ -98,13 +97,17 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         if args.rollback {
             session.begin(None).await?;
         }
-        for statement in statements {
+        while let Some(statement) = statements.next().await? {
             let mut answer = session.stream(statement).await?;
             affected += answer.affected.unwrap_or(0);
             rows += match output {
                 Some(path) => write(&mut answer, format, path, &args.target, cx)?.0,
                 None => print(&mut answer, format, cx).await?,
             };
+            // Whoever writes the statements may wait for the rows before the next one.
+            if !statements.is_ready() {
+                cx.out.flush()?;
+            }
         }
         if args.rollback {
             session.rollback().await?;
@@ -120,20 +123,14 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     Ok(Status::Yes)
 }
 
-fn text(args: &Args) -> Result<String> {
-    if let Some(command) = &args.command {
-        return Ok(command.clone());
+fn statements(args: &Args, one: bool) -> Result<Statements> {
+    let values = params::named(&args.params)?;
+    let file = args.file.as_deref().unwrap_or(Path::new("-"));
+    match &args.command {
+        Some(text) => Statements::of(text, &values),
+        None if one || !values.is_empty() => Statements::whole(file, &values),
+        None => Statements::coming(file),
     }
-    let path = args.file.as_deref().unwrap_or(Path::new("-"));
-    let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes))
-    };
-    read.map_err(|e| Error::io("read", e).path(path))?;
-    String::from_utf8(bytes)
-        .map_err(|e| Error::invalid("SQL is UTF-8 text").path(path).offset(e.utf8_error().valid_up_to() as u64))
 }
 
 pub fn by_extension(path: &Path) -> Option<Format> {

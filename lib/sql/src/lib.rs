@@ -13,6 +13,7 @@ mod graph;
 mod kv;
 mod parameters;
 mod scalar;
+mod script;
 mod session;
 pub mod settings;
 mod statement;
@@ -23,6 +24,7 @@ mod vector;
 
 pub use error::engine_error;
 pub use parameters::Parameter;
+pub use script::Script;
 pub use session::{Answer, Rows, Session, SessionOptions};
 pub use statement::Statement;
 pub use tables::input;

@@ -436,5 +436,6 @@ fn state(config: SessionConfig, source: &Arc<Source>) -> SessionState {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
         vec![Arc::new(vector::Outer), Arc::new(vector::OrderByDistance(Arc::clone(source)))];
     rules.extend(Optimizer::new().rules);
+    rules.push(Arc::new(vector::KeysOnly));
     SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
 }

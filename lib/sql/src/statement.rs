@@ -6,7 +6,7 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as EngineStat
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as Sql};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use qx_formats::{Error, Result};
 
 use crate::error::engine_error;
@@ -42,7 +42,7 @@ impl Statement {
     }
 }
 
-fn syntax(e: ParserError) -> Error {
+pub(crate) fn syntax(e: ParserError) -> Error {
     Error::usage(format!("not SQL: {e}"))
 }
 
@@ -56,34 +56,56 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Statement>> {
 
 /// [`parse`] with the values of parameters; without any, they stay what they are.
 pub(crate) fn parse_with(text: &str, values: Option<&[Parameter]>) -> Result<Vec<Statement>> {
-    let dialect = GenericDialect {};
-    let mut parser = DFParserBuilder::new(text).with_dialect(&dialect).build().map_err(engine_error)?;
-    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|e| syntax(e.into()))?;
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|e| syntax(e.into()))?;
     let tokens = match values {
         Some(values) => parameters::fill(tokens, values)?,
         None => tokens,
     };
+    split(&Lines::new(text), tokens).collect()
+}
+
+/// The statements of a text, each parsed when it is asked for.
+pub(crate) fn split(lines: &Lines<'_>, tokens: Vec<TokenWithSpan>) -> impl Iterator<Item = Result<Statement>> {
+    let mut tokens = tokens.into_iter();
+    std::iter::from_fn(move || {
+        loop {
+            let mut own = Vec::new();
+            let mut ended = None;
+            for token in tokens.by_ref() {
+                let end = token.token == Token::SemiColon;
+                ended = end.then_some(token.span.start);
+                own.push(token);
+                if end {
+                    break;
+                }
+            }
+            if own.is_empty() {
+                return None;
+            }
+            let first = own.iter().find(|t| !matches!(t.token, Token::Whitespace(_) | Token::SemiColon));
+            let Some(start) = first.map(|t| t.span.start) else { continue };
+            return Some(statement(lines, own, start, ended));
+        }
+    })
+}
+
+/// The one statement of these tokens.
+fn statement(
+    lines: &Lines<'_>,
+    tokens: Vec<TokenWithSpan>,
+    start: Location,
+    end: Option<Location>,
+) -> Result<Statement> {
+    let end = end.map_or(lines.text.len(), |end| lines.offset(end));
+    let text = lines.text.get(lines.offset(start)..end).unwrap_or_default().trim().to_owned();
     let tokens = tables::as_of::rewrite(vector::hint::lift(documents::lift(tokens)?)?)?;
+    let dialect = GenericDialect {};
+    let mut parser = DFParserBuilder::new("").with_dialect(&dialect).build().map_err(engine_error)?;
     parser.parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-    let lines = Lines::new(text);
-    let mut statements = Vec::new();
-    loop {
-        while parser.parser.consume_token(&Token::SemiColon) {}
-        let start = lines.offset(parser.parser.peek_token_ref().span.start);
-        if parser.parser.peek_token_ref().token == Token::EOF {
-            return Ok(statements);
-        }
-        let body = one(&mut parser)?;
-        let next = parser.parser.peek_token_ref();
-        if !matches!(next.token, Token::SemiColon | Token::EOF) {
-            return Err(Error::usage(format!("not SQL: expected the end of the statement, found {next}")));
-        }
-        let end = match next.token {
-            Token::EOF => text.len(),
-            _ => lines.offset(next.span.start),
-        };
-        let text = text.get(start..end).unwrap_or_default().trim().to_owned();
-        statements.push(Statement { text, body });
+    let body = one(&mut parser)?;
+    match parser.parser.peek_token_ref() {
+        next if matches!(next.token, Token::SemiColon | Token::EOF) => Ok(Statement { text, body }),
+        next => Err(Error::usage(format!("not SQL: expected the end of the statement, found {next}"))),
     }
 }
 
@@ -139,21 +161,36 @@ pub(crate) fn take(p: &mut Parser<'_>, words: &[&str]) -> bool {
     there
 }
 
-/// Byte offsets of the tokenizer's places.
-struct Lines<'a> {
+/// Byte offsets of the tokenizer's places, which count from the beginning of the whole text.
+pub(crate) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// Where the text begins.
+    origin: Location,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Lines { text, starts }
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self::behind(text, Location { line: 1, column: 1 })
     }
 
-    fn offset(&self, at: Location) -> usize {
-        let line = usize::try_from(at.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let column = usize::try_from(at.column.saturating_sub(1)).unwrap_or(usize::MAX);
+    /// Those of a part of the text that begins at `origin`.
+    pub(crate) fn behind(text: &'a str, origin: Location) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Lines { text, starts, origin }
+    }
+
+    /// A place in this part as one of the whole text.
+    pub(crate) fn place(&self, at: Location) -> Location {
+        let Location { line, column } = self.origin;
+        let column = if at.line == 1 { at.column + column - 1 } else { at.column };
+        Location { line: at.line + line - 1, column }
+    }
+
+    pub(crate) fn offset(&self, at: Location) -> usize {
+        let line = usize::try_from(at.line.saturating_sub(self.origin.line)).unwrap_or(usize::MAX);
+        let before = if line == 0 { self.origin.column } else { 1 };
+        let column = usize::try_from(at.column.saturating_sub(before)).unwrap_or(usize::MAX);
         let Some(start) = self.starts.get(line) else { return self.text.len() };
         let rest = self.text.get(*start..).unwrap_or_default();
         start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i)

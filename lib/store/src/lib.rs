@@ -10,6 +10,7 @@ pub mod durable;
 pub mod fsck;
 pub mod graph_def;
 pub mod kv;
+mod load;
 pub mod manifests;
 pub mod names;
 pub mod repair;
@@ -29,8 +30,9 @@ pub use database::Store;
 /// Folder of what processes at work say of themselves, in a database folder.
 pub const LIVE: &str = "live";
 
+pub use load::{Bulk, bulk_row_id};
 pub use qx_formats::{Error, Kind, Result};
 pub use retain::needed_lsn;
 pub use table::{TableManifest, publish_manifest};
 pub use view::{Table, View};
-pub use writer::{Writer, bulk_row_id};
+pub use writer::Writer;

@@ -20,7 +20,7 @@ use crate::names::{ObjectName, check_name};
 use crate::rows::{encode_keys, encode_rows};
 use crate::table_def::TableDef;
 use crate::view::{Table, View, define_op, definitions, lost_end};
-use crate::{publish_manifest, retain, sync, vectors};
+use crate::{bulk_row_id, publish_manifest, retain, sync, vectors};
 
 /// Rows of one log operation; also the room that row ids leave below the number of an operation.
 pub const MAX_OP_ROWS: usize = 1 << 16;
@@ -373,7 +373,7 @@ impl Writer {
             let done = ObjectName::parse("vector index", key)
                 .and_then(|name| vectors::take_up(&self.view, table, &name, index));
             if let Err(e) = done {
-                tracing::warn!(target: "qx::store", index = key, error = %e, "a vector index was not brought up");
+                left_behind(key, &e);
             }
         }
     }
@@ -417,30 +417,6 @@ impl Writer {
         self.publish_table(&table, &cold)?;
         self.view.replace_table(&table, cold)?;
         Ok(true)
-    }
-
-    /// Begins a bulk load: flushes the table, then takes a number of the log that the load's Delta commit will carry.
-    ///
-    /// # Errors
-    /// As [`Writer::flush`].
-    pub async fn load(&mut self, name: &ObjectName) -> Result<(Arc<Table>, u64, cold::Load)> {
-        self.flush(name).await?;
-        let missing = || Error::new(Kind::NotFound, format!("there is no table {}", name.key()));
-        let table = self.view.table(name).await?.ok_or_else(missing)?;
-        let lsn = self.define(vec![Define::Touch { table: table.def.uuid }])?;
-        let load = cold::Load::start(&table.dir, &table.def, &table.cold, lsn).await?;
-        Ok((table, lsn, load))
-    }
-
-    /// Ends a bulk load: its rows are there from now on.
-    ///
-    /// # Errors
-    /// `Engine`, `Io`.
-    pub async fn loaded(&mut self, table: &Table, load: cold::Load) -> Result<()> {
-        let cold = load.finish().await?;
-        tracing::info!(target: "qx::store", table = %table.name.key(), version = cold.version, "table loaded");
-        self.publish_table(table, &cold)?;
-        self.view.replace_table(table, cold)
     }
 
     /// Publishes the manifest of a table for what its Parquet files hold now.
@@ -542,14 +518,8 @@ impl Writer {
     }
 }
 
-/// The first row id of what is written to Parquet past the log, as the number `lsn`: room for 2^32 rows. These ids are
-/// negative; those of the log, which count up from its numbers, never are.
-///
-/// # Errors
-/// `Limit`.
-pub fn bulk_row_id(lsn: u64) -> Result<i64> {
-    let base = i64::try_from(lsn).ok().and_then(|l| l.checked_mul(1 << 32)).and_then(|l| i64::MIN.checked_add(l));
-    base.ok_or_else(|| Error::limit("log sequence number for row ids", 1 << 31, lsn))
+pub(crate) fn left_behind(index: &str, e: &Error) {
+    tracing::warn!(target: "qx::store", index, error = %e, "a vector index was not brought up; searches read its table");
 }
 
 fn chunks(rows: &RecordBatch) -> impl Iterator<Item = (usize, usize)> + use<> {

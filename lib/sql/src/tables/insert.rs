@@ -137,9 +137,10 @@ pub(super) async fn bulk(
     batches: impl Iterator<Item = Result<RecordBatch>>,
     columns: Option<&[String]>,
 ) -> Result<u64> {
-    let (table, lsn, mut load) = writer.load(&table.name).await?;
+    let mut load = writer.load(&table.name).await?;
+    let table = Arc::clone(&load.table);
     let def = Arc::clone(&table.def);
-    let base = bulk_row_id(lsn)?;
+    let base = bulk_row_id(load.lsn)?;
     let mut seen: HashSet<Box<[u8]>> = HashSet::new();
     let (mut count, mut held, mut rows) = (0u64, Vec::new(), 0);
     let mut batches = batches.fuse();
@@ -173,7 +174,7 @@ pub(super) async fn bulk(
         load.write(&complete).await?;
         count += complete.num_rows() as u64;
     }
-    writer.loaded(&table, load).await?;
+    writer.loaded(load).await?;
     Ok(count)
 }
 

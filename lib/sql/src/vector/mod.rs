@@ -5,6 +5,7 @@ mod build;
 mod chain;
 mod define;
 pub(crate) mod hint;
+mod keys_only;
 mod lateral;
 mod nearest;
 mod neighbors;
@@ -21,6 +22,7 @@ use qx_store::names::ObjectName;
 use crate::session::{Answer, Session};
 
 pub(crate) use build::settle;
+pub(crate) use keys_only::KeysOnly;
 pub(crate) use lateral::{Lateral, Outer, is_outer};
 pub(crate) use neighbors::{Question, Target, preload, relation};
 pub(crate) use opened::Cache;

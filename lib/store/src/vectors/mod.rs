@@ -1,6 +1,7 @@
 //! Vector indexes over tables: how rows are told apart in them, which rows changed since they were brought up, and taking
 //! those up. An index is derived data: whatever becomes of it, the table and its log say what is true.
 
+mod bulk;
 mod delta;
 mod ids;
 mod rows;
@@ -12,6 +13,7 @@ use qx_formats::{Error, Result};
 use qx_vector::definition::Definition;
 use qx_vector::set::Segments;
 
+pub use bulk::Incoming;
 pub use delta::{Delta, since};
 pub use ids::{RowKey, ids as row_ids};
 pub use rows::{Chunks, Vectors, is_vectors};

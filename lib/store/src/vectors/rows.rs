@@ -65,6 +65,11 @@ impl Vectors {
         self.rows.is_empty()
     }
 
+    /// Bytes that the vectors take.
+    pub fn bytes(&self) -> u64 {
+        self.values.len() as u64 * 4
+    }
+
     /// The vector of a row, if it has one.
     pub fn get(&self, row: usize) -> Option<&[f32]> {
         let (start, end) = (*self.rows.get(row)?)?;

@@ -7,7 +7,7 @@ use qx_formats::Result;
 use qx_io::{Job, Publish};
 use qx_vector::definition::{Definition, Mode};
 use qx_vector::set::{Changes, Editor, create_with};
-use qx_vector::{BuildOptions, BuildReport, DimPolicy, Engine, RowIds};
+use qx_vector::{BuildOptions, BuildReport, DimPolicy, Engine, IdSet, RowIds};
 use serde::Serialize;
 
 use super::{Chunks, DEFAULT_BATCH_ROWS, RowKey, definition, path, since};
@@ -52,18 +52,30 @@ pub fn take_up(view: &View, table: &Table, name: &ObjectName, index: &IndexDef) 
     } else {
         return Ok(Some(Done { changes: 0, rows: old.status.rows_indexed }));
     };
-    let changes = delta.len() as u64;
+    apply(view, name, index, &key, &delta.gone, delta.ids, &delta.rows).map(Some)
+}
+
+/// Writes rows into a further file of an index, which covers the view's moment from then on; what it says of `gone` no
+/// longer counts.
+pub(super) fn apply(
+    view: &View,
+    name: &ObjectName,
+    index: &IndexDef,
+    key: &RowKey,
+    gone: &IdSet,
+    ids: Vec<u64>,
+    rows: &Chunks,
+) -> Result<Done> {
+    let (lsn, changes) = (view.lsn(), gone.len().max(ids.len()) as u64);
     let mut editor = Editor::open(&path(view, name), WAIT)?;
-    let source: &Chunks = &delta.rows;
-    let taken =
-        Changes { gone: &delta.gone, source, ids: RowIds::of(key.flavour, delta.ids), engine: engine_of(index) };
+    let taken = Changes { gone, source: rows, ids: RowIds::of(key.flavour, ids), engine: engine_of(index) };
     // A row that cannot be indexed has no distance either: it is left out and counted.
     let opts = BuildOptions { dim_policy: DimPolicy::Skip, ..BuildOptions::default() };
     let job = Job::default();
     let report = editor.apply(taken, &opts, &job, |d| d.covered_lsn = lsn)?;
     editor.fold_small(engine_of(index), &opts, &job)?;
     tracing::info!(target: "qx::store", index = %name.key(), changes, rows = report.rows, lsn, "vector index brought up");
-    Ok(Some(Done { changes, rows: report.rows }))
+    Ok(Done { changes, rows: report.rows })
 }
 
 /// Folds small files of an index.
