@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use qx_cli::{Context, Status, WaitArg, parse_duration, parse_size};
+use qx_cli::{Context, Status, WaitArg, count, parse_duration, parse_size};
 use qx_formats::{Error, Kind, Result};
 use qx_log::{Ack, Log, Mode, Op, Options, RecoverOptions, SyncPolicy};
 use serde_json::json;
@@ -120,8 +120,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     };
     if let Some(r) = recovered.filter(|r| !r.clean) {
         cx.say(format!(
-            "the log was not closed cleanly: {} transactions kept, {} bytes cut",
-            r.kept_transactions, r.dropped_bytes
+            "the log was not closed cleanly: {} kept, {} cut",
+            count(r.kept_transactions, "transaction"),
+            count(r.dropped_bytes, "byte")
         ));
     }
     let mut run = Run {
@@ -262,7 +263,7 @@ impl Run<'_> {
             return Err(Error::invalid("the input ends inside a transaction")
                 .path(&self.name)
                 .expected(format!("`commit` or `abort` for the `begin` in line {begun}"))
-                .got(format!("{} operations, which were not kept", self.open.len())));
+                .got(format!("{}, not kept", count(self.open.len(), "operation"))));
         }
         let end = Line { text: &[], number: 0, offset: 0 };
         self.submit_implicit(end)?;
@@ -289,7 +290,8 @@ impl Run<'_> {
             return self.cx.out.record(&document);
         }
         let what = if dry { "would be appended" } else { "appended" };
-        self.cx.say(format!("{} transactions with {} operations {what}", self.transactions, self.operations));
+        let (transactions, operations) = (count(self.transactions, "transaction"), count(self.operations, "operation"));
+        self.cx.say(format!("{transactions} with {operations} {what}"));
         Ok(())
     }
 }

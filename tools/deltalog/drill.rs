@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use qx_cli::{Context, Status, parse_duration};
+use qx_cli::{Context, Status, count, parse_duration};
 use qx_formats::{Error, Result};
 use qx_log::drill::{CaseName, DrillOptions, DrillReport, drill};
 use qx_log::{Op, SyncPolicy};
@@ -145,17 +145,17 @@ fn print(report: &DrillReport, cx: &mut Context) -> Result<()> {
         let rows = report.violations.iter().map(|v| vec![v.case.clone(), v.after.clone(), v.message.clone()]);
         show::rows(cx, &["case", "after", "violation"], rows.collect())?;
     }
-    let (cases, seconds) = (report.cases, report.elapsed.as_secs_f64());
+    let (cases, seconds) = (count(report.cases, "case"), report.elapsed.as_secs_f64());
     let seeds = match (report.seeds.first(), report.seeds.last()) {
         (Some(a), Some(b)) if a != b => format!("seeds {a} to {b}"),
         (Some(a), _) => format!("seed {a}"),
         _ => "no seed".to_owned(),
     };
     match report.violations.first() {
-        None => cx.say(format!("{cases} cases of {seeds} in {seconds:.1} s: every promise was kept")),
+        None => cx.say(format!("{cases} of {seeds} in {seconds:.1} s: every promise was kept")),
         Some(v) => cx.say(format!(
-            "{cases} cases of {seeds} in {seconds:.1} s: {} broken promises; again with --case {}",
-            report.violations.len(),
+            "{cases} of {seeds} in {seconds:.1} s: {}; again with --case {}",
+            count(report.violations.len(), "broken promise"),
             v.case
         )),
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, Status};
+use qx_cli::{Context, Status, count};
 use qx_formats::delta_log::FrameKind;
 use qx_formats::{Error, Kind, Result};
 use qx_log::{RawFrame, Reader, Transaction};
@@ -90,7 +90,7 @@ fn finish(args: &Args, done: &Done, cx: &mut Context) -> Result<Status> {
     if done.damaged > 0 {
         return Err(Error::corrupt("the log is damaged; what is whole was printed")
             .path(&args.dir)
-            .got(format!("{} damaged places", done.damaged))
+            .got(count(done.damaged, "damaged place"))
             .hint("`deltalog recover --mode salvage --dry-run` lists what can be kept"));
     }
     Ok(Status::Yes)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, OutputArgs, Status, parse_size};
+use qx_cli::{Context, OutputArgs, Status, count, parse_size};
 use qx_formats::Result;
 use qx_log::{ImportOptions, Imported};
 use serde_json::{Map, Value, json};
@@ -103,10 +103,12 @@ fn print(args: &Args, done: &Imported, cx: &mut Context) -> Result<()> {
     }
     for f in &done.files {
         for s in &f.skipped {
-            cx.warn(format!("{}: skipped {} bytes at byte {}: {}", f.path.display(), s.bytes, s.offset, s.reason));
+            let bytes = count(s.bytes, "byte");
+            cx.warn(format!("{}: skipped {bytes} at byte {}: {}", f.path.display(), s.offset, s.reason));
         }
     }
     let what = if args.out.dry_run { "would be imported" } else { "imported" };
-    cx.say(format!("{} transactions with {} operations {what}", done.transactions, done.operations));
+    let (transactions, operations) = (count(done.transactions, "transaction"), count(done.operations, "operation"));
+    cx.say(format!("{transactions} with {operations} {what}"));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, Status, WaitArg};
+use qx_cli::{Context, Status, WaitArg, count};
 use qx_formats::Result;
 use qx_log::PruneOptions;
 use serde_json::json;
@@ -70,9 +70,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     let what = if args.dry_run { "would be removed" } else { "removed" };
     cx.say(format!(
-        "{} segments with {} bytes {what}; LSNs from {} on stay",
-        done.segments.len(),
-        done.bytes,
+        "{} with {} {what}; LSNs from {} on stay",
+        count(done.segments.len(), "segment"),
+        count(done.bytes, "byte"),
         done.first_lsn
     ));
     Ok(Status::Yes)

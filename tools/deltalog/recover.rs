@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use qx_cli::{Context, Status, WaitArg, is_dash};
+use qx_cli::{Context, Status, WaitArg, count, is_dash};
 use qx_formats::Result;
 use qx_log::{Cut, Mode, Reader, RecoverOptions, RecoveryReport, Transaction};
 use serde_json::{Map, Value, json};
@@ -177,7 +177,9 @@ fn merge(args: &Args, cx: &mut Context) -> Result<Map<String, Value>> {
     let mut put = |name: &str, value: Value| fields.insert(format!("merged_{name}"), value);
     if let Some(c) = counts {
         if c.conflicts > 0 {
-            cx.warn(format!("{} operations differ between the logs; those of the WAL were taken", c.conflicts));
+            let differ = if c.conflicts == 1 { "differs" } else { "differ" };
+            let operations = count(c.conflicts, "operation");
+            cx.warn(format!("{operations} {differ} between the logs; what the WAL says was taken"));
         }
         put("transactions", c.transactions.into());
         put("operations", c.operations.into());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, Status};
+use qx_cli::{Context, Status, count};
 use qx_formats::Result;
 use qx_formats::container::{Finding, Severity};
 use serde_json::json;
@@ -44,7 +44,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let path = args.dir.display();
     match errors {
         0 => cx.say(format!("{path}: whole")),
-        n => cx.say(format!("{path}: damaged, {n} findings")),
+        n => cx.say(format!("{path}: damaged, {}", count(n, "finding"))),
     }
     Ok(Status::from_bool(errors == 0))
 }

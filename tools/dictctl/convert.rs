@@ -117,7 +117,8 @@ pub fn to_json(args: ToArgs, cx: &mut Context) -> Result<Status> {
             )
             .map(|()| Status::Yes);
     }
-    cx.say(format!("{verb} {}: {} entries, {bytes} bytes", args.output.display(), seg.len()));
+    let (entries, bytes) = (qx_cli::count(seg.len(), "entry"), qx_cli::count(bytes, "byte"));
+    cx.say(format!("{verb} {}: {entries}, {bytes}", args.output.display()));
     Ok(Status::Yes)
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use qx_cli::{Context, Status, Table};
+use qx_cli::{Context, Status, Table, count};
 use qx_formats::Result;
 use serde_json::json;
 
@@ -70,6 +70,6 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         }
     }
     let answer = trace.id.map_or_else(|| "not there".to_owned(), |id| format!("id {id}"));
-    cx.say(format!("{answer}: {bytes} bytes in {} cache lines", lines.len()));
+    cx.say(format!("{answer}: {} in {}", count(bytes, "byte"), count(lines.len(), "cache line")));
     Ok(Status::from_bool(trace.id.is_some()))
 }

@@ -106,7 +106,8 @@ fn collect(bytes: &[u8]) -> (Vec<Field>, Option<Error>) {
     }
     for s in seg.sections() {
         let damaged = findings.iter().filter(|f| f.section.as_deref() == Some(&s.name)).count();
-        let value = if damaged == 0 { "whole".to_owned() } else { format!("damaged in {damaged} places") };
+        let value =
+            if damaged == 0 { "whole".to_owned() } else { format!("damaged in {}", qx_cli::count(damaged, "place")) };
         all.push(Field { part: s.name, name: "content".to_owned(), offset: s.offset, bytes: s.bytes, value });
     }
     let first = findings.first().map(|f| {

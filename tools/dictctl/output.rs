@@ -6,7 +6,7 @@ use std::io::{BufWriter, Cursor, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use qx_cli::{Context, OutputArgs, is_dash, parse_size};
+use qx_cli::{Context, OutputArgs, count, is_dash, parse_size};
 use qx_dict::{Builder, Options, Summary};
 use qx_formats::dict_seg::Layout;
 use qx_formats::{Error, Result};
@@ -192,7 +192,9 @@ impl Counts {
 pub fn report(args: &SegmentArgs, counts: Counts, s: &Summary, cx: &mut Context) -> Result<()> {
     let dry_run = args.out.dry_run;
     if counts.returns > 0 {
-        cx.warn(format!("{} lines end in a carriage return, which was kept as part of the key", counts.returns));
+        let end = if counts.returns == 1 { "ends" } else { "end" };
+        let lines = count(counts.returns, "line");
+        cx.warn(format!("{lines} {end} in a carriage return, which was kept as part of the key"));
     }
     if cx.json() {
         let mut record = Map::new();
@@ -218,15 +220,16 @@ pub fn report(args: &SegmentArgs, counts: Counts, s: &Summary, cx: &mut Context)
         return cx.out.record(&Value::Object(record));
     }
     let verb = if dry_run { "would write" } else { "wrote" };
-    let mut text = format!("{verb} {}: {} entries, {} bytes", args.output.display(), s.entries, s.bytes);
+    let mut text =
+        format!("{verb} {}: {}, {}", args.output.display(), count(s.entries, "entry"), count(s.bytes, "byte"));
     let parts = [
-        (s.replaced, "writes replaced by a later one of the same key"),
-        (s.displaced, "pairs dropped because a later one took their id"),
-        (s.removed, "pairs removed"),
-        (counts.blank, "blank lines skipped"),
+        (s.replaced, "write", " replaced by a later one of the same key"),
+        (s.displaced, "pair", " dropped, since a later one took the id"),
+        (s.removed, "pair", " removed"),
+        (counts.blank, "blank line", " skipped"),
     ];
-    for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&format!(", {count} {what}"));
+    for (n, what, why) in parts.into_iter().filter(|part| part.0 > 0) {
+        text.push_str(&format!(", {}{why}", count(n, what)));
     }
     cx.say(text);
     Ok(())

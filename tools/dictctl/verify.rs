@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, Status, Table};
+use qx_cli::{Context, Status, Table, count};
 use qx_formats::container::{Finding, Severity, header_holds};
 use qx_formats::dict_seg::{self, DictSeg};
 use qx_formats::{Kind, Result};
@@ -62,8 +62,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     let path = args.segment.display();
     match entries {
-        Some(n) if errors == 0 => cx.say(format!("{path}: whole, {n} entries, {} bytes", map.len())),
-        _ => cx.say(format!("{path}: damaged, {errors} findings")),
+        Some(n) if errors == 0 => cx.say(format!("{path}: whole, {}, {}", count(n, "entry"), count(map.len(), "byte"))),
+        _ => cx.say(format!("{path}: damaged, {}", count(errors, "finding"))),
     }
     Ok(Status::from_bool(errors == 0))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use clap::Args;
-use qx_cli::{Context, Status, Table};
+use qx_cli::{Context, Status, Table, count};
 use qx_formats::{Error, Result};
 use qx_frame::write::Cells;
 use qx_frame::{Drift, Filter, Report, Sink};
@@ -64,7 +64,8 @@ impl Count {
         }
         only_null(cx, &report.undecided, &report.absent);
         if report.rescued > 0 {
-            cx.warn(format!("{} values did not fit the type of their field and were not counted", report.rescued));
+            let values = count(report.rescued, "value");
+            cx.warn(format!("not counted, since the type of the field does not hold it: {values}"));
         }
         Ok(Status::Yes)
     }

@@ -1,13 +1,13 @@
 //! `jsonframe schema`.
 
 use clap::{Args, ValueEnum};
-use qx_cli::{Context, Status, Table};
+use qx_cli::{Context, Status, Table, count};
 use qx_formats::{Error, Kind, Result};
 use qx_frame::{Inferred, Source, sql_name};
 use serde_json::json;
 
 use crate::args::{Input, Sample, Types, sample};
-use crate::summary::{count, not_there};
+use crate::summary::not_there;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use qx_cli::Context;
+use qx_cli::{Context, count};
 use qx_formats::Result;
 use qx_frame::{Absent, Report};
 use serde_json::json;
@@ -109,8 +109,4 @@ fn describe(c: &qx_frame::Coercion) -> String {
         to => format!("{} {} to {to}", c.count, c.from),
     };
     format!("{}: {what}, first in {} line {} byte {}", c.field, first.source, first.line, first.offset)
-}
-
-pub fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

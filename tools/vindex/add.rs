@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use qx_cli::{Context, Status, WaitArg};
+use qx_cli::{Context, Status, WaitArg, count};
 use qx_formats::{Kind, Result};
 use qx_vector::set::{Conflict, Editor};
 use serde_json::json;
@@ -87,7 +87,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     };
     let r = done.map_err(of_input)?;
     let verb = if args.dry_run { "would add" } else { "added" };
-    let mut sentence = format!("{}: {verb} {} rows, {} in all", editor.path().display(), r.added, r.rows);
+    let mut sentence = format!("{}: {verb} {}, {} in all", editor.path().display(), count(r.added, "row"), r.rows);
     for (n, what) in [(r.replaced, "replaced"), (r.kept_old, "left as they were"), (r.skipped, "could not be indexed")]
     {
         if n > 0 {

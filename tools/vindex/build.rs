@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use qx_cli::{Context, OutputArgs, Status, is_dash};
+use qx_cli::{Context, OutputArgs, Status, count, is_dash};
 use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
 use qx_vector::{BuildOptions, BuildReport, CodeKind, Element, Engine, Metric, RowIds, VectorSource};
@@ -139,11 +139,11 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     };
     let verb = if args.out.dry_run { "would write" } else { "wrote" };
     let sentence = format!(
-        "{verb} {}: {} rows of dimension {}, {} bytes, in {:.1} s{}",
+        "{verb} {}: {} of dimension {}, {}, in {:.1} s{}",
         args.output.display(),
-        built.rows,
+        count(built.rows, "row"),
         built.dim,
-        built.bytes,
+        count(built.bytes, "byte"),
         built.build_ms as f64 / 1000.0,
         left_out(&built)
     );

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use qx_cli::{Context, Status, WaitArg};
+use qx_cli::{Context, Status, WaitArg, count};
 use qx_formats::Result;
 use qx_vector::set::Editor;
 use serde_json::json;
@@ -42,8 +42,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         let set = crate::input::set(&args.index)?;
         let (segments, hidden) = (set.parts().len() + set.denied().len(), set.hidden());
         let changed = segments > 1 || hidden > 0;
-        let sentence =
-            format!("{}: would fold {segments} segments, {hidden} deleted rows would go", set.path().display());
+        let (fold, go) = (count(segments, "segment"), count(hidden, "deleted row"));
+        let sentence = format!("{}: would fold {fold}, {go} would go", set.path().display());
         let more = json!({"path": set.path().to_string_lossy(), "dry_run": true, "changed": changed,
             "segments_before": segments, "dropped": hidden, "rows": set.len()});
         report(cx, &json!({}), more, sentence)?;
@@ -54,8 +54,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let path = editor.path().display();
     let sentence = if r.changed {
         format!(
-            "{path}: folded {} segments into one, {} rows, {} bytes (before: {}), {} deleted rows are gone",
-            r.segments_before, r.rows, r.bytes, r.bytes_before, r.dropped
+            "{path}: folded {} into one, {}, {} (before: {}), {} gone",
+            count(r.segments_before, "segment"),
+            count(r.rows, "row"),
+            count(r.bytes, "byte"),
+            r.bytes_before,
+            count(r.dropped, "deleted row")
         )
     } else {
         format!("{path}: nothing to fold")

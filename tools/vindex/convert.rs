@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use qx_cli::{Context, OutputArgs, Status};
+use qx_cli::{Context, OutputArgs, Status, count};
 use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
 use qx_formats::{Error, Result};
 use qx_vector::set::Segments;
@@ -148,11 +148,11 @@ fn write(
     }
     let verb = if args.out.dry_run { "would write" } else { "wrote" };
     let sentence = format!(
-        "{verb} {}: {} rows of dimension {}, {} bytes{}",
+        "{verb} {}: {} of dimension {}, {}{}",
         args.output.display(),
-        built.rows,
+        count(built.rows, "row"),
         built.dim,
-        built.bytes,
+        count(built.bytes, "byte"),
         left_out(&built)
     );
     report(cx, &built, more, sentence)?;
@@ -175,7 +175,7 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
         (_, None) => RowIds::Ordinal,
     };
     if old.trailing > 0 {
-        cx.warn(format!("{} bytes after the last vector were passed over", old.trailing));
+        cx.warn(format!("passed over {} after the last vector", count(old.trailing, "byte")));
     }
     let more = json!({"from": format!("VDCF v{}", old.version), "trailing_bytes": old.trailing});
     let dim = Some(old.dim).filter(|&d| d > 0);

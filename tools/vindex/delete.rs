@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use qx_cli::{Context, Status, WaitArg};
+use qx_cli::{Context, Status, WaitArg, count};
 use qx_formats::Result;
 use qx_vector::set::Editor;
 use serde_json::json;
@@ -49,9 +49,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         (editor.path().to_owned(), r)
     };
     let verb = if args.dry_run { "would delete" } else { "deleted" };
-    let mut sentence = format!("{}: {verb} {} rows, {} left", path.display(), r.deleted, r.rows);
+    let mut sentence = format!("{}: {verb} {}, {} left", path.display(), count(r.deleted, "row"), r.rows);
     if r.missing > 0 {
-        sentence.push_str(&format!(", {} ids are not there", r.missing));
+        sentence.push_str(&format!(", {} not there", count(r.missing, "id")));
     }
     report(cx, &r, json!({"path": path.to_string_lossy(), "dry_run": args.dry_run}), sentence)?;
     Ok(Status::from_bool(r.deleted > 0))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use qx_cli::{Context, OutputArgs, Status, is_dash};
+use qx_cli::{Context, OutputArgs, Status, count, is_dash};
 use qx_formats::{Error, Result};
 use qx_vector::VectorSource;
 use serde_json::json;
@@ -79,7 +79,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         qx_io::publish(&path, args.out.mode(), |out| write(&rows, args.format, out))?;
     }
     let verb = if args.out.dry_run { "would write" } else { "wrote" };
-    cx.say(format!("{verb} {}: {} rows of dimension {}", path.display(), rows.rows(), rows.set.dim()));
+    let count = count(rows.rows(), "row");
+    cx.say(format!("{verb} {}: {count} of dimension {}", path.display(), rows.set.dim()));
     if cx.json() {
         cx.out.record(
             &json!({"v": 1, "path": path.to_string_lossy(), "rows": rows.rows(), "dry_run": args.out.dry_run}),

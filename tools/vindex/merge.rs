@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, OutputArgs, Status};
+use qx_cli::{Context, OutputArgs, Status, count};
 use qx_formats::{Error, Result};
 use qx_vector::BuildOptions;
 use qx_vector::set::{Segments, combine};
@@ -50,11 +50,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let (built, replaced) = to_output(&args.output, &args.out, cx, |o| combine(&sets, &opts, &job, o))?;
     let verb = if args.out.dry_run { "would write" } else { "wrote" };
     let sentence = format!(
-        "{verb} {}: {} rows of {} indexes, {} bytes, {replaced} rows replaced by later ones",
+        "{verb} {}: {} of {}, {}, {} replaced by later ones",
         args.output.display(),
-        built.rows,
-        sets.len(),
-        built.bytes
+        count(built.rows, "row"),
+        count(sets.len(), "index"),
+        count(built.bytes, "byte"),
+        count(replaced, "row")
     );
     let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run, "replaced": replaced});
     report(cx, &built, more, sentence)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, OutputArgs, Status};
+use qx_cli::{Context, OutputArgs, Status, count};
 use qx_formats::Result;
 use serde_json::json;
 
@@ -55,7 +55,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         sentence.push_str(&format!(", {} lost: row ids {}", r.lost, shown(&r.lost_ids, r.lost)));
     }
     for (section, pages) in &r.damaged_pages {
-        sentence.push_str(&format!("; {pages} damaged pages in {section}"));
+        sentence.push_str(&format!("; {} in {section}", count(*pages, "damaged page")));
     }
     let clean = r.lost == 0 && r.from_codes == 0;
     let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run});

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use qx_cli::{Context, Status, Table};
+use qx_cli::{Context, Status, Table, count};
 use qx_formats::container::{Finding, Severity, header_holds};
 use qx_formats::vdata::deny;
 use qx_formats::vdata::layout::DENY_MAGIC;
@@ -60,8 +60,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     let path = args.index.display();
     match rows {
-        Some(n) if errors == 0 => cx.say(format!("{path}: whole, {n} rows, {read} bytes")),
-        _ => cx.say(format!("{path}: damaged, {errors} findings")),
+        Some(n) if errors == 0 => cx.say(format!("{path}: whole, {}, {}", count(n, "row"), count(read, "byte"))),
+        _ => cx.say(format!("{path}: damaged, {}", count(errors, "finding"))),
     }
     Ok(Status::from_bool(errors == 0))
 }

@@ -21,4 +21,4 @@ pub use global::{ColorWhen, Global, OutputArgs, WaitArg};
 pub use out::Out;
 pub use run::{Status, Tool, main, main_on_stack};
 pub use table::{Align, Table};
-pub use units::{Duration, Size, parse_duration, parse_size};
+pub use units::{Duration, Size, count, parse_duration, parse_size};

@@ -1,4 +1,6 @@
-//! Durations and sizes carry units: `50ms`, `64MiB`.
+//! Durations and sizes carry units: `50ms`, `64MiB`. Counts carry what is counted: `1 entry`, `2 entries`.
+
+use std::fmt::Display;
 
 pub type Duration = std::time::Duration;
 /// Bytes.
@@ -50,6 +52,18 @@ pub fn parse_size(text: &str) -> Result<Size, String> {
     if bytes > 2f64.powi(63) { Err(format!("`{text}` is too large")) } else { Ok(bytes as u64) }
 }
 
+/// So many of a thing, which is given in the singular.
+pub fn count<N: Display + PartialEq + From<u8>>(n: N, thing: &str) -> String {
+    match thing.strip_suffix('y') {
+        _ if n == N::from(1) => format!("{n} {thing}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{n} {stem}ies"),
+        _ => {
+            let end = if thing.ends_with(['s', 'x']) { "es" } else { "s" };
+            format!("{n} {thing}{end}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +76,12 @@ mod tests {
         assert_eq!(parse_size("64MiB"), Ok(64 << 20));
         assert_eq!(parse_size("10kB"), Ok(10_000));
         assert!(parse_size("64 parsecs").is_err() && parse_size("-1").is_err());
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let all = [(0, "entry"), (1, "entry"), (2, "index"), (3, "key"), (1, "broken promise"), (251, "finding")];
+        let said: Vec<String> = all.iter().map(|(n, thing)| count(*n as u64, thing)).collect();
+        assert_eq!(said, ["0 entries", "1 entry", "2 indexes", "3 keys", "1 broken promise", "251 findings"]);
     }
 }
