@@ -12,7 +12,7 @@ use std::time::Duration;
 use qx_formats::Result;
 
 use crate::record::Shadow;
-use crate::{Lock, tree};
+use crate::{Lock, Window, tree};
 
 /// A folder tree. What was written is live at once and durable after a sync; a name is durable after a sync of its folder.
 pub trait Disk: Send + Sync + Debug {
@@ -170,12 +170,12 @@ pub trait DiskFile: Send + Sync + Debug {
     }
     /// Makes a file that ends at `from` reach to `to`, by space that reads as zeros. Cheaper than [`DiskFile::zero_fill`]
     /// where the file system keeps space without writing it - and then a sync of what is written there later has the
-    /// file system's own records to write, too.
+    /// file system's own records to write, too. Gives the space as memory as well, where that is possible.
     ///
     /// # Errors
     /// As the operating system says; the file may be longer then.
-    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
-        self.zero_fill(from, to)
+    fn allocate(&self, from: u64, to: u64) -> io::Result<Option<Window>> {
+        self.zero_fill(from, to).map(|()| None)
     }
     /// Makes the bytes, and the length, durable.
     ///
@@ -270,18 +270,20 @@ impl DiskFile for RealFile {
         self.file.metadata().map(|m| m.len())
     }
 
-    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+    fn allocate(&self, from: u64, to: u64) -> io::Result<Option<Window>> {
         #[cfg(target_os = "linux")]
         loop {
             use std::os::fd::AsRawFd;
             let (Ok(at), Ok(len)) = (i64::try_from(from), i64::try_from(to.saturating_sub(from))) else { break };
             if len == 0 {
-                return Ok(());
+                return Ok(None);
             }
             // SAFETY: the call takes numbers alone, and the file is open as long as `self` is.
             if unsafe { libc::fallocate64(self.file.as_raw_fd(), 0, at, len) } == 0 {
                 self.shadow.zeroed(from, to);
-                return Ok(());
+                // What is recorded must come by a call; and where memory cannot be had, calls do as well.
+                let window = if self.shadow.records() { None } else { Window::open(&self.file, from, to).ok() };
+                return Ok(window.flatten());
             }
             let e = io::Error::last_os_error();
             match e.raw_os_error() {
@@ -291,7 +293,7 @@ impl DiskFile for RealFile {
                 _ => return Err(e),
             }
         }
-        self.zero_fill(from, to)
+        self.zero_fill(from, to).map(|()| None)
     }
 
     fn sync_data(&self) -> io::Result<()> {

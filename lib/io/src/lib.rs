@@ -21,6 +21,7 @@ pub mod model;
 mod publish;
 pub mod record;
 mod tree;
+mod window;
 
 pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
 pub use foreign::{REFUSED, foreign, in_foreign};
@@ -30,3 +31,4 @@ pub use lock::Lock;
 pub use map::Map;
 pub use publish::{Publish, publish, sync_dir, write_atomic};
 pub use tree::{create_dir_all, remove_dir, remove_dir_all, remove_file, rename, rename_new};
+pub use window::Window;

@@ -229,6 +229,10 @@ impl Shadow {
         }
     }
 
+    pub(crate) fn records(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn wrote(&self, bytes: &[u8], at: u64) {
         if let Some((watched, path, file)) = &self.0 {
             watched.note(path, "write to", file.write_all_at(bytes, at));

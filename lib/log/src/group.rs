@@ -15,6 +15,9 @@ use qx_formats::{Error, Result};
 
 use crate::log::{Shared, State};
 
+/// Most bytes that are stored in a file's memory: a page that is touched first costs about as much as a write of the
+/// page does, so that this pays where several writes share one.
+const MOST_STORED: usize = 512;
 /// Most rounds in a row that go without waiting, after rounds that waited in vain.
 const MOST_SKIPPED: u32 = 32;
 
@@ -114,6 +117,9 @@ impl Shared {
                 return Ok(());
             }
             self.usable(&st)?;
+            if !sync && self.store(&mut st) {
+                return Ok(());
+            }
             if st.leader {
                 st.rounds.enter(lsn, sync);
                 drop(st);
@@ -127,6 +133,26 @@ impl Shared {
             }
             st = self.lock();
         }
+    }
+
+    /// Writes what is pending without letting go of the lock, where that is a matter of storing it. Not while others are
+    /// in the line: they wait for a leader to wake them.
+    fn store(&self, st: &mut State) -> bool {
+        let State { pending, out: Some(out), leader: false, rounds, counters, .. } = &mut *st else { return false };
+        if pending.len() > MOST_STORED || !rounds.waiting.is_empty() {
+            return false;
+        }
+        let watch = counters.writes.due().then(Instant::now);
+        if !out.store(pending) {
+            return false;
+        }
+        let len = pending.len() as u64;
+        counters.round(len, watch.map(|t| t.elapsed()), None);
+        pending.clear();
+        st.unsynced += len;
+        let last = st.submitted;
+        self.reach(st, last, false);
+        true
     }
 
     /// Waits for the threads of the round before, while they may come in time.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qx_formats::delta_log::layout::{HEADER_LEN, MIN_SEGMENT_LEN, TRAILER_LEN};
-use qx_formats::delta_log::{FrameHead, FrameKind, SegmentHeader, Tally, Trailer, put_frame};
+use qx_formats::delta_log::{FrameHead, FrameKind, SegmentHeader, Tally, Trailer, crc32c_append, put_frame};
 use qx_formats::{Error, Result};
-use qx_io::{Disk, DiskFile};
+use qx_io::{Disk, DiskFile, Window};
 
 use crate::files::{segment_name, temp_name};
 
@@ -33,6 +33,8 @@ pub(crate) struct SegmentOut {
     pub begun_us: Option<u64>,
     /// Space is kept and not written: for a log that nobody syncs.
     pub allocate: bool,
+    /// The space that was kept last, as memory.
+    window: Option<Window>,
 }
 
 impl SegmentOut {
@@ -74,6 +76,7 @@ impl SegmentOut {
             header,
             begun_us: None,
             allocate: false,
+            window: None,
         }
     }
 
@@ -106,9 +109,9 @@ impl SegmentOut {
         let grown = if self.allocate {
             self.file.allocate(self.reserved, target)
         } else {
-            self.file.zero_fill(self.reserved, target)
+            self.file.zero_fill(self.reserved, target).map(|()| None)
         };
-        grown.map_err(|e| self.fail("reserve space in", e))?;
+        self.window = grown.map_err(|e| self.fail("reserve space in", e))?;
         self.reserved = target;
         Ok(true)
     }
@@ -137,6 +140,16 @@ impl SegmentOut {
         self.pos += bytes.len() as u64;
         self.crc = crc32c::crc32c_append(self.crc, bytes);
         Ok(())
+    }
+
+    /// Writes frames at the end by storing them in memory that is the file's; false where that cannot be done.
+    pub fn store(&mut self, bytes: &[u8]) -> bool {
+        let stored = self.window.as_mut().is_some_and(|w| w.write(bytes, self.pos));
+        if stored {
+            self.pos += bytes.len() as u64;
+            self.crc = crc32c_append(self.crc, bytes);
+        }
+        stored
     }
 
     /// [`SegmentOut::write`] without zeros ahead, for a segment that nobody else sees yet: what is written once is

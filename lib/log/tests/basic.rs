@@ -1,7 +1,11 @@
 //! The life of a log on the real disk.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use qx_io::model::ModelDisk;
+use qx_io::{Disk, RealDisk};
 use qx_log::{Log, Mode, Op, Options, Reader, RecoverOptions, SyncPolicy, recover, verify};
 
 fn put(n: u64) -> Op {
@@ -139,4 +143,52 @@ fn a_second_writer_is_kept_out() {
     let (_log, _) = Log::open(dir.path(), Options::default()).unwrap();
     let e = Log::open(dir.path(), Options::default()).unwrap_err();
     assert_eq!(e.kind(), qx_formats::Kind::Locked);
+}
+
+/// Small commits that nobody syncs are stored in memory that is the file's, others are written by calls; readers, and a
+/// disk that only knows calls, see the same bytes.
+#[test]
+fn what_is_stored_in_memory_has_the_bytes_of_what_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let real: Arc<dyn Disk> = Arc::new(RealDisk);
+    let model = ModelDisk::new();
+    model.create_dir_all(Path::new("/l")).unwrap();
+    let disks = [(real, dir.path().to_path_buf()), (Arc::new(model) as Arc<dyn Disk>, PathBuf::from("/l"))];
+    let options = Options {
+        sync: SyncPolicy::None,
+        rotate_size: 300 << 10,
+        clock: || 1_795_203_960_000_000,
+        uuid: Some(uuid::Uuid::from_u128(7)),
+        ..Options::default()
+    };
+    let mut files = Vec::new();
+    for (disk, dir) in &disks {
+        let (log, _) = Log::open_on(Arc::clone(disk), dir, options.clone()).unwrap();
+        for n in 0..6000 {
+            let large = Op::KvPut {
+                store: "s".into(),
+                key: "large".into(),
+                kind: 0,
+                value: vec![n as u8; 5000],
+                expires_at_us: None,
+            };
+            let ack = if n % 97 == 0 { log.commit(&[large]) } else { log.commit(&[put(n)]) }.unwrap();
+            if n % 1000 == 999 {
+                let found = Reader::open_on(disk, dir).unwrap().transactions(0).last().unwrap().unwrap();
+                assert_eq!(found.commit_lsn, ack.lsn);
+                log.wait(ack.lsn).unwrap();
+            }
+        }
+        assert!(log.stats().writes >= 6000);
+        // As a kill leaves it.
+        drop(log);
+        let mut names: Vec<_> = disk.list(dir).unwrap().into_iter().filter(|n| n != "LOCK").collect();
+        names.sort();
+        files.push(names.iter().map(|n| (n.clone(), disk.read(&dir.join(n)).unwrap())).collect::<Vec<_>>());
+    }
+    assert_eq!(files[0].len(), files[1].len());
+    assert!(files[0].len() > 2, "{}", files[0].len());
+    for ((name, ours), (_, theirs)) in files[0].iter().zip(&files[1]) {
+        assert!(ours == theirs, "{name:?}");
+    }
 }
