@@ -20,6 +20,16 @@ pub(super) fn get(bytes: &[u8], at: u64, bits: usize) -> Option<u64> {
     Some(word >> shift & (u64::MAX >> (64 - bits)))
 }
 
+/// Sets the value of `bits` (at most 56) bits that begins at bit `at`; eight bytes from its first one on must be there.
+#[inline]
+pub(super) fn put(bytes: &mut [u8], at: u64, bits: usize, v: u64) {
+    let (byte, shift) = ((at / 8) as usize, at % 8);
+    if let Some(eight) = bytes.get_mut(byte..).and_then(<[u8]>::first_chunk_mut::<8>) {
+        let word = u64::from_le_bytes(*eight) & !((u64::MAX >> (64 - bits)) << shift);
+        *eight = (word | v << shift).to_le_bytes();
+    }
+}
+
 /// Packs values one behind the other.
 pub(super) struct Packer {
     bits: usize,

@@ -64,12 +64,16 @@ impl Form {
 
     /// How the first key of a block compares with `key`.
     pub fn compare_first(self, bytes: &[u8], key: &[u8]) -> Option<std::cmp::Ordering> {
-        let first = match self {
-            Form::Head => head::first(bytes)?,
-            Form::Chain => chain::first(bytes)?,
-            Form::Plain => bytes.get(plain::place(bytes).map(|p| p.from..p.to)?)?,
-        };
-        Some(first.cmp(key))
+        Some(self.first(bytes)?.cmp(key))
+    }
+
+    /// The first key of the block that these bytes begin with.
+    pub fn first(self, bytes: &[u8]) -> Option<&[u8]> {
+        match self {
+            Form::Head => head::first(bytes),
+            Form::Chain => chain::first(bytes),
+            Form::Plain => bytes.get(plain::place(bytes).map(|p| p.from..p.to)?),
+        }
     }
 
     /// Unpacks the block that these bytes begin with; how many of them it takes, without what fills its last unit.

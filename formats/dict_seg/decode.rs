@@ -12,6 +12,7 @@ use super::chunk::{self, Cache};
 use super::hot::Hot;
 use super::labels;
 use super::layout::*;
+use super::marks::Marks;
 use super::meta::{Meta, uint};
 use super::refs::Refs;
 use super::table;
@@ -74,6 +75,7 @@ pub struct DictSeg<B: AsRef<[u8]>> {
     /// The label of a segment that has one: most have, and need not search for it.
     one: OnceLock<Option<One>>,
     hot: OnceLock<Option<Hot>>,
+    pub(super) marks: OnceLock<Option<Marks>>,
 }
 
 /// The only label.
@@ -178,6 +180,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             cache: Cache::default(),
             one: OnceLock::new(),
             hot: OnceLock::new(),
+            marks: OnceLock::new(),
         })
     }
 

@@ -4,14 +4,13 @@ use std::io::{Seek, Write};
 
 use uuid::Uuid;
 
-use super::bits::Packer;
 use super::block::Form;
 use super::chunk::ChunkWriter;
 use super::layout::*;
 use super::meta::{Meta, width_of};
 use super::refs::Refs;
 use super::table::Placer;
-use super::{labels, plain, table};
+use super::{dense, labels, plain, table};
 use crate::container::Writer;
 use crate::{Error, Result};
 
@@ -47,6 +46,21 @@ pub trait Numbers: Send {
     /// # Errors
     /// Those of the place where numbers are kept.
     fn next_number(&mut self) -> Result<Option<u128>>;
+    /// All numbers, where none had to leave memory: in the order of the pushes at first, in their own once they are sorted.
+    fn in_memory(&self) -> Option<&[u128]> {
+        None
+    }
+}
+
+/// Hands out sorted numbers, from the lowest on.
+pub(super) fn each(numbers: &mut dyn Numbers, mut with: impl FnMut(u128) -> Result<()>) -> Result<()> {
+    if let Some(all) = numbers.in_memory() {
+        return all.iter().try_for_each(|&n| with(n));
+    }
+    while let Some(n) = numbers.next_number()? {
+        with(n)?;
+    }
+    Ok(())
 }
 
 /// Sorts byte strings, in memory or on disk.
@@ -180,11 +194,11 @@ fn two(high: u64, low: u64) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
 
-fn halves(n: u128) -> (u64, u64) {
+pub(super) fn halves(n: u128) -> (u64, u64) {
     ((n >> 64) as u64, n as u64)
 }
 
-fn io(e: std::io::Error) -> Error {
+pub(super) fn io(e: std::io::Error) -> Error {
     Error::io("write", e)
 }
 
@@ -240,8 +254,12 @@ fn too_large(meta: &Meta) -> Error {
 const MANY: u64 = 1 << 16;
 
 /// Sorts ids and hashes at the same time; the bytes do not depend on it.
-fn sort_side_by_side(walked: &mut Walked) -> Result<()> {
+fn sort_side_by_side(walked: &mut Walked, dense: bool) -> Result<()> {
     let Walked { meta, hashes, ids, .. } = walked;
+    if dense && ids.in_memory().is_some() {
+        // They need not be sorted.
+        return Ok(());
+    }
     let Some(pairs) = hashes.pairs.as_mut().filter(|_| meta.entries >= MANY) else { return Ok(()) };
     std::thread::scope(|scope| {
         let other = scope.spawn(|| ids.sort());
@@ -264,13 +282,15 @@ fn write_indexes<W: Write + Seek>(
 ) -> Result<()> {
     let span = if walked.meta.entries == 0 { 0 } else { walked.meta.id_max - walked.meta.id_min + 1 };
     let dense = span <= walked.meta.entries.saturating_mul(DENSE_SPAN);
-    sort_side_by_side(walked)?;
+    sort_side_by_side(walked, dense)?;
     let mut tables = choose_seed(walked, dense, labels, source, layout, room)?;
     let meta = &mut walked.meta;
     if let Some(pairs) = &mut walked.hashes.pairs {
         pairs.sort()?;
         (meta.hash_home, meta.hash_probe) = write_table(w, KIND_HASH, pairs.as_mut(), meta.entries, meta.ref_bits)?;
     }
+    // The index of ids may want the memory.
+    walked.hashes.pairs = None;
     if let Some(any) = &mut tables.any {
         any.sort()?;
         (meta.any_home, meta.any_probe) = write_table(w, KIND_ANY, any.as_mut(), meta.distinct_keys, meta.ref_bits)?;
@@ -281,7 +301,7 @@ fn write_indexes<W: Write + Seek>(
             (meta.ids_home, meta.ids_probe) =
                 write_table(w, KIND_IDS_HASHED, ids.as_mut(), meta.entries, meta.ref_bits)?;
         }
-        None => write_dense(w, walked.ids.as_mut(), meta)?,
+        None => dense::write(w, walked.ids.as_mut(), meta)?,
     }
     Ok(())
 }
@@ -528,36 +548,10 @@ fn write_table<W: Write + Seek>(
 ) -> Result<(u64, u32)> {
     w.begin(kind, 0).map_err(io)?;
     let mut placer = Placer::new(entries, ref_bits.into());
-    while let Some(n) = numbers.next_number()? {
+    each(numbers, |n| {
         let (hash, reference) = halves(n);
-        placer.place(hash, reference, &mut |bucket| w.write(bucket).map_err(io))?;
-    }
+        placer.place(hash, reference, &mut |bucket| w.write(bucket).map_err(io))
+    })?;
     placer.finish(&mut |bucket| w.write(bucket).map_err(io))?;
     Ok((placer.home(), placer.probe as u32))
-}
-
-/// Bytes that are put together before they are handed on.
-const PIECE: usize = 64 << 10;
-
-/// Writes RIDS: a reference for every id from the lowest to the highest.
-fn write_dense<W: Write + Seek>(w: &mut Writer<W>, ids: &mut dyn Numbers, meta: &Meta) -> Result<()> {
-    w.begin(KIND_IDS_DENSE, 0).map_err(io)?;
-    let (mut packer, mut piece) = (Packer::new(meta.ref_bits.into()), Vec::with_capacity(PIECE + 16));
-    let mut next = meta.id_min;
-    ids.sort()?;
-    while let Some(n) = ids.next_number()? {
-        let (id, reference) = halves(n);
-        while next < id {
-            packer.push(u64::MAX, &mut piece);
-            next += 1;
-        }
-        packer.push(reference, &mut piece);
-        next = next.saturating_add(1);
-        if piece.len() >= PIECE {
-            w.write(&piece).map_err(io)?;
-            piece.clear();
-        }
-    }
-    packer.finish(&mut piece);
-    w.write(&piece).map_err(io)
 }

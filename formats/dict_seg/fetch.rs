@@ -5,6 +5,9 @@ const LINE: usize = 64;
 /// Bytes of a block that a lookup may touch; a longer block is read in order, which the processor sees by itself.
 pub(super) const BLOCK: usize = 320;
 
+/// As much of a block of the chain form, which is read up to where the key is.
+pub(super) const CHAIN: usize = 1024;
+
 /// As much of a plain entry.
 pub(super) const PLAIN: usize = 128;
 

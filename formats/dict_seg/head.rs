@@ -32,9 +32,17 @@ pub(super) fn encode<K: AsRef<[u8]>>(out: &mut Vec<u8>, entries: &[(K, u64)]) {
     out.extend(&low.to_le_bytes()[..base_width]);
     let mut at = 0u32;
     for ((key, id), shared) in entries.iter().zip(shared) {
-        out.extend(&at.to_le_bytes()[..width]);
-        out.extend(&shared.to_le_bytes()[..width]);
-        out.extend(&(id - low).to_le_bytes()[..id_width]);
+        if 2 * width + id_width <= 8 {
+            // One store of a fixed size, of which the end is cut off again.
+            let record = u64::from(at) | u64::from(shared) << (8 * width) | (id - low) << (16 * width);
+            let end = out.len() + 2 * width + id_width;
+            out.extend_from_slice(&record.to_le_bytes());
+            out.truncate(end);
+        } else {
+            out.extend(&at.to_le_bytes()[..width]);
+            out.extend(&shared.to_le_bytes()[..width]);
+            out.extend(&(id - low).to_le_bytes()[..id_width]);
+        }
         at += key.as_ref().len() as u32 - shared;
     }
     out.extend(&at.to_le_bytes()[..width]);

@@ -43,6 +43,10 @@ impl Numbers for InMemory {
         self.at += 1;
         Ok(n)
     }
+
+    fn in_memory(&self) -> Option<&[u128]> {
+        Some(&self.numbers)
+    }
 }
 
 /// Records in one piece of memory.

@@ -65,9 +65,21 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     /// label.
     fn block_before(&self, ranks: &Range<u64>, key: &[u8], above: bool) -> Result<u64> {
         let size = u64::from(self.meta.block_entries);
-        let (mut low, mut high) = (ranks.start / size, (ranks.end - 1) / size + 1);
+        let (start, end) = (ranks.start / size, (ranks.end - 1) / size + 1);
+        let (mut low, mut high, mut step) = (start, end, 1);
+        let marks = if *ranks == (0..self.len()) { self.marks_for(key) } else { None };
         while high - low > 1 {
             let mid = low + (high - low) / 2;
+            if let Some(order) = marks.and_then(|marks| marks.order(step, key)) {
+                let before = is_before(order, above);
+                if before {
+                    low = mid
+                } else {
+                    high = mid
+                }
+                step = 2 * step + usize::from(before);
+                continue;
+            }
             // One of these comes next, or after that: all are on their way while this one is waited for. Between blocks that
             // are far from each other searches meet again and again, and those are near.
             let (left, right) = (low + (mid - low) / 2, mid + (high - mid) / 2);
@@ -83,7 +95,16 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             }
             let bytes = self.block_bytes(mid)?;
             let order = self.refs.form.compare_first(&bytes, key).ok_or_else(|| self.block_error(mid))?;
-            if is_before(order, above) { low = mid } else { high = mid }
+            if let Some(marks) = marks.filter(|marks| marks.wants(step)) {
+                self.mark(marks, step, mid, (Some(low).filter(|_| low > start), Some(high).filter(|_| high < end)));
+            }
+            let before = is_before(order, above);
+            if before {
+                low = mid
+            } else {
+                high = mid
+            }
+            step = 2 * step + usize::from(before);
         }
         Ok(low)
     }
@@ -97,7 +118,9 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         let places = from as usize..to as usize;
         let before = |order| is_before(order, above);
         let found = if self.refs.form == Form::Chain {
-            chain::find(&self.block_bytes(block)?, count, places, key, before).ok_or_else(|| self.block_error(block))?
+            let bytes = self.block_bytes(block)?;
+            fetch(&bytes, fetch::CHAIN);
+            chain::find(&bytes, count, places, key, before).ok_or_else(|| self.block_error(block))?
         } else {
             let mut unpacked = Unpacked::default();
             self.unpack(block, &mut unpacked)?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::encode::Numbers;
+use super::encode::{Numbers, each};
 use super::layout::*;
 use crate::{Error, Result};
 
@@ -105,8 +105,11 @@ impl Placer {
         let check_at = self.used * CHECK_BYTES;
         bucket[check_at..check_at + CHECK_BYTES].copy_from_slice(&check(hash).to_le_bytes());
         let bit = self.slots * CHECK_BYTES * 8 + self.used * self.ref_bits;
-        let bits = u128::from(reference) << (bit % 8);
-        bucket[bit / 8..].iter_mut().zip(bits.to_le_bytes()).for_each(|(to, bits)| *to |= bits);
+        // Eight bytes that hold the reference, as when it is read.
+        let byte = (bit / 8).min(BUCKET_LEN - 8);
+        if let Some(eight) = bucket.get_mut(byte..).and_then(<[u8]>::first_chunk_mut::<8>) {
+            *eight = (u64::from_le_bytes(*eight) | reference << (bit - 8 * byte)).to_le_bytes();
+        }
         self.used += 1;
         self.probe = self.probe.max(self.open.len() as u64);
         if self.probe > MAX_PROBE {
@@ -127,7 +130,7 @@ impl Placer {
 pub(super) fn longest_probe(numbers: &mut dyn Numbers, entries: u64, ref_bits: usize) -> Result<u64> {
     let (slots, buckets) = (slots(ref_bits), home_buckets(entries, ref_bits));
     let (mut at, mut used, mut longest) = (0, 0, 0);
-    while let Some(n) = numbers.next_number()? {
+    each(numbers, |n| {
         let first = home((n >> 64) as u64, buckets);
         if first > at {
             (at, used) = (first, 0);
@@ -136,7 +139,8 @@ pub(super) fn longest_probe(numbers: &mut dyn Numbers, entries: u64, ref_bits: u
         }
         used += 1;
         longest = longest.max(at - first + 1);
-    }
+        Ok(())
+    })?;
     Ok(longest)
 }
 

@@ -9,7 +9,7 @@ use qx_formats::{Error, Result};
 use qx_io::Job;
 
 use crate::pairs::{Labels, Op, Pairs, Writes};
-use crate::resolve::{Reserved, resolve};
+use crate::resolve::{Reserved, Straight, resolve};
 use crate::room::Space;
 use crate::source::Left;
 
@@ -140,10 +140,12 @@ impl Builder {
     /// `Io` from `out` or a temporary file; `Limit` when ids have run out; `Cancelled`.
     pub fn finish(self, out: impl Write + Seek) -> Result<Summary> {
         let Builder { options, space, labels, pairs, reserved, job } = self;
+        let mut pairs = pairs;
         let (writes, spilled, without_id) = (pairs.len(), pairs.spilled(), pairs.without_id);
+        let straight = pairs.straight.take();
         job.progress.phase("sort", None, "pairs");
         let mut sorted = pairs.finish(&labels)?;
-        let ready = Ready { labels, reserved, writes, without_id, spilled };
+        let ready = Ready { labels, reserved, writes, without_id, straight, spilled };
         finish(&options, &space, ready, &mut sorted, &job, out)
     }
 }
@@ -155,6 +157,8 @@ pub(crate) struct Ready {
     pub writes: u64,
     /// Some write had no id.
     pub without_id: bool,
+    /// What was told of writes that came in order.
+    pub straight: Option<Straight>,
     pub spilled: bool,
 }
 
@@ -167,8 +171,9 @@ pub(crate) fn finish(
     job: &Job,
     out: impl Write + Seek,
 ) -> Result<Summary> {
-    let Ready { labels, reserved, writes, without_id, spilled } = ready;
-    let mut resolved = resolve(sorted, &labels, writes, without_id, &reserved, space)?;
+    let Ready { labels, reserved, writes, without_id, straight, spilled } = ready;
+    let mut resolved = resolve(sorted, &labels, writes, without_id, straight.as_ref(), &reserved, space)?;
+    drop(straight);
     // A label may have lost all its pairs; labels without pairs are not written.
     let mut used: Vec<u32> = (0..labels.len() as u32).filter(|&n| resolved.by_label[n as usize] > 0).collect();
     used.sort_unstable_by_key(|&n| labels.text(n));

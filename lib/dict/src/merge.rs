@@ -36,7 +36,7 @@ pub fn merge<B: AsRef<[u8]>>(
         *next = (*next).max(segment.next_id());
     }
     let mut sorted = Merged { segments, starts, heads: Vec::new() };
-    let ready = Ready { labels, reserved, writes, without_id: false, spilled: false };
+    let ready = Ready { labels, reserved, writes, without_id: false, straight: None, spilled: false };
     finish(&options, &space, ready, &mut sorted, job, out)
 }
 

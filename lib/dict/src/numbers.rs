@@ -82,6 +82,10 @@ impl Numbers for SpilledNumbers {
         self.at += 1;
         Ok(n)
     }
+
+    fn in_memory(&self) -> Option<&[u128]> {
+        self.runs.is_empty().then_some(&self.numbers)
+    }
 }
 
 /// Runs, merged.
@@ -121,8 +125,11 @@ impl Merge {
     }
 }
 
-/// Numbers of one bucket of [`sort`]: few enough to be sorted in the processor's cache.
-const BUCKETS: u32 = 11;
+/// Bits of the number of a bucket of [`sort`]: few enough that the ends of all are in the processor's first cache, and enough
+/// for a bucket to have room in its second.
+const BUCKETS: u32 = 9;
+/// Numbers of one place of a bucket, at most, that are put in order one by one.
+const FEW: u32 = 32;
 
 /// Sorts numbers whose upper halves are spread evenly over their range (hashes, ids) faster than comparing them all:
 /// first by the uppermost bits that differ, then each bucket by itself.
@@ -159,7 +166,71 @@ pub fn sort(numbers: &mut [u128]) {
             }
         }
     }
+    let (mut spare, mut places) = (Vec::new(), Vec::new());
     for b in 0..1 << BUCKETS {
-        numbers[starts[b]..starts[b + 1]].sort_unstable();
+        sort_bucket(&mut numbers[starts[b]..starts[b + 1]], low, shift, &mut spare, &mut places);
+    }
+}
+
+/// Sorts numbers which, less `low`, agree above their lowest `shift` bits: by as many of those as there are numbers, and then
+/// the few that agree in them, too.
+fn sort_bucket(numbers: &mut [u128], low: u128, shift: u32, spare: &mut Vec<u128>, places: &mut Vec<u32>) {
+    let bits = numbers.len().max(1).ilog2().min(shift);
+    if bits < 6 || u32::try_from(numbers.len()).is_err() {
+        numbers.sort_unstable();
+        return;
+    }
+    let place = |n: u128| ((n - low) >> (shift - bits)) as usize & ((1 << bits) - 1);
+    places.clear();
+    places.resize((1 << bits) + 1, 0);
+    numbers.iter().for_each(|&n| places[place(n) + 1] += 1);
+    if places.iter().any(|&count| count > FEW) {
+        numbers.sort_unstable();
+        return;
+    }
+    for i in 1..places.len() {
+        places[i] += places[i - 1];
+    }
+    spare.clear();
+    spare.extend_from_slice(numbers);
+    for &n in spare.iter() {
+        let at = &mut places[place(n)];
+        numbers[*at as usize] = n;
+        *at += 1;
+    }
+    // None is far from where it belongs.
+    for i in 1..numbers.len() {
+        let (n, mut at) = (numbers[i], i);
+        while at > 0 && numbers[at - 1] > n {
+            numbers[at] = numbers[at - 1];
+            at -= 1;
+        }
+        numbers[at] = n;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_sorted_however_they_are_spread() {
+        let hash = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (i << 7);
+        for n in [0u64, 1, 1000, 40_000, 100_000] {
+            let spread: [fn(u64) -> u128; 5] = [
+                |h| u128::from(h) << 64 | u128::from(h >> 3),
+                |h| u128::from(h % 50_000) << 64 | u128::from(h),
+                |h| u128::from(h % 3) << 64,
+                |h| u128::from(h) >> (h % 60),
+                |h| u128::from(u64::MAX) << 64 | u128::from(h % 7),
+            ];
+            for of in spread {
+                let mut got: Vec<u128> = (0..n).map(|i| of(hash(i))).collect();
+                let mut want = got.clone();
+                sort(&mut got);
+                want.sort_unstable();
+                assert!(got == want);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::io::BufReader;
 
 use qx_formats::{Error, Result};
 
+use crate::resolve::Straight;
 use crate::room::{FAN_IN, Run, RunWriter, Space, read_whole};
 use crate::strings;
 
@@ -86,22 +87,118 @@ impl Labels {
     }
 }
 
-/// A write in memory; its key and number stand in the item.
+/// A write in memory, without its key.
 #[derive(Clone, Copy)]
 pub struct Kept {
+    id: u64,
     label: u32,
-    op: Op,
+    kind: u8,
 }
 
-/// Bytes that a write takes beside its key.
-const BESIDE: usize = size_of::<strings::Item>() + size_of::<Kept>() + 8;
+impl Kept {
+    fn new(label: u32, op: Op) -> Kept {
+        let (kind, id) = match op {
+            Op::Put => (0, 0),
+            Op::PutId(id) => (1, id),
+            Op::Remove => (2, 0),
+        };
+        Kept { id, label, kind }
+    }
+
+    fn op(self) -> Op {
+        match self.kind {
+            0 => Op::Put,
+            1 => Op::PutId(self.id),
+            _ => Op::Remove,
+        }
+    }
+}
+
+/// Bytes that a write takes beside its key, and those that it takes more where writes have to be sorted.
+const BESIDE: usize = size_of::<Kept>() + size_of::<usize>();
+const TO_SORT: usize = size_of::<strings::Item>();
+
+/// A write that is looked at where it stands.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub label: u32,
+    pub key: &'a [u8],
+    pub seq: u64,
+    pub op: Op,
+}
+
+/// Writes in memory, in the order in which they came.
+#[derive(Default)]
+pub struct Arena {
+    keys: Vec<u8>,
+    /// Where each key ends; the one before it begins there.
+    ends: Vec<usize>,
+    kept: Vec<Kept>,
+}
+
+impl Arena {
+    #[inline]
+    fn key(&self, i: usize) -> &[u8] {
+        let from = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.keys[from..self.ends[i]]
+    }
+
+    fn last(&self) -> Option<(u32, &[u8])> {
+        let i = self.kept.len().checked_sub(1)?;
+        Some((self.kept[i].label, self.key(i)))
+    }
+
+    /// What is to be sorted; the number of an item is its place.
+    fn items(&self) -> Vec<strings::Item> {
+        let mut from = 0;
+        let item = |(i, &end): (usize, &usize)| {
+            let item = strings::Item::new(from, end - from, i as u64);
+            from = end;
+            item
+        };
+        self.ends.iter().enumerate().map(item).collect()
+    }
+
+    /// The `i`th write in the order of these items; of all writes as they came, where there are none.
+    #[inline]
+    fn view(&self, items: &[strings::Item], i: usize) -> Option<View<'_>> {
+        let (number, key) = match items.get(i) {
+            Some(item) => (item.number as usize, item.text(&self.keys)),
+            None if i < self.kept.len() => (i, self.key(i)),
+            None => return None,
+        };
+        let kept = self.kept[number];
+        Some(View { label: kept.label, key, seq: number as u64, op: kept.op() })
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.ends.clear();
+        self.kept.clear();
+    }
+}
+
+/// Whether `a` stands before `b`. Eight bytes are looked at at once: those of the last key are still on their way to the
+/// cache, in pieces for which a wider load would have to wait.
+#[inline]
+fn is_below(a: &[u8], b: &[u8]) -> bool {
+    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
+        if a != b {
+            return u64::from_be_bytes(*a) < u64::from_be_bytes(*b);
+        }
+    }
+    // What is left of the shorter one: its last eight bytes, some of which are known to agree.
+    let same = a.len().min(b.len());
+    let end = |text: &[u8]| text[..same].last_chunk::<8>().map(|eight| u64::from_be_bytes(*eight));
+    match (end(a), end(b)) {
+        (Some(x), Some(y)) => x < y || (x == y && a.len() < b.len()),
+        _ => a < b,
+    }
+}
 
 pub struct Pairs {
     space: Space,
-    keys: Vec<u8>,
-    /// The number of an item is its place in `kept`.
-    items: Vec<strings::Item>,
-    kept: Vec<Kept>,
+    arena: Arena,
     /// Number of the first write in memory.
     first: u64,
     runs: Vec<Run>,
@@ -109,7 +206,8 @@ pub struct Pairs {
     ascending: bool,
     /// Whether any write had no id.
     pub without_id: bool,
-    last: Option<(u32, usize, usize)>,
+    /// What can be told of writes that ascend, while they do.
+    pub straight: Option<Straight>,
     /// The last key of the run that is still growing, while everything ascends.
     open: Option<RunWriter>,
     tail: Option<(u32, Vec<u8>)>,
@@ -118,15 +216,13 @@ pub struct Pairs {
 impl Pairs {
     pub fn new(space: Space) -> Self {
         Pairs {
+            straight: Some(Straight::new(&space)),
             space,
-            keys: Vec::new(),
-            items: Vec::new(),
-            kept: Vec::new(),
+            arena: Arena::default(),
             first: 0,
             runs: Vec::new(),
             ascending: true,
             without_id: false,
-            last: None,
             open: None,
             tail: None,
         }
@@ -138,55 +234,60 @@ impl Pairs {
     }
 
     pub fn len(&self) -> u64 {
-        self.first + self.items.len() as u64
+        self.first + self.arena.kept.len() as u64
     }
 
     pub fn push(&mut self, labels: &Labels, label: u32, key: &[u8], op: Op) -> Result<()> {
         // Twice the space of a sorter: pairs are alone while they are read.
-        let used = self.keys.len() + key.len() + (self.items.len() + 1) * BESIDE;
-        if !self.items.is_empty() && used > self.space.each * 2 {
+        let beside = BESIDE + if self.ascending { 0 } else { TO_SORT };
+        let used = self.arena.keys.len() + key.len() + (self.arena.kept.len() + 1) * beside;
+        if !self.arena.kept.is_empty() && used > self.space.each * 2 {
             self.spill(labels)?;
         }
         if self.ascending {
-            let before = match (self.last, &self.tail) {
-                (Some((label, from, to)), _) => Some((label, &self.keys[from..to])),
-                (None, Some((label, key))) => Some((*label, &key[..])),
-                (None, None) => None,
-            };
-            if before.is_some_and(|before| labels.compare(before, (label, key)) != Ordering::Less) {
-                self.ascending = false;
+            let before = self.arena.last().or(self.tail.as_ref().map(|(label, key)| (*label, &key[..])));
+            let ascends = before.is_none_or(|(before, last)| {
+                if before == label { is_below(last, key) } else { labels.text(before) < labels.text(label) }
+            });
+            if ascends && op != Op::Remove {
+                let number = self.len();
+                self.straight.iter_mut().for_each(|s| s.add(number, label, op));
+            } else {
+                self.straight = None;
             }
+            self.ascending = ascends;
         }
         self.without_id |= op == Op::Put;
-        let from = self.keys.len();
-        self.keys.extend_from_slice(key);
-        self.items.push(strings::Item::new(from, key.len(), self.kept.len() as u64));
-        self.kept.push(Kept { label, op });
-        self.last = Some((label, from, self.keys.len()));
+        self.arena.keys.extend_from_slice(key);
+        self.arena.ends.push(self.arena.keys.len());
+        self.arena.kept.push(Kept::new(label, op));
         Ok(())
     }
 
-    fn sort(&mut self, labels: &Labels) {
+    /// The order of the writes in memory; empty where they are in order.
+    fn sort(&self, labels: &Labels) -> Vec<strings::Item> {
         if self.ascending {
-            return;
+            return Vec::new();
         }
+        let mut items = self.arena.items();
         let places = labels.places();
-        let place = |item: &strings::Item| places[self.kept[item.number as usize].label as usize];
+        let place = |item: &strings::Item| places[self.arena.kept[item.number as usize].label as usize];
         if labels.len() > 1 {
             // Stable by construction: numbers decide among equals when the keys are sorted below.
-            self.items.sort_by_key(place);
+            items.sort_by_key(place);
         }
         let mut start = 0;
-        while start < self.items.len() {
-            let label = place(&self.items[start]);
-            let len = self.items[start..].iter().take_while(|i| place(i) == label).count();
-            strings::sort(&self.keys, &mut self.items[start..start + len]);
+        while start < items.len() {
+            let label = place(&items[start]);
+            let len = items[start..].iter().take_while(|i| place(i) == label).count();
+            strings::sort(&self.arena.keys, &mut items[start..start + len]);
             start += len;
         }
+        items
     }
 
     fn spill(&mut self, labels: &Labels) -> Result<()> {
-        self.sort(labels);
+        let items = self.sort(labels);
         let mut run = match self.open.take() {
             Some(run) if self.ascending => run,
             Some(run) => {
@@ -195,23 +296,21 @@ impl Pairs {
             }
             None => RunWriter::new(&self.space)?,
         };
-        for item in &self.items {
-            let kept = self.kept[item.number as usize];
-            put(&mut run, kept.label, item.text(&self.keys), self.first + item.number, kept.op)?;
+        for i in 0..self.arena.kept.len() {
+            if let Some(w) = self.arena.view(&items, i) {
+                put(&mut run, w.label, w.key, self.first + w.seq, w.op)?;
+            }
         }
         if self.ascending {
-            let last = self.items.last().map(|i| (self.kept[i.number as usize].label, i.text(&self.keys).to_vec()));
+            let last = self.arena.last().map(|(label, key)| (label, key.to_vec()));
             self.tail = last.or(self.tail.take());
             self.open = Some(run);
         } else {
             self.tail = None;
             self.runs.push(run.finish()?);
         }
-        self.first += self.items.len() as u64;
-        self.last = None;
-        self.keys.clear();
-        self.items.clear();
-        self.kept.clear();
+        self.first += self.arena.kept.len() as u64;
+        self.arena.clear();
         if self.runs.len() >= FAN_IN {
             let mut merge = Merge::new(&self.runs)?;
             let mut run = RunWriter::new(&self.space)?;
@@ -227,8 +326,8 @@ impl Pairs {
     /// Ends the pushing. What comes next is read with [`Pairs::next`].
     pub fn finish(mut self, labels: &Labels) -> Result<Sorted> {
         if !self.spilled() {
-            self.sort(labels);
-            return Ok(Sorted::Memory { keys: self.keys, items: self.items, kept: self.kept, at: 0 });
+            let items = self.sort(labels);
+            return Ok(Sorted::Memory { arena: self.arena, items, at: 0 });
         }
         self.spill(labels)?;
         self.runs.extend(self.open.take().map(RunWriter::finish).transpose()?);
@@ -238,11 +337,7 @@ impl Pairs {
 }
 
 fn put(run: &mut RunWriter, label: u32, key: &[u8], seq: u64, op: Op) -> Result<()> {
-    let (kind, id) = match op {
-        Op::Put => (0u8, 0),
-        Op::PutId(id) => (1, id),
-        Op::Remove => (2, 0),
-    };
+    let Kept { id, kind, .. } = Kept::new(label, op);
     let mut head = [0; HEAD];
     head[..4].copy_from_slice(&(key.len() as u32).to_le_bytes());
     head[4..8].copy_from_slice(&label.to_le_bytes());
@@ -264,11 +359,7 @@ fn take(from: &mut BufReader<File>, w: &mut Write) -> Result<bool> {
     let long = |at: usize| head[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
     w.label = int(4);
     w.seq = long(8);
-    w.op = match head[24] {
-        0 => Op::Put,
-        1 => Op::PutId(long(16)),
-        _ => Op::Remove,
-    };
+    w.op = Kept { id: long(16), label: w.label, kind: head[24] }.op();
     w.key.resize(int(0) as usize, 0);
     read_whole(from, &mut w.key)
 }
@@ -279,27 +370,52 @@ pub trait Writes {
     fn rewind(&mut self, labels: &Labels) -> Result<()>;
     /// Puts the next write into `w`; `false` at the end.
     fn next(&mut self, labels: &Labels, w: &mut Write) -> Result<bool>;
+    /// The next write, where it stands or in `spare`.
+    fn next_view<'a>(&'a mut self, labels: &Labels, spare: &'a mut Write) -> Result<Option<View<'a>>> {
+        let found = self.next(labels, spare)?;
+        Ok(found.then_some(View { label: spare.label, key: &spare.key, seq: spare.seq, op: spare.op }))
+    }
 }
 
 /// Writes that were pushed, sorted.
 pub enum Sorted {
-    Memory { keys: Vec<u8>, items: Vec<strings::Item>, kept: Vec<Kept>, at: usize },
-    Disk { runs: Vec<Run>, merge: Box<Merge> },
+    /// In the order of the items; as they came where there are none.
+    Memory {
+        arena: Arena,
+        items: Vec<strings::Item>,
+        at: usize,
+    },
+    Disk {
+        runs: Vec<Run>,
+        merge: Box<Merge>,
+    },
 }
 
 impl Writes for Sorted {
     fn next(&mut self, labels: &Labels, w: &mut Write) -> Result<bool> {
         match self {
-            Sorted::Memory { keys, items, kept, at } => {
-                let Some(item) = items.get(*at) else { return Ok(false) };
-                let k = kept[item.number as usize];
-                (w.label, w.op, w.seq) = (k.label, k.op, item.number);
+            Sorted::Memory { arena, items, at } => {
+                let Some(view) = arena.view(items, *at) else { return Ok(false) };
+                (w.label, w.op, w.seq) = (view.label, view.op, view.seq);
                 w.key.clear();
-                w.key.extend_from_slice(item.text(keys));
+                w.key.extend_from_slice(view.key);
                 *at += 1;
                 Ok(true)
             }
             Sorted::Disk { merge, .. } => merge.next(labels, w),
+        }
+    }
+
+    fn next_view<'a>(&'a mut self, labels: &Labels, spare: &'a mut Write) -> Result<Option<View<'a>>> {
+        match self {
+            Sorted::Memory { arena, items, at } => {
+                *at += 1;
+                Ok(arena.view(items, *at - 1))
+            }
+            Sorted::Disk { merge, .. } => {
+                let found = merge.next(labels, spare)?;
+                Ok(found.then_some(View { label: spare.label, key: &spare.key, seq: spare.seq, op: spare.op }))
+            }
         }
     }
 
@@ -345,5 +461,29 @@ impl Merge {
             self.heads.swap_remove(least);
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_below;
+
+    #[test]
+    fn one_text_is_below_another_as_bytes_are() {
+        let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
+        for len in [1, 2, 7, 8, 9, 15, 16, 17, 30] {
+            for at in [0, len / 2, len - 1] {
+                for byte in [0, b'a', b'b', 0xFF] {
+                    let mut text = vec![b'a'; len];
+                    text[at] = byte;
+                    texts.push(text);
+                }
+            }
+        }
+        for a in &texts {
+            for b in &texts {
+                assert_eq!(is_below(a, b), a < b, "{a:?} {b:?}");
+            }
+        }
     }
 }

@@ -122,6 +122,8 @@ pub struct Resolved {
     pub by_label: Vec<u64>,
     /// First id issued, where `issued` is `None`.
     pub first: u64,
+    /// Each write is a key of its own, and has its id or takes the next one.
+    pub straight: bool,
 }
 
 /// A write's number, and whether the id was given (1) or is to be issued (0), and to whom.
@@ -163,6 +165,65 @@ impl Seen {
             self.distinct &= *w & bit == 0;
             *w |= bit;
         }
+    }
+}
+
+/// What is told of writes as they come, while each key is above the one before it and none is removed: where all of them give
+/// an id, or none does, no walk has to find out more.
+pub struct Straight {
+    /// The first write of each label.
+    starts: Vec<(u32, u64)>,
+    fresh: bool,
+    explicit: bool,
+    highest: u64,
+    seen: Seen,
+}
+
+impl Straight {
+    pub fn new(space: &Space) -> Straight {
+        let seen = Seen { bits: Vec::new(), most: space.each, distinct: true };
+        Straight { starts: Vec::new(), fresh: false, explicit: false, highest: 0, seen }
+    }
+
+    /// Takes the next write.
+    #[inline]
+    pub fn add(&mut self, number: u64, label: u32, op: Op) {
+        if self.starts.last().is_none_or(|start| start.0 != label) {
+            self.starts.push((label, number));
+        }
+        match op {
+            Op::PutId(id) => {
+                self.explicit = true;
+                self.highest = self.highest.max(id);
+                self.seen.add(id);
+            }
+            _ => self.fresh = true,
+        }
+    }
+
+    /// Every id, if that is all there is to know.
+    fn resolved(&self, labels: usize, writes: u64, reserved: &Reserved) -> Result<Option<Resolved>> {
+        if self.fresh == self.explicit || !self.seen.distinct || (self.fresh && reserved.keys().any(|&seq| seq != 0)) {
+            return Ok(None);
+        }
+        let first = reserved.get(&0).copied().unwrap_or(FIRST_ID).max(FIRST_ID);
+        let next_id = if self.fresh {
+            first.checked_add(writes).filter(|&n| n - 1 <= MAX_ID).ok_or_else(|| run_out(u64::MAX))?
+        } else {
+            reserved.values().copied().max().unwrap_or(FIRST_ID).max(self.highest + 1).max(FIRST_ID)
+        };
+        Ok(Some(Resolved {
+            keys: writes,
+            next_id,
+            replaced: 0,
+            removed: 0,
+            displaced: 0,
+            issued: None,
+            dropped: None,
+            by_label: by_label(&self.starts, writes, labels),
+            first,
+            straight: true,
+        }))
     }
 }
 
@@ -237,15 +298,20 @@ fn walk(sorted: &mut dyn Writes, labels: &Labels, without_id: bool, collect: boo
 
 /// Walks the writes once and finds every id.
 ///
-/// `without_id`: whether any write had none; only then their order matters.
+/// `without_id`: whether any write had none; only then their order matters. `straight`: what was told of writes that came in
+/// order.
 pub fn resolve(
     sorted: &mut dyn Writes,
     labels: &Labels,
     writes: u64,
     without_id: bool,
+    straight: Option<&Straight>,
     reserved: &Reserved,
     space: &Space,
 ) -> Result<Resolved> {
+    if let Some(resolved) = straight.map_or(Ok(None), |s| s.resolved(labels.len(), writes, reserved))? {
+        return Ok(resolved);
+    }
     let mut walked = walk(sorted, labels, without_id, false, space)?;
     if !without_id && !walked.seen.distinct {
         // Who has whose id is told by a walk that keeps them all.
@@ -263,6 +329,7 @@ pub fn resolve(
         dropped: None,
         by_label: by_label(&starts, keys, labels.len()),
         first,
+        straight: false,
     };
     if fresh == writes && reserved.keys().all(|&seq| seq == 0) {
         // Every write was of a new key and had no id: the ids are the numbers of the writes.

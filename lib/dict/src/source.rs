@@ -4,7 +4,7 @@ use qx_formats::dict_seg::{Source, SourcePair};
 use qx_formats::{Error, Result};
 use qx_io::Job;
 
-use crate::pairs::{Labels, Write, Writes};
+use crate::pairs::{Labels, Op, Write, Writes};
 use crate::resolve::{Group, Groups, Id, Resolved};
 
 /// Pairs walked once more, with the ids that were found, and without those that lost theirs.
@@ -46,11 +46,31 @@ impl<'a> Left<'a> {
     }
 }
 
+impl Left<'_> {
+    /// The next pair where each write is one.
+    fn next_straight(&mut self) -> Result<Option<SourcePair<'_>>> {
+        if self.key.is_multiple_of(4096) {
+            self.job.step(4096)?;
+        }
+        self.key += 1;
+        let Some(write) = self.sorted.next_view(self.labels, &mut self.ahead)? else { return Ok(None) };
+        let id = match write.op {
+            Op::PutId(id) => id,
+            _ => self.resolved.first + write.seq,
+        };
+        let label = self.places.get(write.label as usize).copied().unwrap_or(0);
+        Ok(Some(SourcePair { label, key: write.key, id }))
+    }
+}
+
 impl Source for Left<'_> {
     fn rewind(&mut self) -> Result<()> {
         self.sorted.rewind(self.labels)?;
-        self.more = self.sorted.next(self.labels, &mut self.ahead)?;
         self.key = 0;
+        if self.resolved.straight {
+            return Ok(());
+        }
+        self.more = self.sorted.next(self.labels, &mut self.ahead)?;
         if let Some(issued) = &mut self.resolved.issued {
             issued.sort()?;
         }
@@ -63,6 +83,9 @@ impl Source for Left<'_> {
     }
 
     fn next_pair(&mut self) -> Result<Option<SourcePair<'_>>> {
+        if self.resolved.straight {
+            return self.next_straight();
+        }
         loop {
             let found = {
                 let mut groups = Groups::resume(self.sorted, self.labels, std::mem::take(&mut self.ahead), self.more);
