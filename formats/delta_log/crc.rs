@@ -29,6 +29,9 @@ pub(super) fn hardware() -> bool {
 /// Words of eight bytes in a lane, at most.
 #[cfg(target_arch = "x86_64")]
 const MOST: usize = 128;
+/// Words in three of them.
+#[cfg(target_arch = "x86_64")]
+const MOST_AT_ONCE: usize = 3 * MOST;
 /// Below this many words one lane is faster.
 #[cfg(target_arch = "x86_64")]
 const LEAST: usize = 12;
@@ -68,7 +71,15 @@ const fn factors() -> [[u64; 2]; MOST + 1] {
 #[inline]
 pub(super) fn lanes(crc: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<8>();
-    if words.len() < LEAST { one(crc, words, rest) } else { many(crc, words, rest) }
+    match words.len() {
+        0..LEAST => one(crc, words, rest),
+        // What a frame mostly has: no loop around the lanes.
+        LEAST..=MOST_AT_ONCE => {
+            let (front, behind) = words.split_at(words.len() / 3 * 3);
+            one(!(three(u64::from(!crc), front) as u32), behind, rest)
+        }
+        _ => many(crc, words, rest),
+    }
 }
 
 /// [`lanes`] of so few bytes that one lane is enough: inlined, where their number is known.
@@ -85,7 +96,7 @@ pub(super) fn few(crc: u32, bytes: &[u8]) -> u32 {
 fn many(crc: u32, mut words: &[[u8; 8]], rest: &[u8]) -> u32 {
     let mut state = u64::from(!crc);
     while words.len() >= LEAST {
-        let (front, behind) = words.split_at(words.len().min(3 * MOST) / 3 * 3);
+        let (front, behind) = words.split_at(words.len().min(MOST_AT_ONCE) / 3 * 3);
         words = behind;
         state = three(state, front);
     }

@@ -2,12 +2,12 @@
 //! other in memory. It checks them as the walker and the assembler do and stops before whatever is not so plain, which is
 //! left to these.
 
-use super::assemble::TxHead;
 use super::crc::crc32c_append;
 use super::footer::Touches;
 use super::frame::{FrameHead, payload_by};
 use super::layout::*;
 use super::skim::{Known, skim_whole};
+use super::stretch::{Stretch, Taker};
 use super::walk::Frame;
 use crate::Result;
 
@@ -22,24 +22,23 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Takes frames from the front of `bytes`, which stand at `self.at`, and hands each transaction with the offsets of
-    /// its frame to `each`.
+    /// Takes frames from the front of `bytes`, which stand at `self.at`, and hands the transactions to `taker`.
     ///
     /// # Errors
-    /// What `each` says.
+    /// What `taker` says.
     pub fn run(
         &mut self,
         bytes: &[u8],
         touches: &mut Touches,
         known: &mut Known,
-        each: impl FnMut(&TxHead, u64, u64) -> Result<()>,
+        taker: &mut impl Taker,
     ) -> Result<()> {
         #[cfg(target_arch = "x86_64")]
         if super::crc::hardware() {
             // SAFETY: the processor has the instructions that the function is compiled for.
-            return unsafe { self.run_on_hardware(bytes, touches, known, each) };
+            return unsafe { self.run_on_hardware(bytes, touches, known, taker) };
         }
-        self.run_by(bytes, touches, known, crc32c_append, crc32c_append, each)
+        self.run_by(bytes, touches, known, crc32c_append, crc32c_append, taker)
     }
 
     /// All in one function, so that the checksum of one frame is taken while the content of the one before is checked.
@@ -50,11 +49,11 @@ impl Lane {
         bytes: &[u8],
         touches: &mut Touches,
         known: &mut Known,
-        each: impl FnMut(&TxHead, u64, u64) -> Result<()>,
+        taker: &mut impl Taker,
     ) -> Result<()> {
         let (few, many) =
             (|crc, bytes: &[u8]| super::crc::few(crc, bytes), |crc, bytes: &[u8]| super::crc::lanes(crc, bytes));
-        self.run_by(bytes, touches, known, few, many, each)
+        self.run_by(bytes, touches, known, few, many, taker)
     }
 
     #[inline(always)]
@@ -65,8 +64,10 @@ impl Lane {
         known: &mut Known,
         sum_header: impl Fn(u32, &[u8]) -> u32 + Copy,
         sum: impl Fn(u32, &[u8]) -> u32 + Copy,
-        mut each: impl FnMut(&TxHead, u64, u64) -> Result<()>,
+        taker: &mut impl Taker,
     ) -> Result<()> {
+        let mut open: Option<Stretch> = None;
+        let mut bound = 0;
         while let Some(h) = bytes.first_chunk::<FRAME_HEADER_LEN>() {
             // What is looked at first decides what is needed of the rest.
             if h[FRAME_OFF_KIND] != KIND_DATA || h[FRAME_OFF_FLAGS] != FRAME_WHOLE {
@@ -83,10 +84,18 @@ impl Lane {
             let frame = Frame { offset: self.at, len: total as u64, head, payload };
             let Some(tx) = skim_whole(&frame, self.given, touches, known) else { break };
             let end = self.at + total as u64;
-            each(&tx, self.at, end)?;
+            match &mut open {
+                Some(stretch) if self.at < bound => stretch.add(&tx, end),
+                _ => {
+                    if let Some(stretch) = open.replace(Stretch::of(&tx, (self.at, end), 1, true)) {
+                        taker.take(&stretch)?;
+                    }
+                    bound = taker.bound(self.at);
+                }
+            }
             (self.at, self.next_lsn) = (end, head.next_lsn());
             bytes = behind;
         }
-        Ok(())
+        open.map_or(Ok(()), |stretch| taker.take(&stretch))
     }
 }

@@ -15,6 +15,7 @@ mod op;
 mod payload;
 mod scan;
 mod skim;
+mod stretch;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use header::{CutPoint, SegmentHeader, segment_seed};
 pub use op::Op;
 pub use payload::{AbortInfo, BeginInfo, CheckpointInfo, CommitInfo, CutInfo};
 pub use scan::{Damage, Scan, Span, describe, find_start, scan, skim, skim_from};
+pub use stretch::Stretch;
 pub use tally::{Entry, Tally};
 pub use verify::{open_segment, read_counts, read_footer, verify_segment};
 pub use walk::{Frame, Source, Step, Stop, Walker, find_nonzero};

@@ -1,13 +1,14 @@
 //! Reading every byte of a segment: what is whole, what is damaged, and what lies behind the damage.
 
 use super::assemble::{Assembler, Transaction, TxHead};
-use super::footer::Footer;
+use super::footer::{Counts, Footer, IndexEntry};
 use super::frame::{FrameKind, Reason};
 use super::header::SegmentHeader;
-use super::layout::{FRAME_ALIGN, HEADER_LEN};
+use super::layout::{FRAME_ALIGN, HEADER_LEN, INDEX_STRIDE};
 use super::payload::CheckpointInfo;
 use super::skim::{Known, skim_whole};
-use super::tally::{Entry, Tally};
+use super::stretch::{Stretch, Taker};
+use super::tally::Tally;
 use super::walk::{Frame, Source, Step, Stop, Walker};
 use crate::Result;
 
@@ -103,6 +104,8 @@ struct Scanner<'a, F> {
     frames: u64,
     /// Operations are kept for `each`.
     keep: bool,
+    /// Bytes of a stretch, at most, unless one transaction alone is longer.
+    most: u64,
     known: Known,
     each: &'a mut F,
 }
@@ -118,46 +121,51 @@ pub fn scan<S: Source, F: FnMut(&Transaction, Span) -> Result<()>>(
     mut each: F,
 ) -> Result<Scan> {
     let walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
-    run(src, header, walker, true, |_, tx, span| tx.map_or(Ok(()), |tx| each(tx, span)))
+    run(src, header, walker, (true, 0), |s, tx| {
+        let span = Span { offset: s.offset, end: s.end, frames: s.frames, clean: s.clean };
+        tx.map_or(Ok(()), |tx| each(tx, span))
+    })
 }
 
-/// [`scan`] that checks the operations as well, and keeps none of them.
+/// [`scan`] that checks the operations as well, and keeps none of them: the transactions come by stretches of about
+/// [`INDEX_STRIDE`] bytes.
 ///
 /// # Errors
 /// As [`scan`].
-pub fn skim<S: Source, F: FnMut(&TxHead, Span) -> Result<()>>(
+pub fn skim<S: Source, F: FnMut(&Stretch) -> Result<()>>(
     src: &mut S,
     header: &SegmentHeader,
     limit: Option<u64>,
-    mut each: F,
+    each: F,
 ) -> Result<Scan> {
-    let walker = Walker::new(header.seed(), header.given, header.base_lsn, limit);
-    run(src, header, walker, false, |head, _, span| each(head, span))
+    skim_from(src, header, (HEADER_LEN as u64, header.base_lsn), limit, INDEX_STRIDE, each)
 }
 
-/// [`skim`] from a frame on that begins at `from` with the LSN `next_lsn`, outside any transaction.
+/// [`skim`] from a frame on that begins at `from` with the LSN `next_lsn`, outside any transaction; a stretch has `most`
+/// bytes unless one transaction alone is longer, and is one transaction where that is 0.
 ///
 /// # Errors
 /// As [`scan`].
-pub fn skim_from<S: Source, F: FnMut(&TxHead, Span) -> Result<()>>(
+pub fn skim_from<S: Source, F: FnMut(&Stretch) -> Result<()>>(
     src: &mut S,
     header: &SegmentHeader,
     (from, next_lsn): (u64, u64),
     limit: Option<u64>,
+    most: u64,
     mut each: F,
 ) -> Result<Scan> {
     let walker = Walker::from(header.seed(), header.given, next_lsn, limit, from);
-    run(src, header, walker, false, |head, _, span| each(head, span))
+    run(src, header, walker, (false, most), |stretch, _| each(stretch))
 }
 
-fn run<S: Source, F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>>(
+fn run<S: Source, F: FnMut(&Stretch, Option<&Transaction>) -> Result<()>>(
     src: &mut S,
     header: &SegmentHeader,
     mut walker: Walker,
-    keep: bool,
+    (keep, most): (bool, u64),
     mut each: F,
 ) -> Result<Scan> {
-    let mut s = Scanner::new(header, &walker, keep, &mut each);
+    let mut s = Scanner::new(header, &walker, (keep, most), &mut each);
     loop {
         s.plain(&mut walker, src)?;
         let (from, due) = (walker.at(), walker.next_lsn());
@@ -194,8 +202,34 @@ fn run<S: Source, F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>>(
     Ok(s.out)
 }
 
-impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F> {
-    fn new<'e>(header: &SegmentHeader, walker: &Walker, keep: bool, each: &'e mut F) -> Scanner<'e, F> {
+/// What stretches are counted in.
+struct Counter<'a, F> {
+    counts: &'a mut Counts,
+    index: &'a mut Vec<IndexEntry>,
+    watermark: &'a mut u64,
+    clean_end: &'a mut u64,
+    most: u64,
+    each: &'a mut F,
+}
+
+impl<F: FnMut(&Stretch, Option<&Transaction>) -> Result<()>> Taker for Counter<'_, F> {
+    fn bound(&self, offset: u64) -> u64 {
+        let entry = Tally::next_entry(self.index, offset);
+        // The transaction at `offset` has a place in the index itself where it reaches that.
+        let entry = if offset >= entry { offset.saturating_add(INDEX_STRIDE) } else { entry };
+        entry.min(offset.saturating_add(self.most))
+    }
+
+    fn take(&mut self, stretch: &Stretch) -> Result<()> {
+        Tally::count_in(self.counts, self.index, stretch);
+        *self.watermark = (*self.watermark).max(stretch.watermark);
+        *self.clean_end = stretch.end;
+        (self.each)(stretch, None)
+    }
+}
+
+impl<F: FnMut(&Stretch, Option<&Transaction>) -> Result<()>> Scanner<'_, F> {
+    fn new<'e>(header: &SegmentHeader, walker: &Walker, (keep, most): (bool, u64), each: &'e mut F) -> Scanner<'e, F> {
         let tally = Tally::new(walker.next_lsn(), header.base_txn);
         let out = Scan {
             clean: tally.clone(),
@@ -211,7 +245,7 @@ impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F>
             footer: None,
         };
         let (asm, known) = (Assembler::new(header.given), Known::default());
-        Scanner { out, asm, begin: 0, frames: 0, keep, known, each }
+        Scanner { out, asm, begin: 0, frames: 0, keep, most, known, each }
     }
 
     /// Takes what is at hand the short way, before any damage.
@@ -221,12 +255,13 @@ impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F>
         }
         let Scan { tally, watermark, clean_end, later_frames, .. } = &mut self.out;
         let Tally { counts, touches, index } = tally;
-        walker.plain(src, touches, &mut self.known, |head, offset, end| {
-            Tally::count_in(counts, index, &Entry::of(head, offset, 1));
-            *watermark = (*watermark).max(head.watermark);
-            (*clean_end, *later_frames) = (end, 0);
-            (self.each)(head, None, Span { offset, end, frames: 1, clean: true })
-        })
+        let mut counter = Counter { counts, index, watermark, clean_end, most: self.most, each: &mut *self.each };
+        let before = walker.at();
+        walker.plain(src, touches, &mut self.known, &mut counter)?;
+        if walker.at() > before {
+            *later_frames = 0;
+        }
+        Ok(())
     }
 
     fn lose_open(&mut self) {
@@ -255,11 +290,15 @@ impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F>
     fn whole(&mut self, frame: &Frame<'_>, head: &TxHead) -> Result<()> {
         self.resumed(frame);
         let (offset, end) = (frame.offset, frame.offset + frame.len);
-        let clean = self.out.damage.is_empty();
-        self.out.tally.count(&Entry::of(head, offset, 1));
-        self.out.watermark = self.out.watermark.max(head.watermark);
-        self.settle(clean, end);
-        (self.each)(head, None, Span { offset, end, frames: 1, clean })
+        let stretch = Stretch::of(head, (offset, end), 1, self.out.damage.is_empty());
+        self.count(&stretch, None)
+    }
+
+    fn count(&mut self, stretch: &Stretch, tx: Option<&Transaction>) -> Result<()> {
+        self.out.tally.count_all(stretch);
+        self.out.watermark = self.out.watermark.max(stretch.watermark);
+        self.settle(stretch.clean, stretch.end);
+        (self.each)(stretch, tx)
     }
 
     fn frame(&mut self, frame: &Frame<'_>, due: u64) -> Result<()> {
@@ -278,15 +317,11 @@ impl<F: FnMut(&TxHead, Option<&Transaction>, Span) -> Result<()>> Scanner<'_, F>
         };
         match pushed {
             Ok(Some((head, tx))) => {
-                let clean = self.out.damage.is_empty();
-                let entry = Entry::of(&head, self.begin, self.frames);
                 for (_, _, op) in tx.iter().flat_map(|tx| &tx.ops) {
                     self.out.tally.touches.add(op);
                 }
-                self.out.tally.count(&entry);
-                self.out.watermark = self.out.watermark.max(head.watermark);
-                self.settle(clean, end);
-                (self.each)(&head, tx.as_ref(), Span { offset: self.begin, end, frames: self.frames, clean })
+                let clean = self.out.damage.is_empty();
+                self.count(&Stretch::of(&head, (self.begin, end), self.frames, clean), tx.as_ref())
             }
             Ok(None) => {
                 self.marker(frame, end, due);

@@ -4,6 +4,7 @@ use super::assemble::{Transaction, TxHead};
 use super::footer::{Counts, Footer, IndexEntry, Touches};
 use super::layout::INDEX_STRIDE;
 use super::op::Op;
+use super::stretch::Stretch;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -59,24 +60,44 @@ impl Tally {
     /// [`Tally::transaction`] of one whose touches are added already.
     #[inline]
     pub fn count(&mut self, e: &Entry) {
-        Self::count_in(&mut self.counts, &mut self.index, e);
+        let tx = TxHead {
+            first_lsn: e.first_lsn,
+            commit_lsn: e.commit_lsn,
+            txn: e.txn,
+            time_us: e.time_us,
+            watermark: 0,
+            ops: e.ops,
+        };
+        self.count_all(&Stretch::of(&tx, (e.offset, e.offset), e.frames, true));
+    }
+
+    /// [`Tally::count`] of several, of which no other than the first has a place in the index.
+    #[inline]
+    pub(super) fn count_all(&mut self, s: &Stretch) {
+        Self::count_in(&mut self.counts, &mut self.index, s);
     }
 
     #[inline]
-    pub(super) fn count_in(c: &mut Counts, index: &mut Vec<IndexEntry>, e: &Entry) {
+    pub(super) fn count_in(c: &mut Counts, index: &mut Vec<IndexEntry>, s: &Stretch) {
         if c.transactions == 0 {
-            c.first_lsn = e.first_lsn;
-            c.first_time_us = e.time_us;
+            c.first_lsn = s.first_lsn;
+            c.first_time_us = s.first_time_us;
         }
-        c.frames += e.frames;
-        c.transactions += 1;
-        c.operations += e.ops;
-        c.next_lsn = e.commit_lsn.saturating_add(1);
-        c.next_txn = c.next_txn.max(e.txn.saturating_add(1));
-        c.last_time_us = e.time_us;
-        if index.last().is_none_or(|last| e.offset.saturating_sub(last.offset) >= INDEX_STRIDE) {
-            index.push(IndexEntry { lsn: e.first_lsn, offset: e.offset, time_us: e.time_us });
+        c.frames += s.frames;
+        c.transactions += s.transactions;
+        c.operations += s.ops;
+        c.next_lsn = s.commit_lsn.saturating_add(1);
+        c.next_txn = c.next_txn.max(s.txn.saturating_add(1));
+        c.last_time_us = s.last_time_us;
+        if s.offset >= Self::next_entry(index, s.offset) {
+            index.push(IndexEntry { lsn: s.first_lsn, offset: s.offset, time_us: s.first_time_us });
         }
+    }
+
+    /// The offset from which on a transaction that begins has a place in the index, when one begins at `offset`.
+    #[inline]
+    pub(super) fn next_entry(index: &[IndexEntry], offset: u64) -> u64 {
+        index.last().map_or(offset, |last| last.offset.saturating_add(INDEX_STRIDE))
     }
 
     /// Of what was counted here and then, apart, in `rest`.

@@ -3,9 +3,10 @@
 use super::frame::Reason;
 use super::header::SegmentHeader;
 use super::layout::*;
-use super::scan::{Scan, Span, describe, skim};
+use super::scan::{Scan, describe, skim};
+use super::stretch::Stretch;
 use super::walk::{Source, Stop, find_nonzero};
-use super::{Counts, Footer, Trailer, TxHead};
+use super::{Counts, Footer, Trailer};
 use crate::Result;
 use crate::container::Finding;
 
@@ -75,7 +76,7 @@ fn footer_with<T>(
 }
 
 /// Verifies a segment: `limit` is where a later segment cut it. Gives the findings and the scan they came from, and hands
-/// each whole transaction to `each`.
+/// the whole transactions to `each`, as [`skim`] does.
 ///
 /// # Errors
 /// `Io` from the source. Damage is a finding, not an error.
@@ -84,7 +85,7 @@ pub fn verify_segment(
     header: &SegmentHeader,
     trailer: Option<&Trailer>,
     limit: Option<u64>,
-    each: impl FnMut(&TxHead, Span) -> Result<()>,
+    each: impl FnMut(&Stretch) -> Result<()>,
 ) -> Result<(Vec<Finding>, Scan)> {
     let mut findings = Vec::new();
     if let Some(trailer) = trailer {

@@ -1,12 +1,12 @@
 //! Walking the frames of a segment. Reader, recovery and verifier all come through here.
 
-use super::TxHead;
 use super::footer::Touches;
 use super::frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload};
 use super::lane::Lane;
 use super::layout::*;
 use super::payload::CheckpointInfo;
 use super::skim::Known;
+use super::stretch::Taker;
 use crate::Result;
 
 /// The bytes of a segment, however they are held.
@@ -119,17 +119,17 @@ impl Walker {
         self.next_lsn
     }
 
-    /// Takes the frames that are at hand and plain, and hands each transaction to `each`.
+    /// Takes the frames that are at hand and plain, and hands the transactions to `taker`.
     ///
     /// # Errors
-    /// What `each` says.
+    /// What `taker` says.
     #[inline(always)]
     pub(super) fn plain(
         &mut self,
         src: &impl Source,
         touches: &mut Touches,
         known: &mut Known,
-        each: impl FnMut(&TxHead, u64, u64) -> Result<()>,
+        taker: &mut impl Taker,
     ) -> Result<()> {
         if self.resynced || self.footer {
             return Ok(());
@@ -138,7 +138,7 @@ impl Walker {
         let bytes = src.at_hand(self.at);
         let bytes = usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes);
         let mut lane = Lane { seed: self.seed, given: self.given, at: self.at, next_lsn: self.next_lsn };
-        let done = lane.run(bytes, touches, known, each);
+        let done = lane.run(bytes, touches, known, taker);
         (self.at, self.next_lsn) = (lane.at, lane.next_lsn);
         done
     }

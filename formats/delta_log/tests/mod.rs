@@ -116,7 +116,7 @@ fn verified(bytes: &[u8]) -> (Vec<crate::container::Finding>, Option<Scan>) {
     match open_segment(&mut src) {
         Err(e) => (vec![crate::container::Finding::from_error("log.segment", &e)], None),
         Ok((header, trailer)) => {
-            let (found, scan) = verify_segment(&mut src, &header, trailer.as_ref(), None, |_, _| Ok(())).unwrap();
+            let (found, scan) = verify_segment(&mut src, &header, trailer.as_ref(), None, |_| Ok(())).unwrap();
             (found, Some(scan))
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use qx_formats::Result;
 use qx_formats::container::Finding;
 use qx_formats::delta_log::layout::{HEADER_LEN, INDEX_STRIDE, MIN_SEGMENT_LEN};
-use qx_formats::delta_log::{Scan, Source, Span, TxHead, find_start, skim_from, verify_segment};
+use qx_formats::delta_log::{Scan, Source, Stretch, find_start, skim_from, verify_segment};
 use qx_io::Disk;
 
 use crate::chain::{Chain, Segment};
@@ -28,24 +28,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn of(tx: &TxHead, span: Span) -> Run {
+    fn of(s: &Stretch) -> Run {
         Run {
-            first_lsn: tx.first_lsn,
-            next_lsn: tx.commit_lsn + 1,
-            next_txn: tx.txn.saturating_add(1),
-            transactions: 1,
-            offset: span.offset,
-            end: span.end,
-            clean: span.clean,
+            first_lsn: s.first_lsn,
+            next_lsn: s.commit_lsn + 1,
+            next_txn: s.txn.saturating_add(1),
+            transactions: s.transactions,
+            offset: s.offset,
+            end: s.end,
+            clean: s.clean,
         }
     }
 
-    #[inline]
-    fn takes(&self, tx: &TxHead, span: Span) -> bool {
-        span.offset == self.end
-            && span.clean == self.clean
-            && tx.first_lsn >= self.next_lsn
-            && span.end - self.offset <= INDEX_STRIDE
+    fn takes(&self, s: &Stretch) -> bool {
+        s.offset == self.end
+            && s.clean == self.clean
+            && s.first_lsn >= self.next_lsn
+            && s.end - self.offset <= INDEX_STRIDE
     }
 
     /// Each transaction as a run of its own.
@@ -53,8 +52,8 @@ impl Run {
         let mut all = Vec::new();
         let from = (self.offset, self.first_lsn);
         let mut src = seg.source(disk)?;
-        skim_from(&mut src, &seg.scan_header(), from, Some(self.end), |tx, span| {
-            all.push(Run::of(tx, Span { clean: self.clean, ..span }));
+        skim_from(&mut src, &seg.scan_header(), from, Some(self.end), 0, |s| {
+            all.push(Run { clean: self.clean, ..Run::of(s) });
             Ok(())
         })?;
         Ok(all)
@@ -177,8 +176,8 @@ fn scan_piece(disk: &dyn Disk, seg: &Segment, piece: &Piece) -> Result<Scanned> 
     let header = seg.scan_header();
     let from = piece.from.unwrap_or((HEADER_LEN as u64, header.base_lsn));
     let (mut runs, mut bytes) = (Vec::new(), 0);
-    let scan = skim_from(&mut seg.source(disk)?, &header, from, piece.limit, |tx, span| {
-        add(&mut runs, &mut bytes, tx, span);
+    let scan = skim_from(&mut seg.source(disk)?, &header, from, piece.limit, INDEX_STRIDE, |s| {
+        add(&mut runs, &mut bytes, s);
         Ok(())
     })?;
     Ok(Scanned { findings: Vec::new(), scan, runs: Some(runs), bytes })
@@ -188,29 +187,27 @@ fn scan_piece(disk: &dyn Disk, seg: &Segment, piece: &Piece) -> Result<Scanned> 
 pub(crate) fn scan_one(disk: &dyn Disk, seg: &Segment, keep: bool) -> Result<Scanned> {
     let (mut runs, mut bytes) = (Vec::new(), 0);
     let mut src = seg.source(disk)?;
-    let (findings, scan) =
-        verify_segment(&mut src, &seg.scan_header(), seg.sealed(), seg.limit, |tx: &TxHead, span| {
-            if keep {
-                add(&mut runs, &mut bytes, tx, span);
-            } else {
-                bytes += span.end - span.offset;
-            }
-            Ok(())
-        })?;
+    let (findings, scan) = verify_segment(&mut src, &seg.scan_header(), seg.sealed(), seg.limit, |s| {
+        if keep {
+            add(&mut runs, &mut bytes, s);
+        } else {
+            bytes += s.end - s.offset;
+        }
+        Ok(())
+    })?;
     Ok(Scanned { findings, scan, runs: keep.then_some(runs), bytes })
 }
 
-#[inline]
-fn add(runs: &mut Vec<Run>, bytes: &mut u64, tx: &TxHead, span: Span) {
-    *bytes += span.end - span.offset;
+fn add(runs: &mut Vec<Run>, bytes: &mut u64, s: &Stretch) {
+    *bytes += s.end - s.offset;
     match runs.last_mut() {
-        Some(run) if run.takes(tx, span) => {
-            run.next_lsn = tx.commit_lsn + 1;
-            run.next_txn = run.next_txn.max(tx.txn.saturating_add(1));
-            run.transactions += 1;
-            run.end = span.end;
+        Some(run) if run.takes(s) => {
+            run.next_lsn = s.commit_lsn + 1;
+            run.next_txn = run.next_txn.max(s.txn.saturating_add(1));
+            run.transactions += s.transactions;
+            run.end = s.end;
         }
-        _ => runs.push(Run::of(tx, span)),
+        _ => runs.push(Run::of(s)),
     }
 }
 

@@ -121,7 +121,7 @@ fn add(s: &mut LogStat, chain: &Chain, seg: &Segment) -> Result<()> {
 /// Scans a segment that has no footer to trust. A writer may be at work in it: damage is looked at twice.
 fn whole(chain: &Chain, seg: &Segment) -> Result<Scan> {
     let look = || {
-        skim(&mut seg.source(chain.disk.as_ref())?, &seg.scan_header(), seg.limit, |_, _| Ok(()))
+        skim(&mut seg.source(chain.disk.as_ref())?, &seg.scan_header(), seg.limit, |_| Ok(()))
             .map_err(|e| e.path(&seg.path))
     };
     let mut found = look()?;

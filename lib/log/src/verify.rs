@@ -118,7 +118,7 @@ fn look(
     let mut tries = if last && trailer.is_none() { 3 } else { 0 };
     loop {
         let mut src = seg.source(disk.as_ref())?;
-        let (mut found, scan) = verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |_, _| Ok(()))
+        let (mut found, scan) = verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |_| Ok(()))
             .map_err(|e| e.path(&seg.path))?;
         if found.is_empty() || tries == 0 {
             if let Some(limit) = seg.limit {
