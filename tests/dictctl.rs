@@ -4,56 +4,23 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[path = "support/tool.rs"]
+mod tool;
+
+use tool::{command, feed, folder, ok, run, start};
+
 const TOOL: &str = env!("CARGO_BIN_EXE_dictctl");
-
-fn folder() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
-fn command(dir: &Path, args: &[&str]) -> Command {
-    let mut c = Command::new(TOOL);
-    c.args(args).current_dir(dir).env_remove("QX_LOG").stdin(Stdio::null());
-    c
-}
-
-fn start(dir: &Path, args: &[&str]) -> Child {
-    command(dir, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn run(dir: &Path, args: &[&str]) -> Output {
-    command(dir, args).output().unwrap()
-}
-
-/// Runs with something on stdin.
-fn feed(dir: &Path, args: &[&str], input: &[u8]) -> Output {
-    let mut child = start(dir, args);
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || {
-        // A tool that stops early closes its end.
-        let _ = stdin.write_all(&input);
-    });
-    let out = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    out
-}
 
 #[track_caller]
 fn says(out: &Output, status: i32, stdout: &str) {
     let err = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(status), "stderr: {err}");
     assert_eq!(String::from_utf8_lossy(&out.stdout), stdout, "stderr: {err}");
-}
-
-#[track_caller]
-fn ok(out: &Output) -> String {
-    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout.clone()).unwrap()
 }
 
 const PAIRS: &[u8] =

@@ -5,19 +5,25 @@
 
 mod data;
 mod peers;
+#[cfg(feature = "rocksdb")]
+mod rocks;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use data::{Kind, Questions, Strings};
 use fst::IntoStreamer;
 use peers::{Lmdb, Made, Perfect, Redb, theirs};
 use qx_benches::harness::{Claim, Suite, Work, main as suite_main};
 use qx_benches::references::{Chase, stream};
-use qx_formats::Result;
 use qx_formats::dict_seg::{DictSeg, Layout};
+use qx_formats::{Error, Result};
 use qx_io::Map;
 
 /// Lookups in one batch. The questions go on where the last batch ended, so that no answer is warm from before.
@@ -44,7 +50,7 @@ fn claims(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-const WHATS: [&str; 8] = ["open", "get", "batch-get", "miss", "batch-miss", "id", "scan", "prefix"];
+const WHATS: [&str; 9] = ["open", "cold-open", "get", "batch-get", "miss", "batch-miss", "id", "scan", "prefix"];
 
 /// Depends on first byte, last byte and length: enough to tell whether a key was really read.
 fn digest(key: &[u8]) -> u64 {
@@ -68,6 +74,8 @@ struct All<'a> {
     fst: fst::Map<Map>,
     lmdb: Lmdb,
     redb: Redb,
+    #[cfg(feature = "rocksdb")]
+    rocks: rocks::Rocks,
 }
 
 impl<'a> All<'a> {
@@ -99,8 +107,27 @@ impl<'a> All<'a> {
         tell("LMDB", made);
         let (redb, made) = peers::redb(&path("redb"), keys, ids, &by_id)?;
         tell("redb", made);
-        let path = dir.to_path_buf();
-        Ok(All { name, note, keys, by_id, path, compact, fast, small, map, perfect, fst, lmdb, redb })
+        #[cfg(feature = "rocksdb")]
+        let (rocks, made) = rocks::rocks(&path("rocksdb"), keys, ids, &by_id)?;
+        #[cfg(feature = "rocksdb")]
+        tell("RocksDB", made);
+        Ok(All {
+            name,
+            note,
+            keys,
+            by_id,
+            path: dir.to_path_buf(),
+            compact,
+            fast,
+            small,
+            map,
+            perfect,
+            fst,
+            lmdb,
+            redb,
+            #[cfg(feature = "rocksdb")]
+            rocks,
+        })
     }
 }
 
@@ -122,7 +149,8 @@ fn of_keys(suite: &mut Suite, kind: Kind, n: usize, name: &str, chase: &mut Chas
     by_id(suite, &all, &q, &mut step)?;
     scan(suite, &all)?;
     prefix(suite, &all, &q, &mut step)?;
-    open(suite, &all)
+    open(suite, &all)?;
+    cold_open(suite, &all)
 }
 
 fn by_key(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut() -> Result<Work>) -> Result<()> {
@@ -134,19 +162,20 @@ fn by_key(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut(
     };
     let in_redb = |key: &[u8]| Ok(redb.keys.get(key).map_err(theirs)?.map(|v| v.value()));
     for (what, asked) in [("get", &q.hits), ("miss", &q.misses)] {
-        suite.measure(
-            Claim::new(format!("{what}-{name}"), "lookup")
-                .reference("chase", &mut *step)
-                .subject("dict.seg", lookups(asked, |key| compact.get(b"", key)))
-                .note(all.note.as_str())
-                .subject("fast", lookups(asked, |key| fast.get(b"", key)))
-                .subject("small", lookups(asked, |key| small.get(b"", key)))
-                .peer("HashMap", lookups(asked, |key| Ok(map.get(key).copied())))
-                .peer("perfect hash", lookups(asked, |key| Ok(perfect.get(all.keys, key))))
-                .peer("fst", lookups(asked, |key| Ok(fst.get(key))))
-                .peer("LMDB", lookups(asked, in_lmdb))
-                .peer("redb", lookups(asked, in_redb)),
-        )?;
+        let claim = Claim::new(format!("{what}-{name}"), "lookup")
+            .reference("chase", &mut *step)
+            .subject("dict.seg", lookups(asked, |key| compact.get(b"", key)))
+            .note(all.note.as_str())
+            .subject("fast", lookups(asked, |key| fast.get(b"", key)))
+            .subject("small", lookups(asked, |key| small.get(b"", key)))
+            .peer("HashMap", lookups(asked, |key| Ok(map.get(key).copied())))
+            .peer("perfect hash", lookups(asked, |key| Ok(perfect.get(all.keys, key))))
+            .peer("fst", lookups(asked, |key| Ok(fst.get(key))))
+            .peer("LMDB", lookups(asked, in_lmdb))
+            .peer("redb", lookups(asked, in_redb));
+        #[cfg(feature = "rocksdb")]
+        let claim = claim.peer("RocksDB", lookups(asked, |key| all.rocks.keys.get(key, rocks::number)));
+        suite.measure(claim)?;
         suite.measure(
             Claim::new(format!("batch-{what}-{name}"), "lookup")
                 .reference("chase", &mut *step)
@@ -161,16 +190,20 @@ fn by_key(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut(
 fn by_id(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut() -> Result<Work>) -> Result<()> {
     let All { keys, by_id, lmdb, redb, .. } = all;
     let txn = lmdb.env.read_txn().map_err(theirs)?;
-    suite.measure(
-        Claim::new(format!("id-{}", all.name), "lookup")
-            .reference("chase", step)
-            .subject("dict.seg", reverse(&q.ids, by_segment(&all.compact)))
-            .subject("fast", reverse(&q.ids, by_segment(&all.fast)))
-            .subject("small", reverse(&q.ids, by_segment(&all.small)))
-            .peer("array", reverse(&q.ids, |id| Ok(digest(keys.get(by_id[id as usize - 1] as usize)))))
-            .peer("LMDB", reverse(&q.ids, |id| Ok(lmdb.ids.get(&txn, &id).map_err(theirs)?.map_or(0, digest))))
-            .peer("redb", reverse(&q.ids, |id| Ok(redb.ids.get(id).map_err(theirs)?.map_or(0, |k| digest(k.value()))))),
-    )
+    let claim = Claim::new(format!("id-{}", all.name), "lookup")
+        .reference("chase", step)
+        .subject("dict.seg", reverse(&q.ids, by_segment(&all.compact)))
+        .subject("fast", reverse(&q.ids, by_segment(&all.fast)))
+        .subject("small", reverse(&q.ids, by_segment(&all.small)))
+        .peer("array", reverse(&q.ids, |id| Ok(digest(keys.get(by_id[id as usize - 1] as usize)))))
+        .peer("LMDB", reverse(&q.ids, |id| Ok(lmdb.ids.get(&txn, &id).map_err(theirs)?.map_or(0, digest))))
+        .peer("redb", reverse(&q.ids, |id| Ok(redb.ids.get(id).map_err(theirs)?.map_or(0, |k| digest(k.value())))));
+    #[cfg(feature = "rocksdb")]
+    let claim = {
+        let get = |id: u64| Ok(all.rocks.ids.get(&id.to_be_bytes(), digest)?.unwrap_or(0));
+        claim.peer("RocksDB", reverse(&q.ids, get))
+    };
+    suite.measure(claim)
 }
 
 /// What is made of one pair of a scan.
@@ -191,18 +224,19 @@ fn scan(suite: &mut Suite, all: &All<'_>) -> Result<()> {
     let n = all.keys.len() as u64;
     let txn = all.lmdb.env.read_txn().map_err(theirs)?;
     let pairs = |sum: u64| Work::units(n).answer(sum);
-    suite.measure(
-        Claim::new(format!("scan-{}", all.name), "pair")
-            .reference("stream", || {
-                black_box(stream(all.compact.bytes()));
-                Ok(Work::units(n))
-            })
-            .subject("dict.seg", || walk(all.compact.cursor()).map(pairs))
-            .subject("fast", || walk(all.fast.cursor()).map(pairs))
-            .subject("small", || walk(all.small.cursor()).map(pairs))
-            .peer("fst", || Ok(pairs(peers::walk(all.fst.stream(), of))))
-            .peer("LMDB", || in_lmdb(all.lmdb.keys.iter(&txn).map_err(theirs)?).map(pairs)),
-    )
+    let claim = Claim::new(format!("scan-{}", all.name), "pair")
+        .reference("stream", || {
+            black_box(stream(all.compact.bytes()));
+            Ok(Work::units(n))
+        })
+        .subject("dict.seg", || walk(all.compact.cursor()).map(pairs))
+        .subject("fast", || walk(all.fast.cursor()).map(pairs))
+        .subject("small", || walk(all.small.cursor()).map(pairs))
+        .peer("fst", || Ok(pairs(peers::walk(all.fst.stream(), of))))
+        .peer("LMDB", || in_lmdb(all.lmdb.keys.iter(&txn).map_err(theirs)?).map(pairs));
+    #[cfg(feature = "rocksdb")]
+    let claim = claim.peer("RocksDB", || Ok(pairs(all.rocks.keys.walk(b"", of))));
+    suite.measure(claim)
 }
 
 /// Prefixes that are asked for in one batch.
@@ -216,17 +250,16 @@ fn prefix(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut(
         let end = [prefix, &[0xFF]].concat();
         Ok(peers::walk(all.fst.range().ge(prefix).lt(end).into_stream(), of))
     };
-    suite.measure(
-        Claim::new(format!("prefix-{}", all.name), "prefix")
-            .reference("chase", step)
-            .subject("dict.seg", lookups_of(asked, FEW, |prefix| walk(all.compact.prefix(b"", prefix)?)))
-            .subject("fast", lookups_of(asked, FEW, |prefix| walk(all.fast.prefix(b"", prefix)?)))
-            .peer("fst", lookups_of(asked, FEW, in_fst))
-            .peer(
-                "LMDB",
-                lookups_of(asked, FEW, |prefix| in_lmdb(all.lmdb.keys.prefix_iter(&txn, prefix).map_err(theirs)?)),
-            ),
-    )
+    let of_lmdb = |prefix: &[u8]| in_lmdb(all.lmdb.keys.prefix_iter(&txn, prefix).map_err(theirs)?);
+    let claim = Claim::new(format!("prefix-{}", all.name), "prefix")
+        .reference("chase", step)
+        .subject("dict.seg", lookups_of(asked, FEW, |prefix| walk(all.compact.prefix(b"", prefix)?)))
+        .subject("fast", lookups_of(asked, FEW, |prefix| walk(all.fast.prefix(b"", prefix)?)))
+        .peer("fst", lookups_of(asked, FEW, in_fst))
+        .peer("LMDB", lookups_of(asked, FEW, of_lmdb));
+    #[cfg(feature = "rocksdb")]
+    let claim = claim.peer("RocksDB", lookups_of(asked, FEW, |prefix| Ok(all.rocks.keys.walk(prefix, of))));
+    suite.measure(claim)
 }
 
 fn open(suite: &mut Suite, all: &All<'_>) -> Result<()> {
@@ -241,6 +274,47 @@ fn open(suite: &mut Suite, all: &All<'_>) -> Result<()> {
             .subject("dict.seg", || once(DictSeg::open(Map::open(&file)?)?.len()))
             .peer("fst", || once(fst::Map::new(Map::open(&other)?).map_err(theirs)?.len() as u64)),
     )
+}
+
+/// Opens of a file of which nothing is in the page cache of this system, beside reading four bytes of it from the disk.
+fn cold_open(suite: &mut Suite, all: &All<'_>) -> Result<()> {
+    let (name, path) = (format!("cold-open-{}", all.name), all.path.join("cold.seg"));
+    if !suite.wants(&[&name]) {
+        return Ok(());
+    }
+    let io = |e| Error::io("make a cold file", e);
+    // What is mapped stays in the cache: this one is only ever mapped while it is measured.
+    std::fs::copy(all.path.join("compact.seg"), &path).map_err(io)?;
+    let file = File::open(&path).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    let cold = |open: &dyn Fn() -> Result<u64>| {
+        let start = Instant::now();
+        forget(&file)?;
+        let untimed = start.elapsed();
+        black_box(open()?);
+        Ok(Work::units(1).untimed(untimed))
+    };
+    let read = || {
+        let mut magic = [0; 4];
+        File::open(&path).and_then(|mut file| file.read_exact(&mut magic)).map_err(io)?;
+        Ok(u64::from(magic[0]))
+    };
+    // As `dictctl` opens for lookups: a kernel may read megabytes around a page, and does not where it is told not to.
+    let of_tools = || {
+        let map = Map::open(&path)?;
+        map.advise_random();
+        Ok(DictSeg::open(map)?.len())
+    };
+    suite.measure(Claim::new(name, "open").reference("read", || cold(&read)).subject("dict.seg", || cold(&of_tools)))
+}
+
+/// Drops a file that is on the disk from the page cache.
+fn forget(file: &File) -> Result<()> {
+    // SAFETY: the descriptor is that of an open file, and the call neither reads nor writes memory of this process.
+    match unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) } {
+        0 => Ok(()),
+        error => Err(Error::io("drop from the page cache", std::io::Error::from_raw_os_error(error))),
+    }
 }
 
 fn walk(mut cursor: qx_formats::dict_seg::Cursor<'_, Map>) -> Result<u64> {

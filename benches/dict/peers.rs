@@ -30,7 +30,7 @@ pub struct Made {
     pub bytes: u64,
 }
 
-fn timed<T>(make: impl FnOnce() -> Result<(T, u64)>) -> Result<(T, Made)> {
+pub fn timed<T>(make: impl FnOnce() -> Result<(T, u64)>) -> Result<(T, Made)> {
     let start = Instant::now();
     let (made, bytes) = make()?;
     Ok((made, Made { time: start.elapsed(), bytes }))

@@ -181,12 +181,12 @@ pub(super) fn append(bytes: &[u8], i: usize, out: &mut Vec<u8>) -> Option<u64> {
         && place.to - place.from <= TAIL
     {
         let (start, len) = (out.len(), place.shared + place.to - place.from);
+        out.resize(start + HEAD + TAIL, 0);
+        let to = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut::<{ HEAD + TAIL }>)?;
         let head = window.get(place.head & (WINDOW - 1)..)?.first_chunk::<HEAD>()?;
         let tail = window.get(place.from & (WINDOW - 1)..)?.first_chunk::<TAIL>()?;
-        out.reserve(HEAD + TAIL);
-        out.extend_from_slice(head);
-        out.extend_from_slice(&[0; TAIL]);
-        out.get_mut(start + place.shared..)?.first_chunk_mut::<TAIL>()?.copy_from_slice(tail);
+        to[..HEAD].copy_from_slice(head);
+        to.get_mut(place.shared..)?.first_chunk_mut::<TAIL>()?.copy_from_slice(tail);
         out.truncate(start + len);
         return Some(place.id);
     }
