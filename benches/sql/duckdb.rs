@@ -19,7 +19,7 @@ fn failed(what: &str, e: impl std::fmt::Display) -> Error {
 
 /// A Python with the pinned DuckDB, made in `home` where it is not there yet.
 fn python(home: &Path) -> Result<PathBuf> {
-    let venv = home.join("duckdb-1.4.1");
+    let venv = home.join("duckdb-2.0.1");
     let python = venv.join("bin/python");
     let run = |command: &mut Command| {
         let status = command.stdout(Stdio::null()).status().map_err(|e| failed("python3", e))?;

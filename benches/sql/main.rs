@@ -17,6 +17,10 @@ use qx_sql::Session;
 use qx_store::Store;
 use tokio::runtime::Runtime;
 
+/// The allocator of `qx`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     suite_main("sql", claims)
 }

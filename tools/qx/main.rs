@@ -30,6 +30,10 @@ use clap::{Parser, Subcommand};
 use qx_cli::{Context, Global, Status, Tool};
 use qx_formats::Result;
 
+/// A statement makes and frees many small things on changing threads, for which glibc gives memory back and forth.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EXAMPLES: &str = "\
 Examples:
   qx run fixtures/debian/pipeline.toml           build the database and answer its questions

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::Schema;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql};
+use futures::TryStreamExt;
 use qx_formats::{Error, Result};
 use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
@@ -244,7 +246,7 @@ impl Session {
                 let plan = self.plan_engine(query.as_ref().clone()).await?;
                 let frame = self.context.execute_logical_plan(plan).await.map_err(engine_error)?;
                 rows.schema = Arc::clone(frame.schema().inner());
-                frame.execute_stream().await.map_err(engine_error)
+                frame.execute_stream().await.map(apart).map_err(engine_error)
             };
             match begun.await {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
@@ -308,7 +310,8 @@ impl Session {
     pub async fn run_plan(&self, plan: LogicalPlan) -> Result<Answer> {
         let frame = self.context.execute_logical_plan(plan).await.map_err(engine_error)?;
         let schema = Arc::clone(frame.schema().inner());
-        let batches = frame.collect().await.map_err(engine_error)?;
+        let rows = apart(frame.execute_stream().await.map_err(engine_error)?);
+        let batches = rows.try_collect().await.map_err(engine_error)?;
         Ok(Answer::new(schema, batches))
     }
 
@@ -429,6 +432,12 @@ impl Session {
         let batch = answer.batches.iter().find(|b| b.num_rows() == 1).ok_or_else(shape)?;
         scalar::literal(batch.column(0))
     }
+}
+
+/// The same rows, made by a task of their own where there are threads for it: whoever waits for them can then stop waiting,
+/// however long an operator works without a pause.
+fn apart(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    spawn_buffered(rows, 2)
 }
 
 /// The engine's state, with our rules before its own.
