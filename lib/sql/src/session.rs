@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -213,11 +214,16 @@ impl Session {
         }
     }
 
-    pub(crate) async fn plan_engine(&self, mut statement: EngineStatement) -> Result<LogicalPlan> {
+    pub(crate) async fn plan_engine(&self, statement: EngineStatement) -> Result<LogicalPlan> {
+        self.plan_in(&self.context.state(), statement).await
+    }
+
+    /// Plans a statement of the engine in a state, of which a copy is not cheap.
+    async fn plan_in(&self, state: &SessionState, mut statement: EngineStatement) -> Result<LogicalPlan> {
         if let Some(sql) = arguments::inner(&mut statement) {
             self.prepare(sql).await?;
         }
-        self.context.state().statement_to_plan(statement).await.map_err(engine_error)
+        state.statement_to_plan(statement).await.map_err(engine_error)
     }
 
     /// Runs one statement and collects its rows.
@@ -243,10 +249,9 @@ impl Session {
         let stream = loop {
             self.refresh().await?;
             let begun = async {
-                let plan = self.plan_engine(query.as_ref().clone()).await?;
-                let frame = self.context.execute_logical_plan(plan).await.map_err(engine_error)?;
-                rows.schema = Arc::clone(frame.schema().inner());
-                frame.execute_stream().await.map(apart).map_err(engine_error)
+                let state = self.context.state();
+                let plan = self.plan_in(&state, query.as_ref().clone()).await?;
+                self.start(state, plan).await
             };
             match begun.await {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
@@ -256,7 +261,7 @@ impl Session {
                 other => break other?,
             }
         };
-        rows.source = Some(stream);
+        (rows.schema, rows.source) = (stream.0, Some(stream.1));
         Ok(rows)
     }
 
@@ -294,8 +299,9 @@ impl Session {
 
     /// Plans and runs a statement of the engine.
     pub(crate) async fn run_engine(&self, statement: EngineStatement) -> Result<Answer> {
-        let plan = self.plan_engine(statement).await?;
-        self.run_plan(plan).await
+        let state = self.context.state();
+        let plan = self.plan_in(&state, statement).await?;
+        self.collect(state, plan).await
     }
 
     /// Plans and runs a query that was put together.
@@ -308,11 +314,28 @@ impl Session {
     /// # Errors
     /// `Engine`.
     pub async fn run_plan(&self, plan: LogicalPlan) -> Result<Answer> {
-        let frame = self.context.execute_logical_plan(plan).await.map_err(engine_error)?;
-        let schema = Arc::clone(frame.schema().inner());
-        let rows = apart(frame.execute_stream().await.map_err(engine_error)?);
+        self.collect(self.context.state(), plan).await
+    }
+
+    async fn collect(&self, state: SessionState, plan: LogicalPlan) -> Result<Answer> {
+        let (schema, rows) = self.start(state, plan).await?;
         let batches = rows.try_collect().await.map_err(engine_error)?;
         Ok(Answer::new(schema, batches))
+    }
+
+    /// Begins to run a plan: the columns that it gives, and its rows.
+    async fn start(&self, state: SessionState, plan: LogicalPlan) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        let frame = match plan {
+            // What changes the engine's own state is for its context to do.
+            LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => self.context.execute_logical_plan(plan).await,
+            plan => Ok(DataFrame::new(state, plan)),
+        };
+        let frame = frame.map_err(engine_error)?;
+        let schema = Arc::clone(frame.schema().inner());
+        // A task of its own makes the rows where there are threads for it: whoever waits for them can then stop waiting,
+        // however long an operator works without a pause.
+        let rows = spawn_buffered(frame.execute_stream().await.map_err(engine_error)?, 2);
+        Ok((schema, rows))
     }
 
     /// Runs a text that holds exactly one statement.
@@ -432,12 +455,6 @@ impl Session {
         let batch = answer.batches.iter().find(|b| b.num_rows() == 1).ok_or_else(shape)?;
         scalar::literal(batch.column(0))
     }
-}
-
-/// The same rows, made by a task of their own where there are threads for it: whoever waits for them can then stop waiting,
-/// however long an operator works without a pause.
-fn apart(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    spawn_buffered(rows, 2)
 }
 
 /// The engine's state, with our rules before its own.

@@ -1,6 +1,8 @@
 //! Vector indexes as statements see them: opened once, with what changed above them; and which one fits a question.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use qx_formats::Result;
@@ -31,10 +33,25 @@ fn moment(view: &View) -> Moment {
     (view.lsn(), view.pending_len(), view.rewinds())
 }
 
-type OpenedSet = (u64, Arc<Definition>, Arc<Segments>);
+/// A published file as it stood: publishing makes a new one in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    bytes: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Stamp> {
+        let m = std::fs::metadata(path).ok()?;
+        Some(Stamp { inode: m.ino(), modified: (m.mtime(), m.mtime_nsec()), bytes: m.len() })
+    }
+}
+
+type OpenedSet = (Option<Stamp>, Arc<Definition>, Arc<Segments>);
 type OpenedDelta = (Moment, u64, Arc<Delta>);
 
-/// The indexes that a session has opened, by the index and the generation of its definition.
+/// The indexes that a session has opened, with the definition that they were opened by.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     sets: Mutex<HashMap<Uuid, OpenedSet>>,
@@ -51,22 +68,32 @@ impl Cache {
     /// # Errors
     /// `Corrupt`, `Io`; the error of a reader whose moment has passed.
     pub(crate) fn open(&self, view: &View, name: &ObjectName, def: &IndexDef) -> Result<Option<Opened>> {
-        let Some(definition) = vectors::definition(view, name, def)? else { return Ok(None) };
-        if definition.covered_lsn > view.lsn() {
-            // It holds rows that this statement does not see.
-            return Err(moved());
-        }
-        let opened = |definition: &Arc<Definition>, set: &Arc<Segments>| Opened {
-            name: name.clone(),
-            def: def.clone(),
-            definition: Arc::clone(definition),
-            set: Arc::clone(set),
+        let opened = |definition: &Arc<Definition>, set: &Arc<Segments>| {
+            if definition.covered_lsn > view.lsn() {
+                // It holds rows that this statement does not see.
+                return Err(moved());
+            }
+            let (name, def) = (name.clone(), def.clone());
+            Ok(Some(Opened { name, def, definition: Arc::clone(definition), set: Arc::clone(set) }))
         };
-        if let Some((generation, known, set)) = lock(&self.sets).get(&def.uuid)
-            && *generation == definition.generation
-            && **known == definition
+        // Before it is read: one that is replaced in between is read again the next time.
+        let stamp = Stamp::of(&vectors::path(view, name));
+        let known = lock(&self.sets).get(&def.uuid).cloned();
+        if let Some((at, definition, set)) = &known
+            && at.is_some()
+            && *at == stamp
         {
-            return Ok(Some(opened(known, set)));
+            return opened(definition, set);
+        }
+        let Some(definition) = vectors::definition(view, name, def)? else { return Ok(None) };
+        if let Some((_, old, set)) = known
+            && *old == definition
+        {
+            lock(&self.sets).insert(def.uuid, (stamp, Arc::clone(&old), Arc::clone(&set)));
+            return opened(&old, &set);
+        }
+        if definition.covered_lsn > view.lsn() {
+            return Err(moved());
         }
         let set = vectors::open(view, name, definition.clone()).map_err(|e| {
             // A writer replaced the files after the definition was read.
@@ -77,9 +104,8 @@ impl Cache {
             }
         })?;
         let (definition, set) = (Arc::new(definition), Arc::new(set));
-        let entry = (definition.generation, Arc::clone(&definition), Arc::clone(&set));
-        lock(&self.sets).insert(def.uuid, entry);
-        Ok(Some(opened(&definition, &set)))
+        lock(&self.sets).insert(def.uuid, (stamp, Arc::clone(&definition), Arc::clone(&set)));
+        opened(&definition, &set)
     }
 
     /// What became of the table's rows since the index was brought up.
