@@ -1,11 +1,13 @@
 //! The engine is asynchronous, the tools are not: one runtime, which also watches for a request to stop.
 
 use std::future::Future;
+use std::sync::Once;
 use std::time::Duration;
 
 use qx_formats::{Error, Result};
 use qx_io::Cancel;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
 /// How often a request to stop is looked for while the engine works.
 const POLL: Duration = Duration::from_millis(20);
@@ -44,16 +46,41 @@ impl Engine {
 async fn or_stop<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
     let stop = async {
         loop {
-            tokio::time::sleep(POLL).await;
+            let asked = ASKED.notified();
             if let Err(e) = cancel.check() {
                 return e;
             }
+            asked.await;
         }
     };
+    watch(cancel);
     tokio::select! {
         done = work => done,
         e = stop => Err(e),
     }
+}
+
+/// Woken as long as there is a request to stop.
+static ASKED: Notify = Notify::const_new();
+
+/// Looks for requests to stop, from now on. On a thread of its own: the runtime's clock stands still while all of its
+/// threads are at work on a query that makes no pause.
+fn watch(cancel: &Cancel) {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        let cancel = cancel.clone();
+        let look = move || {
+            loop {
+                std::thread::sleep(POLL);
+                if cancel.check().is_err() {
+                    ASKED.notify_waiters();
+                }
+            }
+        };
+        if let Err(e) = std::thread::Builder::new().name("stop".to_owned()).stack_size(64 << 10).spawn(look) {
+            tracing::warn!(target: "qx::cli", error = %e, "nobody looks for requests to stop");
+        }
+    });
 }
 
 /// [`Engine::run`] on threads of its own.
