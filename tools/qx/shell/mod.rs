@@ -16,7 +16,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_sql::{Answer, Session, SessionOptions};
 use qx_store::Store;
 use rustyline::error::ReadlineError;
-use rustyline::history::MemHistory;
+use rustyline::history::{History, MemHistory};
 use rustyline::{CompletionType, Config, Editor};
 
 use crate::answers::{self, Encoder, Format};
@@ -84,6 +84,33 @@ fn broken(e: &ReadlineError) -> Error {
     Error::new(Kind::Io, format!("cannot read the terminal: {e}"))
 }
 
+/// What is asked for lines at a terminal.
+struct Prompt {
+    config: Config,
+    history: MemHistory,
+    helper: Helper,
+}
+
+impl Prompt {
+    fn new() -> Prompt {
+        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+        Prompt { history: MemHistory::with_config(&config), helper: Helper::default(), config }
+    }
+
+    /// One line, or the several of one statement. The editor lives no longer than that: as long as it does it has SIGINT for
+    /// itself, and a statement that runs could not be stopped.
+    fn line(&mut self, text: &str) -> std::result::Result<String, ReadlineError> {
+        let empty = || MemHistory::with_config(&self.config);
+        let history = std::mem::replace(&mut self.history, empty());
+        let mut editor: Editor<Helper, MemHistory> = Editor::with_history(self.config.clone(), history)?;
+        editor.set_helper(Some(std::mem::take(&mut self.helper)));
+        let line = editor.readline(text);
+        self.history = std::mem::replace(editor.history_mut(), empty());
+        self.helper = editor.helper_mut().map(std::mem::take).unwrap_or_default();
+        line
+    }
+}
+
 impl Shell {
     /// What comes from a pipe: up to the first error.
     fn piped(&mut self, cx: &mut Context) -> Result<()> {
@@ -99,33 +126,29 @@ impl Shell {
     }
 
     fn prompt(&mut self, args: &Args, cx: &mut Context) -> Result<()> {
-        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
-        let empty = MemHistory::with_config(&config);
-        let mut editor: Editor<Helper, MemHistory> = Editor::with_history(config, empty).map_err(|e| broken(&e))?;
-        let mut helper = Helper::default();
-        helper.learn(&self.session);
-        editor.set_helper(Some(helper));
+        let mut prompt = Prompt::new();
+        prompt.helper.learn(&self.session);
         let kept = if args.no_history { None } else { args.history.clone().or_else(history::default_file) };
         for entry in kept.iter().flat_map(|path| history::load(path)) {
-            editor.add_history_entry(entry).map_err(|e| broken(&e))?;
+            prompt.history.add_owned(entry).map_err(|e| broken(&e))?;
         }
         cx.say(format!("qx {}: {}; \\? for help", env!("CARGO_PKG_VERSION"), args.db.display()));
-        let done = self.read(&mut editor, cx);
+        let done = self.read(&mut prompt, cx);
         if let Some(path) = &kept
-            && let Err(e) = history::save(path, editor.history().into_iter())
+            && let Err(e) = history::save(path, prompt.history.into_iter())
         {
             cx.warn(format!("what was typed is not kept: {e}"));
         }
         done
     }
 
-    fn read(&mut self, editor: &mut Editor<Helper, MemHistory>, cx: &mut Context) -> Result<()> {
+    fn read(&mut self, prompt: &mut Prompt, cx: &mut Context) -> Result<()> {
         loop {
-            let prompt = match self.engine.wait(async { Ok(self.session.in_transaction().await) })? {
+            let text = match self.engine.wait(async { Ok(self.session.in_transaction().await) })? {
                 true => "qx*> ",
                 false => "qx> ",
             };
-            let line = match editor.readline(prompt) {
+            let line = match prompt.line(text) {
                 Ok(line) => line,
                 Err(ReadlineError::Interrupted) => continue,
                 Err(ReadlineError::Eof) => return Ok(()),
@@ -141,9 +164,7 @@ impl Shell {
                     }
                 }
             }
-            if let Some(helper) = editor.helper_mut() {
-                helper.learn(&self.session);
-            }
+            prompt.helper.learn(&self.session);
         }
     }
 
