@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use qx_formats::{Error, Kind, Result};
 use serde_json::{Value, json};
@@ -79,6 +80,30 @@ impl DuckDb {
     pub fn row(&mut self, sql: &str) -> Result<Vec<u64>> {
         self.ask(&json!({ "sql": sql }))
     }
+}
+
+impl DuckDb {
+    /// Processor time that it has taken so far, on all threads.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu(&self.child.id().to_string())
+    }
+}
+
+/// Processor time of a process, on all threads: `self`, or its number. In hundredths of a second, as Linux counts it for
+/// every process.
+///
+/// # Errors
+/// Where the system does not say.
+pub fn cpu(process: &str) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", e).path(&path))?;
+    // Behind the name, which is in brackets: user and system time are the 14th and 15th field of all.
+    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|f| f.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 impl Drop for DuckDb {

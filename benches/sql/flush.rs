@@ -34,9 +34,8 @@ struct Ours {
 impl Ours {
     fn create(folder: &Path, key: &str) -> Result<Ours> {
         let runtime = crate::runtime()?;
-        let text = format!(
-            "CREATE TABLE t (id BIGINT {key}, size BIGINT, name VARCHAR) WITH (flush = 'rows:100000000', sync = 'none')"
-        );
+        let text =
+            format!("CREATE TABLE t (id BIGINT {key}, size BIGINT, name VARCHAR) WITH (flush = 'rows:100000000')");
         let session = crate::database(&runtime, &folder.join("db"), &text)?;
         Ok(Ours { runtime, session, name: ObjectName::parse("public", "t")?, folder: folder.to_owned() })
     }

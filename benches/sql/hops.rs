@@ -3,18 +3,21 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, UInt64Type};
 use qx_benches::harness::{Claim, Suite, Work};
 use qx_benches_sql::debian::Debian;
-use qx_benches_sql::duckdb::DuckDb;
+use qx_benches_sql::duckdb::{DuckDb, cpu};
 use qx_formats::{Error, Kind, Result};
 use qx_sql::Session;
 
 /// Packages that the searches start at.
 const STARTS: usize = 64;
+/// How often each of them is asked to see what of the processor it takes.
+const CPU_ROUNDS: usize = 8;
 
 pub fn claims(suite: &mut Suite) -> Result<()> {
     if !suite.wants(&["two hops out", "two hops in"]) {
@@ -61,7 +64,22 @@ pub fn claims(suite: &mut Suite) -> Result<()> {
                 return Err(Error::new(Kind::Engine, format!("{name}: not the same nodes from {}", start.0)));
             }
         }
-        let note = format!("{} nodes, {} edges, {} starts", debian.nodes, debian.edges, starts.len());
+        // One of them works on several threads, so what each takes of the processor is told beside the time.
+        let each = |before: Duration, after: Duration| {
+            after.saturating_sub(before).as_secs_f64() * 1000.0 / (CPU_ROUNDS * starts.len()) as f64
+        };
+        let all = || (0..CPU_ROUNDS).flat_map(|_| &starts);
+        let before = duckdb.borrow().cpu()?;
+        all().try_for_each(|start| theirs(start).map(drop))?;
+        let (middle, own) = (duckdb.borrow().cpu()?, cpu("self")?);
+        all().try_for_each(|start| ours(start).map(drop))?;
+        let (cpu_theirs, cpu_ours) = (each(before, middle), each(own, cpu("self")?));
+        let note = format!(
+            "{} nodes, {} edges, {} starts; processor: {cpu_theirs:.2} ms against {cpu_ours:.2} ms",
+            debian.nodes,
+            debian.edges,
+            starts.len()
+        );
         suite.measure(
             Claim::new(name, "query")
                 .reference("duckdb recursive", over(&starts, theirs))
