@@ -64,22 +64,9 @@ pub fn claims(suite: &mut Suite) -> Result<()> {
                 return Err(Error::new(Kind::Engine, format!("{name}: not the same nodes from {}", start.0)));
             }
         }
-        // One of them works on several threads, so what each takes of the processor is told beside the time.
-        let each = |before: Duration, after: Duration| {
-            after.saturating_sub(before).as_secs_f64() * 1000.0 / (CPU_ROUNDS * starts.len()) as f64
-        };
-        let all = || (0..CPU_ROUNDS).flat_map(|_| &starts);
-        let before = duckdb.borrow().cpu()?;
-        all().try_for_each(|start| theirs(start).map(drop))?;
-        let (middle, own) = (duckdb.borrow().cpu()?, cpu("self")?);
-        all().try_for_each(|start| ours(start).map(drop))?;
-        let (cpu_theirs, cpu_ours) = (each(before, middle), each(own, cpu("self")?));
-        let note = format!(
-            "{} nodes, {} edges, {} starts; processor: {cpu_theirs:.2} ms against {cpu_ours:.2} ms",
-            debian.nodes,
-            debian.edges,
-            starts.len()
-        );
+        let processor = processor(&starts, &duckdb, theirs, ours)?;
+        let note =
+            format!("{} nodes, {} edges, {} starts; processor: {processor}", debian.nodes, debian.edges, starts.len());
         suite.measure(
             Claim::new(name, "query")
                 .reference("duckdb recursive", over(&starts, theirs))
@@ -88,6 +75,24 @@ pub fn claims(suite: &mut Suite) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// What each side takes of the processor, beside its time: one of them works on several threads.
+fn processor(
+    starts: &[&(String, u64)],
+    duckdb: &RefCell<DuckDb>,
+    theirs: impl Fn(&(String, u64)) -> Result<u64>,
+    ours: impl Fn(&(String, u64)) -> Result<u64>,
+) -> Result<String> {
+    let all = || (0..CPU_ROUNDS).flat_map(|_| starts);
+    let before = duckdb.borrow().cpu()?;
+    all().try_for_each(|start| theirs(start).map(drop))?;
+    let theirs = duckdb.borrow().cpu()?.saturating_sub(before);
+    let between = cpu("self")?;
+    all().try_for_each(|start| ours(start).map(drop))?;
+    let ours = cpu("self")?.saturating_sub(between);
+    let each = |time: Duration| time.as_secs_f64() * 1000.0 / (CPU_ROUNDS * starts.len()) as f64;
+    Ok(format!("{:.2} ms against {:.2} ms", each(theirs), each(ours)))
 }
 
 /// What a query found: how many nodes, and the sum of their ids.
