@@ -21,7 +21,7 @@ pub struct Bulk {
 }
 
 impl Bulk {
-    /// Takes rows in [`TableDef::row_schema`].
+    /// Takes rows in [`TableDef::row_schema`](crate::table_def::TableDef::row_schema).
     ///
     /// # Errors
     /// `Engine`, `Io`.
