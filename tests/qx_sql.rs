@@ -270,3 +270,23 @@ fn a_script_runs_as_it_comes() {
     assert!(said.contains("Line: 10, Column: 47"), "{said}");
     assert_eq!(db.sql("select max(n) as n from t", &[]), [serde_json::json!({"n": 7})]);
 }
+
+#[test]
+fn a_flush_does_not_vouch_for_a_file_that_changed() {
+    let db = Db::new();
+    db.sql("create table t (n bigint, s text); insert into t values (1, 'first')", &[]);
+    db.ok(&["flush", db.path()]);
+    let cold = db.1.join("main/public/t/cold");
+    let is_parquet = |p: &PathBuf| p.extension().is_some_and(|e| e == "parquet");
+    let first = fs::read_dir(&cold).unwrap().map(|e| e.unwrap().path()).find(is_parquet).unwrap();
+    let mut bytes = fs::read(&first).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&first, bytes).unwrap();
+    db.sql("insert into t values (2, 'second')", &[]);
+    db.ok(&["flush", db.path()]);
+    let out = db.run(&["fsck", db.path()]);
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains(first.file_name().unwrap().to_str().unwrap()), "{said}");
+}

@@ -34,15 +34,31 @@ pub struct TableManifest {
     pub delta_log: Sums,
 }
 
-/// Publishes the manifest of a table in `dir` for the Delta version that `table` holds.
+/// Publishes the manifest of a table in `dir` for the Delta version that `table` holds. What the one before says of a file is
+/// taken over: files never change, so one that did must not be vouched for, and only new ones are read.
 ///
 /// # Errors
 /// `Io`; `Engine` when the Delta log cannot be read.
 pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64) -> Result<()> {
+    publish(dir, name, def, table, lsn, true)
+}
+
+/// [`publish_manifest`] of all files as they are now, whatever was said of them before.
+///
+/// # Errors
+/// As [`publish_manifest`].
+pub(crate) fn renew_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64) -> Result<()> {
+    publish(dir, name, def, table, lsn, false)
+}
+
+fn publish(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64, keep: bool) -> Result<()> {
     let decode = |bytes: &[u8]| Manifest::decode(bytes, FORMAT);
     let previous = qx_io::read_generation(dir, FILE, decode)?;
     let generation = previous.as_ref().map_or(0, |m| m.generation) + 1;
-    let old = previous.and_then(|m| serde_json::from_value::<TableManifest>(Value::Object(m.extra)).ok());
+    let (segments, members) = previous.map_or_else(Default::default, |m| (m.segments, m.extra));
+    let said: BTreeMap<&str, &Segment> =
+        segments.iter().filter(|_| keep).map(|segment| (segment.path.as_str(), segment)).collect();
+    let old = serde_json::from_value::<TableManifest>(Value::Object(members)).ok();
     let (mut schema_history, known) = old.map(|m| (m.schema_history, m.delta_log)).unwrap_or_default();
     if schema_history.last() != Some(&def.columns) {
         schema_history.push(def.columns.clone());
@@ -55,6 +71,11 @@ pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTab
     let state = table.snapshot().map_err(|e| Error::new(qx_formats::Kind::Engine, e.to_string()).path(dir))?;
     for file in state.log_data().iter() {
         let path = file.object_store_path();
+        let size = u64::try_from(file.size()).unwrap_or(u64::MAX);
+        if let Some(old) = said.get(format!("cold/{path}").as_str()).filter(|old| old.bytes == size) {
+            manifest.segments.push((*old).clone());
+            continue;
+        }
         let bytes = Map::open(&cold.join(path.as_ref()))?;
         let rows = file.num_records().unwrap_or(0) as u64;
         let crc = crc32c::crc32c(&bytes);

@@ -141,7 +141,7 @@ pub(crate) async fn rebuild_manifest(dir: &Path, name: &ObjectName, def: &TableD
             }
         }
     }
-    crate::publish_manifest(dir, &name.key(), def, delta, cold.lsn)
+    table::renew_manifest(dir, &name.key(), def, delta, cold.lsn)
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
