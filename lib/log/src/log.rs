@@ -232,6 +232,14 @@ impl Log {
         }
     }
 
+    /// Writes everything up to `lsn`, and waits for no sync, whatever the sync policy.
+    ///
+    /// # Errors
+    /// `Io`; `Poisoned`.
+    pub fn write(&self, lsn: u64) -> Result<()> {
+        self.shared.flush(lsn, false)
+    }
+
     /// Writes everything up to `lsn`, and has it made durable within `time`, whatever the sync policy. A sync that fails
     /// then stops the log.
     ///

@@ -66,8 +66,9 @@ impl Writer {
         let lock = Lock::acquire(&store.root().join("LOCK"), wait)?;
         let wal = store.layout().wal();
         make_dir(&wal)?;
-        // This writer syncs itself, by the policy of each transaction.
-        let (log, report) = Log::open(&wal, Options { sync: SyncPolicy::None, ..Options::default() })?;
+        // This writer syncs itself, by the policy of each transaction. The log makes its space ready for syncs all the same:
+        // in space that was kept and not written, each of them would have the file system's own records to write.
+        let (log, report) = Log::open(&wal, Options { sync: SyncPolicy::Always, ..Options::default() })?;
         if report.dropped_bytes > 0 {
             tracing::warn!(
                 target: "qx::store", path = %wal.display(), bytes = report.dropped_bytes,
@@ -236,7 +237,7 @@ impl Writer {
             }
             SyncPolicy::Bytes(most) => {
                 let before = self.log.stats().bytes;
-                self.log.settle(ack.lsn)?;
+                self.log.write(ack.lsn)?;
                 self.unsynced += self.log.stats().bytes.saturating_sub(before);
                 if self.unsynced >= most {
                     self.unsynced = 0;
@@ -245,7 +246,7 @@ impl Writer {
                 Ok(())
             }
             SyncPolicy::Interval(time) => self.log.settle_within(ack.lsn, time),
-            SyncPolicy::None => self.log.settle(ack.lsn),
+            SyncPolicy::None => self.log.write(ack.lsn),
         }
     }
 
