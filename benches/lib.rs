@@ -5,3 +5,5 @@
 
 pub mod harness;
 pub mod references;
+#[cfg(feature = "rocksdb")]
+pub mod rocksdb;

@@ -1,25 +1,19 @@
-//! RocksDB as the system has it, through its C interface: no build of it, and no generator of bindings.
+//! RocksDB, both directions.
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, c_char};
 use std::path::Path;
-use std::ptr::{NonNull, null, null_mut};
+use std::ptr::null;
 
+use qx_benches::rocksdb::{Db, Pointer, checked};
 use qx_formats::{Error, Result};
 
 use super::data::Strings;
-use super::peers::{Made, theirs, timed};
+use super::peers::{Made, timed};
 
-type Pointer = *mut c_void;
 type Text = *const c_char;
 
 #[link(name = "rocksdb")]
 unsafe extern "C" {
-    fn rocksdb_options_create() -> Pointer;
-    fn rocksdb_options_destroy(options: Pointer);
-    fn rocksdb_get_options_from_string(base: Pointer, text: Text, options: Pointer, error: *mut *mut c_char);
-    fn rocksdb_open(options: Pointer, path: Text, error: *mut *mut c_char) -> Pointer;
-    fn rocksdb_close(db: Pointer);
-    fn rocksdb_free(memory: Pointer);
     fn rocksdb_writeoptions_create() -> Pointer;
     fn rocksdb_writeoptions_destroy(options: Pointer);
     fn rocksdb_writeoptions_disable_WAL(options: Pointer, disable: i32);
@@ -52,20 +46,6 @@ unsafe extern "C" {
 const OPTIONS: &CStr = c"create_if_missing=true;compression=kNoCompression;write_buffer_size=268435456;\
 max_background_jobs=2;block_based_table_factory={block_cache=8589934592;filter_policy=bloomfilter:10:false}";
 
-/// Calls what reports an error by a text that the caller frees.
-fn checked<T>(call: impl FnOnce(*mut *mut c_char) -> T) -> Result<T> {
-    let mut error = null_mut();
-    let done = call(&raw mut error);
-    let Some(error) = NonNull::new(error) else { return Ok(done) };
-    // SAFETY: the text ends in a zero, and nobody else frees it.
-    let said = unsafe {
-        let text = CStr::from_ptr(error.as_ptr()).to_string_lossy().into_owned();
-        rocksdb_free(error.as_ptr().cast());
-        text
-    };
-    Err(theirs(said))
-}
-
 /// What the library lends.
 ///
 /// # Safety
@@ -80,33 +60,30 @@ unsafe fn lent<'a>(at: Text, len: usize) -> &'a [u8] {
 
 /// One store of keys with values.
 pub struct Table {
-    db: Pointer,
-    options: Pointer,
+    db: Db,
     read: Pointer,
 }
 
 impl Table {
     fn build<'a>(dir: &Path, pairs: impl Iterator<Item = (&'a [u8], [u8; 8])>, turned: bool) -> Result<Table> {
-        let path = CString::new(dir.as_os_str().as_encoded_bytes()).map_err(theirs)?;
-        // SAFETY: texts that end in zeros, pointers that come from the library and are freed once, keys and values that live
-        // as long as the call that copies them.
+        let db = Db::open(dir, OPTIONS)?;
+        // SAFETY: pointers that come from the library and are freed once, keys and values that live as long as the call that
+        // copies them.
         unsafe {
-            let (options, read) = (rocksdb_options_create(), rocksdb_readoptions_create());
+            let read = rocksdb_readoptions_create();
             rocksdb_readoptions_set_verify_checksums(read, 0);
-            let mut table = Table { db: null_mut(), options, read };
-            checked(|e| rocksdb_get_options_from_string(options, OPTIONS.as_ptr(), options, e))?;
-            table.db = checked(|e| rocksdb_open(options, path.as_ptr(), e))?;
+            let table = Table { db, read };
             let write = rocksdb_writeoptions_create();
             rocksdb_writeoptions_disable_WAL(write, 1);
             let put = |(key, id): (&[u8], [u8; 8])| {
                 let (key, value) = if turned { (&id[..], key) } else { (key, &id[..]) };
                 let (k, v) = (key.as_ptr().cast(), value.as_ptr().cast());
-                checked(|e| rocksdb_put(table.db, write, k, key.len(), v, value.len(), e))
+                checked(|e| rocksdb_put(table.db.as_ptr(), write, k, key.len(), v, value.len(), e))
             };
             let done = { pairs }.try_for_each(put);
             rocksdb_writeoptions_destroy(write);
             done?;
-            rocksdb_compact_range(table.db, null(), 0, null(), 0);
+            rocksdb_compact_range(table.db.as_ptr(), null(), 0, null(), 0);
             Ok(table)
         }
     }
@@ -115,7 +92,8 @@ impl Table {
     pub fn get<T>(&self, key: &[u8], with: impl FnOnce(&[u8]) -> T) -> Result<Option<T>> {
         // SAFETY: the slice is freed once, after its last use.
         unsafe {
-            let slice = checked(|e| rocksdb_get_pinned(self.db, self.read, key.as_ptr().cast(), key.len(), e))?;
+            let slice =
+                checked(|e| rocksdb_get_pinned(self.db.as_ptr(), self.read, key.as_ptr().cast(), key.len(), e))?;
             if slice.is_null() {
                 return Ok(None);
             }
@@ -132,7 +110,7 @@ impl Table {
         let mut sum = 0u64;
         // SAFETY: the iterator is freed once, after its last use, and what it lends is used before it goes on.
         unsafe {
-            let at = rocksdb_create_iterator(self.db, self.read);
+            let at = rocksdb_create_iterator(self.db.as_ptr(), self.read);
             rocksdb_iter_seek(at, prefix.as_ptr().cast(), prefix.len());
             while rocksdb_iter_valid(at) != 0 {
                 let (mut keys, mut values) = (0, 0);
@@ -152,14 +130,8 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        // SAFETY: nobody else frees them, and a database that was not opened is null.
-        unsafe {
-            if !self.db.is_null() {
-                rocksdb_close(self.db);
-            }
-            rocksdb_readoptions_destroy(self.read);
-            rocksdb_options_destroy(self.options);
-        }
+        // SAFETY: nobody else frees them.
+        unsafe { rocksdb_readoptions_destroy(self.read) }
     }
 }
 

@@ -21,9 +21,9 @@ pub trait Peer: Sync {
 pub trait Crashed {
     fn name(&self) -> &'static str;
 
-    /// What a reader must know beside its numbers.
+    /// What a reader must know beside its numbers: that of a store which is given [`TOGETHER`] records a transaction.
     fn note(&self) -> &'static str {
-        ""
+        "64 records a transaction"
     }
 
     /// Puts the store back as the crash left it: not timed.
@@ -167,10 +167,6 @@ impl CrashedRedb {
 impl Crashed for CrashedRedb {
     fn name(&self) -> &'static str {
         "redb"
-    }
-
-    fn note(&self) -> &'static str {
-        "64 records a transaction"
     }
 
     fn rewind(&self) -> Result<()> {

@@ -79,6 +79,10 @@ impl Crashed for CrashedRaft {
         "raft-engine"
     }
 
+    fn note(&self) -> &'static str {
+        ""
+    }
+
     fn open(&self) -> Result<()> {
         engine(&self.0).map(drop)
     }

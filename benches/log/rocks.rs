@@ -1,24 +1,16 @@
-//! RocksDB as the system has it, through its C interface: no build of it, and no generator of bindings.
+//! RocksDB in place of a log.
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, c_char};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::ptr::{NonNull, null_mut};
 
+use qx_benches::rocksdb::{Db, Pointer, checked};
 use qx_formats::{Error, Result};
 
-use super::peers::{Crashed, Numbers, Peer, TOGETHER, copy, theirs};
-
-type Pointer = *mut c_void;
+use super::peers::{Crashed, Numbers, Peer, TOGETHER, copy};
 
 #[link(name = "rocksdb")]
 unsafe extern "C" {
-    fn rocksdb_options_create() -> Pointer;
-    fn rocksdb_options_destroy(options: Pointer);
-    fn rocksdb_get_options_from_string(base: Pointer, text: *const c_char, options: Pointer, error: *mut *mut c_char);
-    fn rocksdb_open(options: Pointer, path: *const c_char, error: *mut *mut c_char) -> Pointer;
-    fn rocksdb_close(db: Pointer);
-    fn rocksdb_free(memory: Pointer);
     fn rocksdb_writeoptions_create() -> Pointer;
     fn rocksdb_writeoptions_destroy(options: Pointer);
     fn rocksdb_writeoptions_set_sync(options: Pointer, sync: u8);
@@ -32,23 +24,8 @@ unsafe extern "C" {
 const OPTIONS: &CStr = c"create_if_missing=true;write_buffer_size=4294967296;avoid_flush_during_recovery=true;\
 avoid_flush_during_shutdown=true";
 
-/// Calls what reports an error by a text that the caller frees.
-fn checked<T>(call: impl FnOnce(*mut *mut c_char) -> T) -> Result<T> {
-    let mut error = null_mut();
-    let done = call(&raw mut error);
-    let Some(error) = NonNull::new(error) else { return Ok(done) };
-    // SAFETY: the text ends in a zero, and nobody else frees it.
-    let said = unsafe {
-        let text = CStr::from_ptr(error.as_ptr()).to_string_lossy().into_owned();
-        rocksdb_free(error.as_ptr().cast());
-        text
-    };
-    Err(theirs(said))
-}
-
 pub struct Rocks {
-    db: Pointer,
-    options: Pointer,
+    db: Db,
     write: Pointer,
     value: Vec<u8>,
     numbers: Numbers,
@@ -59,30 +36,21 @@ unsafe impl Sync for Rocks {}
 
 impl Rocks {
     pub fn open(dir: &Path, synced: bool, value: &[u8]) -> Result<Rocks> {
-        let path = CString::new(dir.as_os_str().as_encoded_bytes()).map_err(theirs)?;
-        // SAFETY: texts that end in zeros, and pointers that come from the library and are freed once, by `drop`.
-        unsafe {
-            let (write, options) = (rocksdb_writeoptions_create(), rocksdb_options_create());
+        let db = Db::open(dir, OPTIONS)?;
+        // SAFETY: the pointer comes from the library and is freed once, by `drop`.
+        let write = unsafe {
+            let write = rocksdb_writeoptions_create();
             rocksdb_writeoptions_set_sync(write, u8::from(synced));
-            let numbers = Numbers::default();
-            let mut store = Rocks { db: null_mut(), options, write, value: value.to_vec(), numbers };
-            checked(|e| rocksdb_get_options_from_string(options, OPTIONS.as_ptr(), options, e))?;
-            store.db = checked(|e| rocksdb_open(options, path.as_ptr(), e))?;
-            Ok(store)
-        }
+            write
+        };
+        Ok(Rocks { db, write, value: value.to_vec(), numbers: Numbers::default() })
     }
 }
 
 impl Drop for Rocks {
     fn drop(&mut self) {
-        // SAFETY: nobody else frees them, and a database that was not opened is null.
-        unsafe {
-            if !self.db.is_null() {
-                rocksdb_close(self.db);
-            }
-            rocksdb_writeoptions_destroy(self.write);
-            rocksdb_options_destroy(self.options);
-        }
+        // SAFETY: nobody else frees them.
+        unsafe { rocksdb_writeoptions_destroy(self.write) }
     }
 }
 
@@ -101,7 +69,7 @@ impl Peer for Rocks {
                 let (value, len) = (self.value.as_ptr().cast(), self.value.len());
                 rocksdb_writebatch_put(batch, key.as_ptr().cast(), key.len(), value, len);
             }
-            let done = checked(|e| rocksdb_write(self.db, self.write, batch, e));
+            let done = checked(|e| rocksdb_write(self.db.as_ptr(), self.write, batch, e));
             rocksdb_writebatch_destroy(batch);
             done
         }
@@ -143,10 +111,6 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
 impl Crashed for CrashedRocks {
     fn name(&self) -> &'static str {
         "RocksDB"
-    }
-
-    fn note(&self) -> &'static str {
-        "64 records a transaction"
     }
 
     fn rewind(&self) -> Result<()> {

@@ -82,10 +82,6 @@ impl Crashed for CrashedSqlite {
         "SQLite WAL"
     }
 
-    fn note(&self) -> &'static str {
-        "64 records a transaction"
-    }
-
     fn rewind(&self) -> Result<()> {
         let index = with(&self.0, "-shm");
         match std::fs::remove_file(&index) {

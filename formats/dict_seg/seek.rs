@@ -70,34 +70,19 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         let marks = if *ranks == (0..self.len()) { self.marks_for(key) } else { None };
         while high - low > 1 {
             let mid = low + (high - low) / 2;
-            if let Some(order) = marks.and_then(|marks| marks.order(step, key)) {
-                let before = is_before(order, above);
-                if before {
-                    low = mid
-                } else {
-                    high = mid
+            let order = match marks.and_then(|marks| marks.order(step, key)) {
+                Some(order) => order,
+                None => {
+                    self.fetch_next(low, mid, high);
+                    let bytes = self.block_bytes(mid)?;
+                    let order = self.refs.form.compare_first(&bytes, key).ok_or_else(|| self.block_error(mid))?;
+                    if let Some(marks) = marks.filter(|marks| marks.wants(step)) {
+                        let bounds = (Some(low).filter(|_| low > start), Some(high).filter(|_| high < end));
+                        self.mark(marks, step, mid, bounds);
+                    }
+                    order
                 }
-                step = 2 * step + usize::from(before);
-                continue;
-            }
-            // One of these comes next, or after that: all are on their way while this one is waited for. Between blocks that
-            // are far from each other searches meet again and again, and those are near.
-            let (left, right) = (low + (mid - low) / 2, mid + (high - mid) / 2);
-            if high - low > FAR / 2 {
-                self.fetch_first(left);
-                self.fetch_first(right);
-            }
-            if high - low <= FAR {
-                self.fetch_first(low + (left - low) / 2);
-                self.fetch_first(left + (mid - left) / 2);
-                self.fetch_first(mid + (right - mid) / 2);
-                self.fetch_first(right + (high - right) / 2);
-            }
-            let bytes = self.block_bytes(mid)?;
-            let order = self.refs.form.compare_first(&bytes, key).ok_or_else(|| self.block_error(mid))?;
-            if let Some(marks) = marks.filter(|marks| marks.wants(step)) {
-                self.mark(marks, step, mid, (Some(low).filter(|_| low > start), Some(high).filter(|_| high < end)));
-            }
+            };
             let before = is_before(order, above);
             if before {
                 low = mid
@@ -107,6 +92,24 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             step = 2 * step + usize::from(before);
         }
         Ok(low)
+    }
+
+    /// Blocks of which one comes next in a search between `low` and `high`, or after that: all are on their way while the
+    /// one at `mid` is waited for. Between blocks that are far from each other searches meet again and again, and those
+    /// are near.
+    #[inline]
+    fn fetch_next(&self, low: u64, mid: u64, high: u64) {
+        let (left, right) = (low + (mid - low) / 2, mid + (high - mid) / 2);
+        if high - low > FAR / 2 {
+            self.fetch_first(left);
+            self.fetch_first(right);
+        }
+        if high - low <= FAR {
+            self.fetch_first(low + (left - low) / 2);
+            self.fetch_first(left + (mid - left) / 2);
+            self.fetch_first(mid + (right - mid) / 2);
+            self.fetch_first(right + (high - right) / 2);
+        }
     }
 
     /// As [`DictSeg::rank_from`], for a place in a block or behind it; and the id, if it is the very key.
