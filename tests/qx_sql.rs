@@ -290,3 +290,17 @@ fn a_flush_does_not_vouch_for_a_file_that_changed() {
     assert_eq!(out.status.code(), Some(1), "{said}");
     assert!(said.contains(first.file_name().unwrap().to_str().unwrap()), "{said}");
 }
+
+#[test]
+fn what_cannot_be_told_stops_nothing() {
+    let db = Db::new();
+    let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
+    let said = |log: &str, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_qx"));
+        let stderr = full.try_clone().unwrap();
+        command.args(args).env("QX_LOG", log).stdin(Stdio::null()).stderr(stderr).output().unwrap().status.code()
+    };
+    assert_eq!(said("trace", &["sql", "--db", db.path(), "-c", "create table t (n bigint)"]), Some(0));
+    assert_eq!(said("qx=trace,loud=er", &["flush", db.path()]), Some(0));
+    assert_eq!(said("trace", &["sql", "--db", db.path(), "-c", "select * from nothing"]), Some(2));
+}

@@ -1,6 +1,6 @@
 //! Log events on stderr. `QX_LOG` holds tracing filters over the stable targets of `docs/diagnostics.md`.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -19,8 +19,9 @@ pub(crate) fn init(global: &Global, color: bool) {
     let builder =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(color && std::io::stderr().is_terminal());
     let levels = filters(asked.as_deref().unwrap_or(default));
-    // The builder has a level of its own, below which nothing would reach the filters.
-    let builder = builder.with_max_level(tracing::Level::TRACE);
+    // The builder has a level of its own, below which nothing would reach the filters. An event that cannot be written, as on
+    // a full disk, is lost: to say so on the same stderr would end the process.
+    let builder = builder.with_max_level(tracing::Level::TRACE).log_internal_errors(false);
     // A second call in one process (tests) keeps the first subscriber.
     let _ = if global.json {
         builder.json().finish().with(levels).try_init()
@@ -36,7 +37,8 @@ fn filters(text: &str) -> Targets {
     let known = parts.filter_map(|part| match part.parse::<Targets>() {
         Ok(target) => Some(target),
         Err(_) => {
-            eprintln!("warning: QX_LOG: {part:?} is no filter (expected TARGET=LEVEL or LEVEL)");
+            let said = format!("warning: QX_LOG: {part:?} is no filter (expected TARGET=LEVEL or LEVEL)");
+            let _ = writeln!(std::io::stderr(), "{said}");
             None
         }
     });

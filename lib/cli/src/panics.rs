@@ -1,5 +1,7 @@
 //! What a panic says.
 
+use std::io::Write;
+
 /// A decoder of another library that panics is an error about its input ([`qx_io::foreign()`]), and says nothing of its own.
 /// Where panics cannot be caught, the error is said here and the process ends with its status.
 pub(crate) fn install() {
@@ -8,7 +10,7 @@ pub(crate) fn install() {
         if !qx_io::in_foreign() {
             usual(panic);
         } else if cfg!(panic = "abort") {
-            eprintln!("error: {}: {panic}", qx_io::REFUSED);
+            let _ = writeln!(std::io::stderr(), "error: {}: {panic}", qx_io::REFUSED);
             std::process::exit(i32::from(crate::run::exit_status(qx_formats::Kind::Corrupt)));
         }
     }));
