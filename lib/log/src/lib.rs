@@ -33,6 +33,7 @@ mod recovery;
 mod repair;
 mod report;
 mod rotate;
+mod rounds;
 mod scanning;
 mod segment_out;
 mod split;

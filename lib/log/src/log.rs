@@ -12,12 +12,12 @@ use qx_formats::delta_log::{Batch, Entry, Op, Place, SegmentHeader, Transaction}
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, RealDisk};
 
-use crate::group::Rounds;
 use crate::open::Guard;
 use crate::options::{Numbering, Options, SyncPolicy};
 use crate::prune::{PruneOptions, Pruned};
 use crate::rebuild::place_of;
 use crate::report::RecoveryReport;
+use crate::rounds::{Gates, Rounds};
 use crate::segment_out::SegmentOut;
 use crate::stats::{Counters, Stats};
 
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub state: Mutex<State>,
     /// A leader is done, or whoever changed segments.
     pub changed: Condvar,
+    /// Where those wait who are in the line for a leader.
+    pub gates: Gates,
     /// `State::written` and `State::durable` for those who only want to know whether they may go on.
     pub written: AtomicU64,
     pub durable: AtomicU64,
@@ -148,6 +150,7 @@ impl Log {
             opts,
             state: Mutex::new(state),
             changed: Condvar::new(),
+            gates: Gates::default(),
             written: AtomicU64::new(done),
             durable: AtomicU64::new(done),
             stop: AtomicBool::new(false),

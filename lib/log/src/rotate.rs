@@ -1,7 +1,6 @@
 //! From one segment to the next.
 
 use std::sync::MutexGuard;
-use std::thread::Thread;
 
 use qx_formats::Result;
 use qx_formats::delta_log::layout::CHECKPOINT_CLOSE;
@@ -24,9 +23,7 @@ impl Shared {
         };
         st.exclusive = false;
         self.wake_sleepers(&st);
-        let (written, durable) = (st.written, st.durable);
-        let go_on = st.rounds.release(written, durable);
-        go_on.iter().for_each(Thread::unpark);
+        self.release_all(&mut st);
         done.map(|()| st)
     }
 

@@ -135,3 +135,42 @@ fn writes_without_syncs_go_on_beside_one_another() {
         assert_eq!(committed(&disk, &path).len(), 3000, "{sync:?}");
     }
 }
+
+/// Threads that wait for syncs, for writes, for what others handed in, and one that changes segments: each call ends, and
+/// says what is so.
+#[test]
+fn whatever_threads_wait_for_comes() {
+    for sync in [SyncPolicy::Always, SyncPolicy::None, SyncPolicy::Bytes(5000)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_path_buf();
+        within(Duration::from_secs(120), move || {
+            let (log, _) = Log::open(&path, Options { sync, rotate_size: 64 << 10, ..Options::default() }).unwrap();
+            std::thread::scope(|scope| {
+                for t in 0..8 {
+                    let log = &log;
+                    scope.spawn(move || (0..150).for_each(|n| one_way(log, t, n)));
+                }
+            });
+            log.close().unwrap();
+        });
+        let disk: Arc<dyn Disk> = Arc::new(qx_io::RealDisk);
+        assert_eq!(committed(&disk, dir.path()).len(), 1200, "{sync:?}");
+    }
+}
+
+/// Commits in one of the ways that there are.
+fn one_way(log: &Log, thread: u64, n: u64) {
+    let ack = log.submit(&[put(thread, n)]).unwrap();
+    match (thread + n) % 8 {
+        0 => log.write(ack.lsn).unwrap(),
+        1 => log.settle(ack.lsn).unwrap(),
+        2 => log.settle_within(ack.lsn, Duration::from_millis(1)).unwrap(),
+        // What another thread handed in before, and waits for as well.
+        3 => log.wait(ack.lsn - 1).unwrap(),
+        4 if n.is_multiple_of(5) => log.rotate().unwrap(),
+        _ => {
+            log.wait(ack.lsn).unwrap();
+            assert!(log.durable_lsn() >= ack.lsn, "told before it was durable");
+        }
+    }
+}
