@@ -44,6 +44,13 @@ doc:
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run --fuzz-dir tests/fuzz {{ TARGET }} -- {{ ARGS }}
 
+# The tests of what has SIMD, for 64-bit ARM in an emulator (needs a nightly toolchain with rust-src; Debian:
+# gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user). `just arm -p qx-vector kernel` for some of them
+arm *ARGS="-p qx-formats -p qx-frame -p qx-vector --lib":
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+    cargo +nightly test -Z build-std --target aarch64-unknown-linux-gnu {{ ARGS }}
+
 # Write generated files anew: fixtures, goldens, man pages, completions, outputs quoted in documents
 bless *ARGS:
     QX_BLESS=1 cargo test {{ house }} {{ ARGS }}

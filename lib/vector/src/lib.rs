@@ -53,7 +53,8 @@ pub fn hash_key(key: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(key)
 }
 
-/// The name of the instruction set that searches use on this machine: "scalar", "avx2", "avx512", "avx512vnni".
+/// The name of the instruction set that searches use on this machine: "scalar", "avx2", "avx512", "avx512vnni", "neon",
+/// "neondotprod".
 pub fn instruction_set() -> &'static str {
     kernel::Kernels::best().name
 }

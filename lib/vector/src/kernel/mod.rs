@@ -9,6 +9,10 @@
 //!
 //! `unsafe` in this crate stands in this folder only.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod four;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 mod screen;
 #[cfg(target_arch = "x86_64")]
@@ -85,7 +89,7 @@ impl<'a> Rows<'a> {
 /// One set of kernels.
 #[derive(Debug)]
 pub struct Kernels {
-    /// What the set needs: "scalar", "avx2", "avx512", "avx512vnni".
+    /// What the set needs: "scalar", "avx2", "avx512", "avx512vnni", "neon", "neondotprod".
     pub name: &'static str,
     pub dot: Dot,
     pub dots: Dots,
@@ -118,6 +122,8 @@ impl Kernels {
         let mut all = vec![Self::scalar()];
         #[cfg(target_arch = "x86_64")]
         all.extend(x86::available());
+        #[cfg(target_arch = "aarch64")]
+        all.extend(neon::available());
         all
     }
 
@@ -141,12 +147,32 @@ fn fold(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
+/// For the SIMD sets: calls `step` with the components of a query and of a row (as bytes) in blocks of [`LANES`], the
+/// last one padded with zeros.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn blocks<const N: usize>(query: &[f32], row: &[u8], mut step: impl FnMut(&[f32; LANES], &[[u8; N]; LANES])) {
+    let row = row.as_chunks::<N>().0;
+    let n = query.len().min(row.len());
+    let (query, query_rest) = query[..n].as_chunks::<LANES>();
+    let (row, row_rest) = row[..n].as_chunks::<LANES>();
+    query.iter().zip(row).for_each(|(q, r)| step(q, r));
+    if !query_rest.is_empty() {
+        let (mut q, mut r) = ([0.0; LANES], [[0; N]; LANES]);
+        q[..query_rest.len()].copy_from_slice(query_rest);
+        r[..row_rest.len()].copy_from_slice(row_rest);
+        step(&q, &r);
+    }
+}
+
 /// Asks the processor to bring these bytes near. Changes nothing but speed.
 #[inline(always)]
 pub fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     x86::prefetch(bytes);
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    neon::prefetch(bytes);
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = bytes;
 }
 
@@ -223,6 +249,54 @@ mod tests {
                         (sum - 77) as f32 * (0.3 * scale) + bias
                     };
                     prop_assert_eq!(&near[..n], &all[..n].iter().zip(&sums).map(plain).collect::<Vec<_>>()[..]);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_set_lets_the_same_rows_pass(
+            each in 1usize..70,
+            rows in 0usize..150,
+            seed in any::<u32>(),
+            both in any::<bool>(),
+            product in any::<bool>(),
+        ) {
+            let mut state = seed | 1;
+            let mut next = move || {
+                state = state.wrapping_mul(0x915F_77F5).wrapping_add(0x6A09_E667);
+                (state >> 16) as u8
+            };
+            let codes: Vec<u8> = (0..rows * each).map(|_| next()).collect();
+            let query: [Vec<i8>; 2] = [(); 2].map(|()| (0..each).map(|_| (next() as i8).max(-127)).collect());
+            let params: Vec<u8> = (0..2 * rows).flat_map(|_| (f32::from(next()) / 512.0).to_le_bytes()).collect();
+            let (fixed, reach) = (0.01, 0.1);
+            let test = match product {
+                true => Test::Product { shift: 0.5, fixed, reach },
+                false => Test::Distance { square: 9.0, fixed, reach },
+            };
+            let screen = Screen {
+                rows: Rows { codes: &codes, each, params: &params },
+                query: [&query[0], &query[1]],
+                both,
+                offsets: [1000, if both { -500 } else { 0 }],
+                scale: 1e-3,
+                low_scale: 1.0 / 254.0,
+                error: 0.02,
+                slack: 1e-5,
+                test,
+            };
+            for first in [0, 64, 128, 200] {
+                for limit in [-1.0, 0.5, 2.5, f32::INFINITY] {
+                    let (mut want, mut got) = ([[7; BLOCK]; 2], [[8; BLOCK]; 2]);
+                    let mask = (Kernels::scalar().pass)(&screen, first, limit, &mut want);
+                    for k in Kernels::all() {
+                        prop_assert_eq!((k.pass)(&screen, first, limit, &mut got), mask, "{} {}", k.name, first);
+                        prop_assert_eq!(got, want, "{}", k.name);
+                    }
                 }
             }
         }
