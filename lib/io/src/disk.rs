@@ -177,6 +177,13 @@ pub trait DiskFile: Send + Sync + Debug {
     fn allocate(&self, from: u64, to: u64) -> io::Result<Option<Window>> {
         self.zero_fill(from, to).map(|()| None)
     }
+    /// Whether a read at `at` would not have to wait for the disk. True where nobody can tell.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn in_memory(&self, _at: u64) -> io::Result<bool> {
+        Ok(true)
+    }
     /// Makes the bytes, and the length, durable.
     ///
     /// # Errors
@@ -294,6 +301,25 @@ impl DiskFile for RealFile {
             }
         }
         self.zero_fill(from, to).map(|()| None)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn in_memory(&self, at: u64) -> io::Result<bool> {
+        use std::os::fd::AsRawFd;
+        let mut byte = 0u8;
+        let to = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+        let at = libc::off_t::try_from(at).map_err(io::Error::other)?;
+        // SAFETY: the file is open, and the one part that is read into is one byte long and outlives the call.
+        if unsafe { libc::preadv2(self.file.as_raw_fd(), &raw const to, 1, at, libc::RWF_NOWAIT) } >= 0 {
+            return Ok(true);
+        }
+        let e = io::Error::last_os_error();
+        match e.raw_os_error() {
+            Some(libc::EAGAIN) => Ok(false),
+            // This file system, or this kernel, does not tell.
+            Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINTR) => Ok(true),
+            _ => Err(e),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

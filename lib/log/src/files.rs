@@ -9,6 +9,8 @@ use qx_formats::delta_log::{Source, crc32c_append};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, DiskFile};
 
+use crate::ahead::Ahead;
+
 /// The lock file of a log. Never renamed or removed.
 pub const LOCK_NAME: &str = "LOCK";
 
@@ -70,6 +72,8 @@ pub(crate) struct FileSource {
     start: u64,
     ahead: u64,
     sum: Sum,
+    /// Somebody reads the file from the disk, and where it begins on their way.
+    follows: Option<(Arc<Ahead>, u64)>,
 }
 
 /// A checksum that is taken of windows as they pass.
@@ -110,7 +114,14 @@ impl FileSource {
             start: 0,
             ahead: WINDOW_MIN,
             sum: Sum::default(),
+            follows: None,
         })
+    }
+
+    /// Reads no more than what somebody has read before.
+    pub fn follow(mut self, ahead: Option<&Arc<Ahead>>) -> FileSource {
+        self.follows = ahead.and_then(|a| Some((Arc::clone(a), a.start_of(&self.path)?)));
+        self
     }
 
     /// Forgets what was read, so that what a writer wrote meanwhile is seen.
@@ -129,6 +140,9 @@ impl FileSource {
             .map_err(|_| Error::limit("frame length", usize::MAX as u64, len).path(&self.path))?;
         self.start = at;
         self.window.resize(want, 0);
+        if let Some((ahead, start)) = &self.follows {
+            ahead.wait(start + at + want as u64);
+        }
         let mut done = 0;
         while let Some(buf) = self.window.get_mut(done..)
             && !buf.is_empty()

@@ -11,6 +11,7 @@
 //!
 //! The format is `qx_formats::delta_log`; `SPEC.md` there is the authority.
 
+mod ahead;
 pub mod bench;
 mod chain;
 mod compact;

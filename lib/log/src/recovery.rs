@@ -324,7 +324,7 @@ impl Planner<'_> {
             if let Some(l) = looked
                 && l.runs.is_none()
             {
-                l.runs = scan_one(self.chain.disk.as_ref(), seg, true).map_err(|e| e.path(&seg.path))?.runs;
+                l.runs = scan_one((self.chain.disk.as_ref(), None), seg, true).map_err(|e| e.path(&seg.path))?.runs;
             }
         }
         let edge = self.edge(at, seg)?;

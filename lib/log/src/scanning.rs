@@ -1,16 +1,19 @@
 //! Scanning the segments of a log for a recovery: several at the same time, and a long one that is not sealed in pieces.
 //!
-//! A piece begins where a transaction seems to begin. It counts only if the frames of the piece before it are whole and
+//! Pieces are short, and taken in their order: where one thread reads the segment from the disk, the others are never far
+//! from it. A piece begins where a transaction seems to begin. It counts only if the frames of the piece before it are whole and
 //! end just there, with the LSN that is due; else the segment is scanned again, from its front.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use qx_formats::Result;
 use qx_formats::container::Finding;
-use qx_formats::delta_log::layout::{HEADER_LEN, INDEX_STRIDE, MIN_SEGMENT_LEN};
-use qx_formats::delta_log::{Scan, Source, Stretch, find_start, skim_from, verify_segment};
+use qx_formats::delta_log::layout::{HEADER_LEN, INDEX_STRIDE};
+use qx_formats::delta_log::{Scan, Stretch, find_start, skim_from, verify_segment};
 use qx_io::Disk;
 
+use crate::ahead::{Ahead, StopOnDrop};
 use crate::chain::{Chain, Segment};
 use crate::files::FileSource;
 
@@ -72,12 +75,11 @@ pub(crate) struct Scanned {
 /// Less than this is scanned before another thread has begun.
 const WORTH_A_THREAD: u64 = 4 << 20;
 
-/// A segment (index in `Chain::live`), or a piece of it.
-struct Piece {
+/// A segment (index in `Chain::live`), and where the pieces of it begin.
+struct Pieces {
     live: usize,
-    /// Where it begins, and with which LSN; the segment's first frame when absent.
-    from: Option<(u64, u64)>,
-    limit: Option<u64>,
+    /// Of each piece but the first, once somebody has looked: with which LSN. Without one, the piece before goes on.
+    starts: Vec<OnceLock<Option<(u64, u64)>>>,
 }
 
 /// Scans the segments that are `wanted`, in as many threads as pay.
@@ -90,21 +92,33 @@ pub(crate) fn scan_all(chain: &Chain, wanted: impl Fn(&Segment) -> bool) -> Vec<
     scan_in(chain, &todo, threads)
 }
 
-/// In so many threads, and a segment that is not sealed in as many pieces.
+/// In so many threads, and a segment that is not sealed in pieces, if there is more than one thread.
 fn scan_in(chain: &Chain, todo: &[usize], threads: usize) -> Vec<Option<Result<Scanned>>> {
-    let pieces: Vec<Piece> = todo.iter().flat_map(|&i| cut(chain, i, threads)).collect();
+    let ahead = if threads > 1 { ahead_of(chain, todo) } else { None };
+    let disk = chain.disk.as_ref();
+    let ahead = ahead.as_ref();
+    let all: Vec<Pieces> = todo.iter().map(|&i| Pieces::of(chain, i, threads)).collect();
+    let list: Vec<(&Pieces, usize)> = all.iter().flat_map(|p| (0..=p.starts.len()).map(move |n| (p, n))).collect();
     let next = AtomicUsize::new(0);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        Some((at, list.get(at)?))
+    };
     let work = || {
         let mut done = Vec::new();
-        while let Some((at, piece)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, pieces.get(i)?)))
-        {
-            let Some(seg) = chain.live.get(piece.live) else { break };
-            done.push((at, scan_piece(chain.disk.as_ref(), seg, piece)));
+        while let Some((at, (pieces, n))) = take() {
+            let Some(seg) = chain.live.get(pieces.live) else { break };
+            done.extend(pieces.scan((disk, ahead), seg, *n).map(|scanned| (at, scanned)));
         }
         done
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(pieces.len())).map(|_| scope.spawn(work)).collect();
+        // Also where this here panics: whoever reads waits for those who follow.
+        let _stop = ahead.map(|ahead| {
+            scope.spawn(move || ahead.read(disk));
+            StopOnDrop(ahead)
+        });
+        let others: Vec<_> = (1..threads.min(list.len())).map(|_| scope.spawn(work)).collect();
         let mut done = work();
         for thread in others {
             done.extend(thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
@@ -113,70 +127,72 @@ fn scan_in(chain: &Chain, todo: &[usize], threads: usize) -> Vec<Option<Result<S
     });
     done.sort_by_key(|(at, _)| *at);
     let mut out: Vec<Option<Result<Scanned>>> = chain.live.iter().map(|_| None).collect();
-    let mut done = done.into_iter().zip(&pieces).peekable();
-    while let Some(((_, first), piece)) = done.next() {
-        let Some((seg, slot)) = chain.live.get(piece.live).zip(out.get_mut(piece.live)) else { break };
+    let mut done = done.into_iter().filter_map(|(at, scanned)| Some((list.get(at)?, scanned))).peekable();
+    while let Some(((pieces, _), first)) = done.next() {
+        let Some((seg, slot)) = chain.live.get(pieces.live).zip(out.get_mut(pieces.live)) else { break };
         let mut rest = Vec::new();
-        while let Some(((_, scanned), piece)) = done.next_if(|(_, p)| p.live == piece.live) {
-            rest.push((scanned, piece));
+        while let Some(((_, n), scanned)) = done.next_if(|((p, _), _)| p.live == pieces.live) {
+            rest.extend(pieces.start(*n).map(|start| (scanned, start)));
         }
         let joined = if rest.is_empty() { Some(first) } else { join(seg, first, rest).map(Ok) };
-        *slot = Some(joined.unwrap_or_else(|| scan_one(chain.disk.as_ref(), seg, true)));
+        *slot = Some(joined.unwrap_or_else(|| scan_one((disk, None), seg, true)));
     }
     out
 }
 
-/// A segment in pieces, where that pays.
-fn cut(chain: &Chain, live: usize, threads: usize) -> Vec<Piece> {
-    // A few for each thread, since one may be kept from its work.
-    let pieces = 4 * threads as u64;
-    let starts = match chain.live.get(live) {
-        Some(seg) if threads > 1 && seg.sealed().is_none() => starts(chain.disk.as_ref(), seg, pieces),
-        _ => Ok(Vec::new()),
-    };
-    // What cannot be read is told by who scans it.
-    let starts = starts.unwrap_or_default();
-    let limit = chain.live.get(live).and_then(|s| s.limit);
-    let limits = starts.iter().map(|s: &(u64, u64)| Some(s.0)).chain([limit]);
-    let from = std::iter::once(None).chain(starts.iter().map(|s| Some(*s)));
-    from.zip(limits).map(|(from, limit)| Piece { live, from, limit }).collect()
+/// Where files are not in memory, somebody reads them from the disk.
+fn ahead_of(chain: &Chain, todo: &[usize]) -> Option<Arc<Ahead>> {
+    let files = todo.iter().filter_map(|i| chain.live.get(*i)).map(|s| (s.path.clone(), s.len));
+    Ahead::over(chain.disk.as_ref(), files.collect())
 }
 
-/// Places in a segment where pieces of about equal length may begin.
-fn starts(disk: &dyn Disk, seg: &Segment, pieces: u64) -> Result<Vec<(u64, u64)>> {
-    let mut src = seg.source(disk)?;
-    let end = about_end(&mut src)?.min(seg.limit.unwrap_or(u64::MAX));
-    let pieces = pieces.min(end / WORTH_A_THREAD);
+/// A disk, and who reads from it first.
+pub(crate) type Reading<'a> = (&'a dyn Disk, Option<&'a Arc<Ahead>>);
+
+fn source((disk, ahead): Reading<'_>, seg: &Segment) -> Result<FileSource> {
+    seg.source(disk).map(|src| src.follow(ahead))
+}
+
+impl Pieces {
+    /// A segment in pieces, where that pays.
+    fn of(chain: &Chain, live: usize, threads: usize) -> Pieces {
+        let seg = chain.live.get(live).filter(|s| threads > 1 && s.sealed().is_none());
+        let more = seg.map_or(0, |s| s.limit.unwrap_or(u64::MAX).min(s.len) / WORTH_A_THREAD).saturating_sub(1);
+        Pieces { live, starts: (0..more).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Where the n-th piece begins, if somebody looked, and found it.
+    fn start(&self, n: usize) -> Option<(u64, u64)> {
+        n.checked_sub(1).and_then(|i| *self.starts.get(i)?.get()?)
+    }
+
+    /// [`Pieces::start`], found now if nobody looked.
+    fn find(&self, disk: Reading<'_>, seg: &Segment, n: usize) -> Option<(u64, u64)> {
+        let look = || {
+            let near = WORTH_A_THREAD * n as u64;
+            // A frame is found within so many bytes, or the piece before goes on.
+            find_start(&mut source(disk, seg).ok()?, &seg.scan_header(), near, near + WORTH_A_THREAD / 4).ok()?
+        };
+        n.checked_sub(1).and_then(|i| *self.starts.get(i)?.get_or_init(look))
+    }
+
+    /// Scans the n-th piece, if there is one.
+    fn scan(&self, disk: Reading<'_>, seg: &Segment, n: usize) -> Option<Result<Scanned>> {
+        let from = if n == 0 { None } else { Some(self.find(disk, seg, n)?) };
+        let next = (n + 1..=self.starts.len()).find_map(|n| self.find(disk, seg, n));
+        if from.is_none() && next.is_none() {
+            return Some(scan_one(disk, seg, seg.sealed().is_none()));
+        }
+        let limit = next.map(|s| s.0).or(seg.limit);
+        Some(source(disk, seg).and_then(|src| scan_piece(src, seg, from, limit)))
+    }
+}
+
+fn scan_piece(mut src: FileSource, seg: &Segment, from: Option<(u64, u64)>, limit: Option<u64>) -> Result<Scanned> {
     let header = seg.scan_header();
-    let mut out: Vec<(u64, u64)> = Vec::new();
-    for n in 1..pieces {
-        let near = (end / pieces * n).next_multiple_of(8);
-        // A frame is found within so many bytes, or the piece before goes on.
-        let start = find_start(&mut src, &header, near, near + WORTH_A_THREAD / 4)?;
-        out.extend(start.filter(|s| out.last().is_none_or(|last| last.0 < s.0)));
-    }
-    Ok(out)
-}
-
-/// About where the zero fill of a segment begins, as far as a few looks can tell.
-fn about_end(src: &mut FileSource) -> Result<u64> {
-    let (mut low, mut high) = (HEADER_LEN as u64, src.len());
-    while high - low > WORTH_A_THREAD / 4 {
-        let middle = low.midpoint(high);
-        let zeros = src.fetch(middle, MIN_SEGMENT_LEN as usize)?.iter().all(|&b| b == 0);
-        *(if zeros { &mut high } else { &mut low }) = middle;
-    }
-    Ok(high)
-}
-
-fn scan_piece(disk: &dyn Disk, seg: &Segment, piece: &Piece) -> Result<Scanned> {
-    if piece.from.is_none() && piece.limit == seg.limit {
-        return scan_one(disk, seg, seg.sealed().is_none());
-    }
-    let header = seg.scan_header();
-    let from = piece.from.unwrap_or((HEADER_LEN as u64, header.base_lsn));
+    let from = from.unwrap_or((HEADER_LEN as u64, header.base_lsn));
     let (mut runs, mut bytes) = (Vec::new(), 0);
-    let scan = skim_from(&mut seg.source(disk)?, &header, from, piece.limit, INDEX_STRIDE, |s| {
+    let scan = skim_from(&mut src, &header, from, limit, INDEX_STRIDE, |s| {
         add(&mut runs, &mut bytes, s);
         Ok(())
     })?;
@@ -184,9 +200,9 @@ fn scan_piece(disk: &dyn Disk, seg: &Segment, piece: &Piece) -> Result<Scanned> 
 }
 
 /// Scans all of a segment; its runs are kept if asked for.
-pub(crate) fn scan_one(disk: &dyn Disk, seg: &Segment, keep: bool) -> Result<Scanned> {
+pub(crate) fn scan_one(disk: Reading<'_>, seg: &Segment, keep: bool) -> Result<Scanned> {
     let (mut runs, mut bytes) = (Vec::new(), 0);
-    let mut src = seg.source(disk)?;
+    let mut src = source(disk, seg)?;
     let (findings, scan) = verify_segment(&mut src, &seg.scan_header(), seg.sealed(), seg.limit, |s| {
         if keep {
             add(&mut runs, &mut bytes, s);
@@ -212,11 +228,11 @@ fn add(runs: &mut Vec<Run>, bytes: &mut u64, s: &Stretch) {
 }
 
 /// What was found in the pieces of a segment, if each ends where the next one begins.
-fn join(seg: &Segment, first: Result<Scanned>, rest: Vec<(Result<Scanned>, &Piece)>) -> Option<Scanned> {
+fn join(seg: &Segment, first: Result<Scanned>, rest: Vec<(Result<Scanned>, (u64, u64))>) -> Option<Scanned> {
     let mut whole = first.ok()?;
-    for (piece, at) in rest {
+    for (piece, start) in rest {
         let piece = piece.ok()?;
-        let scan = whole.scan.join(piece.scan, at.from?, seg.scan_header().given)?;
+        let scan = whole.scan.join(piece.scan, start, seg.scan_header().given)?;
         let mut runs = whole.runs.unwrap_or_default();
         runs.extend(piece.runs.into_iter().flatten());
         whole = Scanned { findings: Vec::new(), scan, runs: Some(runs), bytes: whole.bytes + piece.bytes };
@@ -228,7 +244,6 @@ fn join(seg: &Segment, first: Result<Scanned>, rest: Vec<(Result<Scanned>, &Piec
 mod tests {
     use std::fs;
     use std::path::Path;
-    use std::sync::Arc;
 
     use qx_formats::delta_log::Tally;
     use qx_io::RealDisk;
@@ -284,7 +299,9 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let chain = Chain::load(&disk, dir.path()).unwrap();
-        let starts = starts(disk.as_ref(), &chain.live[0], 4).unwrap();
+        let pieces = Pieces::of(&chain, 0, 2);
+        let find = |n| pieces.find((disk.as_ref(), None), &chain.live[0], n);
+        let starts: Vec<(u64, u64)> = (1..=pieces.starts.len()).filter_map(find).collect();
         assert_eq!(starts.len(), 3, "{starts:?}");
         let near = |at: u64| [at as usize - 3000, at as usize - 2, at as usize + 2, at as usize + 40];
         let mut flips: Vec<usize> = starts.iter().flat_map(|s| near(s.0)).collect();
@@ -297,7 +314,7 @@ mod tests {
                 }
                 fs::write(&path, &bad).unwrap();
                 let chain = Chain::load(&disk, dir.path()).unwrap();
-                let whole = facts(&scan_one(disk.as_ref(), &chain.live[0], true).unwrap());
+                let whole = facts(&scan_one((disk.as_ref(), None), &chain.live[0], true).unwrap());
                 for threads in [2, 4, 7] {
                     let pieces = scan_in(&chain, &[0], threads).swap_remove(0).unwrap().unwrap();
                     assert_eq!(facts(&pieces), whole, "{flip:?} {len} {threads}");
