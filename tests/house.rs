@@ -6,6 +6,8 @@
 
 #[path = "house/arrows.rs"]
 mod arrows;
+#[path = "house/clauses.rs"]
+mod clauses;
 #[path = "house/code.rs"]
 mod code;
 #[path = "house/manifests.rs"]

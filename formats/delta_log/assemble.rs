@@ -4,7 +4,7 @@ use super::fast::take_u64;
 use super::footer::Touches;
 use super::frame::FrameKind;
 use super::op::{Op, record, take};
-use super::payload::{BeginInfo, CommitInfo};
+use super::payload::{AbortInfo, BeginInfo, CommitInfo};
 use super::walk::Frame;
 use crate::{Error, Result};
 
@@ -168,6 +168,8 @@ impl Assembler {
                 transaction(head.txn, open.first_lsn, head.lsn, info, open.taken).map(Some)
             }
             FrameKind::Abort => {
+                AbortInfo::decode(&mut bytes)?;
+                finished(bytes)?;
                 self.open.take_if(|_| inside);
                 if self.open.is_some() { Err(misplaced("another transaction has not ended")) } else { Ok(None) }
             }

@@ -187,8 +187,11 @@ impl Walker {
         };
         let mut next_lsn = head.next_lsn();
         if head.kind == FrameKind::Checkpoint {
-            match CheckpointInfo::decode(&mut &*payload) {
-                Ok(info) if info.next_lsn >= next_lsn && info.in_bounds() => next_lsn = info.next_lsn,
+            let mut rest = payload;
+            match CheckpointInfo::decode(&mut rest) {
+                Ok(info) if rest.is_empty() && info.next_lsn >= next_lsn && info.in_bounds() => {
+                    next_lsn = info.next_lsn
+                }
                 _ => return stop(Stop::Bad(Reason::Content)),
             }
         }

@@ -65,6 +65,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// SPEC L4
 #[test]
 fn hostile_counts_are_damage_and_no_allocation() {
     for (name, bytes) in hostile() {

@@ -1,5 +1,6 @@
 //! The clauses of SPEC.md, one test each where they are about bytes; the rest stands in `lib/log/tests`.
 
+mod clauses;
 mod damage;
 
 use uuid::Uuid;
@@ -154,6 +155,7 @@ fn the_specification_names_every_constant_with_its_value() {
     }
 }
 
+/// SPEC F6, T1, T3
 #[test]
 fn the_worked_example_decodes() {
     let text = SPEC.split("```hex\n").nth(1).and_then(|t| t.split("```").next()).unwrap_or_default();
@@ -174,6 +176,7 @@ fn the_worked_example_decodes() {
     assert_eq!(verified(&bytes).0, []);
 }
 
+/// SPEC P7
 #[test]
 fn the_variant_numbers_of_operations_are_those_of_the_table() {
     let t = Uuid::from_u128(1);
@@ -200,6 +203,7 @@ fn the_variant_numbers_of_operations_are_those_of_the_table() {
     }
 }
 
+/// SPEC P1
 #[test]
 fn integers_take_one_three_five_or_nine_bytes() {
     for (src, len) in [(250, 1), (251, 3), (65_535, 3), (65_536, 5), (u64::from(u32::MAX), 5), (u64::MAX, 9)] {
@@ -209,6 +213,7 @@ fn integers_take_one_three_five_or_nine_bytes() {
     }
 }
 
+/// SPEC F1
 #[test]
 fn every_frame_is_a_multiple_of_eight_bytes() {
     for len in 0..40 {
@@ -219,6 +224,7 @@ fn every_frame_is_a_multiple_of_eight_bytes() {
     }
 }
 
+/// SPEC H10
 #[test]
 fn a_frame_of_another_segment_or_log_does_not_hold() {
     let good = example();
@@ -230,6 +236,7 @@ fn a_frame_of_another_segment_or_log_does_not_hold() {
     }
 }
 
+/// SPEC F10, O1
 #[test]
 fn a_transaction_without_operations_takes_one_lsn() {
     let mut m = Maker::new(header());
@@ -238,6 +245,7 @@ fn a_transaction_without_operations_takes_one_lsn() {
     assert_eq!(all.iter().map(|t| (t.first_lsn, t.commit_lsn)).collect::<Vec<_>>(), [(1, 1), (2, 2), (3, 4)]);
 }
 
+/// SPEC F6, L3
 #[test]
 fn a_transaction_that_does_not_fit_a_frame_is_begin_data_commit() {
     let ops: Vec<_> = (0..70_000).map(edge).collect();
@@ -249,6 +257,7 @@ fn a_transaction_that_does_not_fit_a_frame_is_begin_data_commit() {
     assert_eq!(all[0].commit_lsn, 70_001);
 }
 
+/// SPEC F9, F10
 #[test]
 fn given_numbers_grow_and_leave_gaps() {
     let given = SegmentHeader { given: true, ..header() };
@@ -267,6 +276,7 @@ fn given_numbers_grow_and_leave_gaps() {
     assert_eq!(transactions(&bytes).1.damage[0].reason, Reason::LsnOrder);
 }
 
+/// SPEC R12
 #[test]
 fn zeros_to_the_end_are_the_end_and_zeros_before_data_are_damage() {
     let mut m = Maker::new(header());
@@ -280,6 +290,7 @@ fn zeros_to_the_end_are_the_end_and_zeros_before_data_are_damage() {
     assert_eq!((all.len(), found.damage[0].reason, found.damage[0].offset), (1, Reason::ZeroGap, end as u64));
 }
 
+/// SPEC D5
 #[test]
 fn a_file_without_zero_fill_was_shortened() {
     let mut m = Maker::new(header());
@@ -292,6 +303,7 @@ fn a_file_without_zero_fill_was_shortened() {
     assert_eq!(found.damage[0].reason, Reason::Short);
 }
 
+/// SPEC R11
 #[test]
 fn behind_a_bad_frame_the_next_whole_one_is_found() {
     let mut m = Maker::new(header());
@@ -308,6 +320,7 @@ fn behind_a_bad_frame_the_next_whole_one_is_found() {
     }
 }
 
+/// SPEC F7
 #[test]
 fn the_frames_of_a_transaction_stand_together() {
     let begin = |m: &mut Maker, txn| {
@@ -355,6 +368,7 @@ fn the_frames_of_a_transaction_stand_together() {
     assert_eq!(transactions(&m.live()).0.len(), 1);
 }
 
+/// SPEC F6, F7
 #[test]
 fn an_aborted_or_unfinished_transaction_is_none() {
     let mut m = Maker::new(header());
@@ -367,6 +381,7 @@ fn an_aborted_or_unfinished_transaction_is_none() {
     assert!(all.is_empty() && found.unfinished.is_none() && found.damage.is_empty());
 }
 
+/// SPEC P6
 #[test]
 fn a_checkpoint_says_which_lsns_are_lost() {
     let mut m = Maker::new(header());
@@ -388,6 +403,7 @@ fn a_checkpoint_says_which_lsns_are_lost() {
     assert_eq!(CheckpointInfo::decode(&mut payload.as_slice()).unwrap(), info);
 }
 
+/// SPEC H1, H3, H4
 #[test]
 fn a_newer_version_or_feature_is_refused_by_name() {
     let mut h = header().encode();
@@ -405,6 +421,7 @@ fn a_newer_version_or_feature_is_refused_by_name() {
     assert_eq!(read.features_ro, 4);
 }
 
+/// SPEC T2
 #[test]
 fn the_footer_lists_what_is_touched_up_to_a_limit() {
     let mut t = Touches::default();
@@ -421,6 +438,7 @@ fn the_footer_lists_what_is_touched_up_to_a_limit() {
     assert_eq!(Footer::decode(&bytes).unwrap(), footer);
 }
 
+/// SPEC L2, P8
 #[test]
 fn limits_are_kept_on_the_way_in_and_out() {
     let long = Op::KvDelete { store: "s".repeat(MAX_NAME_LEN + 1), key: String::new() };

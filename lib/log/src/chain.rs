@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qx_formats::delta_log::layout::HEADER_LEN;
-use qx_formats::delta_log::{Counts, Footer, SegmentHeader, Trailer, open_segment, read_counts, read_footer};
-use qx_formats::{Error, Result};
+use qx_formats::delta_log::{Counts, Footer, SegmentHeader, Source, Trailer, open_segment, read_counts, read_footer};
+use qx_formats::{Error, Kind, Result};
 use qx_io::Disk;
 use uuid::Uuid;
 
@@ -52,6 +52,16 @@ pub(crate) struct Problem {
     pub error: Error,
 }
 
+/// A segment file as it was found.
+struct Read {
+    number: u64,
+    path: PathBuf,
+    len: u64,
+    /// What its header says, and its trailer.
+    opened: Option<(SegmentHeader, Option<Trailer>)>,
+    error: Option<Error>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub disk: Arc<dyn Disk>,
@@ -80,17 +90,23 @@ impl Chain {
         for &number in &listing.segments {
             let path = dir.join(segment_name(number));
             let mut src = FileSource::open(disk.as_ref(), &path)?;
-            let opened = open_segment(&mut src).map_err(|e| e.path(&path));
-            let len = qx_formats::delta_log::Source::len(&src);
-            match opened {
-                Err(e) if !matches!(e.kind(), qx_formats::Kind::Corrupt) => return Err(e),
-                opened => read.push((number, path, len, opened)),
-            }
+            let opened = open_segment(&mut src);
+            let len = src.len();
+            let (opened, error) = match opened {
+                Ok(opened) => (Some(opened), None),
+                Err(e) if e.kind() != Kind::Corrupt => return Err(e.path(&path)),
+                Err(e) => {
+                    // Whole frames may stand in a file that was shortened so far that no writer made it.
+                    let header = src.fetch(0, len.min(HEADER_LEN as u64) as usize).and_then(SegmentHeader::decode);
+                    (header.ok().map(|h| (h, None)), Some(e.path(&path)))
+                }
+            };
+            read.push(Read { number, path, len, opened, error });
         }
-        let first = read.iter().find_map(|r| r.3.as_ref().ok());
+        let first = read.iter().find_map(|r| r.opened.as_ref());
         let Some((uuid, given)) = first.map(|(h, _)| (h.uuid, h.given)) else {
             // Nothing tells what log this is: the first header's own error says most.
-            let e = read.into_iter().find_map(|r| r.3.err());
+            let e = read.into_iter().find_map(|r| r.error);
             return Err(e.unwrap_or_else(|| no_log(dir)));
         };
         let mut chain = Chain {
@@ -103,8 +119,8 @@ impl Chain {
             last_number,
             watermark: 0,
         };
-        for (number, path, len, opened) in read {
-            chain.add(number, path, len, opened);
+        for segment in read {
+            chain.add(segment);
         }
         Ok(chain)
     }
@@ -113,20 +129,20 @@ impl Chain {
         self.problems.push(Problem { segment, lost, error });
     }
 
-    fn add(&mut self, number: u64, path: PathBuf, len: u64, opened: Result<(SegmentHeader, Option<Trailer>)>) {
+    fn add(&mut self, segment: Read) {
+        let Read { number, path, len, opened, error } = segment;
         let due = self.live.last().map_or(1, |s| s.trailer.map_or(s.header.base_lsn, |t| t.next_lsn));
         let (header, trailer, guessed) = match opened {
-            Ok((h, _)) if h.uuid != self.uuid || h.given != self.given => {
+            Some((h, _)) if h.uuid != self.uuid || h.given != self.given => {
                 let e = Error::corrupt("segment belongs to another log").expected(self.uuid).got(h.uuid);
                 return self.problem(number, None, e.path(path));
             }
-            Ok((h, _)) if h.segment != number => {
+            Some((h, _)) if h.segment != number => {
                 let e = Error::corrupt("segment has the name of another one").expected(number).got(h.segment);
                 return self.problem(number, None, e.path(path));
             }
-            Ok((h, t)) => (h, t, false),
-            Err(e) => {
-                self.problem(number, None, e);
+            Some((h, t)) => (h, t, false),
+            None => {
                 let header = SegmentHeader {
                     uuid: self.uuid,
                     segment: number,
@@ -141,6 +157,9 @@ impl Chain {
                 (header, None, true)
             }
         };
+        if let Some(e) = error {
+            self.problem(number, None, e);
+        }
         self.watermark = self.watermark.max(header.watermark);
         if let Some(t) = &trailer {
             self.watermark = self.watermark.max(t.next_lsn - 1);

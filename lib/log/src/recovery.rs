@@ -201,7 +201,10 @@ impl Planner<'_> {
             && !seg.guessed
         {
             let lost = Some(LsnRange { from: found.tally.counts.next_lsn, to: Some(due - 1) });
-            self.push_bad(i, cut_at(seg, found.end, 0, Reason::Missing, describe(Reason::Missing), lost));
+            // Segments that are missing were found to be when the next one was opened.
+            if self.bad.iter().all(|b| b.cut.lost_lsns != lost) {
+                self.push_bad(i, cut_at(seg, found.end, 0, Reason::Missing, describe(Reason::Missing), lost));
+            }
         }
     }
 

@@ -82,6 +82,7 @@ fn a_large_transaction_behind_keeps_its_numbers() {
     assert_eq!(read(&d), [sparse]);
 }
 
+/// SPEC P9
 #[test]
 fn both_logs_are_one_by_lsn_and_each_operation_counts_once() {
     let dir = tempfile::tempdir().unwrap();

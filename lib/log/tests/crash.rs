@@ -130,6 +130,7 @@ fn survive(after: &ModelDisk, promises: &[Promise], step: usize, case: &str) {
     assert!(findings.iter().all(|f| f.severity < Severity::Error), "{case}: {findings:?}");
 }
 
+/// SPEC W1
 #[test]
 fn acknowledged_means_on_disk_at_every_step_always() {
     crash_everywhere(SyncPolicy::Always, 1, true);
@@ -140,6 +141,7 @@ fn acknowledged_means_on_disk_at_every_step_without_close() {
     crash_everywhere(SyncPolicy::Always, 20, false);
 }
 
+/// SPEC W1
 #[test]
 fn acknowledged_means_on_disk_at_every_step_by_bytes() {
     crash_everywhere(SyncPolicy::Bytes(2000), 300, false);
@@ -167,6 +169,7 @@ fn a_crash_in_the_middle_of_a_recovery_loses_nothing() {
     }
 }
 
+/// SPEC W5
 #[test]
 fn after_a_failed_sync_nothing_more_is_acknowledged_and_nothing_acknowledged_is_lost() {
     for nth in 0..30 {
@@ -215,6 +218,7 @@ fn after_a_failed_sync_nothing_more_is_acknowledged_and_nothing_acknowledged_is_
     }
 }
 
+/// SPEC W5
 #[test]
 fn a_write_that_stops_half_way_ends_the_log_and_loses_nothing_acknowledged() {
     for nth in 0..25 {
