@@ -112,7 +112,10 @@ impl<'a> Walk<'a> {
 
     /// Checks the object or array that was just entered and passes over it. The place is kept in a register meanwhile,
     /// since nothing else is done here for most of a count.
+    ///
+    /// Escapes are looked at once for all: where strings end is settled, and outside of them a backslash is no word.
     fn skip_inside(&mut self, object: bool) -> Taken {
+        let first = self.next;
         let (bytes, positions, mut next) = (self.bytes, self.positions, self.next);
         // One bit a level: set in objects. How deep the value itself stands is not known here, so that the slow path
         // is left half of the levels.
@@ -127,7 +130,7 @@ impl<'a> Walk<'a> {
                 depth -= 1;
                 let Some(outer) = depth.checked_sub(1) else {
                     self.next = next;
-                    return Some(());
+                    return self.check_escapes(*positions.get(first)? as usize, at);
                 };
                 object = objects.get(outer / 64)? >> (outer % 64) & 1 == 1;
                 fresh = false;
@@ -141,14 +144,13 @@ impl<'a> Walk<'a> {
                 next += 1;
             }
             if object {
-                let Some(&[close, colon, value]) = positions.get(next..).and_then(<[u32]>::first_chunk::<3>) else {
+                let Some(&[_, colon, value]) = positions.get(next..).and_then(<[u32]>::first_chunk::<3>) else {
                     self.ran_out = true;
                     return None;
                 };
                 if b != b'"' || bytes.get(colon as usize) != Some(&b':') {
                     return None;
                 }
-                self.check_escapes(at, close as usize)?;
                 (at, b) = (value as usize, *bytes.get(value as usize)?);
                 next += 3;
             }
@@ -156,7 +158,6 @@ impl<'a> Walk<'a> {
             if !fresh {
                 let (end, _) = self.place(next)?;
                 if b == b'"' {
-                    self.check_escapes(at, end)?;
                     next += 1;
                 } else {
                     check_word(b, word_of(bytes, at, end)?)?;
@@ -173,20 +174,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What stands between the quotes at `open` and `close` has no escape, or only true ones.
+    /// Every backslash in `from..to`, which no escape reaches across, begins an escape or belongs to one.
     #[inline]
-    fn check_escapes(&self, open: usize, close: usize) -> Taken {
-        if !self.escapes.any(open + 1, close) {
+    fn check_escapes(&self, from: usize, to: usize) -> Taken {
+        if !self.escapes.any(from, to) {
             return Some(());
         }
-        are_escapes(self.bytes.get(open + 1..close)?).then_some(())
+        are_escapes(self.bytes, from, to, self.escapes).then_some(())
     }
 
     #[inline]
     fn skip_scalar(&mut self, at: usize, b: u8) -> Taken {
         if b == b'"' {
             let text = self.text(at)?;
-            return self.check_escapes(at, at + 1 + text.len());
+            return self.check_escapes(at + 1, at + 1 + text.len());
         }
         check_word(b, self.word(at)?)
     }

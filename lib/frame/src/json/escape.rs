@@ -1,6 +1,8 @@
 //! Escapes of a string whose ends are known and which holds neither control characters nor bytes that are no UTF-8, as
 //! the index has found: checked, and decoded in the same pass. What is refused here is told by the slow path.
 
+use super::index::Escapes;
+
 /// What stands for one byte after a backslash; 0: nothing does.
 const SINGLE: [u8; 256] = {
     let mut table = [0u8; 256];
@@ -67,34 +69,26 @@ fn plain(chunk: [u8; 8]) -> usize {
     marks.trailing_zeros() as usize / 8
 }
 
-/// Whether every escape in `text` is one.
-pub(crate) fn are_escapes(text: &[u8]) -> bool {
-    let mut at = 0;
-    loop {
-        while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let before = plain(*chunk);
-            at += before;
-            if before < 8 {
-                break;
-            }
+/// Whether every backslash in `bytes[from..to]`, which no escape reaches out of, begins an escape or belongs to one.
+pub(crate) fn are_escapes(bytes: &[u8], from: usize, to: usize, escapes: Escapes<'_>) -> bool {
+    let text = bytes.get(..to).unwrap_or_default();
+    let mut at = from;
+    for start in escapes.starts(from, to) {
+        if start < at {
+            // The second half of a pair.
+            continue;
         }
-        match text.get(at) {
-            None => return true,
-            Some(b'\\') => {}
-            Some(_) => {
-                at += 1;
-                continue;
-            }
-        }
-        at += match text.get(at + 1) {
-            Some(b'u') => match unicode(text, at) {
-                Some((_, used)) => used,
-                None => return false,
-            },
-            Some(b) if single(*b) != 0 => 2,
-            _ => return false,
-        };
+        at = start
+            + match text.get(start + 1) {
+                Some(b'u') => match unicode(text, start) {
+                    Some((_, used)) => used,
+                    None => return false,
+                },
+                Some(b) if single(*b) != 0 => 2,
+                _ => return false,
+            };
     }
+    true
 }
 
 /// Appends what `text` means. `None`: an escape is none, and some of it may have been appended.
@@ -150,6 +144,8 @@ pub(crate) fn decode_into(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::index::Index;
+    use crate::json::simd::Path;
     use crate::json::{string_end, unescape_into};
     use proptest::prelude::*;
 
@@ -157,7 +153,10 @@ mod tests {
     fn check(text: &str) {
         let whole = format!("\"{text}\"");
         let valid = string_end(whole.as_bytes(), 0) == Some(whole.len());
-        assert_eq!(are_escapes(text.as_bytes()), valid, "{text}");
+        let mut index = Index::default();
+        index.build(whole.as_bytes(), Path::Scalar);
+        let all = are_escapes(whole.as_bytes(), 1, whole.len() - 1, index.escapes());
+        assert_eq!(all, valid, "{text}");
         let mut got = b"before".to_vec();
         assert_eq!(decode_into(text.as_bytes(), &mut got).is_some(), valid, "{text}");
         if valid {

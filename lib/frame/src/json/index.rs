@@ -75,7 +75,7 @@ impl Index {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Escapes<'a>(&'a [u64]);
 
-impl Escapes<'_> {
+impl<'a> Escapes<'a> {
     /// Whether one stands in `from..to`.
     #[inline]
     pub(crate) fn any(self, from: usize, to: usize) -> bool {
@@ -90,6 +90,51 @@ impl Escapes<'_> {
             return word(first) & low & high != 0;
         }
         word(first) & low != 0 || word(last) & high != 0 || (first + 1..last).any(|i| word(i) != 0)
+    }
+
+    /// Where those in `from..to` stand that begin an escape, one after the other, from one that does.
+    #[inline(always)]
+    pub(crate) fn starts(self, from: usize, to: usize) -> Starts<'a> {
+        let low = u64::MAX << (from % 64);
+        let mut starts = Starts { words: self.0, word: from / 64, to, carry: 0, bits: 0 };
+        starts.load(low);
+        starts
+    }
+}
+
+/// See [`Escapes::starts`].
+pub(crate) struct Starts<'a> {
+    words: &'a [u64],
+    word: usize,
+    to: usize,
+    carry: u64,
+    /// What backslashes of this word escape.
+    bits: u64,
+}
+
+impl Starts<'_> {
+    #[inline(always)]
+    fn load(&mut self, mask: u64) {
+        let word = self.words.get(self.word).copied().unwrap_or(0);
+        self.bits = escaped(word & mask, &mut self.carry);
+    }
+}
+
+impl Iterator for Starts<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            self.word += 1;
+            if self.word * 64 > self.to {
+                return None;
+            }
+            self.load(u64::MAX);
+        }
+        let at = self.word * 64 + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        (at <= self.to).then(|| at - 1)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which bytes of a block are what, by the vector instructions that the processor has. The only `unsafe` of the crate:
+//! Which bytes of a block are what, by the vector instructions that the processor has. Its `unsafe` is
 //! calls of functions that need an instruction set, after it was found to be there, and loads from arrays of that size.
 
 use std::sync::OnceLock;
@@ -177,6 +177,31 @@ mod x86 {
 
     use super::{Carry, Masks, Out, flatten, structure};
 
+    /// By the lower half of a byte: the one byte of `set` that ends so, or one that ends otherwise. What is compared with
+    /// its entry is so compared with the whole set; a byte above ASCII is given 0, which it is not.
+    const fn table(set: [u8; 4]) -> [u8; 64] {
+        let mut table = [0u8; 64];
+        let mut i = 0;
+        while i < 64 {
+            let half = (i % 16) as u8;
+            table[i] = half ^ 1;
+            let mut k = 0;
+            while k < 4 {
+                if set[k] & 0xF == half {
+                    table[i] = set[k];
+                }
+                k += 1;
+            }
+            i += 1;
+        }
+        table
+    }
+
+    /// Of a byte with the bit of small letters set, in which alone `{ }` and `[ ]` differ. It makes operators of two control
+    /// characters.
+    static OPERATORS: [u8; 64] = table([b'{', b'}', b':', b',']);
+    static SPACES: [u8; 64] = table([b' ', b'\t', b'\n', b'\r']);
+
     /// Carry-less multiplication by all ones is a prefix sum without carries.
     #[target_feature(enable = "pclmulqdq")]
     #[inline]
@@ -196,24 +221,21 @@ mod x86 {
         };
         let eq = |x: __m256i, b: u8| _mm256_cmpeq_epi8(x, _mm256_set1_epi8(b as i8));
         let both = |b: u8| join(eq(low, b), eq(high, b));
-        let operators = |x: __m256i| {
-            // `{ }` and `[ ]` differ in the bit of small letters alone.
-            let small = _mm256_or_si256(x, _mm256_set1_epi8(0x20));
-            let brackets = _mm256_or_si256(eq(small, b'{'), eq(small, b'}'));
-            _mm256_or_si256(brackets, _mm256_or_si256(eq(x, b':'), eq(x, b',')))
-        };
-        let spaces = |x: __m256i| {
-            let lines = _mm256_or_si256(eq(x, b'\n'), eq(x, b'\r'));
-            _mm256_or_si256(lines, _mm256_or_si256(eq(x, b' '), eq(x, b'\t')))
-        };
+        // SAFETY: the first half of each table is as long as the load.
+        let (operators, spaces) =
+            unsafe { (_mm256_loadu_si256(OPERATORS.as_ptr().cast()), _mm256_loadu_si256(SPACES.as_ptr().cast())) };
+        let small = |x: __m256i| _mm256_or_si256(x, _mm256_set1_epi8(0x20));
+        let operators = |x: __m256i| _mm256_cmpeq_epi8(small(x), _mm256_shuffle_epi8(operators, x));
+        let spaces = |x: __m256i| _mm256_cmpeq_epi8(x, _mm256_shuffle_epi8(spaces, x));
         let below = _mm256_set1_epi8(0x1F);
         let controls = |x: __m256i| _mm256_cmpeq_epi8(_mm256_max_epu8(x, below), below);
+        let control = join(controls(low), controls(high));
         Masks {
             quote: both(b'"'),
             backslash: both(b'\\'),
-            operator: join(operators(low), operators(high)),
+            operator: join(operators(low), operators(high)) & !control,
             space: join(spaces(low), spaces(high)),
-            control: join(controls(low), controls(high)),
+            control,
             high: join(low, high),
         }
     }
@@ -228,14 +250,18 @@ mod x86 {
     fn classify_avx512(block: &[u8; 64]) -> Masks {
         // SAFETY: the array is as long as the load, which needs no alignment.
         let x = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-        let eq = |x: __m512i, b: u8| _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(b as i8));
-        let small = _mm512_or_si512(x, _mm512_set1_epi8(0x20));
+        let eq = |x: __m512i, y: __m512i| _mm512_cmpeq_epi8_mask(x, y);
+        let all = |b: u8| _mm512_set1_epi8(b as i8);
+        // SAFETY: both tables are as long as the loads.
+        let (operators, spaces) =
+            unsafe { (_mm512_loadu_si512(OPERATORS.as_ptr().cast()), _mm512_loadu_si512(SPACES.as_ptr().cast())) };
+        let control = _mm512_cmplt_epu8_mask(x, all(0x20));
         Masks {
-            quote: eq(x, b'"'),
-            backslash: eq(x, b'\\'),
-            operator: eq(small, b'{') | eq(small, b'}') | eq(x, b':') | eq(x, b','),
-            space: eq(x, b' ') | eq(x, b'\n') | eq(x, b'\r') | eq(x, b'\t'),
-            control: _mm512_cmplt_epu8_mask(x, _mm512_set1_epi8(0x20)),
+            quote: eq(x, all(b'"')),
+            backslash: eq(x, all(b'\\')),
+            operator: eq(_mm512_or_si512(x, all(0x20)), _mm512_shuffle_epi8(operators, x)) & !control,
+            space: eq(x, _mm512_shuffle_epi8(spaces, x)),
+            control,
             high: _mm512_movepi8_mask(x),
         }
     }
