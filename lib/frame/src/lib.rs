@@ -38,6 +38,7 @@ mod stats;
 mod text;
 mod time;
 mod types;
+mod utf8;
 mod value;
 pub mod write;
 

@@ -10,6 +10,7 @@ use crate::build::{Ends, Validity};
 use crate::column::{Policy, Row};
 use crate::json::{self, Kind, Tape};
 use crate::types::Type;
+use crate::utf8::strings;
 
 /// Text values end to end.
 #[derive(Debug, Default)]
@@ -82,7 +83,7 @@ impl Text {
     pub(crate) fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
         let fresh = Vec::with_capacity(self.bytes.len());
         let bytes = std::mem::replace(&mut self.bytes, fresh);
-        StringArray::try_new(self.ends.finish(), Buffer::from_vec(bytes), nulls)
+        strings(self.ends.finish(), Buffer::from_vec(bytes), nulls)
     }
 }
 
