@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use qx_cli::{Context, Out, OutputArgs, Status, Table, is_dash};
+use qx_cli::{Context, Out, OutputArgs, Status, Table, is_dash, keep_freed_memory};
 use qx_formats::{Error, Kind, Result};
 use qx_frame::write::{Compression, DictionariesFull, Format, WriteOptions};
 use qx_frame::{Drift, Filter, Options, Report, Sink, Source};
@@ -124,6 +124,7 @@ pub struct Convert {
 
 impl Convert {
     pub fn run(self, cx: &mut Context) -> Result<Status> {
+        keep_freed_memory();
         let sources = self.input.sources()?;
         let target = self.output.clone().filter(|p| !is_dash(p));
         let (format, packed) = self.format(target.as_deref(), cx)?;
