@@ -445,3 +445,52 @@ fn a_read_only_folder_is_read() {
     set(0o755);
     assert_eq!((seen, fsck), (before, 0));
 }
+
+/// Paths with `..` in them, with a link, with spaces and signs that mean something in a URL lead to the same rows.
+#[test]
+fn a_database_is_the_same_by_whatever_path_it_is_reached() {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join("a b#c?é");
+    fs::create_dir_all(odd.join("sub/deep")).unwrap();
+    std::os::unix::fs::symlink(odd.join("sub/deep"), dir.path().join("link")).unwrap();
+    let real = odd.join("my.db").to_str().unwrap().to_owned();
+    ok(&["init", &real, "-q"]);
+    let script = "create table t (id bigint primary key, v varchar); insert into t values (1,'a'),(2,'b')";
+    ok(&["sql", "--db", &real, "-c", script]);
+    ok(&["flush", &real, "-q"]);
+    // Through the link, `..` is the folder that the link leads out of.
+    let paths = [odd.join("sub/../my.db"), dir.path().join("link/../../my.db"), odd.join("./my.db")];
+    for (n, path) in paths.iter().enumerate() {
+        let path = path.to_str().unwrap();
+        let update = format!("update t set v = 'v{n}' where id = 1; insert into t values ({}, 'new')", n + 3);
+        ok(&["sql", "--db", path, "-c", &update]);
+        ok(&["flush", path, "-q"]);
+        let found =
+            ok(&["sql", "--db", path, "--format", "csv", "-c", "select count(*), max(v) from t where id < 100"]);
+        assert_eq!(found.lines().last().unwrap(), format!("{},v{n}", n + 3), "{path}");
+        ok(&["compact", path, "-q"]);
+        ok(&["fsck", path, "--level", "bytes", "-q"]);
+    }
+    let refused = dir.path().join("a%20b");
+    assert_eq!(code(&["init", refused.to_str().unwrap()]), 2);
+    assert!(!refused.exists());
+}
+
+/// Values that never occur again get no dictionary in Parquet: it would be built, and given up.
+#[test]
+fn columns_that_repeat_are_written_with_a_dictionary_and_others_without() {
+    let db = Db::new();
+    let values = (0..2000).map(|i| format!("({i}, 'name {i}', 'kind {}')", i % 7)).collect::<Vec<_>>().join(",");
+    db.sql(&format!("create table t (id bigint, name varchar, kind varchar); insert into t values {values}"));
+    ok(&["flush", &db.1, "-q"]);
+    let file = files(&db.path().join("main/public/t/cold"))
+        .into_iter()
+        .find(|f| f.extension().is_some_and(|e| e == "parquet"));
+    let reader = parquet::file::reader::SerializedFileReader::new(fs::File::open(file.unwrap()).unwrap()).unwrap();
+    let group = parquet::file::reader::FileReader::metadata(&reader).row_group(0);
+    let has = |column: &str| {
+        let chunk = group.columns().iter().find(|c| c.column_path().string() == column).unwrap();
+        chunk.dictionary_page_offset().is_some()
+    };
+    assert_eq!(["id", "name", "kind"].map(has), [false, false, true]);
+}

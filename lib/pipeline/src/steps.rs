@@ -14,7 +14,7 @@ use qx_io::{Job, Map, Publish};
 use qx_sql::Session;
 use qx_store::catalog::{Column, Define, DictionaryDef, GraphDef, IndexDef, Origin, TableDef};
 use qx_store::names::ObjectName;
-use qx_store::{Writer, delta};
+use qx_store::{Writer, cold, delta};
 use qx_vector::definition::Definition;
 use qx_vector::{BuildOptions, Flat, RowIds};
 use serde_json::{Value, json};
@@ -87,7 +87,8 @@ impl Bench<'_> {
         let key = name.key();
         let lsn = self.writer.define(vec![Define::Table { name: key.clone(), def: def.clone() }])?;
         let dir = self.writer.store().layout().table_folder(&name, &def);
-        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, def.uuid, lsn, &[]).await?;
+        let properties = cold::properties(&def, None)?;
+        let (table, snapshot) = delta::replace(&dir.join("cold"), plan, def.uuid, lsn, &[], properties).await?;
         qx_store::publish_manifest(&dir, &key, &def, &table, lsn)?;
         def.origin = Some(self.origin.clone());
         self.writer.define(vec![Define::Table { name: key, def }])?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, Define};
+use crate::delta;
 use crate::names::{DEFAULT_DATABASE, Layout, ObjectName, check_name};
 use crate::writer::Writer;
 
@@ -41,7 +42,7 @@ impl Store {
     /// Makes `root` a database folder with one empty database. A folder that already is one is left as it is.
     ///
     /// # Errors
-    /// `Exists` when the folder holds something else; `Io`.
+    /// `Exists` when the folder holds something else; `Usage` for a path that Delta cannot address; `Io`.
     pub fn init(root: &Path) -> Result<(Store, bool)> {
         if root.join(MARKER).exists() {
             return Ok((Store::open(root)?, false));
@@ -53,6 +54,7 @@ impl Store {
                 .path(root)
                 .hint("name an empty folder or one that is not there yet"));
         }
+        delta::addressable(root)?;
         let layout = Layout::new(root, DEFAULT_DATABASE);
         for dir in [root.to_path_buf(), root.join("runs"), layout.home.clone()] {
             make_dir(&dir)?;
@@ -141,7 +143,7 @@ impl Store {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn last_lsn(&self) -> Result<u64> {
-        Ok(crate::view::definitions(self)?.1)
+        Ok(crate::view::definitions(self)?.1.lsn)
     }
 
     /// The bytes of a JSON document, `None` when there is no such key.

@@ -1,12 +1,13 @@
 //! The cold tier of a table: a Delta Lake table in `cold/`, written through [`DurableStore`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::parquet::file::properties::WriterProperties;
 use deltalake::datafusion::common::Column;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::CommitProperties;
@@ -41,8 +42,38 @@ pub(crate) fn engine(path: &Path, what: &str, e: DeltaTableError) -> Error {
     Error::new(Kind::Engine, format!("{what}: {text}")).path(path)
 }
 
+/// The place behind a path, which may have no `..` in it where it becomes a URL or the name of an object. What is not
+/// there yet stands under the folder that is to hold it.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn resolved(path: &Path) -> Result<PathBuf> {
+    match path.canonicalize() {
+        Ok(path) => Ok(path),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) if parent != Path::new("") => Ok(resolved(parent)?.join(name)),
+            _ => std::path::absolute(path).map_err(|e| Error::io("resolve", e).path(path)),
+        },
+        Err(e) => Err(Error::io("resolve", e).path(path)),
+    }
+}
+
+/// Refuses a path under which Delta would look for its files elsewhere: it decodes `%20` and the like twice.
+///
+/// # Errors
+/// `Usage`; `Io`.
+pub(crate) fn addressable(path: &Path) -> Result<PathBuf> {
+    let path = resolved(path)?;
+    if path.to_str().is_none_or(|text| text.contains('%')) {
+        return Err(Error::usage("Delta cannot address this path: it has a % in it, or is no UTF-8")
+            .path(path)
+            .hint("use a folder with another name"));
+    }
+    Ok(path)
+}
+
 fn builder(dir: &Path) -> Result<DeltaTableBuilder> {
-    let absolute = std::path::absolute(dir).map_err(|e| Error::io("resolve", e).path(dir))?;
+    let absolute = addressable(dir)?;
     let url = Url::from_directory_path(&absolute)
         .map_err(|()| Error::usage("this path cannot be written as a URL, which Delta needs").path(&absolute))?;
     let store = DurableStore::filesystem();
@@ -134,6 +165,7 @@ pub async fn replace(
     app: Uuid,
     lsn: u64,
     partitions: &[String],
+    properties: WriterProperties,
 ) -> Result<(DeltaTable, Snapshot)> {
     qx_io::create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
     let existing = load(dir).await?;
@@ -157,6 +189,7 @@ pub async fn replace(
     let mut write = WriteBuilder::new(log_store, state.clone())
         .with_save_mode(SaveMode::Overwrite)
         .with_input_plan(storable(plan)?)
+        .with_writer_properties(properties)
         .with_commit_properties(
             CommitProperties::default().with_application_transaction(Transaction::new(app, version)),
         );

@@ -25,6 +25,7 @@ pub use cell::Cells;
 use dictionary::Dictionaries;
 pub use pack::Compression;
 use pack::Packed;
+pub use parquet::unrepeated;
 pub use text::{CsvWriter, NdjsonWriter};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

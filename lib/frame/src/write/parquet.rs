@@ -1,6 +1,7 @@
 //! Parquet, as this toolkit writes it.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -8,6 +9,7 @@ use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression as Codec, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnDescPtr;
 use qx_formats::{Error, Kind, Result};
 
 use super::repeats::leaves;
@@ -45,13 +47,10 @@ pub(super) fn open<W: Write + Send>(
     if !options.dictionaries {
         properties = properties.set_dictionary_enabled(false);
     } else if let Some(first) = first {
-        let columns = ArrowSchemaConverter::new().convert(schema).map_err(failed)?;
-        for (column, repeats) in columns.columns().iter().zip(leaves(first)) {
-            if repeats == Some(false) {
-                properties = properties.set_column_dictionary_enabled(column.path().clone(), false);
-                if let Some(encoding) = delta(column.physical_type()) {
-                    properties = properties.set_column_encoding(column.path().clone(), encoding);
-                }
+        for column in unrepeated(first)? {
+            properties = properties.set_column_dictionary_enabled(column.path().clone(), false);
+            if let Some(encoding) = delta(column.physical_type()) {
+                properties = properties.set_column_encoding(column.path().clone(), encoding);
             }
         }
     }
@@ -67,6 +66,17 @@ fn delta(values: Type) -> Option<Encoding> {
         Type::BYTE_ARRAY => Some(Encoding::DELTA_LENGTH_BYTE_ARRAY),
         _ => None,
     }
+}
+
+/// The columns whose values do not repeat, as far as these first rows tell: a dictionary of them costs more than all
+/// the rest of writing them, and is given up at its limit.
+///
+/// # Errors
+/// `Engine` for types that Parquet does not have.
+pub fn unrepeated(first: &RecordBatch) -> Result<Vec<ColumnDescPtr>> {
+    let columns = ArrowSchemaConverter::new().convert(first.schema_ref()).map_err(failed)?;
+    let told = columns.columns().iter().zip(leaves(first));
+    Ok(told.filter(|(_, repeats)| *repeats == Some(false)).map(|(column, _)| Arc::clone(column)).collect())
 }
 
 pub(super) fn write<W: Write + Send>(writer: &mut ArrowWriter<W>, batch: &RecordBatch) -> Result<()> {

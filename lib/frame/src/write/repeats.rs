@@ -1,7 +1,6 @@
 //! Whether a column holds the same values again and again, as far as its first rows tell.
 
-use std::collections::HashSet;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
@@ -31,14 +30,14 @@ pub(super) fn repeats(array: &dyn Array) -> Option<bool> {
         let (width, at) = (width?, data.offset() + i);
         data.buffers().first()?.as_slice().get(at * width..(at + 1) * width)
     };
-    let mut seen = HashSet::new();
-    let seed = seen.hasher().hash_one(0u8) | 1;
-    let mut looked = 0;
-    for i in (0..array.len()).filter(|i| array.is_valid(*i)).take(LOOK) {
-        // Two values with one hash are taken for one, which an estimate can bear.
-        seen.insert(super::dictionary::hash(value(i)?, seed));
-        looked += 1;
-    }
+    let seed = RandomState::new().hash_one(0u8) | 1;
+    let hash = |i| value(i).map(|value| super::dictionary::hash(value, seed));
+    let valid = (0..array.len()).filter(|i| array.is_valid(*i)).take(LOOK);
+    // Two values with one hash are taken for one, which an estimate can bear.
+    let mut seen = valid.map(hash).collect::<Option<Vec<u64>>>()?;
+    let looked = seen.len();
+    seen.sort_unstable();
+    seen.dedup();
     (looked >= LOOK_MIN).then_some(seen.len() * OFTEN <= looked)
 }
 

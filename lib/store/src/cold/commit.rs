@@ -20,6 +20,7 @@ use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use qx_formats::{Error, Kind, Result};
+use qx_frame::write::unrepeated;
 
 use super::{Cold, ColdFile, Expiry, FOLDER};
 use crate::delta::{self, engine};
@@ -60,10 +61,10 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
     }
     table = add_columns(table, &dir, def).await?;
     let physical = def.physical_schema()?;
-    let mut writer = RecordBatchWriter::for_table(&table)
-        .map_err(|e| engine(&dir, "cannot write the table", e))?
-        .with_target_file_size(TARGET_FILE_BYTES)
-        .with_writer_properties(properties(def)?);
+    let rows =
+        |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&physical), batch.columns().to_vec()).map_err(arrow);
+    let most = change.rows.iter().max_by_key(|b| b.num_rows()).map(rows).transpose()?;
+    let mut writer = writer(&table, &dir, def, most.as_ref())?;
     let delta_schema = writer.arrow_schema();
     let mut actions: Vec<Action> = Vec::new();
     if let Some(over) = change.over.as_ref().filter(|o| !o.is_empty()) {
@@ -82,8 +83,10 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
         }
     }
     for batch in &change.rows {
-        let batch = RecordBatch::try_new(Arc::clone(&physical), batch.columns().to_vec()).map_err(arrow)?;
-        writer.write(shaped(&batch, &delta_schema)?).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+        writer
+            .write(shaped(&rows(batch)?, &delta_schema)?)
+            .await
+            .map_err(|e| engine(&dir, "cannot write the table", e))?;
     }
     let adds = writer.flush().await.map_err(|e| engine(&dir, "cannot write the table", e))?;
     let appended = actions.is_empty();
@@ -97,9 +100,9 @@ pub struct Load {
     dir: std::path::PathBuf,
     def: TableDef,
     table: DeltaTable,
-    writer: RecordBatchWriter,
+    /// From the first rows on, which tell how columns are best written.
+    writer: Option<RecordBatchWriter>,
     physical: SchemaRef,
-    delta_schema: SchemaRef,
     lsn: u64,
 }
 
@@ -115,12 +118,7 @@ impl Load {
             None => create(&dir, def).await?,
         };
         let table = add_columns(table, &dir, def).await?;
-        let writer = RecordBatchWriter::for_table(&table)
-            .map_err(|e| engine(&dir, "cannot write the table", e))?
-            .with_target_file_size(TARGET_FILE_BYTES)
-            .with_writer_properties(properties(def)?);
-        let (physical, delta_schema) = (def.physical_schema()?, writer.arrow_schema());
-        Ok(Load { dir, def: def.clone(), table, writer, physical, delta_schema, lsn })
+        Ok(Load { dir, def: def.clone(), table, writer: None, physical: def.physical_schema()?, lsn })
     }
 
     /// Takes rows in [`TableDef::row_schema`].
@@ -129,8 +127,12 @@ impl Load {
     /// `Engine`.
     pub async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let rows = RecordBatch::try_new(Arc::clone(&self.physical), rows.columns().to_vec()).map_err(arrow)?;
-        let rows = shaped(&rows, &self.delta_schema)?;
-        self.writer.write(rows).await.map_err(|e| engine(&self.dir, "cannot write the table", e))
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(writer(&self.table, &self.dir, &self.def, Some(&rows))?),
+        };
+        let rows = shaped(&rows, &writer.arrow_schema())?;
+        writer.write(rows).await.map_err(|e| engine(&self.dir, "cannot write the table", e))
     }
 
     /// Commits.
@@ -138,7 +140,10 @@ impl Load {
     /// # Errors
     /// `Engine`.
     pub async fn finish(mut self) -> Result<Cold> {
-        let adds = self.writer.flush().await.map_err(|e| engine(&self.dir, "cannot write the table", e))?;
+        let adds = match &mut self.writer {
+            Some(writer) => writer.flush().await.map_err(|e| engine(&self.dir, "cannot write the table", e))?,
+            None => Vec::new(),
+        };
         let actions = adds.into_iter().map(Action::Add).collect();
         finish(self.table, &self.dir, &self.def, actions, true, self.lsn).await
     }
@@ -198,12 +203,27 @@ async fn finish(
     Cold::of(table, dir, def.uuid).await
 }
 
-fn properties(def: &TableDef) -> Result<WriterProperties> {
+/// A writer of the table's files; some rows tell how their columns are best written.
+fn writer(table: &DeltaTable, dir: &Path, def: &TableDef, some: Option<&RecordBatch>) -> Result<RecordBatchWriter> {
+    Ok(RecordBatchWriter::for_table(table)
+        .map_err(|e| engine(dir, "cannot write the table", e))?
+        .with_target_file_size(TARGET_FILE_BYTES)
+        .with_writer_properties(properties(def, some)?))
+}
+
+/// How a table's files are written: some rows tell which columns a dictionary serves.
+///
+/// # Errors
+/// `Engine` for types that Parquet does not have.
+pub fn properties(def: &TableDef, some: Option<&RecordBatch>) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(arrow)?))
         .set_max_row_group_row_count(Some(1 << 20));
     for column in def.primary_key.iter().filter_map(|id| def.column_by_id(*id)) {
         properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(column.physical_name()), true);
+    }
+    for column in some.map(unrepeated).transpose()?.unwrap_or_default() {
+        properties = properties.set_column_dictionary_enabled(column.path().clone(), false);
     }
     Ok(properties.build())
 }
@@ -362,7 +382,8 @@ pub async fn rewrite(
     let dir = table_dir.join(FOLDER);
     crate::database::make_dir(&dir)?;
     let source = Arc::new(super::anew::Source::new(def, new, cold, change, first_id)?);
-    let (table, _) = delta::replace(&dir, source.plan()?, def.uuid, lsn, &new.partition_names()).await?;
+    let (table, _) =
+        delta::replace(&dir, source.plan()?, def.uuid, lsn, &new.partition_names(), properties(new, None)?).await?;
     Cold::of(table, &dir, def.uuid).await
 }
 
@@ -377,7 +398,7 @@ pub async fn remove_expired(
     expiry: &Expiry,
     files: &[(ColdFile, bool)],
 ) -> Result<Cold> {
-    let dir = std::path::absolute(table_dir.join(FOLDER)).map_err(|e| Error::io("resolve", e).path(table_dir))?;
+    let dir = delta::resolved(&table_dir.join(FOLDER))?;
     let physical = def.physical_schema()?;
     let (mut names, mut rows) = (Vec::new(), Vec::new());
     for (file, all) in files {
@@ -413,9 +434,7 @@ pub async fn replace_files(
             actions.push(Action::Remove(view.remove_action(true)));
         }
     }
-    let mut writer = RecordBatchWriter::for_table(&table)
-        .map_err(|e| engine(&dir, "cannot write the table", e))?
-        .with_writer_properties(properties(def)?);
+    let mut writer = writer(&table, &dir, def, rows.iter().max_by_key(|b| b.num_rows()))?;
     let mut any = false;
     for batch in rows.iter().filter(|b| b.num_rows() > 0) {
         let column = |f: &Arc<Field>| match batch.column_by_name(f.name()) {

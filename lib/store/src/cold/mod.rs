@@ -7,7 +7,7 @@ mod expire;
 mod keys;
 mod stats;
 
-pub use commit::{Change, Load, commit, remove_expired, replace_files, rewrite};
+pub use commit::{Change, Load, commit, properties, remove_expired, replace_files, rewrite};
 pub use expire::Expiry;
 pub use keys::read_columns;
 use keys::read_keys;
@@ -82,7 +82,7 @@ impl Cold {
         let state = table.snapshot().map_err(|e| delta::engine(dir, "cannot read the Delta log", e))?;
         let schema = state.snapshot().arrow_schema();
         let plain: Schema = schema.as_ref().clone();
-        let base = std::path::absolute(dir).map_err(|e| qx_formats::Error::io("resolve", e).path(dir))?;
+        let base = delta::resolved(dir)?;
         let mut files = Vec::new();
         for file in state.log_data().iter() {
             let rows = file.num_records().map(|n| n as u64);

@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, TableDef};
 use crate::cold::{Cold, replace_files};
 use crate::fsck::Found;
 use crate::names::ObjectName;
-use crate::{Store, table};
+use crate::{Store, delta, table};
 
 /// The table in whose folder a file lies.
 fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> Option<(ObjectName, &'a TableDef)> {
@@ -145,8 +145,7 @@ pub(crate) async fn rebuild_manifest(dir: &Path, name: &ObjectName, def: &TableD
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
-    let absolute = |p: &Path| std::path::absolute(p).unwrap_or_else(|_| p.to_path_buf());
-    absolute(a) == absolute(b)
+    matches!((delta::resolved(a), delta::resolved(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The rows of the batches that can be read, up to the first that cannot in each row group.
