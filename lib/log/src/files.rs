@@ -124,6 +124,11 @@ impl FileSource {
         self
     }
 
+    /// The file behind it.
+    pub fn file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.file)
+    }
+
     /// Forgets what was read, so that what a writer wrote meanwhile is seen.
     pub fn refresh(&mut self) -> Result<()> {
         self.window.clear();

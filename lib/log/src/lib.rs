@@ -17,6 +17,7 @@ mod chain;
 mod compact;
 mod copy;
 pub mod drill;
+mod end;
 mod files;
 mod folder;
 mod follow;
@@ -45,6 +46,7 @@ mod verify;
 
 pub use compact::{CompactOptions, Compacted, compact, compact_on};
 pub use copy::{Copied, CopyOptions, LogCopy};
+pub use end::End;
 pub use files::{LOCK_NAME, segment_name};
 pub use follow::Follower;
 pub use frames::{RawFrame, frames, frames_on};

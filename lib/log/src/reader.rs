@@ -10,6 +10,7 @@ use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 
 use crate::chain::{Chain, Problem, Segment};
+use crate::end::End;
 use crate::files::FileSource;
 
 /// A log as it was when it was opened: everything up to the last whole commit then.
@@ -148,6 +149,7 @@ impl Reader {
             seen: self.chain.watermark,
             wanted: Wanted(None),
             reached: live.get(start).map_or(0, |s| s.header.base_lsn.saturating_sub(1)),
+            end: None,
         }
     }
 }
@@ -180,6 +182,7 @@ pub struct Transactions<'a> {
     seen: u64,
     wanted: Wanted<'a>,
     reached: u64,
+    end: Option<End>,
 }
 
 type Judge<'a> = Box<dyn Fn(&Touches) -> bool + Send + Sync + 'a>;
@@ -243,6 +246,12 @@ impl<'a> Transactions<'a> {
         self.reached
     }
 
+    /// Where the next commit would stand; once the iterator has ended, and unless the last segment is closed or holds the
+    /// beginning of a commit.
+    pub fn end(&self) -> Option<End> {
+        self.end.clone()
+    }
+
     /// The next LSN behind a segment that holds nothing wanted. One whose footer cannot be read is read itself.
     fn passes(&self, seg: &Segment) -> Option<u64> {
         let wanted = self.wanted.0.as_ref()?;
@@ -297,6 +306,9 @@ impl<'a> Transactions<'a> {
                 let open = p.asm.open_at();
                 let (at, last) = (p.walker.at(), p.last && !sealed && seg.limit.is_none());
                 let due = p.walker.next_lsn();
+                if last && open.is_none() {
+                    self.end = Some(End::of(&self.chain.disk, p.src.file(), seg, at));
+                }
                 self.at = None;
                 let wrong = match (open, stop) {
                     (Some(_), _) => Some("a transaction has no end"),

@@ -192,3 +192,43 @@ fn what_is_stored_in_memory_has_the_bytes_of_what_is_written() {
         assert!(ours == theirs, "{name:?}");
     }
 }
+
+/// Where the log ends for a reader that comes now.
+fn end(dir: &Path) -> Option<qx_log::End> {
+    let reader = Reader::open(dir).unwrap();
+    let mut all = reader.transactions(0);
+    all.by_ref().for_each(|t| drop(t.unwrap()));
+    all.end()
+}
+
+#[test]
+fn an_end_says_whether_anything_was_committed_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let options = || Options { rotate_size: 32 << 10, ..Options::default() };
+    let (log, _) = Log::open(dir, options()).unwrap();
+    let fresh = end(dir).unwrap();
+    assert!(fresh.is_still());
+    log.commit(&[put(1)]).unwrap();
+    assert!(!fresh.is_still());
+    let before = end(dir).unwrap();
+    assert!(before.is_still());
+    // Through several segments, of which the first are pruned.
+    let last = (0..2000).map(|n| log.commit(&[put(n)]).unwrap().lsn).last().unwrap();
+    assert!(!before.is_still());
+    log.prune(&qx_log::PruneOptions { before_lsn: last, ..Default::default() }).unwrap();
+    assert!(!before.is_still());
+    let now = end(dir).unwrap();
+    assert!(now.is_still());
+    // A writer that takes over from a killed one goes on elsewhere.
+    drop(log);
+    let (log, _) = Log::open(dir, options()).unwrap();
+    log.commit(&[put(2)]).unwrap();
+    assert!(!now.is_still());
+    assert!(end(dir).unwrap().is_still());
+    log.close().unwrap();
+    let closed = end(dir);
+    let (log, _) = Log::open(dir, options()).unwrap();
+    log.commit(&[put(3)]).unwrap();
+    assert!(!closed.is_some_and(|end| end.is_still()));
+}

@@ -1,5 +1,6 @@
 //! A session: one engine context over one database folder, its view of the database, and its open transaction.
 
+mod brief;
 mod transact;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStat
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_plan::common::spawn_buffered;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::resolve::resolve_table_references;
@@ -22,6 +24,7 @@ use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
 use qx_store::{Store, View, Writer, sync, units};
 
+use self::brief::is_brief;
 pub use crate::answer::{Answer, Rows};
 use crate::catalog::Database;
 use crate::current::Current;
@@ -332,10 +335,13 @@ impl Session {
         };
         let frame = frame.map_err(engine_error)?;
         let schema = Arc::clone(frame.schema().inner());
+        let context = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(engine_error)?;
+        let brief = is_brief(&plan);
+        let rows = execute_stream(plan, context).map_err(engine_error)?;
         // A task of its own makes the rows where there are threads for it: whoever waits for them can then stop waiting,
         // however long an operator works without a pause.
-        let rows = spawn_buffered(frame.execute_stream().await.map_err(engine_error)?, 2);
-        Ok((schema, rows))
+        Ok((schema, if brief { rows } else { spawn_buffered(rows, 2) }))
     }
 
     /// Runs a text that holds exactly one statement.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use qx_formats::delta_log::Op;
 use qx_formats::{Error, Kind, Result};
-use qx_log::Reader;
+use qx_log::{End, Reader};
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, Define, FILE};
@@ -69,6 +69,8 @@ impl Table {
 pub struct View {
     store: Arc<Store>,
     inner: RwLock<Inner>,
+    /// Where the log ended when it was looked at last.
+    end: Mutex<Option<End>>,
     tables: tokio::sync::Mutex<HashMap<Uuid, Arc<Table>>>,
 }
 
@@ -89,13 +91,16 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Io`, with the path.
     pub fn open(store: &Arc<Store>) -> Result<Arc<View>> {
-        let (catalog, lsn) = definitions(store)?;
-        Ok(Self::new(store, catalog, lsn))
+        let (catalog, last) = definitions(store)?;
+        let view = Self::new(store, catalog, last.lsn);
+        *view.end.lock().unwrap_or_else(PoisonError::into_inner) = last.end;
+        Ok(view)
     }
 
     pub(crate) fn new(store: &Arc<Store>, catalog: Catalog, lsn: u64) -> Arc<View> {
         let inner = Inner { catalog: Arc::new(catalog), lsn, pending: Vec::new(), rewinds: 0 };
-        Arc::new(View { store: Arc::clone(store), inner: RwLock::new(inner), tables: tokio::sync::Mutex::default() })
+        let (store, inner) = (Arc::clone(store), RwLock::new(inner));
+        Arc::new(View { store, inner, end: Mutex::default(), tables: tokio::sync::Mutex::default() })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -130,7 +135,13 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn is_current(&self) -> Result<bool> {
-        Ok(last_commit(&self.store, self.lsn())? == self.lsn())
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if end.as_ref().is_some_and(End::is_still) {
+            return Ok(true);
+        }
+        let last = last_commit(&self.store, self.lsn())?;
+        *end = last.end;
+        Ok(last.lsn == self.lsn())
     }
 
     /// A table, opened when it is first asked for; `None` when it is not defined.
@@ -159,7 +170,7 @@ impl View {
         for _ in 0..MAX_RESTARTS {
             if cold.lsn > lsn {
                 // Rows that this view does not have yet are in Parquet already.
-                let end = last_commit(&self.store, lsn)?;
+                let end = last_commit(&self.store, lsn)?.lsn;
                 return Err(if end < cold.lsn { lost_end(&self.store, cold.lsn, end) } else { moved() });
             }
             let hot = match self.hot_rows(&def.at(cold.lsn), cold.lsn, lsn) {
@@ -453,8 +464,15 @@ pub(crate) fn gap(store: &Store, reader: &Reader, after: u64) -> Result<bool> {
     Ok(true)
 }
 
+/// The last commit of a log, and where the next one would stand.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub lsn: u64,
+    pub end: Option<End>,
+}
+
 /// The published catalog with the definitions that the log holds above it, and the last commit.
-pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
+pub(crate) fn definitions(store: &Store) -> Result<(Catalog, Last)> {
     let home = &store.layout().home;
     let mut catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
     let mut reader = None;
@@ -467,7 +485,7 @@ pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
         // A newer catalog was published in between, and the log behind it let go.
         catalog = qx_io::read_generation(home, FILE, Catalog::decode)?.unwrap_or_default();
     }
-    let (catalog_lsn, mut last) = (catalog.lsn, catalog.lsn);
+    let mut last = Last { lsn: catalog.lsn, end: None };
     if let Some(reader) = reader {
         let mut transactions = reader.transactions_of(catalog.lsn + 1, |t| t.defines > 0);
         for transaction in transactions.by_ref() {
@@ -478,22 +496,22 @@ pub(crate) fn definitions(store: &Store) -> Result<(Catalog, u64)> {
                 }
             }
         }
-        if transactions.reached() < catalog_lsn {
-            return Err(lost_end(store, catalog_lsn, transactions.reached()));
+        if transactions.reached() < last.lsn {
+            return Err(lost_end(store, last.lsn, transactions.reached()));
         }
-        last = last.max(transactions.reached());
+        last = Last { lsn: transactions.reached(), end: transactions.end() };
     }
     Ok((catalog, last))
 }
 
 /// The last commit of the log, looked for from `from` on.
-fn last_commit(store: &Store, from: u64) -> Result<u64> {
-    let Some(reader) = log(store)? else { return Ok(from) };
+fn last_commit(store: &Store, from: u64) -> Result<Last> {
+    let Some(reader) = log(store)? else { return Ok(Last { lsn: from, end: None }) };
     let mut transactions = reader.transactions_of(from + 1, |_| false);
     for transaction in transactions.by_ref() {
         transaction?;
     }
-    Ok(transactions.reached().max(from))
+    Ok(Last { lsn: transactions.reached().max(from), end: transactions.end() })
 }
 
 /// A definition as an operation of the log.

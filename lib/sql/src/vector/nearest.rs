@@ -324,12 +324,17 @@ async fn run(nearest: Nearest, keys: Option<SendableRecordBatchStream>, counters
     }
     counters.allowed.add(allowed.as_ref().map_or(0, IdSet::len));
     let (searcher, query) = (Arc::clone(&nearest.searcher), Arc::clone(&nearest.query));
+    let brief = allowed.is_none() && searcher.is_brief();
     let search = move || {
         let filter = searcher.filter(allowed.as_ref());
         searcher.search(&query, allowed.as_ref(), filter.as_ref()).map(|found| (found, allowed))
     };
-    let done = tokio::task::spawn_blocking(search).await;
-    let ((rows, stats), allowed) = done.map_err(|e| DataFusionError::External(e.into()))?.map_err(to_engine)?;
+    let done = if brief {
+        search()
+    } else {
+        tokio::task::spawn_blocking(search).await.map_err(|e| DataFusionError::External(e.into()))?
+    };
+    let ((rows, stats), allowed) = done.map_err(to_engine)?;
     counters.codes.add(usize::try_from(stats.code_distances()).unwrap_or(usize::MAX));
     counters.vectors.add(usize::try_from(stats.vector_distances()).unwrap_or(usize::MAX));
     let mut found: Vec<(u64, Option<f32>)> = rows.iter().map(|r: &Row| (r.id, Some(r.score))).collect();

@@ -39,7 +39,17 @@ pub(crate) struct Searcher {
     pub(crate) ask: Ask,
 }
 
+/// A search that looks at no more than this many rows, or scores no more than this many that changed, takes about as long as
+/// another thread takes to wake.
+const BRIEF: usize = 512;
+
 impl Searcher {
+    /// Whether a search takes so little that it need not have a thread of its own.
+    pub(crate) fn is_brief(&self) -> bool {
+        let ef = self.ask.ef.unwrap_or_else(|| self.index.set.default_ef());
+        !self.ask.exact && ef.max(self.ask.width) <= BRIEF && self.delta.len() <= BRIEF
+    }
+
     /// The rows of the files that may be answered.
     pub(crate) fn filter(&self, allowed: Option<&IdSet>) -> Option<SetFilter> {
         let gone = &self.delta.gone;
