@@ -16,7 +16,7 @@ use qx_store::names::ObjectName;
 /// Rows that the keyed table holds before.
 const COLD: i64 = 200_000;
 
-fn rows(from: i64, count: i64, version: i64) -> Result<RecordBatch> {
+pub(super) fn rows(from: i64, count: i64, version: i64) -> Result<RecordBatch> {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + count));
     let sizes: ArrayRef =
         Arc::new(Int64Array::from_iter_values((from..from + count).map(|i| i * 7 % 10_007 + version)));
@@ -24,15 +24,16 @@ fn rows(from: i64, count: i64, version: i64) -> Result<RecordBatch> {
     RecordBatch::try_from_iter([("id", ids), ("size", sizes), ("name", names)]).map_err(crate::engine)
 }
 
-struct Ours {
-    runtime: tokio::runtime::Runtime,
-    session: Session,
-    name: ObjectName,
+/// A database with one table.
+pub(super) struct Ours {
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) session: Session,
+    pub(super) name: ObjectName,
     folder: std::path::PathBuf,
 }
 
 impl Ours {
-    fn create(folder: &Path, key: &str) -> Result<Ours> {
+    pub(super) fn create(folder: &Path, key: &str) -> Result<Ours> {
         let runtime = crate::runtime()?;
         let text =
             format!("CREATE TABLE t (id BIGINT {key}, size BIGINT, name VARCHAR) WITH (flush = 'rows:100000000')");
@@ -41,7 +42,7 @@ impl Ours {
     }
 
     /// Puts rows into the log, through the same statement that a user has.
-    fn fill(&self, batch: &RecordBatch, statement: &str) -> Result<()> {
+    pub(super) fn fill(&self, batch: &RecordBatch, statement: &str) -> Result<()> {
         let file = self.folder.join("rows.parquet");
         let out = std::fs::File::create(&file).map_err(|e| Error::io("create", e).path(&file))?;
         let mut writer = parquet::arrow::ArrowWriter::try_new(out, batch.schema(), None).map_err(crate::engine)?;
@@ -50,7 +51,7 @@ impl Ours {
         self.runtime.block_on(self.session.script(&text)).map(|_| ())
     }
 
-    fn flush(&self) -> Result<()> {
+    pub(super) fn flush(&self) -> Result<()> {
         let flushed = self.session.maintain(async |writer| writer.flush(&self.name).await);
         self.runtime.block_on(flushed)?;
         Ok(())

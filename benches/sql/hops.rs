@@ -20,7 +20,7 @@ const STARTS: usize = 64;
 const CPU_ROUNDS: usize = 8;
 
 pub fn claims(suite: &mut Suite) -> Result<()> {
-    if !suite.wants(&["two hops out", "two hops in"]) {
+    if !suite.wants(&["two hops out", "two hops in", "two hops out, rows", "two hops in, rows"]) {
         return Ok(());
     }
     let dir = suite.folder()?;
@@ -73,8 +73,41 @@ pub fn claims(suite: &mut Suite) -> Result<()> {
                 .note(note)
                 .subject("graph_neighbors", over(&starts, ours)),
         )?;
+        rows(suite, &starts, (direction, from, to), &session, &runtime, &duckdb)?;
     }
     Ok(())
+}
+
+/// The nodes themselves, fetched: what a person asks, and no sum of it.
+fn rows(
+    suite: &mut Suite,
+    starts: &[&(String, u64)],
+    (direction, from, to): (&str, &str, &str),
+    session: &Session,
+    runtime: &tokio::runtime::Runtime,
+    duckdb: &RefCell<DuckDb>,
+) -> Result<()> {
+    let ours = |(start, _): &(String, u64)| -> Result<u64> {
+        let sql = format!(
+            "SELECT node_id FROM graph_neighbors('deps', 'Package:{start}', NULL, 2, direction => '{direction}')"
+        );
+        let answer = runtime.block_on(session.query(&sql))?;
+        Ok(answer.batches.iter().map(|b| b.num_rows() as u64).sum())
+    };
+    let theirs = |(_, id): &(String, u64)| -> Result<u64> {
+        let sql = format!(
+            "WITH RECURSIVE hops(node, hop) AS (
+               SELECT {id}::BIGINT, 0 UNION
+               SELECT e.{to}, h.hop + 1 FROM hops h JOIN edges e ON e.{from} = h.node WHERE h.hop < 2)
+             SELECT DISTINCT node FROM hops WHERE node <> {id}"
+        );
+        duckdb.borrow_mut().count(&sql)
+    };
+    suite.measure(
+        Claim::new(format!("two hops {direction}, rows"), "query")
+            .reference("duckdb recursive", over(starts, theirs))
+            .subject("graph_neighbors", over(starts, ours)),
+    )
 }
 
 /// What each side takes of the processor, beside its time: one of them works on several threads.

@@ -4,6 +4,7 @@
 mod flush;
 mod hops;
 mod insert;
+mod pruning;
 mod tpch;
 mod vectors;
 
@@ -30,6 +31,7 @@ fn claims(suite: &mut Suite) -> Result<()> {
     vectors::claims(suite)?;
     insert::claims(suite)?;
     flush::claims(suite)?;
+    pruning::claims(suite)?;
     tpch::claims(suite)
 }
 
