@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
-use qx_cli::{Context, Status, WaitArg};
+
+use qx_cli::{Context, Status, WaitArg, count};
 use qx_formats::{Error, Result};
 use qx_log::Op;
 use qx_store::kv::{self, Expiry, Item, Value};
@@ -252,7 +253,7 @@ impl Put {
             cx.out.record(&json!({"v": 1, "store": store, "key": key, "lsn": lsn, "dry_run": dry_run}))?;
         }
         let verb = if dry_run { "would be written" } else { "written" };
-        cx.say(format!("{store}: {key} {verb}, {} bytes", value.bytes().len()));
+        cx.say(format!("{store}: {key} {verb}, {}", count(value.bytes().len() as u64, "byte")));
         Ok(Status::Yes)
     }
 }

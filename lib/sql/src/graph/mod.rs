@@ -170,9 +170,11 @@ fn named_or_used(session: &Session, name: Option<&str>) -> Result<ObjectName> {
 pub(crate) fn definition<'a>(catalog: &'a Catalog, name: &ObjectName) -> Result<&'a GraphDef> {
     catalog.graph(name).ok_or_else(|| {
         let names: Vec<&str> = catalog.graphs.keys().map(String::as_str).collect();
-        Error::new(Kind::NotFound, format!("there is no graph {}", name.key()))
-            .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") })
-            .hint("SHOW GRAPHS lists them")
+        let missing = Error::new(Kind::NotFound, format!("there is no graph {}", name.key()));
+        match names.as_slice() {
+            [] => missing.hint("no graph is defined: CREATE GRAPH makes one"),
+            names => missing.expected(names.join(", ")).hint("SHOW GRAPHS lists them"),
+        }
     })
 }
 

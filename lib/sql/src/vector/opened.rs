@@ -222,8 +222,11 @@ impl Opened {
 pub(crate) fn find<'a>(catalog: &'a Catalog, name: &ObjectName) -> Result<&'a IndexDef> {
     catalog.index(name).ok_or_else(|| {
         let names: Vec<&str> = catalog.indexes.keys().map(String::as_str).collect();
-        qx_formats::Error::new(qx_formats::Kind::NotFound, format!("there is no vector index {}", name.key()))
-            .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") })
-            .hint("SHOW VECTOR INDEXES lists them")
+        let missing = format!("there is no vector index {}", name.key());
+        let missing = qx_formats::Error::new(qx_formats::Kind::NotFound, missing);
+        match names.as_slice() {
+            [] => missing.hint("no vector index is defined: CREATE VECTOR INDEX makes one"),
+            names => missing.expected(names.join(", ")).hint("SHOW VECTOR INDEXES lists them"),
+        }
     })
 }

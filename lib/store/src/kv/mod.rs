@@ -94,9 +94,9 @@ pub fn def_of(view: &View, store: &str) -> Result<StoreDef> {
     catalog.stores.get(store).cloned().ok_or_else(|| {
         let names: Vec<&str> = catalog.stores.keys().map(String::as_str).collect();
         let db = view.store().database();
-        Error::new(Kind::NotFound, format!("there is no store {db}.{KV_SCHEMA}.{store}"))
-            .expected(if names.is_empty() { "none is defined".to_owned() } else { names.join(", ") })
-            .hint(format!("CREATE STORE {db}.{KV_SCHEMA}.{store} makes it"))
+        let missing = Error::new(Kind::NotFound, format!("there is no store {db}.{KV_SCHEMA}.{store}"))
+            .hint(format!("CREATE STORE {db}.{KV_SCHEMA}.{store} makes it"));
+        if names.is_empty() { missing } else { missing.expected(names.join(", ")) }
     })
 }
 
