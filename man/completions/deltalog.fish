@@ -89,7 +89,7 @@ complete -c deltalog -n "__fish_deltalog_using_subcommand dump" -l json -d 'Answ
 complete -c deltalog -n "__fish_deltalog_using_subcommand dump" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c deltalog -n "__fish_deltalog_using_subcommand dump" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c deltalog -n "__fish_deltalog_using_subcommand dump" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l from-lsn -d 'First LSN to print; without it only what is committed from now on' -r
+complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l from-lsn -d 'First LSN to print; without it, and without --state, only what is committed from now on' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l to-lsn -d 'Last LSN to print' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l since -d 'Only what was committed since then: a time (2026-11-20T19:00:00Z), or how long ago (10m)' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l kind -d 'Only these operations: node, del_node, edge, del_edge, put, del, touch, row, del_row, define, graph' -r -f -a "node\t''
@@ -106,7 +106,7 @@ graph\t''"
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l label -d 'Only nodes with this label' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l key -d 'Only nodes and KV entries with this key; `b64:...` for one that is no text' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l txn -d 'Only these transactions' -r
-complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l state -d 'File that holds the LSN to go on from; made if it is missing' -r -F
+complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l state -d 'File that holds the LSN to go on from; made if it is missing, and all that the log holds is printed then' -r -F
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l poll -d 'How often to look for more' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l idle -d 'End once nothing was committed for this long' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand follow" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'

@@ -33,14 +33,14 @@ pub struct Args {
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 
-    /// First LSN to print; without it only what is committed from now on
+    /// First LSN to print; without it, and without --state, only what is committed from now on
     #[arg(long, value_name = "LSN")]
     from_lsn: Option<u64>,
 
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// File that holds the LSN to go on from; made if it is missing
+    /// File that holds the LSN to go on from; made if it is missing, and all that the log holds is printed then
     #[arg(long, value_name = "FILE", conflicts_with = "from_lsn")]
     state: Option<PathBuf>,
 
