@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression as Codec, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnDescPtr;
 use qx_formats::{Error, Kind, Result};
 
@@ -44,6 +44,11 @@ pub(super) fn open<W: Write + Send>(
         Compression::Gzip(_) => return Err(Error::unsupported("Parquet with gzip is not written")),
     };
     let mut properties = WriterProperties::builder().set_compression(codec);
+    let columns = ArrowSchemaConverter::new().convert(schema).map_err(failed)?;
+    for column in columns.columns().iter().filter(|c| c.max_rep_level() > 0) {
+        // Nobody passes over rows by what the least item of their lists is.
+        properties = properties.set_column_statistics_enabled(column.path().clone(), EnabledStatistics::None);
+    }
     if !options.dictionaries {
         properties = properties.set_dictionary_enabled(false);
     } else if let Some(first) = first {
