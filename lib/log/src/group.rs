@@ -161,13 +161,16 @@ impl Shared {
         self.reach(&mut st, last, sync);
         st.leader = false;
         self.wake_sleepers(&st);
-        let next = st.rounds.done(synced);
+        let (next, awaited) = (st.rounds.done(synced), st.rounds.awaited());
         drop(st);
         // The next sync should not wait for these here to be awake.
         if let Some(next) = next {
             self.gates.call(next);
         }
-        self.gates.open(round);
+        // It is a call to the system, also where nobody waits.
+        if awaited {
+            self.gates.open(round);
+        }
         Ok(())
     }
 

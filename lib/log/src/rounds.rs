@@ -136,6 +136,11 @@ impl Rounds {
         [round - 1, round]
     }
 
+    /// Somebody waits for what the leader took. Nobody comes to it once the leader is done.
+    pub fn awaited(&self) -> bool {
+        self.taken > 0
+    }
+
     /// The leader is done. Gives the round that somebody should be called to lead at once.
     pub fn done(&mut self, synced: Option<Duration>) -> Option<u64> {
         if let Some(took) = synced {
