@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn pieces_of_any_length_have_the_checksum_of_the_crate() {
         let bytes: Vec<u8> = (0..9000u32).map(|i| ((i * 31) >> 3) as u8).collect();
-        for len in (0..1300).chain([3071, 3072, 3073, 6150, 8990]) {
+        // An interpreter takes its time: some of each kind.
+        let step = if cfg!(miri) { 97 } else { 1 };
+        for len in (0..1300).step_by(step).chain([3071, 3072, 3073, 6150, 8990]) {
             for start in [0, 1, 5, 8] {
                 let piece = &bytes[start..start + len];
                 assert_eq!(crc32c(piece), ::crc32c::crc32c(piece), "{len}");

@@ -193,7 +193,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 500 }))]
         #[test]
         fn escapes_are_as_the_general_parser_has_them(parts in prop::collection::vec(prop::sample::select(vec![
             "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\ud83d", "\\ude00", "\\u12", "\\x", "a", "bcdefghi", "é", "😀", "\\t", "\\b", "\\f", "\\r",

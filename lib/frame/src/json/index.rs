@@ -156,7 +156,9 @@ fn whole_utf8(bytes: &[u8]) -> bool {
         }
         None => bytes.len(),
     };
-    simdutf8::basic::from_utf8(bytes.get(..end).unwrap_or_default()).is_ok()
+    let text = bytes.get(..end).unwrap_or_default();
+    // The library names places behind the end to be brought near, which Miri, rightly, does not let it compute.
+    if cfg!(miri) { std::str::from_utf8(text).is_ok() } else { simdutf8::basic::from_utf8(text).is_ok() }
 }
 
 /// Bits that are set where an odd number of bits at or below is set.
@@ -280,9 +282,9 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 400 }))]
         #[test]
-        fn every_path_finds_the_same(bytes in prop::collection::vec(prop::sample::select(b"{}[]:,\"\\\\\" 01.e-truen\n\t\x01\x1f\x20\x80\xc3\xa9".to_vec()), 0..300)) {
+        fn every_path_finds_the_same(bytes in prop::collection::vec(prop::sample::select(b"{}[]:,\"\\\\\" 01.e-truen\n\t\x01\x0c\x1a\x1f\x20\x80\xc3\xa9".to_vec()), 0..300)) {
             // Outside of strings an escaped quote is no JSON anyway.
             check(&bytes);
         }
