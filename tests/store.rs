@@ -494,3 +494,58 @@ fn columns_that_repeat_are_written_with_a_dictionary_and_others_without() {
     };
     assert_eq!(["id", "name", "kind"].map(has), [false, false, true]);
 }
+
+/// What the log let go of stands in files; a folder that is gone is not a table that nothing was written to.
+#[test]
+fn a_folder_that_is_gone_is_damage_and_no_empty_table() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key, v varchar); insert into t values (1,'a'),(2,'b'); create table e (x int)");
+    db.sql("create graph g using graphstore; use graph g; insert node N key 'a'; insert node N key 'b'");
+    ok(&["maintain", &db.1, "-q"]);
+    let graph = "select count(*) as n from graph_nodes('g')";
+    assert_eq!((db.sql("select * from t").len(), &db.sql(graph)[0]["n"]), (2, &Value::from(2)));
+    let public = db.path().join("main/public");
+    let refused = |sql: &str| {
+        let out = qx(&["sql", "--db", &db.1, "-c", sql]);
+        assert_eq!(out.status.code(), Some(65), "{sql}: {}{}", text(&out.stdout), text(&out.stderr));
+    };
+    let found = |id: &str| assert!(db.findings().iter().any(|f| f.0 == "error" && f.1 == id), "{:?}", db.findings());
+    let aside = db.path().parent().unwrap().join("aside");
+    for (name, id, sql) in [("t", "db.delta_log", "select * from t"), ("g.graph", "db.graph_missing", graph)] {
+        fs::rename(public.join(name), &aside).unwrap();
+        refused(sql);
+        found(id);
+        fs::rename(&aside, public.join(name)).unwrap();
+    }
+    // A Delta log that lost its end has fewer rows, and files that only look like strangers.
+    db.sql("insert into t values (3,'c')");
+    ok(&["flush", &db.1, "-q"]);
+    let log = public.join("t/cold/_delta_log");
+    let last = files(&log).into_iter().rfind(|f| f.extension().is_some_and(|e| e == "json")).unwrap();
+    fs::rename(&last, &aside).unwrap();
+    for sql in ["select * from t", "insert into t values (1,'x')"] {
+        refused(sql);
+    }
+    found("db.delta_log");
+    assert!(!db.findings().iter().any(|f| f.1 == "db.orphan"), "{:?}", db.findings());
+    fs::rename(&aside, &last).unwrap();
+    assert_eq!(db.sql("select * from t").len(), 3);
+    assert_eq!(db.sql("select * from e"), Vec::<Value>::new());
+}
+
+/// Parquet's bounds leave out what is no number, which is larger than every number all the same.
+#[test]
+fn what_is_no_number_is_found_in_files_as_it_is_in_the_log() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key, f double); insert into t values (1,1.0),(2,2.0)");
+    let count = |filter: &str| db.sql(&format!("select id from t where {filter}")).len();
+    ok(&["flush", &db.1, "-q"]);
+    db.sql("insert into t values (3,'NaN'),(4,3.0)");
+    for verb in [None, Some(["flush", &db.1, "-q"].as_slice()), Some(&["compact", &db.1, "--rewrite", "-q"])] {
+        if let Some(args) = verb {
+            ok(args);
+        }
+        assert_eq!((count("f > 1000"), count("f < 2.5"), count("f = 'NaN'")), (1, 2, 1), "{verb:?}");
+        assert_eq!(db.sql("select id from t order by f desc limit 1")[0]["id"], 3);
+    }
+}

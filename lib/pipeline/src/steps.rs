@@ -87,11 +87,13 @@ impl Bench<'_> {
         let key = name.key();
         let lsn = self.writer.define(vec![Define::Table { name: key.clone(), def: def.clone() }])?;
         let dir = self.writer.store().layout().table_folder(&name, &def);
-        let properties = cold::properties(&def, None)?;
+        let properties = cold::properties(&def)?;
         let (table, snapshot) = delta::replace(&dir.join("cold"), plan, def.uuid, lsn, &[], properties).await?;
         qx_store::publish_manifest(&dir, &key, &def, &table, lsn)?;
         def.origin = Some(self.origin.clone());
+        let uuid = def.uuid;
         self.writer.define(vec![Define::Table { name: key, def }])?;
+        self.writer.take_over(uuid, lsn)?;
         Ok(
             json!({"rows": snapshot.rows, "bytes": snapshot.bytes, "files": snapshot.files, "delta_version": snapshot.version}),
         )
@@ -175,6 +177,7 @@ impl Bench<'_> {
         let origin = Some(self.origin.clone());
         let def = GraphDef { uuid, partitions, etypes, origin, ..GraphDef::default() };
         self.writer.define(vec![Define::Graph { name: name.key(), def }])?;
+        self.writer.take_over(uuid, qx_store::graph_holds(&dir)?)?;
         Ok(json!({"nodes": report.nodes, "edges": report.edges, "bytes": report.bytes}))
     }
 

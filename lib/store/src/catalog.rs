@@ -180,6 +180,10 @@ pub struct Catalog {
     /// What the log let go of the keys of a store stands in a snapshot as of this number or later.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub snapshots: BTreeMap<Uuid, u64>,
+    /// What the log let go of a table stands in its Parquet files, and what it let go of a graph in its folder, as of this
+    /// number or later.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken_over: BTreeMap<Uuid, u64>,
     #[serde(default)]
     pub tables: BTreeMap<String, TableDef>,
     #[serde(default)]
@@ -203,6 +207,7 @@ impl Default for Catalog {
             lsn: 0,
             pruned_lsn: 0,
             snapshots: BTreeMap::new(),
+            taken_over: BTreeMap::new(),
             tables: BTreeMap::new(),
             graphs: BTreeMap::new(),
             indexes: BTreeMap::new(),
@@ -286,8 +291,14 @@ impl Catalog {
 
     /// Whether the two define the same, whatever their generations.
     pub fn same_definitions(&self, other: &Catalog) -> bool {
-        let strip =
-            |c: &Catalog| Catalog { generation: 0, lsn: 0, pruned_lsn: 0, snapshots: BTreeMap::new(), ..c.clone() };
+        let strip = |c: &Catalog| Catalog {
+            generation: 0,
+            lsn: 0,
+            pruned_lsn: 0,
+            snapshots: BTreeMap::new(),
+            taken_over: BTreeMap::new(),
+            ..c.clone()
+        };
         strip(self) == strip(other)
     }
 

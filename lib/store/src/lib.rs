@@ -32,7 +32,7 @@ pub const LIVE: &str = "live";
 
 pub use load::{Bulk, bulk_row_id};
 pub use qx_formats::{Error, Kind, Result};
-pub use retain::needed_lsn;
+pub use retain::{check_taken_over, graph_holds, needed_lsn};
 pub use table::{TableManifest, publish_manifest};
 pub use view::{Table, View};
 pub use writer::Writer;

@@ -63,6 +63,7 @@ impl Writer {
         let cold = load.finish().await?;
         tracing::info!(target: "qx::store", table = %table.name.key(), version = cold.version, "table loaded");
         self.publish_table(&table, &cold)?;
+        self.take_over(table.def.uuid, cold.lsn)?;
         self.view().replace_table(&table, cold)?;
         for index in indexes {
             let name = index.name().key();

@@ -2,8 +2,9 @@
 //! taken up yet.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use qx_formats::Result;
+use qx_formats::{Error, Result};
 use qx_log::Op;
 
 use crate::catalog::{Catalog, FILE};
@@ -89,6 +90,47 @@ pub(crate) fn snapshots(view: &View, pruned: u64) -> Result<BTreeMap<uuid::Uuid,
         }
     }
     Ok(out)
+}
+
+/// How far Parquet files and graph folders hold what the log is about to let go of, by table and graph: whoever finds less
+/// there knows that it was lost. For [`needed_lsn`] every table was opened.
+///
+/// # Errors
+/// `Corrupt`, `Io`.
+pub(crate) fn taken_over(view: &View) -> Result<BTreeMap<uuid::Uuid, u64>> {
+    let cold = view.all_opened().into_iter().filter(|table| table.cold.version.is_some());
+    let mut out: BTreeMap<_, _> = cold.map(|table| (table.def.uuid, table.cold.lsn)).collect();
+    let layout = view.store().layout();
+    for (key, def) in view.catalog().graphs.iter().filter(|(_, def)| def.tables.is_none()) {
+        let held = graph_holds(&layout.graph(&ObjectName::parse("graph", key)?))?;
+        if held > 0 {
+            out.insert(def.uuid, held);
+        }
+    }
+    Ok(out)
+}
+
+/// How far a graph's folder holds the log, and 0 where it has no manifest.
+///
+/// # Errors
+/// `Corrupt`, `Io`.
+pub fn graph_holds(dir: &Path) -> Result<u64> {
+    Ok(qx_graph::GraphManifest::load(dir)?.map_or(0, |m| m.delta_lsn.max(m.lsn).max(1)))
+}
+
+/// Refuses a table or graph whose folder holds the log up to `have`, where it held more when the log was let go of.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn check_taken_over(catalog: &Catalog, uuid: uuid::Uuid, what: &str, dir: &Path, have: u64) -> Result<()> {
+    match catalog.taken_over.get(&uuid) {
+        Some(least) if have < *least => Err(Error::corrupt(format!("files of the {what} are missing"))
+            .path(dir)
+            .expected(format!("what the log held up to LSN {least}, which it let go of"))
+            .got(if have == 0 { "nothing".to_owned() } else { format!("what it held up to LSN {have}") })
+            .hint("`qx fsck` tells what is gone; `qx restore` brings it back")),
+        _ => Ok(()),
+    }
 }
 
 /// Everything up to this number was let go from the log on purpose. A catalog that is damaged knows of nothing.

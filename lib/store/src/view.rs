@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, Define, FILE};
 use crate::cold::Cold;
 use crate::database::{Store, decode_define};
 use crate::names::ObjectName;
-use crate::retain::pruned_lsn;
+use crate::retain::{check_taken_over, pruned_lsn};
 use crate::rows::{Hot, decode_keys, decode_rows};
 use crate::table_def::TableDef;
 
@@ -164,7 +164,7 @@ impl View {
     }
 
     async fn load(&self, name: &ObjectName, def: &TableDef, lsn: u64) -> Result<Table> {
-        let dir = self.store.layout().table_folder(name, def);
+        let (catalog, dir) = (self.catalog(), self.store.layout().table_folder(name, def));
         let mut cold = Cold::load(&dir, def.uuid).await?;
         let mut gone = None;
         for _ in 0..MAX_RESTARTS {
@@ -191,6 +191,7 @@ impl View {
                 Err(e) => return Err(e),
             };
             if let Some(hot) = hot {
+                check_taken_over(&catalog, def.uuid, "table", &dir, cold.lsn)?;
                 return Ok(Table {
                     name: name.clone(),
                     def: Arc::new(def.at(cold.lsn)),

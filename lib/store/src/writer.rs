@@ -1,7 +1,7 @@
 //! The one writer of a database: collects the operations of a transaction, commits them as one transaction of the log,
 //! or forgets them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +51,8 @@ pub struct Writer {
     pruned: u64,
     /// See [`Catalog::snapshots`].
     snapshots: BTreeMap<Uuid, u64>,
+    /// See [`Catalog::taken_over`].
+    taken_over: BTreeMap<Uuid, u64>,
     _lock: Lock,
 }
 
@@ -96,6 +98,7 @@ impl Writer {
             grown,
             pruned: 0,
             snapshots: BTreeMap::new(),
+            taken_over: BTreeMap::new(),
             _lock: lock,
         };
         writer.publish_catalog(false)?;
@@ -295,9 +298,24 @@ impl Writer {
         catalog.snapshots = published.snapshots;
         catalog.snapshots.extend(self.snapshots.iter());
         catalog.snapshots.retain(|uuid, _| catalog.stores.values().any(|def| def.uuid == *uuid));
+        catalog.taken_over = published.taken_over;
+        catalog.taken_over.extend(self.taken_over.iter());
+        let tables = catalog.tables.values().map(|def| def.uuid);
+        let alive: BTreeSet<Uuid> = tables.chain(catalog.graphs.values().map(|def| def.uuid)).collect();
+        catalog.taken_over.retain(|uuid, _| alive.contains(uuid));
         catalog.lsn = self.view.lsn();
         let bytes = catalog.encode()?;
         qx_io::publish_generation(home, FILE, &bytes, |old| Catalog::decode(old).map(drop))
+    }
+
+    /// Writes down that files hold what the log never did, or holds no longer, up to `lsn`: without them a table or a graph
+    /// would look as if nothing had been written to it.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn take_over(&mut self, uuid: Uuid, lsn: u64) -> Result<()> {
+        self.taken_over.insert(uuid, lsn);
+        self.publish_catalog(true)
     }
 
     /// Brings the rows of a table from the log to Parquet, in one Delta commit. Returns whether there was anything to do.
@@ -484,6 +502,7 @@ impl Writer {
         // What is let go is written down before it goes, so that fsck can tell it from what was lost.
         self.pruned = self.pruned.max(needed.saturating_sub(1));
         self.snapshots = retain::snapshots(&self.view, self.pruned)?;
+        self.taken_over.extend(retain::taken_over(&self.view)?);
         self.publish_catalog(true)?;
         self.log.rotate()?;
         self.log.prune(&PruneOptions { before_lsn: needed, ..PruneOptions::default() })?;

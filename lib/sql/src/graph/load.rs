@@ -18,7 +18,7 @@ use qx_plan::Facts;
 use qx_store::graph_def::GraphDef;
 use qx_store::names::ObjectName;
 use qx_store::view::moved;
-use qx_store::{View, Writer};
+use qx_store::{View, Writer, check_taken_over, graph_holds};
 use uuid::Uuid;
 
 use super::{definition, parse_name, show, tables};
@@ -113,6 +113,7 @@ impl Cache {
                 return Ok(loaded);
             }
         }
+        check_taken_over(&view.catalog(), def.uuid, "graph", &home.dir, graph_holds(&home.dir)?)?;
         let mut graph = Graph::open_hot_at(&home, to.lsn)?;
         if graph.lsn() > to.lsn {
             // Its segments are younger than what the statement sees.

@@ -9,26 +9,20 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use datafusion::parquet::basic::{Compression, ZstdLevel};
-use datafusion::parquet::file::properties::WriterProperties;
-use datafusion::parquet::schema::types::ColumnPath;
 use deltalake::DeltaTable;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, StructType, Transaction};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use qx_formats::{Error, Kind, Result};
-use qx_frame::write::unrepeated;
 
+use super::files::{Files, properties};
 use super::{Cold, ColdFile, Expiry, FOLDER};
 use crate::delta::{self, engine};
 use crate::rows::{KeySet, conform};
 use crate::table_def::TableDef;
 
-/// Files are cut about here.
-const TARGET_FILE_BYTES: u64 = 128 << 20;
 /// Rows read at once while a file is written anew.
 const BATCH_ROWS: usize = 8192;
 
@@ -64,8 +58,7 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
     let rows =
         |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&physical), batch.columns().to_vec()).map_err(arrow);
     let most = change.rows.iter().max_by_key(|b| b.num_rows()).map(rows).transpose()?;
-    let mut writer = writer(&table, &dir, def, most.as_ref())?;
-    let delta_schema = writer.arrow_schema();
+    let mut files = Files::new(table.clone(), &dir, def, most);
     let mut actions: Vec<Action> = Vec::new();
     if let Some(over) = change.over.as_ref().filter(|o| !o.is_empty()) {
         let state = table.snapshot().map_err(|e| engine(&dir, "cannot read the Delta log", e))?;
@@ -73,22 +66,16 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
         for (file, view) in cold.files.iter().zip(views) {
             if let Some(kept) = without(file, def, &physical, over).await? {
                 for batch in kept {
-                    writer
-                        .write(shaped(&batch, &delta_schema)?)
-                        .await
-                        .map_err(|e| engine(&dir, "cannot write the table", e))?;
+                    files.write(&batch).await?;
                 }
                 actions.push(Action::Remove(view.remove_action(true)));
             }
         }
     }
     for batch in &change.rows {
-        writer
-            .write(shaped(&rows(batch)?, &delta_schema)?)
-            .await
-            .map_err(|e| engine(&dir, "cannot write the table", e))?;
+        files.write(&rows(batch)?).await?;
     }
-    let adds = writer.flush().await.map_err(|e| engine(&dir, "cannot write the table", e))?;
+    let adds = files.finish().await?;
     let appended = actions.is_empty();
     actions.extend(adds.into_iter().map(Action::Add));
     finish(table, &dir, def, actions, appended, lsn).await
@@ -97,11 +84,7 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
 /// A bulk load: rows that go to Parquet without standing in the log, in one Delta commit at its end. Dropped before
 /// that, it leaves files that nothing names.
 pub struct Load {
-    dir: std::path::PathBuf,
-    def: TableDef,
-    table: DeltaTable,
-    /// From the first rows on, which tell how columns are best written.
-    writer: Option<RecordBatchWriter>,
+    files: Files,
     physical: SchemaRef,
     lsn: u64,
 }
@@ -118,7 +101,7 @@ impl Load {
             None => create(&dir, def).await?,
         };
         let table = add_columns(table, &dir, def).await?;
-        Ok(Load { dir, def: def.clone(), table, writer: None, physical: def.physical_schema()?, lsn })
+        Ok(Load { files: Files::new(table, &dir, def, None), physical: def.physical_schema()?, lsn })
     }
 
     /// Takes rows in [`TableDef::row_schema`].
@@ -127,12 +110,7 @@ impl Load {
     /// `Engine`.
     pub async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let rows = RecordBatch::try_new(Arc::clone(&self.physical), rows.columns().to_vec()).map_err(arrow)?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(writer(&self.table, &self.dir, &self.def, Some(&rows))?),
-        };
-        let rows = shaped(&rows, &writer.arrow_schema())?;
-        writer.write(rows).await.map_err(|e| engine(&self.dir, "cannot write the table", e))
+        self.files.write(&rows).await
     }
 
     /// Commits.
@@ -140,24 +118,10 @@ impl Load {
     /// # Errors
     /// `Engine`.
     pub async fn finish(mut self) -> Result<Cold> {
-        let adds = match &mut self.writer {
-            Some(writer) => writer.flush().await.map_err(|e| engine(&self.dir, "cannot write the table", e))?,
-            None => Vec::new(),
-        };
-        let actions = adds.into_iter().map(Action::Add).collect();
-        finish(self.table, &self.dir, &self.def, actions, true, self.lsn).await
+        let actions = self.files.finish().await?.into_iter().map(Action::Add).collect();
+        let Files { table, dir, def, .. } = self.files;
+        finish(table, &dir, &def, actions, true, self.lsn).await
     }
-}
-
-/// A batch in the schema of the Delta table, which may have columns that the table dropped since.
-fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let column = |field: &Arc<datafusion::arrow::datatypes::Field>| match batch.column_by_name(field.name()) {
-        Some(array) => conform(array, field.data_type()),
-        None => Ok(datafusion::arrow::array::new_null_array(field.data_type(), batch.num_rows())),
-    };
-    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
-    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(arrow)
 }
 
 async fn finish(
@@ -201,31 +165,6 @@ async fn finish(
         }
     };
     Cold::of(table, dir, def.uuid).await
-}
-
-/// A writer of the table's files; some rows tell how their columns are best written.
-fn writer(table: &DeltaTable, dir: &Path, def: &TableDef, some: Option<&RecordBatch>) -> Result<RecordBatchWriter> {
-    Ok(RecordBatchWriter::for_table(table)
-        .map_err(|e| engine(dir, "cannot write the table", e))?
-        .with_target_file_size(TARGET_FILE_BYTES)
-        .with_writer_properties(properties(def, some)?))
-}
-
-/// How a table's files are written: some rows tell which columns a dictionary serves.
-///
-/// # Errors
-/// `Engine` for types that Parquet does not have.
-pub fn properties(def: &TableDef, some: Option<&RecordBatch>) -> Result<WriterProperties> {
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(arrow)?))
-        .set_max_row_group_row_count(Some(1 << 20));
-    for column in def.primary_key.iter().filter_map(|id| def.column_by_id(*id)) {
-        properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(column.physical_name()), true);
-    }
-    for column in some.map(unrepeated).transpose()?.unwrap_or_default() {
-        properties = properties.set_column_dictionary_enabled(column.path().clone(), false);
-    }
-    Ok(properties.build())
 }
 
 async fn create(dir: &Path, def: &TableDef) -> Result<DeltaTable> {
@@ -383,7 +322,7 @@ pub async fn rewrite(
     crate::database::make_dir(&dir)?;
     let source = Arc::new(super::anew::Source::new(def, new, cold, change, first_id)?);
     let (table, _) =
-        delta::replace(&dir, source.plan()?, def.uuid, lsn, &new.partition_names(), properties(new, None)?).await?;
+        delta::replace(&dir, source.plan()?, def.uuid, lsn, &new.partition_names(), properties(new)?).await?;
     Cold::of(table, &dir, def.uuid).await
 }
 
@@ -434,8 +373,7 @@ pub async fn replace_files(
             actions.push(Action::Remove(view.remove_action(true)));
         }
     }
-    let mut writer = writer(&table, &dir, def, rows.iter().max_by_key(|b| b.num_rows()))?;
-    let mut any = false;
+    let mut files = Files::new(table.clone(), &dir, def, None);
     for batch in rows.iter().filter(|b| b.num_rows() > 0) {
         let column = |f: &Arc<Field>| match batch.column_by_name(f.name()) {
             Some(column) => datafusion::arrow::compute::cast(column, f.data_type()).map_err(arrow),
@@ -443,12 +381,8 @@ pub async fn replace_files(
         };
         let columns = physical.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
         let batch = RecordBatch::try_new(Arc::clone(&physical), columns).map_err(arrow)?;
-        writer.write(batch).await.map_err(|e| engine(&dir, "cannot write the table", e))?;
-        any = true;
+        files.write(&batch).await?;
     }
-    if any {
-        let adds = writer.flush().await.map_err(|e| engine(&dir, "cannot write the table", e))?;
-        actions.extend(adds.into_iter().map(Action::Add));
-    }
+    actions.extend(files.finish().await?.into_iter().map(Action::Add));
     finish(table, &dir, def, actions, false, cold.lsn).await
 }

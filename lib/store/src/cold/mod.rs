@@ -4,11 +4,13 @@
 mod anew;
 mod commit;
 mod expire;
+mod files;
 mod keys;
 mod stats;
 
-pub use commit::{Change, Load, commit, properties, remove_expired, replace_files, rewrite};
+pub use commit::{Change, Load, commit, remove_expired, replace_files, rewrite};
 pub use expire::Expiry;
+pub use files::properties;
 pub use keys::read_columns;
 use keys::read_keys;
 pub use stats::{ColumnBounds, FileStats};

@@ -6,21 +6,28 @@ use qx_graph::GraphManifest;
 
 use super::log::LogState;
 use super::{Check, Level, damage};
-use crate::Store;
 use crate::catalog::Catalog;
 use crate::names::ObjectName;
+use crate::{Store, check_taken_over};
 
 impl Check<'_> {
     pub(super) fn graphs(&mut self, store: &Store, catalog: &Catalog, log: Option<&LogState>) -> Result<()> {
-        for key in catalog.graphs.keys() {
+        for (key, def) in &catalog.graphs {
             let Ok(name) = ObjectName::parse("graph", key) else { continue };
             let dir = store.layout().graph(&name);
             self.covered.insert(dir.clone());
-            if !dir.is_dir() {
-                // A graph over tables has no folder, and one that nothing was written to has none yet.
-                continue;
+            let before = self.found.len();
+            // A graph over tables has no folder, and one that nothing was written to has none yet.
+            let manifest = match dir.is_dir() {
+                true => self.document(&dir, qx_graph::MANIFEST, "db.graph_manifest", GraphManifest::decode)?,
+                false => None,
+            };
+            let have = manifest.as_ref().map_or(0, |m| m.delta_lsn.max(m.lsn).max(1));
+            if self.found.len() == before
+                && let Err(e) = check_taken_over(catalog, def.uuid, "graph", &dir, have)
+            {
+                self.put(&dir.join(qx_graph::MANIFEST), Finding::from_error("db.graph_missing", &e));
             }
-            let manifest = self.document(&dir, qx_graph::MANIFEST, "db.graph_manifest", GraphManifest::decode)?;
             let Some(manifest) = manifest else { continue };
             self.watermark("graph", &dir.join(qx_graph::MANIFEST), manifest.lsn, log);
             if self.level < Level::Bytes {

@@ -15,18 +15,24 @@ use crate::catalog::{Catalog, TableDef};
 use crate::delta_sums::DELTA_LOG;
 use crate::names::ObjectName;
 use crate::table::{FILE as MANIFEST, FORMAT as TABLE_FORMAT, TableManifest};
-use crate::{Store, delta};
+use crate::{Store, check_taken_over, delta};
 
 impl Check<'_> {
     pub(super) async fn tables(&mut self, store: &Store, catalog: &Catalog, log: Option<&LogState>) -> Result<()> {
         for (key, def) in &catalog.tables {
             let Ok(name) = ObjectName::parse("table", key) else { continue };
-            self.table(&store.layout().table_folder(&name, def), def, log).await?;
+            self.table(&store.layout().table_folder(&name, def), catalog, def, log).await?;
         }
         Ok(())
     }
 
-    async fn table(&mut self, dir: &Path, def: &TableDef, log: Option<&LogState>) -> Result<()> {
+    /// A Delta log that does not say which files are the table's: none of them is a stranger then.
+    fn cannot_tell(&mut self, cold: &Path, finding: Finding) {
+        self.put(&cold.join(DELTA_LOG), finding);
+        self.covered.insert(cold.to_path_buf());
+    }
+
+    async fn table(&mut self, dir: &Path, catalog: &Catalog, def: &TableDef, log: Option<&LogState>) -> Result<()> {
         let cold = dir.join("cold");
         let before = self.found.len();
         let manifest = self.document(dir, MANIFEST, "db.table_manifest", |b| Manifest::decode(b, TABLE_FORMAT))?;
@@ -44,22 +50,29 @@ impl Check<'_> {
         let table = match delta::load(&cold).await {
             Ok(Some(table)) => table,
             Ok(None) => {
+                let missing = || Finding::error("db.delta_log", "the Delta log of a flushed table is missing");
                 if let Some(m) = &extra {
-                    let f = Finding::error("db.delta_log", "the Delta log of a flushed table is missing");
-                    self.put(&cold.join(DELTA_LOG), f.expected(format!("version {}", m.delta_version)));
+                    self.cannot_tell(&cold, missing().expected(format!("version {}", m.delta_version)));
+                } else if let Some(lsn) = catalog.taken_over.get(&def.uuid) {
+                    self.cannot_tell(&cold, missing().expected(format!("the rows of the log up to LSN {lsn}")));
                 }
                 return Ok(());
             }
             Err(e) if damage(&e) || e.kind() == Kind::Engine => {
-                self.put(&cold.join(DELTA_LOG), Finding::from_error("db.delta_log", &e));
+                self.cannot_tell(&cold, Finding::from_error("db.delta_log", &e));
                 return Ok(());
             }
             Err(e) => return Err(e),
         };
         let version = delta::describe(&table, &cold)?.version;
         match delta::transaction(&table, &cold, def.uuid).await {
-            Ok(Some(lsn)) => self.watermark("table", &cold.join(DELTA_LOG), lsn, log),
-            Ok(None) => {}
+            Ok(lsn) => {
+                let lsn = lsn.unwrap_or(0);
+                self.watermark("table", &cold.join(DELTA_LOG), lsn, log);
+                if let Err(e) = check_taken_over(catalog, def.uuid, "table", &cold, lsn) {
+                    self.cannot_tell(&cold, Finding::from_error("db.delta_log", &e));
+                }
+            }
             Err(e) => self.put(&cold.join(DELTA_LOG), Finding::from_error("db.delta_log", &e)),
         }
         self.know_delta_log(&cold);
@@ -67,7 +80,7 @@ impl Check<'_> {
             Some(m) if m.delta_version > version => {
                 let f = Finding::error("db.delta_log", "the Delta log ends before the version that the manifest names");
                 let f = f.expected(format!("version {}", m.delta_version)).got(format!("version {version}"));
-                self.put(&cold.join(DELTA_LOG), f);
+                self.cannot_tell(&cold, f);
             }
             Some(m) if m.delta_version < version => {
                 let f = Finding::note("db.behind", "the manifest is of an earlier Delta version; a flush was stopped");
