@@ -549,3 +549,23 @@ fn what_is_no_number_is_found_in_files_as_it_is_in_the_log() {
         assert_eq!(db.sql("select id from t order by f desc limit 1")[0]["id"], 3);
     }
 }
+
+/// A row whose time is over is not there: not for a query, and not for who writes its key.
+#[test]
+fn the_key_of_a_row_that_has_expired_is_free() {
+    let db = Db::new();
+    db.sql("create table t (id int primary key, v int) with (ttl = '2s')");
+    for flush in [false, true] {
+        db.sql("replace into t values (1, 1), (2, 2), (3, 3)");
+        if flush {
+            ok(&["flush", &db.1, "-q"]);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2100));
+        assert_eq!(db.sql("select * from t"), Vec::<Value>::new());
+        let written = "insert into t values (1, 10); insert into t values (2, 20) on conflict do nothing; \
+                       insert into t values (3, 30) on conflict (id) do update set v = t.v + 1; select v from t order by id";
+        let seen: Vec<_> = db.sql(written).iter().filter_map(|r| r["v"].as_i64()).collect();
+        assert_eq!(seen, [10, 20, 30], "flushed: {flush}");
+        std::thread::sleep(std::time::Duration::from_millis(2100));
+    }
+}

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use qx_formats::{Error, Kind, Result};
 use qx_store::{Table, Writer};
 
-use super::insert::{Taken, taken_keys, write_new};
+use super::insert::{Taken, taken_keys, write_free};
 use super::names::ident;
 use crate::session::Session;
 
@@ -75,19 +75,12 @@ pub(super) async fn write(
             return Err(Error::usage("ON CONFLICT names other columns than the primary key").expected(key.join(", ")));
         }
     }
-    let taken = taken_keys(table, &rows)?;
-    let pick = |what: Taken| {
-        let mask = BooleanArray::from(taken.iter().map(|t| *t == what).collect::<Vec<_>>());
-        filter_record_batch(&rows, &mask).map_err(engine)
-    };
-    let (fresh, there) = (pick(Taken::No)?, pick(Taken::There)?);
-    let mut changed = fresh.num_rows() as u64;
+    let taken = taken_keys(session, table, &rows).await?;
+    let mask = BooleanArray::from(taken.iter().map(|t| *t == Taken::There).collect::<Vec<_>>());
+    let there = filter_record_batch(&rows, &mask).map_err(engine)?;
+    let mut changed = 0;
     match on.action {
-        Action::Nothing => {
-            if fresh.num_rows() > 0 {
-                write_new(writer, table, &fresh)?;
-            }
-        }
+        Action::Nothing => changed += write_free(writer, table, &rows, &taken)?,
         Action::Replace => {
             // In the order of the statement, so that the last of two with one key stays.
             writer.upsert(&table.def, &rows, false)?;
@@ -105,9 +98,7 @@ pub(super) async fn write(
                     super::dml::update_from_rows(session, table, &there, &assignments, selection.map(|s| *s)).await?;
                 Some(found)
             };
-            if fresh.num_rows() > 0 {
-                write_new(writer, table, &fresh)?;
-            }
+            changed += write_free(writer, table, &rows, &taken)?;
             if let Some(updates) = updates {
                 changed += updates.num_rows() as u64;
                 writer.upsert(&table.def, &updates, false)?;

@@ -108,11 +108,11 @@ pub(crate) async fn write(
     }
     match on {
         None => {
-            let taken = taken_keys(&table, &rows)?;
-            if let Some(row) = taken.iter().position(|t| *t != Taken::No) {
+            let taken = taken_keys(session, &table, &rows).await?;
+            if let Some(row) = taken.iter().position(|t| matches!(t, Taken::There | Taken::Twice)) {
                 return Err(conflict(&def, &rows, row)?);
             }
-            write_new(writer, &table, &rows)?;
+            write_free(writer, &table, &rows, &taken)?;
             Ok(rows.num_rows() as u64)
         }
         Some(on) => super::conflict::write(session, writer, &table, rows, on).await,
@@ -169,7 +169,7 @@ pub(super) async fn bulk(
         };
         let complete = values::complete(&def, arranged, ids)?;
         if def.is_keyed() {
-            unseen(&table, &def, &complete, &mut seen)?;
+            unseen(session, &table, &complete, &mut seen).await?;
         }
         load.write(&complete).await?;
         count += complete.num_rows() as u64;
@@ -179,8 +179,10 @@ pub(super) async fn bulk(
 }
 
 /// Refuses rows whose key is in the table, or came before in the same load.
-fn unseen(table: &Table, def: &TableDef, rows: &RecordBatch, seen: &mut HashSet<Box<[u8]>>) -> Result<()> {
-    let taken = taken_keys(table, rows)?;
+async fn unseen(session: &Session, table: &Table, rows: &RecordBatch, seen: &mut HashSet<Box<[u8]>>) -> Result<()> {
+    let def = &table.def;
+    let taken = taken_keys(session, table, rows).await?;
+    // A load adds files and hides nothing: the old row would be there beside the new one, however long expired.
     if let Some(row) = taken.iter().position(|t| *t != Taken::No) {
         return Err(conflict(def, rows, row)?);
     }
@@ -194,8 +196,24 @@ fn unseen(table: &Table, def: &TableDef, rows: &RecordBatch, seen: &mut HashSet<
     Ok(())
 }
 
+/// Rows whose keys are not taken; those of rows that have expired take their places.
+pub(super) fn write_free(writer: &mut Writer, table: &Table, rows: &RecordBatch, taken: &[Taken]) -> Result<u64> {
+    let pick = |what: Taken| {
+        let mask = BooleanArray::from(taken.iter().map(|t| *t == what).collect::<Vec<_>>());
+        filter_record_batch(rows, &mask).map_err(engine)
+    };
+    let (fresh, expired) = (pick(Taken::No)?, pick(Taken::Expired)?);
+    if fresh.num_rows() > 0 {
+        write_new(writer, table, &fresh)?;
+    }
+    if expired.num_rows() > 0 {
+        writer.upsert(&table.def, &expired, false)?;
+    }
+    Ok((fresh.num_rows() + expired.num_rows()) as u64)
+}
+
 /// Rows whose keys stand nowhere, or only as deleted.
-pub(super) fn write_new(writer: &mut Writer, table: &Table, rows: &RecordBatch) -> Result<()> {
+fn write_new(writer: &mut Writer, table: &Table, rows: &RecordBatch) -> Result<()> {
     let known = {
         let hot = table.hot();
         hot.find(&hot.key_columns(rows))?
@@ -233,10 +251,36 @@ pub(super) enum Taken {
     There,
     /// By an earlier row of the same statement.
     Twice,
+    /// By a row whose time to live is over, which nobody sees any more.
+    Expired,
 }
 
 /// Which rows have a key that is taken.
-pub(super) fn taken_keys(table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>> {
+pub(super) async fn taken_keys(session: &Session, table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>> {
+    let mut taken = standing_keys(table, rows)?;
+    if table.def.options.ttl_ms.is_none() || !taken.contains(&Taken::There) {
+        return Ok(taken);
+    }
+    let mask = BooleanArray::from(taken.iter().map(|t| *t == Taken::There).collect::<Vec<_>>());
+    let there = filter_record_batch(rows, &mask).map_err(engine)?;
+    // The rows as a query sees them.
+    let alive = super::dml::update_from_rows(session, table, &there, &[], None).await?;
+    let (columns, alive) = {
+        let hot = table.hot();
+        (hot.key_columns(rows), hot.key_columns(&alive))
+    };
+    let codec = KeyCodec::new(columns.iter().map(|c| c.data_type().clone()).collect())?;
+    let alive: HashSet<Box<[u8]>> = codec.encode(&alive)?.iter().map(|k| Box::from(k.as_ref())).collect();
+    for (taken, key) in taken.iter_mut().zip(codec.encode(&columns)?.iter()) {
+        if *taken == Taken::There && !alive.contains(key.as_ref()) {
+            *taken = Taken::Expired;
+        }
+    }
+    Ok(taken)
+}
+
+/// Which rows have a key that stands in the table, whether anybody sees it or not.
+fn standing_keys(table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>> {
     let hot = table.hot();
     let columns = hot.key_columns(rows);
     let known = hot.find(&columns)?;

@@ -73,14 +73,21 @@ impl Check<'_> {
                     self.cannot_tell(&cold, Finding::from_error("db.delta_log", &e));
                 }
             }
-            Err(e) => self.put(&cold.join(DELTA_LOG), Finding::from_error("db.delta_log", &e)),
+            Err(e) => self.cannot_tell(&cold, Finding::from_error("db.delta_log", &e)),
         }
         self.know_delta_log(&cold);
-        match &extra {
+        self.version(dir, extra.as_ref(), version, damaged_manifest);
+        let current = extra.as_ref().is_some_and(|m| m.delta_version == version);
+        self.parquet_files(dir, &table, manifest.as_ref(), current)
+    }
+
+    /// The version that the manifest names against the one that the Delta log ends with.
+    fn version(&mut self, dir: &Path, extra: Option<&TableManifest>, version: u64, damaged_manifest: bool) {
+        match extra {
             Some(m) if m.delta_version > version => {
                 let f = Finding::error("db.delta_log", "the Delta log ends before the version that the manifest names");
                 let f = f.expected(format!("version {}", m.delta_version)).got(format!("version {version}"));
-                self.cannot_tell(&cold, f);
+                self.cannot_tell(&dir.join("cold"), f);
             }
             Some(m) if m.delta_version < version => {
                 let f = Finding::note("db.behind", "the manifest is of an earlier Delta version; a flush was stopped");
@@ -93,8 +100,6 @@ impl Check<'_> {
             }
             _ => {}
         }
-        let current = extra.as_ref().is_some_and(|m| m.delta_version == version);
-        self.parquet_files(dir, &table, manifest.as_ref(), current)
     }
 
     /// The active files of the Delta log: there, as long as it says, and under the manifest's checksum.
