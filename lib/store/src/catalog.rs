@@ -279,6 +279,11 @@ impl Catalog {
         self.indexes.iter().filter(on).map(|(name, index)| (name.as_str(), index))
     }
 
+    /// The graphs that are views of a table, by name.
+    pub fn graphs_on<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a GraphDef)> {
+        self.graphs.iter().filter(move |(_, graph)| graph.is_on(table)).map(|(name, graph)| (name.as_str(), graph))
+    }
+
     /// Number of things that are defined.
     pub fn len(&self) -> usize {
         self.tables.len() + self.graphs.len() + self.indexes.len() + self.dictionaries.len() + self.stores.len()

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::catalog::Origin;
 use crate::names::{Layout, ObjectName};
+use crate::table_def::TableDef;
 
 /// A label, and the column of a table of nodes that is its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +70,61 @@ const STORE_OPTIONS: [&str; 6] =
 /// Options of a graph over tables: columns.
 const TABLE_OPTIONS: [&str; 7] = ["src", "dst", "etype", "cost", "time", "label", "id"];
 
+/// The options that name columns of the table of nodes, and of edges.
+const NODE_COLUMNS: [&str; 2] = ["label", "id"];
+const EDGE_COLUMNS: [&str; 5] = ["src", "dst", "etype", "cost", "time"];
+
+/// What the column is called that an option of a graph over tables would name: the first of these that is there.
+pub fn usual_columns(option: &str) -> &'static [&'static str] {
+    match option {
+        "src" => &["src"],
+        "dst" => &["dst"],
+        "etype" => &["etype", "type"],
+        "cost" => &["cost"],
+        "time" => &["time", "_time"],
+        "label" => &["label"],
+        "id" => &["id"],
+        _ => &[],
+    }
+}
+
+/// Whether a text that names a table means the one with this key of the catalog.
+fn means(text: &str, key: &str) -> bool {
+    ObjectName::parse("table", text).is_ok_and(|name| name.key() == key)
+}
+
 impl GraphDef {
+    /// Whether the graph is a view of a table: `schema.name`.
+    pub fn is_on(&self, table: &str) -> bool {
+        self.tables.as_ref().is_some_and(|of| means(&of.nodes, table) || means(&of.edges, table))
+    }
+
+    /// The columns of a table that the graph is read from: those that it cannot do without, there or not, and of the
+    /// others those that are there.
+    pub fn columns_in<'a>(&'a self, table: &str, def: &TableDef) -> Vec<&'a str> {
+        let Some(of) = &self.tables else { return Vec::new() };
+        let mut columns: Vec<&str> = Vec::new();
+        let mut options: Vec<&str> = Vec::new();
+        if means(&of.nodes, table) {
+            columns.extend(self.labels.iter().map(|l| l.key.as_str()));
+            options.extend(NODE_COLUMNS);
+        }
+        if means(&of.edges, table) {
+            options.extend(EDGE_COLUMNS);
+        }
+        columns.extend(options.into_iter().filter_map(|option| self.column_of(option, def)));
+        columns
+    }
+
+    fn column_of(&self, option: &str, def: &TableDef) -> Option<&str> {
+        if let Some(name) = self.options.get(option) {
+            return Some(name);
+        }
+        let usual = usual_columns(option);
+        let needed = usual.first().filter(|_| matches!(option, "src" | "dst"));
+        usual.iter().find(|name| def.column(name).is_some()).or(needed).copied()
+    }
+
     /// Checks options and takes out what has a place of its own.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use qx_io::Job;
 use qx_store::catalog::{Define, Object};
 use qx_store::graph_def::{EndsDef, GraphDef, LabelDef, TablesDef};
 use qx_store::names::ObjectName;
+use qx_store::table_def::TableDef;
 use uuid::Uuid;
 
 use super::{Create, definition, graph_name, named_or_used};
@@ -26,14 +27,23 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<Answer> 
             }
             for table in def.tables.iter().flat_map(|t| [&t.nodes, &t.edges]) {
                 let table = ObjectName::parse("table", table)?;
-                if catalog.table(&table).is_none() {
+                let Some(of) = catalog.table(&table) else {
                     return Err(Error::new(Kind::NotFound, format!("there is no table {}", table.key())));
-                }
+                };
+                has_columns(&def, &table, of)?;
             }
             writer.change(&Define::Graph { name: name.key(), def: def.clone() })
         })
         .await?;
     Ok(Answer::none())
+}
+
+/// Refuses a table without a column that the graph is read from.
+fn has_columns(graph: &GraphDef, name: &ObjectName, table: &TableDef) -> Result<()> {
+    let columns = graph.columns_in(&name.key(), table);
+    let Some(missing) = columns.into_iter().find(|c| table.column(c).is_none()) else { return Ok(()) };
+    let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+    Err(Error::usage(format!("{} has no column {missing}", name.key())).expected(names.join(", ")))
 }
 
 fn graph_def(session: &Session, create: &Create) -> Result<GraphDef> {

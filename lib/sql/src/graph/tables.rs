@@ -11,7 +11,7 @@ use datafusion::arrow::compute::{cast, concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use qx_formats::{Error, Kind, Result};
 use qx_graph::{AdjBuilder, DictBuilder, Graph, parse_time};
-use qx_store::graph_def::{GraphDef, TablesDef};
+use qx_store::graph_def::{GraphDef, TablesDef, usual_columns};
 
 use crate::session::Session;
 
@@ -68,14 +68,14 @@ fn engine(e: datafusion::arrow::error::ArrowError) -> Error {
 }
 
 /// The column that an option names, or else the first of the usual names.
-fn column<'a>(def: &GraphDef, batch: &'a RecordBatch, option: &str, usual: &[&str]) -> Result<Option<&'a ArrayRef>> {
+fn column<'a>(def: &GraphDef, batch: &'a RecordBatch, option: &str) -> Result<Option<&'a ArrayRef>> {
     if let Some(name) = def.options.get(option) {
         return match batch.column_by_name(name) {
             Some(column) => Ok(Some(column)),
             None => Err(no_column(batch, name, &format!("option {option}"))),
         };
     }
-    Ok(usual.iter().find_map(|name| batch.column_by_name(name)))
+    Ok(usual_columns(option).iter().find_map(|name| batch.column_by_name(name)))
 }
 
 fn no_column(batch: &RecordBatch, name: &str, what: &str) -> Error {
@@ -89,7 +89,7 @@ struct Ends {
 }
 
 fn end(def: &GraphDef, edges: &RecordBatch, of: &TablesDef, which: &str) -> Result<ArrayRef> {
-    let found = column(def, edges, which, &[which])?;
+    let found = column(def, edges, which)?;
     let column = found.ok_or_else(|| no_column(edges, which, &format!("table {}", of.edges)))?;
     plain(column, &format!("{}.{which}", of.edges))
 }
@@ -143,7 +143,7 @@ impl Names {
             keys_are_text |= *column.data_type() == DataType::Utf8;
             columns.push((&label.label, texts(&column)?));
         }
-        let by_column = match column(def, nodes, "label", &["label"])? {
+        let by_column = match column(def, nodes, "label")? {
             Some(c) if *plain(c, "label")?.data_type() == DataType::Utf8 => Some(texts(c)?),
             _ => None,
         };
@@ -160,7 +160,7 @@ impl Names {
             labels.push(named.unwrap_or_else(|| label.to_owned()));
             keys.push(key);
         }
-        let id = match column(def, nodes, "id", &["id"])? {
+        let id = match column(def, nodes, "id")? {
             Some(c) => plain(c, "id").ok(),
             None => None,
         };
@@ -245,7 +245,7 @@ struct Etypes {
 impl Etypes {
     fn read(def: &GraphDef, edges: &RecordBatch) -> Result<Etypes> {
         let mut names = def.etypes.clone();
-        let Some(column) = column(def, edges, "etype", &["etype", "type"])? else {
+        let Some(column) = column(def, edges, "etype")? else {
             let only = names.keys().next().copied().unwrap_or(1);
             return Ok(Etypes { of: vec![Some(only); edges.num_rows()], names });
         };
@@ -272,7 +272,7 @@ impl Etypes {
 }
 
 fn costs(def: &GraphDef, edges: &RecordBatch) -> Result<Option<Float64Array>> {
-    let Some(column) = column(def, edges, "cost", &["cost"])? else { return Ok(None) };
+    let Some(column) = column(def, edges, "cost")? else { return Ok(None) };
     if !column.data_type().is_numeric() {
         return Err(Error::usage("the cost of an edge is a number").got(column.data_type()));
     }
@@ -286,7 +286,7 @@ fn costs(def: &GraphDef, edges: &RecordBatch) -> Result<Option<Float64Array>> {
 
 /// Whole numbers as they stand, times in microseconds since 1970.
 fn times(def: &GraphDef, edges: &RecordBatch) -> Result<Option<Int64Array>> {
-    let Some(column) = column(def, edges, "time", &["time", "_time"])? else { return Ok(None) };
+    let Some(column) = column(def, edges, "time")? else { return Ok(None) };
     match column.data_type() {
         t if t.is_integer() => {
             let numbers = cast(column, &DataType::Int64).map_err(engine)?;

@@ -14,7 +14,7 @@ use qx_store::names::ObjectName;
 use qx_store::rows::conform;
 use qx_store::{Table, Writer};
 
-use super::create::{arrow_type, check_column_name, define_column, not_there, option_text, set_option};
+use super::create::{arrow_type, check_column_name, define_column, free_of_graphs, not_there, option_text, set_option};
 use super::dml::opened;
 use super::names::{ident, rows_name, table_name};
 use super::{Shape, query, values};
@@ -138,7 +138,7 @@ fn changeable(def: &TableDef, column: &Ident) -> Result<usize> {
     Ok(at)
 }
 
-/// Refuses what a vector index or a graph is built on.
+/// Refuses what a vector index is built on.
 fn free_of_dependents(writer: &Writer, name: &ObjectName, column: Option<&str>) -> Result<()> {
     let catalog = writer.catalog();
     let index = catalog
@@ -200,6 +200,7 @@ fn drop_column(writer: &Writer, name: &ObjectName, def: &mut TableDef, column: &
     let at = changeable(def, column)?;
     let id = def.columns[at].id;
     free_of_dependents(writer, name, Some(&def.columns[at].name))?;
+    free_of_graphs(&writer.catalog(), name, Some(&def.columns[at].name))?;
     if def.options.partition_by.contains(&id) {
         return Err(Error::usage(format!("the table is partitioned by {}", def.columns[at].name)));
     }
@@ -217,6 +218,7 @@ fn drop_column(writer: &Writer, name: &ObjectName, def: &mut TableDef, column: &
 fn rename_column(writer: &Writer, name: &ObjectName, def: &mut TableDef, column: &Ident, to: &str) -> Result<()> {
     let at = changeable(def, column)?;
     free_of_dependents(writer, name, Some(&def.columns[at].name))?;
+    free_of_graphs(&writer.catalog(), name, Some(&def.columns[at].name))?;
     check_column_name(to)?;
     if def.columns.iter().enumerate().any(|(i, c)| i != at && c.name.eq_ignore_ascii_case(to)) {
         return Err(Error::new(Kind::Exists, format!("the table has a column {to} already")));
@@ -243,6 +245,7 @@ fn rename_table(
         to => return Err(Error::unsupported("moving a table to another schema").got(to.key())),
     };
     free_of_dependents(writer, name, None)?;
+    free_of_graphs(&writer.catalog(), name, None)?;
     if writer.catalog().table(&to).is_some() {
         return Err(Error::new(Kind::Exists, format!("the table {} is there already", to.key())));
     }

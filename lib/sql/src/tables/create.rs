@@ -348,7 +348,18 @@ fn drop_one(writer: &mut Writer, name: &ObjectName) -> Result<()> {
         return Err(Error::usage(format!("the vector index {index} is built on {}", name.key()))
             .hint("DROP VECTOR INDEX first"));
     }
+    free_of_graphs(&catalog, name, None)?;
     writer.change(&Define::Drop { object: Object::Table, name: name.key() })
+}
+
+/// Refuses a table that a graph is a view of, or one of its columns that the graph is read from.
+pub(super) fn free_of_graphs(catalog: &Catalog, table: &ObjectName, column: Option<&str>) -> Result<()> {
+    let Some(def) = catalog.table(table) else { return Ok(()) };
+    let key = table.key();
+    let graph = catalog.graphs_on(&key).find(|(_, g)| column.is_none_or(|c| g.columns_in(&key, def).contains(&c)));
+    let Some((graph, _)) = graph else { return Ok(()) };
+    let of = column.map_or_else(|| key.clone(), |c| format!("the column {c} of {key}"));
+    Err(Error::usage(format!("the graph {graph} is a view of {of}")).hint(format!("DROP GRAPH {graph} first")))
 }
 
 /// A table that a statement names and nobody defined.
