@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::{Create, definition, graph_name, named_or_used};
 use crate::session::{Answer, Session};
+use crate::tables::check_schema;
 
 pub(super) async fn create(session: &Session, create: Create) -> Result<Answer> {
     let name = graph_name(session, &create.name)?;
+    check_schema("graph", &name)?;
     let def = graph_def(session, &create)?;
     let if_not_exists = create.if_not_exists;
     session

@@ -16,7 +16,7 @@ use qx_store::{Table, Writer};
 
 use super::create::{arrow_type, check_column_name, define_column, free_of_graphs, not_there, option_text, set_option};
 use super::dml::opened;
-use super::names::{ident, rows_name, table_name};
+use super::names::{check_schema, ident, rows_name, table_name};
 use super::{Shape, query, values};
 use crate::session::{Answer, Session};
 
@@ -242,7 +242,10 @@ fn rename_table(
         to if to.schema == name.schema => to,
         // A name without a schema stays in the table's own.
         to if to.schema == qx_store::names::DEFAULT_SCHEMA => ObjectName { schema: name.schema.clone(), name: to.name },
-        to => return Err(Error::unsupported("moving a table to another schema").got(to.key())),
+        to => {
+            check_schema("table", &to)?;
+            return Err(Error::unsupported("moving a table to another schema").got(to.key()));
+        }
     };
     free_of_dependents(writer, name, None)?;
     free_of_graphs(&writer.catalog(), name, None)?;

@@ -12,7 +12,7 @@ use qx_store::{Writer, delta, sync};
 use uuid::Uuid;
 
 use super::insert::{self, Source};
-use super::names::{ident, table_name};
+use super::names::{check_schema, ident, table_name};
 use crate::session::{Answer, Session};
 
 /// Columns of one table.
@@ -21,6 +21,7 @@ pub(crate) const MAX_COLUMNS: usize = 4096;
 pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer> {
     refuse_what_is_not_taken(&create)?;
     let name = table_name(session, &create.name)?;
+    check_schema("table", &name)?;
     session
         .transact(async |writer: &mut Writer| {
             let catalog = writer.catalog();

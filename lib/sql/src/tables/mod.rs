@@ -28,7 +28,7 @@ use qx_formats::{Error, Result};
 pub(crate) use copy::load;
 pub(crate) use create::not_there;
 pub(crate) use facts::About;
-pub(crate) use names::{ident, rows_name, split_rows_name, table_name};
+pub(crate) use names::{check_schema, ident, rows_name, split_rows_name, table_name};
 pub(crate) use provider::{Rows, Shape};
 
 use crate::session::{Answer, Session};

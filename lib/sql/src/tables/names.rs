@@ -7,6 +7,7 @@ use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 
 use super::Shape;
 use crate::session::Session;
+use crate::system::SYSTEM_SCHEMA;
 
 /// Between a table's name and what is asked of it beside its rows. No name of a table holds it.
 const SEPARATOR: char = '\u{1f}';
@@ -35,6 +36,18 @@ pub(crate) fn table_name(session: &Session, name: &SqlName) -> Result<ObjectName
         [schema, name] => ObjectName::parse("table", &format!("{schema}.{name}")),
         _ => Err(wrong()),
     }
+}
+
+/// Refuses the name of a new thing in a schema whose names the engine or we answer for: nobody would ever find it there.
+///
+/// # Errors
+/// `Usage`.
+pub(crate) fn check_schema(kind: &str, name: &ObjectName) -> Result<()> {
+    if [SYSTEM_SCHEMA, "information_schema"].contains(&name.schema.as_str()) {
+        let what = format!("`{}` cannot name a {kind}: the schema {} is the system's own", name.key(), name.schema);
+        return Err(Error::usage(what).hint("name another schema, or none"));
+    }
+    Ok(())
 }
 
 /// The table under a name that asks for more than its plain rows.

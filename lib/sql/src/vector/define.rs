@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::opened::find;
 use super::{Create, build, index_name, parse_name};
 use crate::session::{Answer, Session};
+use crate::tables::check_schema;
 
 const OPTIONS: &str = "metric, dim, mode, m, ef_build, ef_search, dim_policy, element, codes, seed, alpha, batch_rows";
 /// What ALTER may change: everything else is in the files.
@@ -20,6 +21,7 @@ const CHANGEABLE: [&str; 4] = ["mode", "ef_search", "alpha", "batch_rows"];
 
 pub(super) async fn create(session: &Session, create: Create) -> Result<Answer> {
     let name = index_name(session, &create.name)?;
+    check_schema("vector index", &name)?;
     let table = parse_name("table", session.store().database(), &create.table)?;
     let (metric, options) = options_of(session, &create)?;
     let if_not_exists = create.if_not_exists;
