@@ -1,9 +1,9 @@
 //! CREATE TABLE and DROP TABLE.
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::sql::sqlparser::ast::{
-    ColumnOption, CreateTable, CreateTableOptions, DataType as SqlType, Expr, ObjectName as SqlName, SqlOption,
-    TableConstraint, Value,
+    ArrayElemTypeDef, ColumnOption, CreateTable, CreateTableOptions, DataType as SqlType, ExactNumberInfo, Expr,
+    ObjectName as SqlName, SqlOption, TableConstraint, Value,
 };
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::{Catalog, Column, Define, Object, TableDef, TableOptions};
@@ -48,6 +48,8 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
                     let answer = session.run_query(query.as_ref().clone()).await?;
                     if columns.is_empty() {
                         for (id, field) in (1u32..).zip(answer.schema.fields()) {
+                            check_stored(field.data_type(), field.data_type())
+                                .map_err(|e| e.got(format!("the column {}", field.name())))?;
                             columns.push(Column::new(id, field.name(), &delta::delta_type(field.data_type()), true));
                         }
                     }
@@ -136,17 +138,59 @@ pub(crate) fn check_column_name(name: &str) -> Result<()> {
 
 /// The engine's type for one of SQL, as the tables store it.
 pub(crate) async fn arrow_type(session: &Session, sql: &SqlType) -> Result<DataType> {
+    check_digits(sql)?;
     let text = format!("SELECT CAST(NULL AS {sql})");
     let statement = Session::parse(&text)?.pop().ok_or_else(|| Error::usage("no type"))?;
     let crate::statement::Body::Engine(statement) = statement.body else { return Err(Error::usage("no type")) };
     let plan = session.plan_engine(*statement).await?;
     let t = plan.schema().fields().first().map(|f| f.data_type().clone());
     let t = t.ok_or_else(|| Error::usage(format!("`{sql}` is not a type")))?;
-    let stored = delta::delta_type(&t);
-    if matches!(t, DataType::Interval(_) | DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)) {
-        return Err(Error::unsupported(format!("columns of type {sql}")).hint("Delta Lake has no such type"));
+    check_stored(&t, sql)?;
+    Ok(delta::delta_type(&t))
+}
+
+/// Refuses numbers of digits that the engine would cut to fewer: it counts them in a byte.
+fn check_digits(sql: &SqlType) -> Result<()> {
+    let (digits, scale) = match sql {
+        SqlType::Array(
+            ArrayElemTypeDef::AngleBracket(of)
+            | ArrayElemTypeDef::SquareBracket(of, _)
+            | ArrayElemTypeDef::Parenthesis(of),
+        ) => return check_digits(of),
+        SqlType::Struct(fields, _) => return fields.iter().try_for_each(|f| check_digits(&f.field_type)),
+        // Whatever it says, the engine takes it for one of 24 bits.
+        SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits > 24 => {
+            return Err(Error::unsupported(format!("columns of type {sql}")).expected("FLOAT or DOUBLE"));
+        }
+        SqlType::Decimal(ExactNumberInfo::Precision(p)) | SqlType::Numeric(ExactNumberInfo::Precision(p)) => (*p, 0),
+        SqlType::Decimal(ExactNumberInfo::PrecisionAndScale(p, s))
+        | SqlType::Numeric(ExactNumberInfo::PrecisionAndScale(p, s)) => (*p, *s),
+        _ => return Ok(()),
+    };
+    let fits = (1..=u64::from(DECIMAL128_MAX_PRECISION)).contains(&digits);
+    if fits && u64::try_from(scale).is_ok_and(|scale| scale <= digits) {
+        return Ok(());
     }
-    Ok(stored)
+    Err(Error::unsupported(format!("columns of type {sql}"))
+        .expected(format!("DECIMAL(p, s) with p from 1 to {DECIMAL128_MAX_PRECISION}, s from 0 to p")))
+}
+
+/// Refuses a type that is not stored as one of its kind, but as text: `said` is what the statement calls it.
+fn check_stored(t: &DataType, said: &dyn std::fmt::Display) -> Result<()> {
+    use DataType::{
+        Decimal256, Dictionary, Duration, FixedSizeList, Interval, LargeList, List, ListView, Map, Struct, Time32,
+        Time64,
+    };
+    match t {
+        Interval(_) | Duration(_) | Time32(_) | Time64(_) | Decimal256(..) => {
+            Err(Error::unsupported(format!("columns of type {said}"))
+                .hint("Delta Lake has no such type; a VARCHAR holds its values as text"))
+        }
+        List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | Map(f, _) => check_stored(f.data_type(), said),
+        Struct(fields) => fields.iter().try_for_each(|f| check_stored(f.data_type(), said)),
+        Dictionary(_, value) => check_stored(value, said),
+        _ => Ok(()),
+    }
 }
 
 /// One column of a definition, and whether it is the primary key.
