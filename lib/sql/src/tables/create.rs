@@ -5,6 +5,8 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, ColumnOption, CreateTable, CreateTableOptions, DataType as SqlType, ExactNumberInfo, Expr,
     ObjectName as SqlName, SqlOption, TableConstraint, Value,
 };
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::{Catalog, Column, Define, Object, TableDef, TableOptions};
 use qx_store::names::ObjectName;
@@ -14,9 +16,23 @@ use uuid::Uuid;
 use super::insert::{self, Source};
 use super::names::{check_schema, ident, table_name};
 use crate::session::{Answer, Session};
+use crate::statement::ahead;
 
 /// Columns of one table.
 pub(crate) const MAX_COLUMNS: usize = 4096;
+
+/// Takes `WITH (...)`, and the query, behind PARTITION BY: the parser knows options before it only.
+pub(super) fn parse_rest(p: &mut Parser<'_>, create: &mut CreateTable) -> Result<(), ParserError> {
+    let given = create.table_options != CreateTableOptions::None || create.query.is_some();
+    if create.partition_by.is_none() || given || !ahead(p, &["WITH"]) {
+        return Ok(());
+    }
+    create.table_options = CreateTableOptions::With(p.parse_options(Keyword::WITH)?);
+    if p.parse_keyword(Keyword::AS) {
+        create.query = Some(p.parse_query()?);
+    }
+    Ok(())
+}
 
 pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer> {
     refuse_what_is_not_taken(&create)?;

@@ -68,7 +68,11 @@ pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError
     if !mine {
         return Ok(None);
     }
-    Ok(Some(Statement::Sql(p.parse_statement()?)))
+    let mut sql = p.parse_statement()?;
+    if let Sql::CreateTable(create) = &mut sql {
+        create::parse_rest(p, create)?;
+    }
+    Ok(Some(Statement::Sql(sql)))
 }
 
 pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
