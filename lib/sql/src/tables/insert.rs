@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{concat_batches, filter_record_batch};
-use datafusion::sql::sqlparser::ast::{Insert, ObjectName as SqlName, TableObject};
+use datafusion::sql::sqlparser::ast::{Expr, Insert, ObjectName as SqlName, SelectItem, SetExpr, TableObject};
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
 use qx_store::names::ObjectName;
@@ -43,7 +43,10 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
         list => Some(list.iter().map(column_name).collect::<Result<_>>()?),
     };
     let on = super::conflict::of(&insert)?;
-    let source = insert.source;
+    let mut source = insert.source;
+    if let Some(query) = &mut source {
+        name_values(&mut query.body);
+    }
     let explicit = session.in_transaction().await;
     session
         .transact(async |writer: &mut Writer| {
@@ -72,6 +75,46 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
         })
         .await
         .map(Answer::affected)
+}
+
+/// Gives the values of a query names that do not clash: the engine wants them so, and here nobody asks for them. Plain
+/// columns keep theirs where they can, for an ORDER BY behind a UNION knows no others.
+pub(super) fn name_values(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => name_items(&mut select.projection),
+        SetExpr::Query(query) => name_values(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            name_values(left);
+            name_values(right);
+        }
+        _ => {}
+    }
+}
+
+fn name_items(items: &mut [SelectItem]) {
+    // Which columns a star stands for is not known yet.
+    let star = items.iter().any(|i| matches!(i, SelectItem::Wildcard(..) | SelectItem::QualifiedWildcard(..)));
+    let alias = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_lowercase()),
+        _ => None,
+    };
+    let mut taken: HashSet<String> = items.iter().filter_map(alias).collect();
+    for (place, item) in (1u32..).zip(items) {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let column = match &*expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(parts) => parts.last(),
+            _ => None,
+        };
+        if column.is_some_and(|c| !star && taken.insert(c.value.to_lowercase())) {
+            continue;
+        }
+        let mut name = format!("__{place}");
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        *item = super::query::named(expr.clone(), &name);
+    }
 }
 
 fn column_name(name: &SqlName) -> Result<String> {

@@ -118,7 +118,11 @@ pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result
             merge::query_of(session, &*def(name).await?, merge)
         }
         Sql::Insert(insert) => match &insert.source {
-            Some(query) => Ok(query.as_ref().clone()),
+            Some(query) => {
+                let mut query = query.as_ref().clone();
+                insert::name_values(&mut query.body);
+                Ok(query)
+            }
             None => Err(refused(sql)),
         },
         other => Err(refused(other)),
