@@ -190,7 +190,7 @@ mod tests {
     fn the_table_is_in_the_order_of_the_elements() {
         assert_eq!(elements().map(|e| e as usize), [0, 1, 2]);
         let query = [3.0f32];
-        for e in elements() {
+        for e in elements().into_iter().filter(|e| !cfg!(miri) || *e != Element::F16) {
             let mut row = Vec::new();
             e.put(2.0, &mut row);
             assert_eq!(Kernels::scalar().ip(e)(&query, &row), 6.0);
