@@ -55,6 +55,8 @@ struct Database {
     session: Session,
     rows: Vec<Row>,
     dice: Dice,
+    /// The indexes hold the vectors to the bit. Else USING EXACT is a plain scan, whose ties go as they come.
+    faithful: bool,
 }
 
 impl Database {
@@ -65,7 +67,7 @@ impl Database {
         session.query("create table t (id bigint primary key, tag bigint, v real[])").await.unwrap();
         session.query("create table others (tag bigint primary key, name text)").await.unwrap();
         session.query("insert into others values (0, 'a'), (1, 'b'), (2, 'b')").await.unwrap();
-        Database { _dir: dir, session, rows: Vec::new(), dice: Dice(seed) }
+        Database { _dir: dir, session, rows: Vec::new(), dice: Dice(seed), faithful: true }
     }
 
     async fn run(&self, sql: &str) {
@@ -197,11 +199,14 @@ async fn ask_all(db: &Database, functions: &[&str], query: &[f32]) -> (usize, us
                             if !near && (second.is_empty() || !how.is_empty()) {
                                 continue;
                             }
+                            if !db.faithful && second.is_empty() && !how.is_empty() {
+                                continue;
+                            }
                             let sql = q.sql(query);
                             let want = q.brute(&db.rows, query);
                             assert_eq!(db.ids(&sql).await, want, "{sql}");
                             asked += 1;
-                            by_index += usize::from(near);
+                            by_index += usize::from(near && (db.faithful || how.is_empty()));
                         }
                     }
                 }
@@ -220,15 +225,17 @@ async fn explain(db: &Database, sql: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn run(mode: &'static str, seed: u64) {
+/// `more` are options of the indexes under which they hold less than the vectors of the table.
+fn run(mode: &str, more: &str, seed: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut db = Database::new(seed).await;
+        db.faithful = more.is_empty();
         db.insert(120).await;
         for (name, metric) in [("i_l2", "l2"), ("i_ip", "ip"), ("i_cos", "cosine")] {
             // Candidates are all rows: what is approximate is complete then.
             let with = format!(
-                "metric = {metric}, mode = {mode}, dim = 3, dim_policy = skip, m = 8, alpha = 1000, batch_rows = 8"
+                "metric = {metric}, mode = {mode}, dim = 3, dim_policy = skip, m = 8, alpha = 1000, batch_rows = 8{more}"
             );
             db.run(&format!("create vector index {name} on t(v) with ({with})")).await;
         }
@@ -258,22 +265,33 @@ fn run(mode: &'static str, seed: u64) {
 
 #[test]
 fn an_index_that_is_only_rebuilt_misses_no_row() {
-    run("rebuild_only", 1);
+    run("rebuild_only", "", 1);
 }
 
 #[test]
 fn an_index_that_follows_each_statement_is_right() {
-    run("immediate", 2);
+    run("immediate", "", 2);
 }
 
 #[test]
 fn an_index_that_follows_in_batches_is_right() {
-    run("batched", 3);
+    run("batched", "", 3);
 }
 
 #[test]
 fn an_index_that_waits_for_upkeep_is_right() {
-    run("async", 4);
+    run("async", "", 4);
+}
+
+#[test]
+fn an_index_of_shorter_floats_is_right() {
+    run("immediate", ", element = f16", 7);
+    run("batched", ", element = bf16", 8);
+}
+
+#[test]
+fn an_index_of_codes_alone_is_right() {
+    run("async", ", codes = only", 9);
 }
 
 #[test]

@@ -44,6 +44,10 @@ impl OptimizerRule for OrderByDistance {
     }
 }
 
+/// The name of the first key of a sort that has to read every row. The rule runs several times over a statement, and
+/// what the statement asked for stands in it only once.
+const EXACT: &str = "__exact";
+
 /// What a sort asks for.
 struct Wanted<'a> {
     metric: Metric,
@@ -80,14 +84,20 @@ impl OrderByDistance {
     }
 
     fn sort(&self, mut sort: Sort, limit: Option<usize>) -> Result<Transformed<LogicalPlan>> {
+        if is_settled(&sort) {
+            return LogicalPlan::Sort(sort).map_children(|p| self.walk(p, None));
+        }
         let using = hint::strip(&mut sort.expr)?;
         let limit = limit.or(sort.fetch);
-        let plan = LogicalPlan::Sort(sort.clone());
         let way = match self.wanted(&sort)? {
             None => None,
             Some(Err(reason)) => Some(Way::Exact(reason)),
             Some(Ok(wanted)) => Some(self.way(&sort, &wanted, limit, using)?),
         };
+        if using == Some(Using::Exact) && matches!(way, Some(Way::Exact(_))) {
+            mark_exact(&mut sort.expr);
+        }
+        let plan = LogicalPlan::Sort(sort);
         match way {
             Some(Way::Index(plan)) => Ok(Transformed::yes(plan)),
             Some(Way::Exact(reason)) => {
@@ -338,6 +348,19 @@ fn joined(
     let theirs = Column::new(Some(reference.clone()), KEY);
     let found = LogicalPlanBuilder::scan(reference, found, None)?;
     found.join(rows, kind, (vec![theirs], vec![own]), None)?.build()
+}
+
+fn mark_exact(keys: &mut [SortExpr]) {
+    if let Some(first) = keys.first_mut() {
+        first.expr = first.expr.clone().alias(EXACT);
+    }
+}
+
+/// Whether the rule has decided on a sort before: it is marked, or stands over what an index found. Where that gave no
+/// final scores, the first key still is a distance, and the search must not be put over itself.
+fn is_settled(sort: &Sort) -> bool {
+    let exact = matches!(sort.expr.first().map(|k| &k.expr), Some(Expr::Alias(alias)) if alias.name == EXACT);
+    exact || sort.expr.iter().any(|k| matches!(&k.expr, Expr::Column(column) if column.name == ORDER))
 }
 
 fn bare(expr: &Expr) -> Option<&Column> {
