@@ -304,3 +304,54 @@ fn what_cannot_be_told_stops_nothing() {
     assert_eq!(said("qx=trace,loud=er", &["flush", db.path()]), Some(0));
     assert_eq!(said("trace", &["sql", "--db", db.path(), "-c", "select * from nothing"]), Some(2));
 }
+
+const EVERY_TYPE: &str = "(id bigint primary key, b boolean, ti tinyint, s smallint, i int, tu tinyint unsigned, \
+    u bigint unsigned, f real, d double, n decimal(12, 3), w decimal(38, 10), t text, x bytea, dt date, ts timestamp, \
+    tz timestamptz, l int[], fl real[], nl decimal(5, 1)[], tl timestamp[], tx text[], ll bigint[][], \
+    st struct<a int, b text>)";
+
+#[test]
+fn what_is_exported_as_json_is_loaded_back() {
+    let db = Db::new();
+    db.sql(&format!("create table a {EVERY_TYPE}; create table b {EVERY_TYPE}"), &[]);
+    db.sql(
+        "insert into a values (1, true, -128, -32768, 2147483647, 255, 18446744073709551615, 0.1, 1e300, 12.345, \
+            '1234567890123456789012345678.0123456789', 'te\"xt', x'00ff', '2024-02-29', '2024-02-29 01:02:03.000004', \
+            '2024-02-29T01:02:03Z', [1, null, -3], [0.1, 3.4e38], [1.5, null], ['2999-01-01'], ['a', null], \
+            [[1], [], null], struct(3, 'x')); \
+         insert into a (id) values (2); \
+         insert into a (id, s, f, ts, l, st) values (3, 7, 1, '1900-01-01', [], struct(null, 'y'))",
+        &[],
+    );
+    let rows = db.ok(&["export", db.path(), "a"]);
+    assert_eq!(rows.lines().count(), 3);
+    let file = db.1.with_file_name("rows.ndjson");
+    let load = |text: &str| {
+        fs::write(&file, text).unwrap();
+        db.run(&["load", db.path(), "b", file.to_str().unwrap()])
+    };
+    let out = load(&rows);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(db.ok(&["export", db.path(), "b"]), rows);
+    assert!(load(r#"{"id": 4, "n": 1.25, "w": "1.25", "i": "7", "f": 2}"#).status.success());
+    let four = db.sql("select cast(n as text) n, cast(w as text) w, i, f from b where id = 4", &[]);
+    assert_eq!(four, [serde_json::json!({"n": "1.250", "w": "1.2500000000", "i": 7, "f": 2.0})]);
+    for (row, what) in [
+        (r#"{"id": 9, "i": 2147483648}"#, "column i"),
+        (r#"{"id": 9, "ti": 1.5}"#, "`ti`"),
+        (r#"{"id": 9, "s": 1e5}"#, "column s"),
+        (r#"{"id": 9, "tu": true}"#, "`tu`"),
+        (r#"{"id": 9, "f": 1e39}"#, "column f"),
+        (r#"{"id": 9, "fl": [1e39]}"#, "column fl"),
+        (r#"{"id": 9, "n": 1.2345}"#, "`n`"),
+        (r#"{"id": 9, "x": "0g"}"#, "column x"),
+        (r#"{"id": 9, "ts": "soon"}"#, "column ts"),
+        (r#"{"id": 9, "l": [1, 3000000000]}"#, "column l"),
+        (r#"{"id": 9, "st": {"a": 3000000000}}"#, "column st"),
+    ] {
+        let out = load(row);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && said.contains(what), "{row}: {said}");
+    }
+    assert_eq!(db.sql("select count(*) c from b", &[])[0]["c"], 4);
+}

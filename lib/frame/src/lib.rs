@@ -47,6 +47,7 @@ pub use given::parse_schema;
 pub use jsonschema::json_schema;
 pub use options::{BadText, Decode, Drift, DupKeys, Limits, Options, Source, Strings};
 pub use parse::{parse_sql_columns, parse_type};
+pub use path::path_of;
 pub use read::{Sink, infer, read, read_all, read_into};
 pub use report::{Absent, Coercion, FieldStats, Inferred, Place, Reject, Report};
 pub use shape::Seen;

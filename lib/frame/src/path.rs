@@ -27,6 +27,13 @@ pub(crate) fn push_name(path: &mut String, name: &str) {
     }
 }
 
+/// The path of a column, as [`crate::Options::hints`] names it.
+pub fn path_of(name: &str) -> String {
+    let mut path = String::new();
+    push_name(&mut path, name);
+    path
+}
+
 /// Takes a path apart.
 ///
 /// # Errors

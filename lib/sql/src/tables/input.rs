@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::ipc::reader::{FileReader, StreamReader};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Result};
 use qx_store::table_def::TableDef;
 
 use super::csv::Csv;
+use super::json::{fitted, nearest};
 
 /// How the rows are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,18 +137,20 @@ fn json(input: &Input, options: &InputOptions, def: &TableDef) -> Result<Batches
         Input::Stdin => qx_frame::Source::Stdin,
     };
     // The table's types are known, so nothing has to be guessed and nothing may drift.
-    let quoted = |n: &str| format!("\"{}\"", n.replace('\\', "\\\\").replace('"', "\\\""));
-    let plain = |t: &DataType| !t.is_nested() && !matches!(t, DataType::Binary);
-    let hints = def.columns.iter().map(|c| Ok((quoted(&c.name), c.arrow_type()?))).collect::<Result<Vec<_>>>()?;
+    let types = def.columns.iter().map(|c| Ok((c.name.clone(), c.arrow_type()?))).collect::<Result<Vec<_>>>()?;
     let opts = qx_frame::Options {
-        hints: hints.into_iter().filter(|(_, t)| plain(t)).collect(),
+        hints: types.iter().map(|(name, t)| (qx_frame::path_of(name), nearest(t))).collect(),
         drift: qx_frame::Drift::Error,
         batch_rows: options.batch_rows,
         ..qx_frame::Options::default()
     };
     let (send, receive) = sync_channel::<Result<RecordBatch>>(4);
+    let path = name(input);
     let work = move || {
-        let rows = |batch| send.send(Ok(batch)).map_err(|_| Error::new(qx_formats::Kind::Cancelled, "stopped"));
+        let rows = |batch: RecordBatch| {
+            let batch = fitted(&batch, &types).map_err(|e| e.path(&path))?;
+            send.send(Ok(batch)).map_err(|_| Error::new(qx_formats::Kind::Cancelled, "stopped"))
+        };
         if let Err(e) = qx_frame::read(&[source], &opts, &qx_io::Job::default(), &mut { rows }) {
             // Nobody listens any more when this fails.
             let _ = send.send(Err(e));

@@ -12,6 +12,7 @@ mod dml;
 mod facts;
 pub mod input;
 mod insert;
+mod json;
 mod merge;
 mod missing;
 mod names;

@@ -1,0 +1,117 @@
+//! JSON in the types of a table. JSON has fewer types than tables do: values are read into the nearest one that it has,
+//! and then brought into the column's. What does not fit there is refused.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Schema};
+use qx_formats::{Error, Result};
+use qx_store::rows::conform;
+
+/// The type that JSON is read into on its way to a column's.
+pub(super) fn nearest(t: &DataType) -> DataType {
+    let inside = |f: &FieldRef| Arc::new(Field::new(f.name(), nearest(f.data_type()), f.is_nullable()));
+    match t {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => DataType::Int64,
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => DataType::UInt64,
+        DataType::Float32 => DataType::Float64,
+        // A time without a zone, which no instant is, and bytes.
+        DataType::Timestamp(_, None) | DataType::Binary => DataType::Utf8,
+        DataType::List(item) => DataType::List(inside(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inside).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(inside(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+/// A batch whose columns have the types that the table's have.
+///
+/// # Errors
+/// `Invalid` with the column of a value that does not fit.
+pub(super) fn fitted(batch: &RecordBatch, types: &[(String, DataType)]) -> Result<RecordBatch> {
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let Some((name, t)) = types.iter().find(|(name, _)| name == field.name()) else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(array));
+            continue;
+        };
+        let array = fit(array, t).map_err(|e| Error::new(e.kind(), format!("column {name}: {}", e.message())))?;
+        fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
+        columns.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+        .map_err(|e| Error::invalid(format!("rows cannot be read: {e}")))
+}
+
+fn fit(array: &ArrayRef, t: &DataType) -> Result<ArrayRef> {
+    if *t == DataType::Binary {
+        return bytes(array.as_string());
+    }
+    if holds_bytes(t) && array.null_count() < array.len() {
+        return Err(Error::unsupported(format!("JSON is not read into {t}")));
+    }
+    let there = conform(array, t)?;
+    // A cast makes an infinity of what is too large for a shorter float; JSON has none.
+    if has_infinity(there.as_ref()) {
+        return Err(Error::invalid(format!("a value cannot be stored as {t}: it is too large")));
+    }
+    Ok(there)
+}
+
+fn holds_bytes(t: &DataType) -> bool {
+    match t {
+        DataType::Binary => true,
+        DataType::List(field) | DataType::Map(field, _) => holds_bytes(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|f| holds_bytes(f.data_type())),
+        _ => false,
+    }
+}
+
+fn has_infinity(array: &dyn Array) -> bool {
+    match array.data_type() {
+        DataType::Float32 => array.as_primitive::<Float32Type>().iter().flatten().any(f32::is_infinite),
+        DataType::List(_) => has_infinity(array.as_list::<i32>().values().as_ref()),
+        DataType::Map(..) => has_infinity(array.as_map().values().as_ref()),
+        DataType::Struct(_) => array.as_struct().columns().iter().any(|c| has_infinity(c.as_ref())),
+        _ => false,
+    }
+}
+
+/// Bytes stand in JSON as they are written there: as hexadecimal digits.
+fn bytes(texts: &StringArray) -> Result<ArrayRef> {
+    let mut out = BinaryBuilder::new();
+    for text in texts {
+        match text {
+            None => out.append_null(),
+            Some(text) => out.append_value(unhex(text).ok_or_else(|| {
+                let short: String = text.chars().take(40).collect();
+                Error::invalid(format!("bytes are pairs of hexadecimal digits in JSON, not {short:?}"))
+            })?),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4) | digit(*low)?));
+    rest.is_empty().then(|| bytes.collect())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_pairs_of_digits() {
+        assert_eq!(unhex("00fFa1"), Some(vec![0, 255, 161]));
+        assert_eq!(unhex(""), Some(Vec::new()));
+        for no in ["0", "000", "0x00", "+1", "0g", "é"] {
+            assert_eq!(unhex(no), None, "{no}");
+        }
+    }
+}
