@@ -346,6 +346,7 @@ fn what_is_exported_as_json_is_loaded_back() {
         (r#"{"id": 9, "n": 1.2345}"#, "`n`"),
         (r#"{"id": 9, "x": "0g"}"#, "column x"),
         (r#"{"id": 9, "ts": "soon"}"#, "column ts"),
+        (r#"{"id": 9, "ts": "2024-01-01T00:00:00.0000001"}"#, "column ts"),
         (r#"{"id": 9, "l": [1, 3000000000]}"#, "column l"),
         (r#"{"id": 9, "st": {"a": 3000000000}}"#, "column st"),
     ] {

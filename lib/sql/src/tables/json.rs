@@ -53,6 +53,9 @@ fn fit(array: &ArrayRef, t: &DataType) -> Result<ArrayRef> {
     if holds_bytes(t) && array.null_count() < array.len() {
         return Err(Error::unsupported(format!("JSON is not read into {t}")));
     }
+    if is_too_fine(array.as_ref(), t) {
+        return Err(Error::invalid(format!("a value cannot be stored as {t}: it has a part of a microsecond")));
+    }
     let there = conform(array, t)?;
     // A cast makes an infinity of what is too large for a shorter float; JSON has none.
     if has_infinity(there.as_ref()) {
@@ -66,6 +69,24 @@ fn holds_bytes(t: &DataType) -> bool {
         DataType::Binary => true,
         DataType::List(field) | DataType::Map(field, _) => holds_bytes(field.data_type()),
         DataType::Struct(fields) => fields.iter().any(|f| holds_bytes(f.data_type())),
+        _ => false,
+    }
+}
+
+/// Whether texts that become times have more digits than a column keeps; a cast drops those.
+fn is_too_fine(array: &dyn Array, t: &DataType) -> bool {
+    let lost = |text: &str| {
+        let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+        fraction.bytes().take_while(u8::is_ascii_digit).skip(6).any(|b| b != b'0')
+    };
+    match (t, array.data_type()) {
+        (DataType::Timestamp(..), DataType::Utf8) => array.as_string::<i32>().iter().flatten().any(lost),
+        (DataType::List(item), DataType::List(_)) => {
+            is_too_fine(array.as_list::<i32>().values().as_ref(), item.data_type())
+        }
+        (DataType::Struct(fields), DataType::Struct(_)) => {
+            array.as_struct().columns().iter().zip(fields).any(|(c, f)| is_too_fine(c.as_ref(), f.data_type()))
+        }
         _ => false,
     }
 }
