@@ -12,7 +12,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnDescPtr;
 use qx_formats::{Error, Kind, Result};
 
-use super::repeats::leaves;
+use super::repeats::{Look, leaves};
 use super::{Compression, WriteOptions};
 
 /// Row groups end at this size in memory, so that writing stays bounded whatever the rows.
@@ -52,7 +52,7 @@ pub(super) fn open<W: Write + Send>(
     if !options.dictionaries {
         properties = properties.set_dictionary_enabled(false);
     } else if let Some(first) = first {
-        for column in unrepeated(first)? {
+        for column in chosen(first, |look| !look.repeats())? {
             properties = properties.set_column_dictionary_enabled(column.path().clone(), false);
             if let Some(encoding) = delta(column.physical_type()) {
                 properties = properties.set_column_encoding(column.path().clone(), encoding);
@@ -73,15 +73,22 @@ fn delta(values: Type) -> Option<Encoding> {
     }
 }
 
-/// The columns whose values do not repeat, as far as these first rows tell: a dictionary of them costs more than all
-/// the rest of writing them, and is given up at its limit.
+/// Dictionaries are given up at this size, which is the default of the crate.
+const DICTIONARY_BYTES: usize = 1 << 20;
+
+/// The columns whose values hardly ever occur again, as far as these first rows tell: a dictionary of them costs more than
+/// all the rest of writing them, and is given up at its limit.
 ///
 /// # Errors
 /// `Engine` for types that Parquet does not have.
 pub fn unrepeated(first: &RecordBatch) -> Result<Vec<ColumnDescPtr>> {
+    chosen(first, |look| look.outgrows(DICTIONARY_BYTES))
+}
+
+fn chosen(first: &RecordBatch, wanted: impl Fn(Look) -> bool) -> Result<Vec<ColumnDescPtr>> {
     let columns = ArrowSchemaConverter::new().convert(first.schema_ref()).map_err(failed)?;
     let told = columns.columns().iter().zip(leaves(first));
-    Ok(told.filter(|(_, repeats)| *repeats == Some(false)).map(|(column, _)| Arc::clone(column)).collect())
+    Ok(told.filter(|(_, look)| look.is_some_and(&wanted)).map(|(column, _)| Arc::clone(column)).collect())
 }
 
 pub(super) fn write<W: Write + Send>(writer: &mut ArrowWriter<W>, batch: &RecordBatch) -> Result<()> {
