@@ -569,3 +569,54 @@ fn the_key_of_a_row_that_has_expired_is_free() {
         std::thread::sleep(std::time::Duration::from_millis(2100));
     }
 }
+
+/// Whatever a catalog does not name would go to the lost-and-found.
+#[test]
+fn repair_makes_no_catalog_that_lacks_definitions_unasked() {
+    let db = Db::full();
+    for x in 0..3 {
+        db.sql(&format!("insert into u values ({x})"));
+        ok(&["maintain", &db.1, "-q"]);
+    }
+    let home = db.path().join("main");
+    for name in ["catalog.json", "catalog.prev.json"] {
+        fs::remove_file(home.join(name)).unwrap();
+    }
+    let before = files(&home);
+    let out = qx(&["repair", &db.1]);
+    assert_eq!(out.status.code(), Some(65), "{}", text(&out.stdout));
+    assert!(text(&out.stderr).contains("--finding db.catalog"), "{}", text(&out.stderr));
+    assert_eq!(files(&home), before, "nothing is moved");
+    let asked = lines(&text(&qx(&["repair", &db.1, "--finding", "db.catalog", "--json"]).stdout));
+    assert!(asked[0]["loss"].as_str().unwrap().starts_with("definitions from LSN 1 to "), "{asked:?}");
+}
+
+#[test]
+fn the_manifest_of_a_graph_is_taken_from_its_generation_before() {
+    let db = Db::new();
+    db.sql("create graph g using graphstore; use graph g; insert node N key 'a'; insert node N key 'b'");
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("use graph g; insert node N key 'c'; insert edge a -> c");
+    ok(&["maintain", &db.1, "-q"]);
+    let dir = db.path().join("main/public/g.graph");
+    let count = || db.sql("select count(*) as n from graph_nodes('g')")[0]["n"].clone();
+    let flip = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        fs::write(path, bytes).unwrap();
+    };
+    let help = || {
+        let found = lines(&text(&qx(&["fsck", &db.1, "--json"]).stdout));
+        found.iter().find(|f| f["id"] == "db.graph_manifest").unwrap()["help"].as_str().unwrap().to_owned()
+    };
+    flip(&dir.join("manifest.json"));
+    assert!(help().starts_with("qx repair"), "{}", help());
+    assert_eq!(lines(&ok(&["repair", &db.1, "--json"])).last().unwrap()["summary"]["losses"], 0);
+    assert_eq!((count(), code(&["fsck", &db.1])), (Value::from(3), 0));
+    for name in ["manifest.json", "manifest.prev.json"] {
+        flip(&dir.join(name));
+    }
+    assert!(help().starts_with("qx restore"), "{}", help());
+    assert_eq!(code(&["repair", &db.1]), 1);
+}

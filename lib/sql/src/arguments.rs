@@ -89,6 +89,15 @@ fn function_name(name: &ObjectName) -> Option<String> {
     }
 }
 
+/// The name that an argument is given by, if it is.
+fn given_name(arg: &FunctionArg) -> Option<String> {
+    match arg {
+        FunctionArg::Named { name, .. } => Some(name.value.to_lowercase()),
+        FunctionArg::ExprNamed { name, .. } => Some(name.to_string().to_lowercase()),
+        FunctionArg::Unnamed(_) => None,
+    }
+}
+
 fn argument(arg: &mut FunctionArg) -> Option<&mut Expr> {
     let (FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } | FunctionArg::Unnamed(arg)) = arg;
     match arg {
@@ -122,6 +131,27 @@ fn walk(sql: &mut Sql, f: &mut dyn FnMut(&mut Expr) -> Result<()>) -> Result<()>
     visitor.1.map_or(Ok(()), Err)
 }
 
+/// The argument of a search that says what is searched for: a vector, or a node.
+pub(crate) fn sought(factor: &mut TableFactor) -> Option<&mut Expr> {
+    let parameters = signature(factor)?.parameters;
+    let place = parameters.iter().position(|p| matches!(*p, "qvec" | "start"))?;
+    let args = arguments(factor)?;
+    let mut position = 0;
+    for arg in args {
+        let mine = match given_name(arg) {
+            Some(name) => parameters.get(place).is_some_and(|p| *p == name),
+            None => {
+                position += 1;
+                position == place + 1
+            }
+        };
+        if mine {
+            return argument(arg);
+        }
+    }
+    None
+}
+
 fn null() -> Expr {
     Expr::Value(Value::Null.into())
 }
@@ -132,11 +162,7 @@ fn place(factor: &mut TableFactor) -> Result<()> {
     let mut slots: Vec<Option<Expr>> = vec![None; signature.parameters.len()];
     let mut position = 0;
     for arg in args.iter_mut() {
-        let name = match arg {
-            FunctionArg::Named { name, .. } => Some(name.value.to_lowercase()),
-            FunctionArg::ExprNamed { name, .. } => Some(name.to_string().to_lowercase()),
-            FunctionArg::Unnamed(_) => None,
-        };
+        let name = given_name(arg);
         let slot = match &name {
             Some(name) => signature.parameters.iter().position(|p| p == name),
             None => Some(position).filter(|&p| p < slots.len()),

@@ -1,6 +1,9 @@
 //! A session: one engine context over one database folder, its view of the database, and its open transaction.
 
 mod brief;
+mod kept;
+#[cfg(test)]
+mod tests;
 mod transact;
 
 use std::collections::BTreeSet;
@@ -25,6 +28,7 @@ use qx_store::view::is_moved;
 use qx_store::{Store, View, Writer, sync, units};
 
 use self::brief::is_brief;
+use self::kept::{Kept, Question, Ready};
 pub use crate::answer::{Answer, Rows};
 use crate::catalog::Database;
 use crate::current::Current;
@@ -63,6 +67,7 @@ pub struct Session {
     options: SessionOptions,
     settings: Arc<Settings>,
     live: Arc<Live>,
+    kept: Kept,
     work: tokio::sync::Mutex<Work>,
 }
 
@@ -102,7 +107,7 @@ impl Session {
         context.register_catalog(store.database(), Arc::new(Database::new(&current, &settings, &live)));
         functions::register(&context, &source);
         let (store, work) = (Arc::clone(store), tokio::sync::Mutex::default());
-        Ok(Session { context, store, current, options, settings, live, work })
+        Ok(Session { context, store, current, options, settings, live, kept: Kept::default(), work })
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -213,6 +218,7 @@ impl Session {
             options: self.options.clone(),
             settings: Arc::clone(&self.settings),
             live: Arc::clone(&self.live),
+            kept: Kept::default(),
             work: tokio::sync::Mutex::default(),
         }
     }
@@ -251,12 +257,7 @@ impl Session {
         let mut restarts = 0;
         let stream = loop {
             self.refresh().await?;
-            let begun = async {
-                let state = self.context.state();
-                let plan = self.plan_in(&state, query.as_ref().clone()).await?;
-                self.start(state, plan).await
-            };
-            match begun.await {
+            match self.launch(query.as_ref().clone()).await {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
                     restarts += 1;
                     self.renew().await?;
@@ -302,9 +303,9 @@ impl Session {
 
     /// Plans and runs a statement of the engine.
     pub(crate) async fn run_engine(&self, statement: EngineStatement) -> Result<Answer> {
-        let state = self.context.state();
-        let plan = self.plan_in(&state, statement).await?;
-        self.collect(state, plan).await
+        let (schema, rows) = self.launch(statement).await?;
+        let batches = rows.try_collect().await.map_err(engine_error)?;
+        Ok(Answer::new(schema, batches))
     }
 
     /// Plans and runs a query that was put together.
@@ -317,20 +318,37 @@ impl Session {
     /// # Errors
     /// `Engine`.
     pub async fn run_plan(&self, plan: LogicalPlan) -> Result<Answer> {
-        self.collect(self.context.state(), plan).await
-    }
-
-    async fn collect(&self, state: SessionState, plan: LogicalPlan) -> Result<Answer> {
-        let (schema, rows) = self.start(state, plan).await?;
+        let (schema, rows) = self.start(self.context.state(), plan, None).await?;
         let batches = rows.try_collect().await.map_err(engine_error)?;
         Ok(Answer::new(schema, batches))
     }
 
-    /// Begins to run a plan: the columns that it gives, and its rows.
-    async fn start(&self, state: SessionState, plan: LogicalPlan) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+    /// Begins to run a statement of the engine: the columns that it gives, and its rows.
+    async fn launch(&self, statement: EngineStatement) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        let question = Question::of(&statement);
+        let known = question.as_ref().and_then(|q| self.kept.find(q, &self.current, &self.settings));
+        if let Some(Ready { schema, plan, context }) = known {
+            return Ok((schema, execute_stream(plan, context).map_err(engine_error)?));
+        }
+        let state = self.context.state();
+        let question = question.filter(|q| q.is_timeless(&state));
+        let plan = self.plan_in(&state, statement).await?;
+        self.start(state, plan, question).await
+    }
+
+    /// Begins to run a plan, and keeps it for what the next statement searches for where `question` says so.
+    async fn start(
+        &self,
+        state: SessionState,
+        plan: LogicalPlan,
+        question: Option<Question>,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream)> {
         let frame = match plan {
             // What changes the engine's own state is for its context to do.
-            LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => self.context.execute_logical_plan(plan).await,
+            LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {
+                self.kept.clear();
+                self.context.execute_logical_plan(plan).await
+            }
             plan => Ok(DataFrame::new(state, plan)),
         };
         let frame = frame.map_err(engine_error)?;
@@ -338,6 +356,11 @@ impl Session {
         let context = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(engine_error)?;
         let brief = is_brief(&plan);
+        let ready = Ready { schema, plan, context };
+        if let (Some(question), true) = (question, brief) {
+            self.kept.keep(question, &ready, &self.current, &self.settings);
+        }
+        let Ready { schema, plan, context } = ready;
         let rows = execute_stream(plan, context).map_err(engine_error)?;
         // A task of its own makes the rows where there are threads for it: whoever waits for them can then stop waiting,
         // however long an operator works without a pause.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use qx_formats::{Error, Result};
@@ -184,6 +185,7 @@ pub struct Settings {
     flags: Values,
     environment: Values,
     set: RwLock<Values>,
+    changes: AtomicU64,
 }
 
 impl Settings {
@@ -216,12 +218,19 @@ impl Settings {
         of_a_session(knob)?;
         let value = knob.check(value)?;
         self.set.write().unwrap_or_else(PoisonError::into_inner).insert(knob.name, value);
+        self.changes.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
     /// RESET: whatever else says something decides again.
     pub fn reset(&self, knob: &Knob) {
         self.set.write().unwrap_or_else(PoisonError::into_inner).remove(knob.name);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often a value was set or reset.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The value of a knob and where it comes from. `database` holds what the database's catalog says.

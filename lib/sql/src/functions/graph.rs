@@ -12,6 +12,7 @@ use qx_formats::{Error, Result};
 use qx_graph::{Direction, TimeRange, Walk, count_search, parse_time};
 use qx_plan::{Describe, Described, Facts};
 
+use super::found::Found;
 use super::literal::Arguments;
 use super::{Signature, Source};
 use crate::error::to_engine;
@@ -51,6 +52,7 @@ pub(super) fn register(context: &SessionContext, source: &Arc<Source>) {
     }
 }
 
+#[derive(Clone)]
 struct Function {
     signature: &'static Signature,
     call: Call,
@@ -67,10 +69,18 @@ impl TableFunctionImpl for Function {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let args = Arguments::new(self.signature, args.exprs()).map_err(to_engine)?;
         let rows = (self.call)(self, &args).map_err(to_engine)?;
-        let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
+        let start = args.optional_string("start").ok().flatten();
+        let table: Arc<dyn TableProvider> = match start {
+            Some(start) => {
+                let (function, args) = (self.clone(), args.clone());
+                let again = move |start: &str| (function.call)(&function, &args.with("start", start));
+                Arc::new(Found { rows, start, again: Arc::new(again) })
+            }
+            None => Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?),
+        };
         let graph = self.loaded(&args).map_err(to_engine)?;
         let arguments = args.given().map(|(name, value)| (name, value.to_string())).collect();
-        Ok(Described::wrap(Arc::new(table), Asked { graph, function: self.signature.name, arguments }))
+        Ok(Described::wrap(table, Asked { graph, function: self.signature.name, arguments }))
     }
 }
 

@@ -6,6 +6,7 @@ use datafusion::prelude::SessionContext;
 use qx_formats::{Error, Result};
 
 /// The arguments of one call, by the names of its signature.
+#[derive(Debug, Clone)]
 pub(crate) struct Arguments {
     function: &'static str,
     names: &'static [&'static str],
@@ -23,6 +24,15 @@ impl Arguments {
     fn get(&self, name: &str) -> Option<&ScalarValue> {
         let i = self.names.iter().position(|n| *n == name)?;
         self.values.get(i).filter(|v| !v.is_null())
+    }
+
+    /// The same arguments with a text for one of them.
+    pub(crate) fn with(&self, name: &str, text: &str) -> Self {
+        let mut args = self.clone();
+        if let Some(value) = self.names.iter().position(|n| *n == name).and_then(|i| args.values.get_mut(i)) {
+            *value = ScalarValue::from(text);
+        }
+        args
     }
 
     fn wrong(&self, name: &str, expected: &str) -> Error {

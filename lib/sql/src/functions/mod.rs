@@ -3,6 +3,7 @@
 mod artifacts;
 pub(crate) mod distance;
 mod files;
+mod found;
 mod graph;
 pub(crate) mod literal;
 mod reach;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use qx_store::catalog::Catalog;
 
+pub(crate) use self::found::GraphSearch;
 use crate::current::Current;
 use crate::settings::{self, Origin, Settings};
 use crate::vector::hint;

@@ -10,13 +10,14 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 const MAX_ROWS: usize = 8192;
 
 /// Operators whose work is a small multiple of the rows that they read.
-const LINEAR: [&str; 10] = [
+const LINEAR: [&str; 11] = [
     "AggregateExec",
     "CoalescePartitionsExec",
     "CooperativeExec",
     "DataSourceExec",
     "FilterExec",
     "GlobalLimitExec",
+    "GraphSearch",
     "PlaceholderRowExec",
     "ProjectionExec",
     "SortExec",

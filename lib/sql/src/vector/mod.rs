@@ -24,6 +24,7 @@ use crate::session::{Answer, Session};
 pub(crate) use build::settle;
 pub(crate) use keys_only::KeysOnly;
 pub(crate) use lateral::{Lateral, Outer, is_outer};
+pub(crate) use nearest::VectorSearch;
 pub(crate) use neighbors::{Question, Target, preload, relation};
 pub(crate) use opened::Cache;
 pub(crate) use order::OrderByDistance;

@@ -27,6 +27,7 @@ use qx_store::vectors::RowKey;
 use qx_vector::{Flavour, IdSet};
 
 use super::search::{Row, Searcher};
+use crate::current::Current;
 use crate::error::to_engine;
 
 /// Columns of a relation that is joined back to its table.
@@ -167,13 +168,13 @@ impl TableProvider for Nearest {
             Some(plan) => Some(one_stream(state.create_physical_plan(plan).await?)),
             None => None,
         };
-        Ok(Arc::new(Search::new(self.clone(), keys, projection.cloned())?))
+        Ok(Arc::new(VectorSearch::new(self.clone(), keys, projection.cloned())?))
     }
 }
 
 /// The search as an operator.
 #[derive(Debug)]
-struct Search {
+pub(crate) struct VectorSearch {
     nearest: Nearest,
     keys: Option<Arc<dyn ExecutionPlan>>,
     projection: Option<Vec<usize>>,
@@ -181,8 +182,12 @@ struct Search {
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl Search {
-    fn new(nearest: Nearest, keys: Option<Arc<dyn ExecutionPlan>>, projection: Option<Vec<usize>>) -> Result<Search> {
+impl VectorSearch {
+    fn new(
+        nearest: Nearest,
+        keys: Option<Arc<dyn ExecutionPlan>>,
+        projection: Option<Vec<usize>>,
+    ) -> Result<VectorSearch> {
         let schema = match &projection {
             Some(columns) => Arc::new(nearest.schema.project(columns)?),
             None => Arc::clone(&nearest.schema),
@@ -194,13 +199,32 @@ impl Search {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Search { nearest, keys, projection, properties: Arc::new(properties), metrics })
+        Ok(VectorSearch { nearest, keys, projection, properties: Arc::new(properties), metrics })
+    }
+
+    /// Whether it is a search for the vector that a text says.
+    pub(crate) fn is_for(&self, text: &str) -> bool {
+        qx_vector::literal::parse(text).is_ok_and(|vector| vector == *self.nearest.query)
+    }
+
+    /// The same search for another vector. `None` where the index is another one by now, or the vector does not fit it.
+    pub(crate) fn anew(&self, text: &str, current: &Current) -> Option<Arc<dyn ExecutionPlan>> {
+        let query = qx_vector::literal::parse(text).ok()?;
+        let index = &self.nearest.searcher.index;
+        let fits = query.len() == self.nearest.query.len() && query.iter().all(|v| v.is_finite());
+        let now = current.vectors().open(&current.view(), &index.name, &index.def).ok()??;
+        if !fits || !Arc::ptr_eq(&now.set, &index.set) {
+            return None;
+        }
+        let nearest = Nearest { query: Arc::new(query), ..self.nearest.clone() };
+        let search = VectorSearch::new(nearest, self.keys.clone(), self.projection.clone()).ok()?;
+        Some(Arc::new(search))
     }
 
     /// The same search over another plan of its keys.
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let keys = children.pop().map(one_stream);
-        Ok(Arc::new(Search::new(self.nearest.clone(), keys, self.projection.clone())?))
+        Ok(Arc::new(VectorSearch::new(self.nearest.clone(), keys, self.projection.clone())?))
     }
 }
 
@@ -212,7 +236,7 @@ fn one_stream(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     }
 }
 
-impl DisplayAs for Search {
+impl DisplayAs for VectorSearch {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let searcher = &self.nearest.searcher;
         let (ask, index) = (&searcher.ask, &searcher.index);
@@ -229,7 +253,7 @@ impl DisplayAs for Search {
     }
 }
 
-impl ExecutionPlan for Search {
+impl ExecutionPlan for VectorSearch {
     fn name(&self) -> &str {
         "VectorSearch"
     }

@@ -5,9 +5,10 @@ use qx_formats::{Kind, Result};
 use qx_graph::GraphManifest;
 
 use super::log::LogState;
-use super::{Check, Level, damage};
+use super::{Check, Level, damage, help};
 use crate::catalog::Catalog;
 use crate::names::ObjectName;
+use crate::repair::generation_before;
 use crate::{Store, check_taken_over};
 
 impl Check<'_> {
@@ -22,6 +23,12 @@ impl Check<'_> {
                 true => self.document(&dir, qx_graph::MANIFEST, "db.graph_manifest", GraphManifest::decode)?,
                 false => None,
             };
+            if let Some(f) = self.found.get_mut(before..).and_then(|new| new.iter_mut().find(|f| f.repair.is_some()))
+                && generation_before(&dir, def.uuid, catalog).is_none()
+            {
+                // What repair would take is not there, or not whole either.
+                (f.repair, f.help) = (None, help::from_backup(&f.path));
+            }
             let have = manifest.as_ref().map_or(0, |m| m.delta_lsn.max(m.lsn).max(1));
             if self.found.len() == before
                 && let Err(e) = check_taken_over(catalog, def.uuid, "graph", &dir, have)

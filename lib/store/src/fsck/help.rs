@@ -40,8 +40,13 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         "db.watermark" => {
             command("qx restore: the log lost its end, and nothing is written before it has it again".to_owned())
         }
-        _ => command(format!("qx restore, or build {path} again from what it was built from")),
+        _ => command(from_backup(path)),
     }
+}
+
+/// What helps where nothing in the folder does.
+pub(super) fn from_backup(path: &str) -> String {
+    format!("qx restore, or build {path} again from what it was built from")
 }
 
 /// The name of the index whose definition stands there: `main/public/name.vindex`.

@@ -7,7 +7,7 @@ use qx_formats::delta_log::Op;
 use qx_formats::{Error, Kind};
 use qx_log::Reader;
 
-use super::Repair;
+use super::{Repair, Select};
 use crate::catalog::{Catalog, FILE};
 use crate::database::{decode_define, write_marker};
 use crate::fsck::Found;
@@ -66,6 +66,16 @@ impl Repair<'_> {
         }
         let loss = (begins > from + 1)
             .then(|| format!("definitions from LSN {} to {}, which the log no longer has", from + 1, begins - 1));
+        // Whatever a catalog does not name goes to the lost-and-found next, so nobody gets such a one unasked.
+        if let (Some(loss), Select::All) = (&loss, self.select) {
+            return Err(Error::corrupt(format!("no generation of the catalog can be read, and the log lacks {loss}"))
+                .path(home.join(FILE))
+                .hint(format!(
+                    "restore catalog.json from a backup; the files of tables are whole, and any Delta reader reads \
+                     them. `qx repair {} --finding db.catalog` goes on without what is lost",
+                    self.root.display()
+                )));
+        }
         catalog.lsn = last;
         catalog.generation = generation + 2;
         catalog.pruned_lsn = catalog.pruned_lsn.max(begins.saturating_sub(1));

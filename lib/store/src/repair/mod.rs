@@ -2,6 +2,7 @@
 //! with a report that says what was kept and what was not.
 
 mod catalog;
+mod graphs;
 mod indexes;
 mod log;
 mod lost;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use crate::Store;
 use crate::fsck::{self, Found, Level};
 
+pub(crate) use graphs::generation_before;
 pub use lost::LOST_AND_FOUND;
 use lost::Lost;
 pub use tables::rebuild_table_manifest;
@@ -75,6 +77,7 @@ impl RepairReport {
 /// A repair under way.
 pub(crate) struct Repair<'a> {
     root: &'a Path,
+    select: &'a Select,
     dry_run: bool,
     wait: Duration,
     lost: Lost,
@@ -99,7 +102,7 @@ impl Repair<'_> {
 /// `Locked`; `Io`; `Invalid` when the folder is no database folder; what stands in the way of an action.
 pub async fn repair(root: &Path, select: &Select, dry_run: bool, wait: Duration, job: &Job) -> Result<RepairReport> {
     let lost = Lost::new(root, dry_run);
-    let mut r = Repair { root, dry_run, wait, lost, actions: Vec::new() };
+    let mut r = Repair { root, select, dry_run, wait, lost, actions: Vec::new() };
     // Other writers are kept out from the first look to the last; each step takes the inner locks that it needs.
     let lock = if dry_run { None } else { Some(Lock::acquire(&root.join("LOCK"), wait)?) };
     let mut done = BTreeSet::new();
@@ -126,6 +129,7 @@ enum Step {
     Log,
     Catalog,
     Stores,
+    Graphs,
     TableFiles,
     TableManifests,
     Indexes,
@@ -133,11 +137,12 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 8] = [
+    const ALL: [Step; 9] = [
         Step::Marker,
         Step::Log,
         Step::Catalog,
         Step::Stores,
+        Step::Graphs,
         Step::TableFiles,
         Step::TableManifests,
         Step::Indexes,
@@ -155,6 +160,7 @@ impl Step {
             Step::Log => error && (in_wal || id == "db.watermark"),
             Step::Catalog => id == "db.catalog",
             Step::Stores => error && in_store,
+            Step::Graphs => id == "db.graph_manifest",
             Step::TableFiles => {
                 let damaged = matches!(id, "db.missing" | "db.length" | "db.checksum" | "db.parquet");
                 damaged && path.ends_with(".parquet") && !path.contains("_delta_log/")
@@ -173,6 +179,7 @@ impl Repair<'_> {
             Step::Log => self.log(found),
             Step::Catalog => self.catalog(found),
             Step::Stores => self.stores(found),
+            Step::Graphs => self.graphs(found),
             Step::TableFiles => self.table_files(found).await,
             Step::TableManifests => self.table_manifests(found).await,
             Step::Indexes => self.indexes(found),
