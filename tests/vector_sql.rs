@@ -61,10 +61,16 @@ struct Database {
 
 impl Database {
     async fn new(seed: u64) -> Database {
+        Self::with_key(seed, "primary key").await
+    }
+
+    /// `key` is `primary key`, or nothing: rows have the numbers that they got when they came then, and since ids count
+    /// up, ties by row id go by `id` all the same.
+    async fn with_key(seed: u64, key: &str) -> Database {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::init(dir.path()).unwrap().0);
         let session = Session::open(&store).unwrap();
-        session.query("create table t (id bigint primary key, tag bigint, v real[])").await.unwrap();
+        session.query(&format!("create table t (id bigint {key}, tag bigint, v real[])")).await.unwrap();
         session.query("create table others (tag bigint primary key, name text)").await.unwrap();
         session.query("insert into others values (0, 'a'), (1, 'b'), (2, 'b')").await.unwrap();
         Database { _dir: dir, session, rows: Vec::new(), dice: Dice(seed), faithful: true }
@@ -227,9 +233,13 @@ async fn explain(db: &Database, sql: &str) -> String {
 
 /// `more` are options of the indexes under which they hold less than the vectors of the table.
 fn run(mode: &str, more: &str, seed: u64) {
+    run_with_key(mode, more, seed, "primary key");
+}
+
+fn run_with_key(mode: &str, more: &str, seed: u64, key: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut db = Database::new(seed).await;
+        let mut db = Database::with_key(seed, key).await;
         db.faithful = more.is_empty();
         db.insert(120).await;
         for (name, metric) in [("i_l2", "l2"), ("i_ip", "ip"), ("i_cos", "cosine")] {
@@ -251,8 +261,15 @@ fn run(mode: &str, more: &str, seed: u64) {
         assert!(plan.contains("exact: descending order of l2"), "{plan}");
         let plan = explain(&db, "select id from t order by vec_l2(v, '[1,2,3]')").await;
         assert!(plan.contains("exact: there is no LIMIT"), "{plan}");
+        if matches!(mode, "immediate" | "batched") {
+            // More changes than a batch came behind the build: each index has taken them up by itself.
+            let waiting = "select count(*) from system.vector_indexes where pending_rows > 8";
+            assert_eq!(db.ids(waiting).await, [0], "{mode}");
+        }
         // What leaves the log is in the index before.
         db.session.maintain(async |w: &mut Writer| w.flush_all().await).await.unwrap();
+        let behind = "select count(*) from system.vector_indexes where state <> 'ready' or pending_rows > 0";
+        assert_eq!(db.ids(behind).await, [0], "{mode}");
         ask_all(&db, &functions[..1], &[0.0, 1.0, 2.0]).await;
         db.insert(10).await;
         db.change(3).await;
@@ -292,6 +309,34 @@ fn an_index_of_shorter_floats_is_right() {
 #[test]
 fn an_index_of_codes_alone_is_right() {
     run("async", ", codes = only", 9);
+}
+
+#[test]
+fn rows_without_a_key_reach_an_index_in_every_mode() {
+    for (seed, mode) in [(11, "immediate"), (12, "batched"), (13, "async"), (14, "rebuild_only")] {
+        run_with_key(mode, "", seed, "");
+    }
+}
+
+#[test]
+fn a_bulk_load_of_rows_without_a_key_reaches_an_index() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = Database::new(15).await;
+        db.run("create table loose (n bigint, v real[])").await;
+        db.run("create vector index loose_v on loose(v) using flat with (mode = immediate, dim = 2)").await;
+        db.run("insert into loose values (0, [0.5, 0])").await;
+        db.run("insert into loose select value, make_array(value, 1) from generate_series(1, 100001)").await;
+        db.run("insert into loose values (200000, [50000.25, 1])").await;
+        db.run("delete from loose where n = 50001").await;
+        let nearest = "select n from loose order by vec_l2(v, '[50000,1]') limit 3";
+        let plan = explain(&db, nearest).await;
+        assert!(plan.contains("VectorSearch"), "{plan}");
+        assert_eq!(db.ids(nearest).await, [50_000, 200_000, 49_999]);
+        let all = "select cast(rows_indexed as bigint) from system.vector_indexes where state = 'ready'";
+        assert_eq!(db.ids(all).await, [100_002]);
+        db.session.close().await.unwrap();
+    });
 }
 
 #[test]

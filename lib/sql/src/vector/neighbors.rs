@@ -140,7 +140,7 @@ pub(super) fn answerer(source: &Source, question: &Question) -> Result<Answerer>
             let index = source.current.vectors().open(&view, &name, def)?;
             let reason = match (&index, &table) {
                 (None, _) => Some(format!("the index {} was never built", name.key())),
-                (Some(index), Some(table)) => index.stale(table),
+                (Some(index), Some(table)) => source.current.vectors().unfit(&view, table, index)?,
                 (Some(_), None) => None,
             };
             match (index, reason, table) {

@@ -127,6 +127,18 @@ impl Cache {
         Ok(delta)
     }
 
+    /// Why an index cannot be asked about this state of its table, if so.
+    ///
+    /// # Errors
+    /// Those of [`Cache::delta`].
+    pub(crate) fn unfit(&self, view: &View, table: &Table, index: &Opened) -> Result<Option<String>> {
+        if let Some(why) = index.stale(table) {
+            return Ok(Some(why));
+        }
+        let (blind, name) = (self.delta(view, table, index)?.blind, index.name.key());
+        Ok(blind.then(|| format!("the index {name} knows rows by a column that is not their key, and some changed")))
+    }
+
     /// The index that answers for a column of a table by a metric, or why none does.
     ///
     /// # Errors
@@ -144,7 +156,7 @@ impl Cache {
             let name = ObjectName::parse("vector index", name)?;
             match self.open(view, &name, def)? {
                 None => reason = format!("the index {} was never built", name.key()),
-                Some(index) => match index.stale(table) {
+                Some(index) => match self.unfit(view, table, &index)? {
                     Some(why) => reason = why,
                     None => return Ok(Pick::Index(Box::new(index))),
                 },
@@ -163,8 +175,8 @@ pub(crate) enum Pick {
 }
 
 impl Opened {
-    /// Why the index cannot be asked about this state of the table, if so.
-    pub(crate) fn stale(&self, table: &Table) -> Option<String> {
+    /// Why nothing that the log holds brings the index up to this state of the table, if so.
+    fn stale(&self, table: &Table) -> Option<String> {
         let (covered, flushed) = (self.definition.covered_lsn, table.cold.lsn);
         (covered < flushed).then(|| {
             let name = self.name.key();

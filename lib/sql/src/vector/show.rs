@@ -44,7 +44,7 @@ async fn line(view: &View, cache: &Cache, name: &ObjectName, def: &IndexDef) -> 
     if let Some(index) = cache.open(view, name, def)? {
         line.unlinked = Some(index.unlinked());
         if let Some(table) = table {
-            line.stale = index.stale(&table).is_some();
+            line.stale = cache.unfit(view, &table, &index)?.is_some();
             if !line.stale {
                 line.pending = Some(cache.delta(view, &table, &index)?.len() as u64);
             }

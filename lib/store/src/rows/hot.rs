@@ -94,6 +94,11 @@ impl Hot {
         self.live == 0 && self.over_count == 0
     }
 
+    /// Whether a row was changed or deleted that Parquet, or whoever read the log before, may have in an older version.
+    pub fn replaces(&self) -> bool {
+        self.over_count > 0
+    }
+
     /// Rows and deletions.
     pub fn len(&self) -> usize {
         self.live + self.index.values().filter(|e| e.at.is_none()).count()

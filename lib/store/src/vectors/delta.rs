@@ -20,6 +20,9 @@ pub struct Delta {
     pub ids: Vec<u64>,
     /// Their vectors.
     pub rows: Chunks,
+    /// Rows were changed or deleted of which the log does not say how the index calls them: it goes by a column that is
+    /// not the key, and nobody knows what of it still counts.
+    pub blind: bool,
 }
 
 impl Delta {
@@ -52,9 +55,9 @@ fn of(hot: &Hot, key: &RowKey, column: &str) -> Result<Delta> {
     let names: Vec<&str> = hot.key().iter().map(|i| hot.schema().field(*i).name().as_str()).collect();
     let mut gone = Vec::new();
     // Rows that have no key of their own are only ever added.
-    if names == key.columns.iter().map(String::as_str).collect::<Vec<_>>()
-        && let Some(keys) = hot.keys()?
-    {
+    if names != key.columns.iter().map(String::as_str).collect::<Vec<_>>() {
+        delta.blind = hot.replaces();
+    } else if let Some(keys) = hot.keys()? {
         gone = key.ids(&keys)?;
     }
     for batch in hot.live()? {

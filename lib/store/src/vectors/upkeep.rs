@@ -33,7 +33,8 @@ fn engine_of(index: &IndexDef) -> Option<Engine> {
 }
 
 /// Takes the changes of a table up into one of its indexes. `None` where only reading the whole table could bring it
-/// up: it was never built, or rows came and went beside the log.
+/// up: it was never built, rows came and went beside the log, or rows changed that it knows by another column than
+/// their key.
 ///
 /// What the log holds up to the view's number must be on disk: an index never holds what a crash takes away.
 ///
@@ -52,6 +53,9 @@ pub fn take_up(view: &View, table: &Table, name: &ObjectName, index: &IndexDef) 
     } else {
         return Ok(Some(Done { changes: 0, rows: old.status.rows_indexed }));
     };
+    if delta.blind {
+        return Ok(None);
+    }
     apply(view, name, index, &key, &delta.gone, delta.ids, &delta.rows).map(Some)
 }
 

@@ -3,7 +3,7 @@
 
 use qx_formats::Result;
 use qx_formats::manifest::Segment;
-use qx_formats::vdata::Engine;
+use qx_formats::vdata::{Engine, Flavour};
 use qx_io::Job;
 
 use super::Segments;
@@ -68,7 +68,11 @@ impl Editor {
         job: &Job,
         change: impl FnOnce(&mut Definition),
     ) -> Result<AddReport> {
-        let ids = self.fit(changes.ids)?;
+        let ids = match changes.ids {
+            // The rows of a table without a key have numbers of their own, which they keep for life.
+            ids @ RowIds::Ordinals(_) if self.set.flavour() == Flavour::Ordinal => ids,
+            ids => self.fit(ids)?,
+        };
         let flavour = ids.flavour();
         let touched: IdSet = changes.gone.iter().chain(ids_of(&ids).iter().copied()).collect();
         let over = living(&self.set, &touched);

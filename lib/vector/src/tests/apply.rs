@@ -28,6 +28,27 @@ fn contents(set: &Segments) -> BTreeMap<u64, Vec<f32>> {
 }
 
 #[test]
+fn numbers_that_rows_keep_for_life_are_taken_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("i.vindex");
+    let opts = BuildOptions { metric: Metric::L2, dim: Some(1), m: 4, ..BuildOptions::default() };
+    let ids = |ids: &[u64]| RowIds::Ordinals(ids.to_vec());
+    let first = vec![vec![1.0], vec![2.0]];
+    create_with(&path, Publish::Replace, &first, ids(&[65_536, 65_537]), &opts, &Job::default(), |_| ()).unwrap();
+    let mut editor = Editor::open(&path, std::time::Duration::ZERO).unwrap();
+    let mut apply = |gone: &[u64], rows: Vec<Vec<f32>>, new: &[u64]| {
+        let gone: IdSet = gone.iter().copied().collect();
+        let changes = Changes { gone: &gone, source: &rows, ids: ids(new), engine: None };
+        editor.apply(changes, &opts, &Job::default(), |_| ()).unwrap();
+    };
+    // One is new, one changed, one is gone; then one of a load, whose numbers are negative.
+    apply(&[65_536], vec![vec![3.0], vec![20.0]], &[131_072, 65_537]);
+    apply(&[131_072], vec![vec![4.0]], &[(i64::MIN + 7) as u64]);
+    let want = BTreeMap::from([(65_537, vec![20.0]), ((i64::MIN + 7) as u64, vec![4.0])]);
+    assert_eq!(contents(&Segments::open(&path).unwrap()), want);
+}
+
+#[test]
 fn whatever_changes_and_is_folded_the_index_holds_the_table() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("i.vindex");
