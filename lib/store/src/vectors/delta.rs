@@ -79,3 +79,53 @@ fn columns(batch: &RecordBatch, names: &[String]) -> Result<Vec<datafusion::arro
     };
     names.iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, Float32Builder, Int64Array, ListBuilder};
+    use datafusion::arrow::compute::cast;
+    use datafusion::arrow::datatypes::DataType;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::table_def::{Column, ROW_ID, TableDef};
+
+    /// Rows that have numbers for keys; an index may go by their column `id` all the same.
+    fn table() -> TableDef {
+        let vectors = DataType::new_list(DataType::Float32, true);
+        let columns = vec![Column::new(1, "id", &DataType::Int64, true), Column::new(2, "v", &vectors, true)];
+        TableDef { row_ids: true, ..TableDef::plain(Uuid::now_v7(), columns) }
+    }
+
+    fn rows(hot: &Hot, ids: &[i64], numbers: &[i64]) -> RecordBatch {
+        let mut vectors = ListBuilder::new(Float32Builder::new());
+        for id in ids {
+            vectors.values().append_value(*id as f32);
+            vectors.append(true);
+        }
+        let vectors: ArrayRef = Arc::new(vectors.finish());
+        let vectors = cast(&vectors, hot.schema().field(1).data_type()).unwrap();
+        let int = |values: &[i64]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+        RecordBatch::try_new(Arc::clone(hot.schema()), vec![int(ids), vectors, int(numbers)]).unwrap()
+    }
+
+    #[test]
+    fn what_was_replaced_is_known_by_the_key_alone() {
+        let def = table();
+        let by_number = RowKey::of(&def).unwrap();
+        assert_eq!(by_number.columns, [ROW_ID]);
+        let by_id = RowKey { columns: vec!["id".to_owned()], flavour: qx_vector::Flavour::SignedKey };
+        let mut hot = Hot::new(&def).unwrap();
+        let new = rows(&hot, &[7], &[65_536]);
+        hot.upsert(&new, true).unwrap();
+        for key in [&by_number, &by_id] {
+            let delta = of(&hot, key, "v").unwrap();
+            assert!(!delta.blind && delta.ids.len() == 1 && delta.gone.len() == 1);
+        }
+        // A row that Parquet has is deleted: of its `id` the log says nothing.
+        hot.delete(&[Arc::new(Int64Array::from(vec![131_072]))]).unwrap();
+        let delta = of(&hot, &by_number, "v").unwrap();
+        assert!(!delta.blind && delta.gone.contains(131_072) && delta.gone.contains(65_536));
+        assert!(of(&hot, &by_id, "v").unwrap().blind);
+    }
+}
