@@ -103,6 +103,7 @@ impl Search {
     }
 }
 
+/// No more than a LIMIT can be.
 fn clamp(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
+    usize::try_from(n.min(i64::MAX as u64)).unwrap_or(usize::MAX)
 }

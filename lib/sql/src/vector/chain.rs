@@ -1,8 +1,6 @@
 //! The operators between a sort and the table whose column it sorts by: finding the table, and building them anew over
 //! another relation in its place.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result;
@@ -12,11 +10,22 @@ use qx_vector::Metric;
 use super::order::renamed;
 use crate::functions::{distance, literal};
 
+/// Where a table stands under a sort. The scan alone does not say it: a table that is joined to itself has two of them
+/// that are alike.
+#[derive(Debug, Clone)]
+pub(super) struct Place<'a> {
+    pub(super) scan: &'a TableScan,
+    /// Of each join on the way there, from the top: whether it is on the left side.
+    left: Vec<bool>,
+}
+
 /// An expression over the rows of `plan` as one over the table that they come from; `None` where they do not come from
 /// one by filters, projections and joins that keep its rows as they are.
-pub(super) fn resolve<'a>(expr: &Expr, plan: &'a LogicalPlan) -> Result<Option<(Expr, &'a TableScan)>> {
+pub(super) fn resolve<'a>(expr: &Expr, plan: &'a LogicalPlan) -> Result<Option<(Expr, Place<'a>)>> {
     match plan {
-        LogicalPlan::TableScan(scan) => Ok((scan.fetch.is_none()).then(|| (expr.clone(), scan))),
+        LogicalPlan::TableScan(scan) => {
+            Ok(scan.fetch.is_none().then(|| (expr.clone(), Place { scan, left: Vec::new() })))
+        }
         LogicalPlan::Filter(filter) => resolve(expr, &filter.input),
         LogicalPlan::SubqueryAlias(alias) => {
             let (outer, inner) = (&alias.schema, alias.input.schema());
@@ -33,11 +42,16 @@ pub(super) fn resolve<'a>(expr: &Expr, plan: &'a LogicalPlan) -> Result<Option<(
         LogicalPlan::Join(join) => {
             let refs = expr.column_refs();
             let all = |schema: &DFSchema| !refs.is_empty() && refs.iter().all(|c| schema.has_column(c));
-            match join.join_type {
-                JoinType::Inner | JoinType::Left if all(join.left.schema()) => resolve(expr, &join.left),
-                JoinType::Inner | JoinType::Right if all(join.right.schema()) => resolve(expr, &join.right),
-                _ => Ok(None),
-            }
+            let left = match join.join_type {
+                JoinType::Inner | JoinType::Left if all(join.left.schema()) => true,
+                JoinType::Inner | JoinType::Right if all(join.right.schema()) => false,
+                _ => return Ok(None),
+            };
+            let below = resolve(expr, if left { &join.left } else { &join.right })?;
+            Ok(below.map(|(expr, mut place)| {
+                place.left.insert(0, left);
+                (expr, place)
+            }))
         }
         _ => Ok(None),
     }
@@ -107,44 +121,36 @@ impl Chain {
     }
 }
 
-fn is(plan: &LogicalPlan, scan: &TableScan) -> bool {
-    matches!(plan, LogicalPlan::TableScan(s) if Arc::ptr_eq(&s.source, &scan.source) && s.table_name == scan.table_name)
-}
-
-fn holds(plan: &LogicalPlan, scan: &TableScan) -> bool {
-    plan.exists(|p| Ok(is(p, scan))).unwrap_or(false)
-}
-
-/// Builds the operators of `plan` anew with `base` in place of `scan`, and the columns `pass` of it added to what each
-/// gives. With `passed`, its filters are left out where no join stands between: the rows of `base` have passed them.
+/// Builds the operators of `plan` anew with `base` in place of the scan, and the columns `pass` of it added to what
+/// each gives. With `passed`, its filters are left out where no join stands between: the rows of `base` have passed them.
 pub(super) fn rebuild(
     plan: &LogicalPlan,
-    scan: &TableScan,
+    place: &Place<'_>,
     base: &LogicalPlan,
     pass: &[Column],
     swap: Option<&Swap<'_>>,
     passed: bool,
 ) -> Result<Chain> {
     let joins = plan.exists(|p| Ok(matches!(p, LogicalPlan::Join(_))))?;
-    anew(plan, &Anew { scan, base, pass, swap, passed: passed && !joins })
+    anew(plan, &Anew { base, pass, swap, passed: passed && !joins }, &place.left)
 }
 
 struct Anew<'a> {
-    scan: &'a TableScan,
     base: &'a LogicalPlan,
     pass: &'a [Column],
     swap: Option<&'a Swap<'a>>,
     passed: bool,
 }
 
-fn anew(plan: &LogicalPlan, to: &Anew<'_>) -> Result<Chain> {
-    if is(plan, to.scan) {
-        let vectors = to.swap.iter().map(|s| s.column.clone()).collect();
-        return Ok(Chain { plan: to.base.clone(), pass: to.pass.to_vec(), vectors });
-    }
+/// `left`: the sides of the joins that are still to come.
+fn anew(plan: &LogicalPlan, to: &Anew<'_>, left: &[bool]) -> Result<Chain> {
     match plan {
+        LogicalPlan::TableScan(_) => {
+            let vectors = to.swap.iter().map(|s| s.column.clone()).collect();
+            Ok(Chain { plan: to.base.clone(), pass: to.pass.to_vec(), vectors })
+        }
         LogicalPlan::Filter(filter) => {
-            let below = anew(&filter.input, to)?;
+            let below = anew(&filter.input, to, left)?;
             if to.passed {
                 return Ok(below);
             }
@@ -152,7 +158,7 @@ fn anew(plan: &LogicalPlan, to: &Anew<'_>) -> Result<Chain> {
             Ok(Chain { plan, ..below })
         }
         LogicalPlan::SubqueryAlias(alias) => {
-            let below = anew(&alias.input, to)?;
+            let below = anew(&alias.input, to, left)?;
             // Only the columns that it had, and those that are passed through: names in the new relation may clash.
             let inner = alias.input.schema();
             let mut exprs: Vec<Expr> = inner.iter().map(|(q, f)| Expr::Column(Column::from((q, f)))).collect();
@@ -162,21 +168,25 @@ fn anew(plan: &LogicalPlan, to: &Anew<'_>) -> Result<Chain> {
             let plan = LogicalPlanBuilder::from(below.plan).project(exprs)?.alias(alias.alias.clone())?.build()?;
             Ok(Chain { plan, pass, vectors })
         }
-        LogicalPlan::Projection(p) => projection(p, to),
+        LogicalPlan::Projection(p) => projection(p, to, left),
         LogicalPlan::Join(join) => {
-            let left = holds(&join.left, to.scan);
-            let below = anew(if left { &join.left } else { &join.right }, to)?;
-            let (l, r) =
-                if left { (below.plan, join.right.as_ref().clone()) } else { (join.left.as_ref().clone(), below.plan) };
-            let plan = plan.with_new_exprs(plan.expressions(), vec![l, r])?;
+            let Some((&is_left, left)) = left.split_first() else {
+                return datafusion::common::internal_err!("a join on the way to a table was not there before");
+            };
+            let below = anew(if is_left { &join.left } else { &join.right }, to, left)?;
+            let inputs = match is_left {
+                true => vec![below.plan, join.right.as_ref().clone()],
+                false => vec![join.left.as_ref().clone(), below.plan],
+            };
+            let plan = plan.with_new_exprs(plan.expressions(), inputs)?;
             Ok(Chain { plan, pass: below.pass, vectors: below.vectors })
         }
         other => datafusion::common::internal_err!("{} cannot be built anew", other.display()),
     }
 }
 
-fn projection(p: &Projection, to: &Anew<'_>) -> Result<Chain> {
-    let below = anew(&p.input, to)?;
+fn projection(p: &Projection, to: &Anew<'_>, left: &[bool]) -> Result<Chain> {
+    let below = anew(&p.input, to, left)?;
     let mut exprs = Vec::with_capacity(p.expr.len() + below.pass.len());
     let mut vectors = Vec::new();
     for (i, e) in p.expr.iter().enumerate() {

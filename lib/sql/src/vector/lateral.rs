@@ -245,15 +245,21 @@ impl ScalarUDFImpl for List {
     }
 }
 
+/// The vector of each row; nothing, for which nothing is found, where it is none or holds what is not finite.
 fn queries(column: &ArrayRef) -> qx_formats::Result<Vec<Option<Vec<f32>>>> {
     use datafusion::arrow::array::AsArray;
     if matches!(column.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8) {
         let texts = datafusion::arrow::compute::cast(column, &DataType::Utf8)
             .map_err(|e| Error::new(qx_formats::Kind::Engine, e.to_string()))?;
-        return Ok(texts.as_string::<i32>().iter().map(|t| qx_vector::literal::parse(t?).ok()).collect());
+        let parse = |text: Option<&str>| qx_vector::literal::parse(text?).ok().filter(|v| is_finite(v));
+        return Ok(texts.as_string::<i32>().iter().map(parse).collect());
     }
     let vectors = Vectors::of(column)?;
-    Ok((0..vectors.len()).map(|row| vectors.get(row).map(<[f32]>::to_vec)).collect())
+    Ok((0..vectors.len()).map(|row| vectors.get(row).filter(|v| is_finite(v)).map(<[f32]>::to_vec)).collect())
+}
+
+fn is_finite(vector: &[f32]) -> bool {
+    vector.iter().all(|v| v.is_finite())
 }
 
 impl List {

@@ -318,7 +318,9 @@ impl ExecutionPlan for VectorSearch {
 
     fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        statistics.num_rows = Precision::Inexact(self.nearest.searcher.ask.width);
+        let Searcher { index, delta, ask, .. } = self.nearest.searcher.as_ref();
+        let all = usize::try_from(index.set.len()).unwrap_or(usize::MAX).saturating_add(delta.len());
+        statistics.num_rows = Precision::Inexact(ask.width.min(all));
         Ok(Arc::new(statistics))
     }
 }

@@ -22,7 +22,7 @@ use qx_store::vectors::{Delta, RowKey};
 use qx_store::{Table, View};
 use qx_vector::{Flavour, Metric};
 
-use super::nearest::{Nearest, Shape};
+use super::nearest::{Nearest, ORDER, Shape};
 use super::opened::{Opened, Pick, find};
 use super::parse_name;
 use super::search::{Ask, Searcher};
@@ -200,7 +200,7 @@ fn by_index(
 /// Whether a vector can be put to an index.
 ///
 /// # Errors
-/// `Usage` for one of another dimension or with a component that is not finite.
+/// `Usage` for one of another dimension.
 pub(super) fn check(function: &str, searcher: &Searcher, query: &[f32]) -> Result<()> {
     let dim = searcher.index.set.dim();
     if dim != 0 && dim != query.len() {
@@ -208,22 +208,22 @@ pub(super) fn check(function: &str, searcher: &Searcher, query: &[f32]) -> Resul
             .expected(dim)
             .got(query.len()));
     }
-    match query.iter().find(|v| !v.is_finite()) {
-        Some(v) => Err(Error::usage(format!("{function}: the query holds what is not finite")).got(v)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The relation that answers a question.
 ///
 /// # Errors
-/// `NotFound`, `Usage`; those of opening an index.
+/// `NotFound`; `Usage`, for a vector that holds what is not finite as well; those of opening an index.
 pub(crate) fn relation(
     source: &Source,
     function: &str,
     question: &Question,
     query: Vec<f32>,
 ) -> Result<Arc<dyn TableProvider>> {
+    if let Some(v) = query.iter().find(|v| !v.is_finite()) {
+        return Err(Error::usage(format!("{function}: the query holds what is not finite")).got(v));
+    }
     match answerer(source, question)? {
         Answerer::Index { searcher, key, table } => {
             let dim = searcher.index.set.dim();
@@ -271,6 +271,7 @@ fn rows(
 ) -> EngineResult<Arc<dyn TableProvider>> {
     let name = table.name.key();
     let provider = Rows::new(Arc::clone(table), Asked::Ids).map_err(crate::error::to_engine)?;
+    let key = RowKey::of(&table.def).map_err(crate::error::to_engine)?;
     let facts = Facts::new("table")
         .entry("table", name)
         .entry("column", column)
@@ -282,17 +283,21 @@ fn rows(
     let values: Vec<ScalarValue> = query.iter().map(|v| ScalarValue::Float32(Some(*v))).collect();
     let query = ScalarValue::List(ScalarValue::new_list_nullable(&values, &DataType::Float32));
     let score = ScalarUDF::from(distance::Distance::new(metric)).call(vec![named(column), lit(query)]);
-    let near = |score: Expr| score.sort(!metric.larger_is_nearer(), false);
+    // Ties go as in an index: signed keys by their value, which is not the order of the row ids that they make.
+    let order = match (key.flavour, key.columns.first()) {
+        (Flavour::SignedKey, Some(column)) => named(column),
+        _ => named(ROW_ID),
+    };
+    let nearest_first = || vec![col("score").sort(!metric.larger_is_nearer(), false), col(ORDER).sort(true, false)];
     let scan = LogicalPlanBuilder::scan("t", provider_as_source(provider), None)?;
     let mut columns = vec![col("row_id"), col("score")];
     let mut plan = scan
-        .project([named(ROW_ID).alias("row_id"), score.alias("score")])?
+        .project([named(ROW_ID).alias("row_id"), score.alias("score"), order.alias(ORDER)])?
         .filter(col("score").is_not_null())?
-        .sort(vec![near(col("score")), col("row_id").sort(true, false)])?
+        .sort(nearest_first())?
         .limit(0, Some(question.k))?;
     if question.ord {
-        let order = vec![near(col("score")), col("row_id").sort(true, false)];
-        plan = plan.window([row_number().order_by(order).build()?.alias("ord")])?;
+        plan = plan.window([row_number().order_by(nearest_first()).build()?.alias("ord")])?;
         columns.push(col("ord"));
     }
     Ok(Arc::new(ViewTable::new(plan.project(columns)?.build()?, None)))

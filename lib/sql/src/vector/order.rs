@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, TableReference};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Expr, FetchType, JoinType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort, TableScan, TableSource,
+    Expr, JoinType, Limit, LogicalPlan, LogicalPlanBuilder, Sort, TableSource,
 };
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use qx_formats::{Error, Kind};
@@ -21,7 +21,7 @@ use qx_store::Table;
 use qx_store::vectors::{Delta, RowKey};
 use qx_vector::{Flavour, Metric};
 
-use super::chain::{self, Swap};
+use super::chain::{self, Place, Swap};
 use super::hint::{self, Using};
 use super::nearest::{KEY, Nearest, ORDER, SCORE, Shape};
 use super::opened::{Opened, Pick};
@@ -54,7 +54,7 @@ struct Wanted<'a> {
     query: Vec<f32>,
     /// The column, as the scan has it.
     column: Column,
-    scan: &'a TableScan,
+    place: Place<'a>,
     table: Arc<Table>,
     /// What the statement asks of the table beside its rows.
     shape: Asked,
@@ -70,7 +70,7 @@ impl OrderByDistance {
     /// `limit` is what the operators above leave of the rows.
     fn walk(&self, plan: LogicalPlan, limit: Option<usize>) -> Result<Transformed<LogicalPlan>> {
         let below = match &plan {
-            LogicalPlan::Limit(l) => rows_of(l)?,
+            LogicalPlan::Limit(l) => rows_of(l),
             LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) => limit,
             _ => None,
         };
@@ -89,26 +89,34 @@ impl OrderByDistance {
         }
         let using = hint::strip(&mut sort.expr)?;
         let limit = limit.or(sort.fetch);
-        let way = match self.wanted(&sort)? {
-            None => None,
-            Some(Err(reason)) => Some(Way::Exact(reason)),
-            Some(Ok(wanted)) => Some(self.way(&sort, &wanted, limit, using)?),
+        let (way, anew) = match self.wanted(&sort)? {
+            None => (None, None),
+            Some(Err(reason)) => (Some(Way::Exact(reason)), None),
+            Some(Ok(wanted)) => {
+                let way = self.way(&sort, &wanted, limit, using)?;
+                let anew = match way {
+                    Way::Exact(_) => self.by_every_row(&sort, &wanted)?,
+                    Way::Index(_) => None,
+                };
+                (Some(way), anew)
+            }
         };
-        if using == Some(Using::Exact) && matches!(way, Some(Way::Exact(_))) {
+        if using == Some(Using::Exact) && anew.is_none() && matches!(way, Some(Way::Exact(_))) {
             mark_exact(&mut sort.expr);
         }
-        let plan = LogicalPlan::Sort(sort);
+        let changed = using.is_some() || anew.is_some();
+        let plan = anew.unwrap_or(LogicalPlan::Sort(sort));
         match way {
             Some(Way::Index(plan)) => Ok(Transformed::yes(plan)),
             Some(Way::Exact(reason)) => {
                 let told = tell(plan, &format!("exact: {reason}"))?;
                 let told_now = told.transformed;
                 let walked = told.data.map_children(|p| self.walk(p, None))?;
-                Ok(Transformed::new_transformed(walked.data, walked.transformed || told_now || using.is_some()))
+                Ok(Transformed::new_transformed(walked.data, walked.transformed || told_now || changed))
             }
             None => {
                 let walked = plan.map_children(|p| self.walk(p, None))?;
-                Ok(Transformed::new_transformed(walked.data, walked.transformed || using.is_some()))
+                Ok(Transformed::new_transformed(walked.data, walked.transformed || changed))
             }
         }
     }
@@ -118,7 +126,7 @@ impl OrderByDistance {
     fn wanted<'a>(&self, sort: &'a Sort) -> Result<Option<Result<Wanted<'a>, String>>> {
         let Some(first) = sort.expr.first() else { return Ok(None) };
         let distances = |e: &Expr| e.exists(|e| Ok(distance::call(e).is_some())).unwrap_or(false);
-        let Some((expr, scan)) = chain::resolve(&first.expr, &sort.input)? else {
+        let Some((expr, place)) = chain::resolve(&first.expr, &sort.input)? else {
             let is = distances(&first.expr);
             return Ok(is.then(|| Err("the rows do not come from one table by filters and joins alone".to_owned())));
         };
@@ -139,10 +147,13 @@ impl OrderByDistance {
         let Some(query) = distance::vector_of(&query) else {
             return Ok(Some(Err("the other side of the distance is no vector".to_owned())));
         };
-        let Some((table, shape)) = table_of(&scan.source) else {
-            return Ok(Some(Err(format!("{} is not a table of the database", scan.table_name))));
+        if query.iter().any(|v| !v.is_finite()) {
+            return Ok(Some(Err("the vector holds what is not finite, so that no row has a distance".to_owned())));
+        }
+        let Some((table, shape)) = table_of(&place.scan.source) else {
+            return Ok(Some(Err(format!("{} is not a table of the database", place.scan.table_name))));
         };
-        Ok(Some(Ok(Wanted { metric, query, column, scan, table, shape })))
+        Ok(Some(Ok(Wanted { metric, query, column, place, table, shape })))
     }
 
     fn way(&self, sort: &Sort, wanted: &Wanted<'_>, limit: Option<usize>, using: Option<Using>) -> Result<Way> {
@@ -228,7 +239,7 @@ impl OrderByDistance {
         let swap = Swap { metric: wanted.metric, query: &wanted.query, column: wanted.column.clone() };
         let swap = faithful.then_some(&swap);
         // What the search was given the keys of has passed the filters already.
-        let input = chain::rebuild(&sort.input, wanted.scan, &base, &pass, swap, filtered)?;
+        let input = chain::rebuild(&sort.input, &wanted.place, &base, &pass, swap, filtered)?;
         let [score, order] = input.pass.as_slice() else {
             return datafusion::common::internal_err!("a search lost its score");
         };
@@ -244,6 +255,30 @@ impl OrderByDistance {
         builder.project(columns(schema))?.build()
     }
 
+    /// The sort over every row, where ties go as an index would have them. `None` where rows cannot be told apart, and
+    /// where the plan must not be built anew.
+    fn by_every_row(&self, sort: &Sort, wanted: &Wanted<'_>) -> Result<Option<LogicalPlan>> {
+        let Some(key) = self.tie_key(wanted) else { return Ok(None) };
+        if !chain::is_plain(&sort.input)? {
+            return Ok(None);
+        }
+        let base = ordered(scan(wanted, wide(wanted, &key))?.build()?, wanted, &key)?;
+        let pass = [Column::new(Some(wanted.place.scan.table_name.clone()), ORDER)];
+        let input = chain::rebuild(&sort.input, &wanted.place, &base, &pass, None, false)?;
+        let mut exprs: Vec<SortExpr> = sort.expr.clone();
+        exprs.extend(input.pass.iter().map(|order| Expr::Column(order.clone()).sort(true, false)));
+        let builder = LogicalPlanBuilder::from(input.plan).sort_with_limit(exprs, sort.fetch)?;
+        builder.project(columns(sort.input.schema()))?.build().map(Some)
+    }
+
+    /// The key by which ties go: that of an index on the column, asked or not, else the table's.
+    fn tie_key(&self, wanted: &Wanted<'_>) -> Option<RowKey> {
+        let (catalog, name, def) = (self.0.current.view().catalog(), wanted.table.name.key(), &wanted.table.def);
+        let mut on = catalog.indexes_on(&name).map(|(_, index)| index);
+        let index = on.find(|index| index.column_in(&name, def).is_some_and(|c| c.name == wanted.column.name));
+        index.map_or_else(|| RowKey::of(def), |index| RowKey::of_index(def, index)).ok()
+    }
+
     /// USING ANN without LIMIT: what the index finds comes first, all other rows behind it.
     fn all(&self, sort: &Sort, wanted: &Wanted<'_>, index: Opened) -> Result<LogicalPlan> {
         let key = RowKey::of_index(&wanted.table.def, &index.def).map_err(to_engine)?;
@@ -254,14 +289,18 @@ impl OrderByDistance {
         let name = format!("nearest in {}", index.name.key());
         let delta = self.delta(wanted, &index)?;
         let found = self.relation(index, delta, wanted, ask, key.clone(), keys, filtered)?;
-        let base = joined(wanted, &key, &name, found, JoinType::Right)?;
-        let pass = [Column::new(Some(TableReference::bare(name)), SCORE)];
-        let input = chain::rebuild(&sort.input, wanted.scan, &base, &pass, None, false)?;
-        let [score] = input.pass.as_slice() else {
+        let base = ordered(joined(wanted, &key, &name, found, JoinType::Right)?, wanted, &key)?;
+        let pass = [
+            Column::new(Some(TableReference::bare(name)), SCORE),
+            Column::new(Some(wanted.place.scan.table_name.clone()), ORDER),
+        ];
+        let input = chain::rebuild(&sort.input, &wanted.place, &base, &pass, None, false)?;
+        let [score, order] = input.pass.as_slice() else {
             return datafusion::common::internal_err!("a search lost its score");
         };
         let mut exprs = vec![Expr::Column(score.clone()).is_null().sort(true, false)];
         exprs.extend(sort.expr.iter().cloned());
+        exprs.push(Expr::Column(order.clone()).sort(true, false));
         let builder = LogicalPlanBuilder::from(input.plan).sort_with_limit(exprs, sort.fetch)?;
         builder.project(columns(sort.input.schema()))?.build()
     }
@@ -311,12 +350,34 @@ fn asked(wanted: &Wanted<'_>, key: &RowKey) -> Asked {
     }
 }
 
+/// What a scan is asked for so that the columns of a key stand in it, beside what the statement wants of it.
+fn wide(wanted: &Wanted<'_>, key: &RowKey) -> Asked {
+    match (wanted.shape, key.flavour) {
+        (Asked::Plain, Flavour::Ordinal) => Asked::Hidden,
+        (shape, _) => shape,
+    }
+}
+
+/// Rows of the table with a number behind their columns that orders them as their row ids are ordered in an index.
+fn ordered(rows: LogicalPlan, wanted: &Wanted<'_>, key: &RowKey) -> Result<LogicalPlan> {
+    let name = &wanted.place.scan.table_name;
+    let of: Vec<Expr> = key.columns.iter().map(|c| Expr::Column(Column::new(Some(name.clone()), c.as_str()))).collect();
+    let order = match (key.flavour, of.as_slice()) {
+        (Flavour::SignedKey | Flavour::UnsignedKey, [one]) => one.clone(),
+        _ => distance::row_id_function().call(of.clone()),
+    };
+    let mut exprs = columns(rows.schema());
+    // What a search found has a column of this name as well, under the name of the search.
+    exprs.push(order.alias_qualified(Some(name.clone()), ORDER));
+    LogicalPlanBuilder::from(rows).project(exprs)?.build()
+}
+
 /// A scan of the table in another form, under the name that the statement has for it.
 fn scan(wanted: &Wanted<'_>, shape: Asked) -> Result<LogicalPlanBuilder> {
     let rows = Rows::new(Arc::clone(&wanted.table), shape).map_err(to_engine)?;
-    let about = Described::of(source_as_provider(&wanted.scan.source)?.as_ref()).map(Described::facts);
+    let about = Described::of(source_as_provider(&wanted.place.scan.source)?.as_ref()).map(Described::facts);
     let provider = Described::wrap(Arc::new(rows), about.unwrap_or_default());
-    LogicalPlanBuilder::scan(wanted.scan.table_name.clone(), provider_as_source(provider), None)
+    LogicalPlanBuilder::scan(wanted.place.scan.table_name.clone(), provider_as_source(provider), None)
 }
 
 /// The keys of the rows that stand under a sort.
@@ -324,9 +385,9 @@ fn keys_plan(input: &LogicalPlan, wanted: &Wanted<'_>, key: &RowKey) -> Result<L
     // A hash is made of the key's columns, so those are all that is needed.
     let shape = if key.flavour == Flavour::HashedKey { wanted.shape } else { asked(wanted, key) };
     let base = scan(wanted, shape)?.build()?;
-    let name = &wanted.scan.table_name;
+    let name = &wanted.place.scan.table_name;
     let pass: Vec<Column> = key.columns.iter().map(|c| Column::new(Some(name.clone()), c.as_str())).collect();
-    let chain = chain::rebuild(input, wanted.scan, &base, &pass, None, false)?;
+    let chain = chain::rebuild(input, &wanted.place, &base, &pass, None, false)?;
     LogicalPlanBuilder::from(chain.plan).project(chain.pass.into_iter().map(Expr::Column))?.build()
 }
 
@@ -343,7 +404,7 @@ fn joined(
         Some(column) if key.is_column() => column.as_str(),
         _ => qx_store::table_def::ROW_ID,
     };
-    let own = Column::new(Some(wanted.scan.table_name.clone()), own);
+    let own = Column::new(Some(wanted.place.scan.table_name.clone()), own);
     let reference = TableReference::bare(name.to_owned());
     let theirs = Column::new(Some(reference.clone()), KEY);
     let found = LogicalPlanBuilder::scan(reference, found, None)?;
@@ -376,12 +437,14 @@ fn columns(schema: &DFSchema) -> Vec<Expr> {
     schema.iter().map(|(qualifier, field)| Expr::Column(Column::from((qualifier, field)))).collect()
 }
 
-/// The rows that a LIMIT lets through, those that OFFSET skips included.
-fn rows_of(limit: &Limit) -> Result<Option<usize>> {
-    match (limit.get_skip_type()?, limit.get_fetch_type()?) {
-        (SkipType::Literal(skip), FetchType::Literal(Some(fetch))) => Ok(Some(skip.saturating_add(fetch))),
-        _ => Ok(None),
-    }
+/// The rows that a LIMIT lets through, those that OFFSET skips included; `None` where that depends on anything else.
+fn rows_of(limit: &Limit) -> Option<usize> {
+    let number = |e: &Expr| match literal::value(e)?.cast_to(&DataType::Int64).ok()? {
+        ScalarValue::Int64(Some(n)) => usize::try_from(n).ok(),
+        _ => None,
+    };
+    let skip = limit.skip.as_deref().map_or(Some(0), number)?;
+    Some(skip.saturating_add(number(limit.fetch.as_deref()?)?))
 }
 
 /// The table of the database that a scan reads as it is now, and in which form.

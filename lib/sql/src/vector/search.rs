@@ -94,7 +94,9 @@ impl Searcher {
             }
             // The last row that is wanted may have equals behind the last row that was looked at.
             let last = self.ask.k.checked_sub(1).and_then(|k| rows.get(k)).map(|r| r.score);
-            let open = self.ask.ties && rows.len() >= width && last.is_some() && last == rows.last().map(|r| r.score);
+            // Without further keys ties go by row id, and an exact search has seen to that; a walk met some of them.
+            let unsure = self.ask.ties || (width > self.ask.k && !answer.stats.exact());
+            let open = unsure && rows.len() >= width && last.is_some() && last == rows.last().map(|r| r.score);
             if !open {
                 return Ok((rows, answer.stats));
             }

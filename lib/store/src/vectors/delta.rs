@@ -123,7 +123,8 @@ mod tests {
             assert!(!delta.blind && delta.ids.len() == 1 && delta.gone.len() == 1);
         }
         // A row that Parquet has is deleted: of its `id` the log says nothing.
-        hot.delete(&[Arc::new(Int64Array::from(vec![131_072]))]).unwrap();
+        let gone: ArrayRef = Arc::new(Int64Array::from(vec![131_072]));
+        hot.delete(&[gone]).unwrap();
         let delta = of(&hot, &by_number, "v").unwrap();
         assert!(!delta.blind && delta.gone.contains(131_072) && delta.gone.contains(65_536));
         assert!(of(&hot, &by_id, "v").unwrap().blind);
