@@ -299,12 +299,12 @@ impl Loaded {
         if let Some(id) = self.rows.as_ref().and_then(|rows| rows.by_id.get(text)) {
             return Ok(*id);
         }
+        // A number is an id, and not the key of another node that is written like it.
         if is_number
             && self.rows.is_none()
             && let Ok(id) = text.parse()
-            && self.graph.node(id)?.is_some()
         {
-            return Ok(id);
+            return self.graph.find(&NodeRef::Id(id));
         }
         self.graph.find(&NodeRef::Text(text.to_owned()))
     }

@@ -1,8 +1,9 @@
 //! MATCH: the pattern is searched, and what it found is a relation that WHERE, RETURN, ORDER BY and LIMIT see.
 //!
 //! Without SHORTEST the relation has a row for each pair of ends, at the fewest hops that lead from one to the other, if
-//! these lie within the bounds. With SHORTEST it has a row for each such pair and the cost of the cheapest path; where the
-//! statement speaks of the nodes on the path (`path_id`, `node_id`, `ord`), a row for each of these.
+//! these lie within the bounds. With SHORTEST it has a row for each such pair and the cost of the cheapest path that has
+//! no more edges than the upper bound; where the statement speaks of the nodes on the path (`path_id`, `node_id`, `ord`),
+//! a row for each of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -27,7 +28,8 @@ struct Row {
     source: u64,
     target: u64,
     hop: u64,
-    cost: f64,
+    /// Nothing where edges have costs and no path was looked for.
+    cost: Option<f64>,
     path_id: u64,
     node: u64,
     ord: u64,
@@ -261,7 +263,7 @@ async fn search(session: &Session, loaded: &Loaded, m: &Match, with_nodes: bool)
         Some(starts) => starts,
         None => graph.ids()?,
     };
-    let weighted = m.shortest && graph.has_props();
+    let has_props = graph.has_props();
     let mut rows = Vec::new();
     let mut path_id = 0;
     for start in starts {
@@ -269,7 +271,7 @@ async fn search(session: &Session, loaded: &Loaded, m: &Match, with_nodes: bool)
             continue;
         }
         count_search();
-        for (end, hops, cost, path) in reached(loaded, start, &walk, m, weighted, &targets)? {
+        for (end, hops, cost, path) in reached(loaded, start, &walk, m, has_props, &targets)? {
             if hops < u64::from(m.hops.0) || !has_label(end, &to.label)? {
                 continue;
             }
@@ -290,7 +292,7 @@ async fn search(session: &Session, loaded: &Loaded, m: &Match, with_nodes: bool)
     Ok(rows)
 }
 
-type Reached = Vec<(u64, u64, f64, Option<Vec<u64>>)>;
+type Reached = Vec<(u64, u64, Option<f64>, Option<Vec<u64>>)>;
 
 /// The nodes that one start leads to within the bounds, with hops, cost and (where asked for) path.
 fn reached(
@@ -298,21 +300,25 @@ fn reached(
     start: u64,
     walk: &Walk,
     m: &Match,
-    weighted: bool,
+    has_props: bool,
     targets: &Option<Vec<u64>>,
 ) -> Result<Reached> {
     let graph = &loaded.graph;
     let wanted = |id: u64| targets.as_ref().is_none_or(|t| t.contains(&id));
-    if m.shortest && weighted {
+    if m.shortest && has_props {
+        let near = nearer(loaded, start, walk, m.hops.0)?;
         let paths = graph.cheapest_paths(start, walk, wanted, targets.is_some())?;
         return Ok(paths
             .into_iter()
-            .filter_map(|p| Some((*p.nodes.last()?, p.nodes.len() as u64 - 1, p.cost, Some(p.nodes))))
+            .filter_map(|p| Some((*p.nodes.last()?, p.nodes.len() as u64 - 1, Some(p.cost), Some(p.nodes))))
+            .filter(|(end, ..)| !near.contains(end))
             .collect());
     }
+    // Without costs every edge costs 1. Where there may be some, only the cheapest path says what it costs.
+    let cost_of = |hops: u64| (!has_props).then_some(hops as f64);
     let mut found: Reached = Vec::new();
     if m.hops.0 == 0 && wanted(start) {
-        found.push((start, 0, 0.0, Some(vec![start])));
+        found.push((start, 0, Some(0.0), Some(vec![start])));
     }
     if m.shortest
         && let Some(targets) = targets
@@ -320,7 +326,7 @@ fn reached(
         for &target in targets.iter().filter(|t| **t != start) {
             if let Some(path) = graph.shortest_path(start, target, walk)? {
                 let hops = path.len() as u64 - 1;
-                found.push((target, hops, hops as f64, Some(path)));
+                found.push((target, hops, cost_of(hops), Some(path)));
             }
         }
         return Ok(found);
@@ -339,16 +345,27 @@ fn reached(
             nodes.reverse();
             nodes
         });
-        found.push((h.node_id, u64::from(h.hop), f64::from(h.hop), path));
+        found.push((h.node_id, u64::from(h.hop), cost_of(u64::from(h.hop)), path));
     }
     Ok(found)
+}
+
+/// The nodes that fewer hops than `low` lead to: they are no ends of a pair, however many edges their cheapest path has.
+fn nearer(loaded: &Loaded, start: u64, walk: &Walk, low: u32) -> Result<BTreeSet<u64>> {
+    // The start itself is reached by a path without edges, whose hops say enough.
+    let max_hops = low.saturating_sub(1);
+    if max_hops == 0 {
+        return Ok(BTreeSet::new());
+    }
+    let hops = loaded.graph.neighbors(&[start], &Walk { max_hops, ..walk.clone() })?;
+    Ok(hops.iter().map(|h| h.node_id).collect())
 }
 
 /// The rows with every column that the statement uses.
 fn relation(loaded: &Loaded, m: &Match, rows: &[Row], named: &BTreeSet<String>) -> Result<RecordBatch> {
     let numbers = |f: fn(&Row) -> u64| -> ArrayRef { Arc::new(UInt64Array::from_iter_values(rows.iter().map(f))) };
     let mut columns: Vec<(&str, ArrayRef)> = vec![("hop", numbers(|r| r.hop))];
-    columns.push(("cost", Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.cost)))));
+    columns.push(("cost", Arc::new(rows.iter().map(|r| r.cost).collect::<Float64Array>())));
     if m.shortest {
         let nodes: Vec<u64> = rows.iter().map(|r| r.node).collect();
         columns.push(("path_id", numbers(|r| r.path_id)));

@@ -1,5 +1,7 @@
 //! Graph statements against a reference that does everything the slow way, over the graph store and over tables.
 
+mod by_hand;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

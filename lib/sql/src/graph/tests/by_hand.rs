@@ -1,0 +1,158 @@
+//! A small graph whose answers were worked out by hand: costs, bounds, directions, types, times, a self loop, parallel
+//! edges and a cycle; over the graph store and over tables alike. And ids, which are not given twice.
+
+use super::*;
+
+/// `k0` reaches `k1` in one dear step or two cheap ones; `k3` closes a cycle; `k4` only leads in, `k5` to `k7` nowhere.
+const EDGES: [Edge; 8] = [
+    (0, 1, 8, Some(10), Some(1)),
+    (0, 2, 8, Some(1), Some(2)),
+    (2, 1, 8, Some(1), Some(3)),
+    (1, 3, 8, None, None),
+    (3, 0, 8, Some(2), Some(5)),
+    (2, 2, 8, Some(0), Some(4)),
+    (0, 1, 9, Some(3), Some(7)),
+    (4, 0, 8, Some(1), Some(9)),
+];
+
+/// What a MATCH gives of `t.key, hop, cost`, by the key.
+fn found(db: &Database, graph: &str, shortest: bool, pattern: &str) -> Vec<String> {
+    let shortest = if shortest { "SHORTEST" } else { "" };
+    let sql = format!("MATCH {shortest} USING GRAPH {graph} {pattern} RETURN t.key, hop, cost ORDER BY t.key");
+    db.rows(&sql).iter().map(|row| row.join(" ")).collect()
+}
+
+#[test]
+fn pairs_are_joined_at_their_fewest_hops() {
+    let db = Database::new();
+    fill(&db, &EDGES, 2);
+    for (graph, _) in GRAPHS {
+        let pairs = |pattern: &str| found(&db, graph, false, pattern);
+        // Where edges have costs, only a path has one.
+        assert_eq!(pairs("(s {key: 'k0'})-[*1..3]->(t)"), ["k1 1 ", "k2 1 ", "k3 2 "]);
+        assert_eq!(pairs("(s {key: 'k0'})-[*2..3]->(t)"), ["k3 2 "]);
+        assert_eq!(pairs("(s {key: 'k0'})-[*2]->(t)"), ["k3 2 "]);
+        assert_eq!(pairs("(s {key: 'k0'})-[*0..1]->(t)"), ["k0 0 0.0", "k1 1 ", "k2 1 "]);
+        assert_eq!(pairs("(s {key: 'k0'})-[:9*1..3]->(t)"), ["k1 1 "]);
+        assert_eq!(pairs("(s {key: 'k4'})-[*1..2]-(t)"), ["k0 1 ", "k1 2 ", "k2 2 ", "k3 2 "]);
+        assert_eq!(pairs("(s {key: 'k0'})<-[*1..2]-(t)"), ["k1 2 ", "k3 1 ", "k4 1 "]);
+        // A node is no hop away from itself, whatever loop or cycle leads back to it.
+        assert!(pairs("(s {key: 'k2'})-[]->(t {key: 'k2'})").is_empty());
+        assert_eq!(pairs("(s {key: 'k2'})-[*0..1]->(t {key: 'k2'})"), ["k2 0 0.0"]);
+        assert!(pairs("(s {key: 'k0'})-[*]->(t {key: 'k0'})").is_empty());
+        let into = format!("MATCH USING GRAPH {graph} (s:A)-[]->(t:B {{key: 'k1'}}) RETURN s.key, hop ORDER BY s.key");
+        assert_eq!(db.rows(&into), texts(&[&["k0", "1"], &["k2", "1"]]));
+        let hops = format!("SELECT hop FROM graph_neighbors('{graph}', 'k2', NULL, 1)");
+        assert_eq!(db.rows(&hops), texts(&[&["1"]]), "k1, and not k2 itself");
+    }
+}
+
+#[test]
+fn the_cheapest_path_joins_a_pair_within_its_bounds() {
+    let db = Database::new();
+    fill(&db, &EDGES, 2);
+    for (graph, _) in GRAPHS {
+        let paths = |pattern: &str| found(&db, graph, true, pattern);
+        assert_eq!(paths("(s {key: 'k0'})-[*1..3]->(t)"), ["k1 2 2.0", "k2 1 1.0", "k3 3 3.0"]);
+        // With fewer edges the cheapest is a dearer one, and of parallel edges the cheaper counts.
+        assert_eq!(paths("(s {key: 'k0'})-[*1..2]->(t)"), ["k1 2 2.0", "k2 1 1.0", "k3 2 4.0"]);
+        assert_eq!(paths("(s {key: 'k0'})-[]->(t)"), ["k1 1 3.0", "k2 1 1.0"]);
+        assert_eq!(paths("(s {key: 'k0'})-[:8]->(t)"), ["k1 1 10.0", "k2 1 1.0"]);
+        assert_eq!(paths("(s {key: 'k0'})-[:9*1..3]->(t)"), ["k1 1 3.0"]);
+        // The pairs are those of a MATCH without SHORTEST: one hop leads to k1, whatever its cheapest path has.
+        assert_eq!(paths("(s {key: 'k0'})-[*2..3]->(t)"), ["k3 3 3.0"]);
+        assert!(paths("(s {key: 'k0'})-[*2..3]->(t {key: 'k1'})").is_empty());
+        assert_eq!(paths("(s {key: 'k0'})-[*0..1]->(t {key: 'k0'})"), ["k0 0 0.0"]);
+        assert_eq!(paths("(s {key: 'k0'})<-[*1..2]-(t)"), ["k1 2 3.0", "k3 1 2.0", "k4 1 1.0"]);
+        assert_eq!(paths("(s {key: 'k4'})-[*1..2]-(t)"), ["k0 1 1.0", "k1 2 4.0", "k2 2 2.0", "k3 2 3.0"]);
+    }
+}
+
+#[test]
+fn the_nodes_of_a_path_are_those_of_graph_paths() {
+    let db = Database::new();
+    fill(&db, &EDGES, 2);
+    for (graph, name) in GRAPHS {
+        let on_path = |nodes: &[u8]| -> Vec<Vec<String>> { nodes.iter().map(|n| vec![name(*n)]).collect() };
+        let path = |rest: &str| {
+            db.rows(&format!("SELECT node_id FROM graph_paths('{graph}', 'k0', {rest}) ORDER BY ord"))
+        };
+        assert_eq!(path("'k3'"), on_path(&[0, 2, 1, 3]));
+        assert_eq!(path("'k3', 2"), on_path(&[0, 1, 3]));
+        assert_eq!(path("'k3', 1"), on_path(&[]));
+        assert_eq!(path("'k1', 3, 9"), on_path(&[0, 1]));
+        assert_eq!(path("'k0'"), on_path(&[0]));
+        // Both ends of a range count; an edge without a time is in none.
+        assert_eq!(path("'k1', 3, NULL, 1, 3"), on_path(&[0, 2, 1]));
+        assert_eq!(path("'k1', 3, NULL, 1, 1"), on_path(&[0, 1]));
+        assert_eq!(path("'k1', 3, NULL, 8, 8"), on_path(&[]));
+        assert_eq!(path("'k3', 5, NULL, 0, 100"), on_path(&[]));
+        for pattern in [
+            "(s {key: 'k0'})-[*1..3]->(t {key: 'k3'})",
+            "(s)-[*1..3]->(t {key: 'k3'}) WHERE s.key = 'k0'",
+            "(t {key: 'k3'})<-[*1..3]-(s {key: 'k0'})",
+        ] {
+            let returned = "RETURN node_id, hop = ord AS same ORDER BY ord";
+            let sql = format!("MATCH SHORTEST USING GRAPH {graph} {pattern} {returned}");
+            let mut want: Vec<Vec<String>> = on_path(&[0, 2, 1, 3]);
+            if pattern.starts_with("(t") {
+                want.reverse();
+            }
+            want.iter_mut().for_each(|row| row.push("true".to_owned()));
+            assert_eq!(db.rows(&sql), want, "{sql}");
+        }
+    }
+}
+
+#[test]
+fn a_number_is_an_id_and_no_key() {
+    let db = Database::new();
+    db.run("CREATE GRAPH g USING GRAPHSTORE; USE GRAPH g");
+    db.run("INSERT NODE N KEY 7; INSERT NODE N KEY 8; INSERT EDGE 1 -> 2");
+    let far = |start: &str| db.rows(&format!("SELECT node_id FROM graph_neighbors('g', {start})"));
+    assert_eq!(far("1"), texts(&[&["2"]]));
+    assert_eq!(far("'7'"), texts(&[&["2"]]));
+    let missing = db.error("SELECT * FROM graph_neighbors('g', 7)").to_string();
+    assert!(missing.contains("no node 7"), "{missing}");
+    assert!(db.rows("MATCH (s {id: 7})-[]->(t) RETURN t.key").is_empty());
+    assert_eq!(db.rows("MATCH (s {id: 1})-[]->(t) RETURN t.key"), texts(&[&["8"]]));
+}
+
+#[test]
+fn ids_of_nodes_that_are_gone_are_not_given_again() {
+    let mut db = Database::new();
+    db.run("CREATE GRAPH g USING GRAPHSTORE WITH (partitions=2); INSERT NODE N KEY 'stays' GRAPH g");
+    let mut last = 1;
+    let between = ["", "GC GRAPH g", "", "reopen", "flush", "reopen", "GC GRAPH g", "reopen"];
+    for (step, between) in between.iter().enumerate() {
+        // Each time the node of the highest id goes, at once or with the next transaction.
+        let key = format!("n{step}");
+        db.run(&format!("BEGIN; INSERT NODE N KEY '{key}' GRAPH g"));
+        if step % 2 == 0 {
+            db.run("COMMIT; BEGIN");
+        }
+        let id = db.rows(&format!("SELECT node_id FROM graph_nodes('g') WHERE key = '{key}'"));
+        let id: u64 = id[0][0].parse().unwrap();
+        assert_eq!(id, last + 1, "step {step}");
+        last = id;
+        db.run(&format!("DELETE NODE N KEY '{key}' GRAPH g; COMMIT"));
+        match *between {
+            "" => {}
+            "reopen" => db.reopen(),
+            "flush" => {
+                let flush = db.session.maintain(async |w: &mut qx_store::Writer| w.flush_all().await);
+                db.runtime.block_on(flush).unwrap();
+            }
+            sql => db.run(sql),
+        }
+    }
+    // All of them may go: what is left of the dictionary still says where to go on.
+    db.run("DELETE NODE N KEY 'stays' GRAPH g; GC GRAPH g");
+    db.reopen();
+    db.run("INSERT NODE N KEY 'new' GRAPH g");
+    let all = db.rows("SELECT node_id, key FROM graph_nodes('g')");
+    assert_eq!(all, texts(&[&[(last + 1).to_string().as_str(), "new"]]));
+    // Whoever names an id gets it, also one that was given before.
+    db.run("INSERT NODE N KEY 'old' AS 1 GRAPH g");
+    assert_eq!(db.rows("SELECT key FROM graph_nodes('g') ORDER BY node_id"), texts(&[&["old"], &["new"]]));
+}
