@@ -352,7 +352,7 @@ fn ties_are_the_same_with_an_index_and_without() {
             };
             db.run(&rows(1, 700)).await;
             db.session.maintain(async |w: &mut Writer| w.flush_all().await).await.unwrap();
-            let with = "metric = l2, mode = async, m = 8, ef_build = 20, ef_search = 8, alpha = 2";
+            let with = "metric = l2, mode = async, m = 8, ef_build = 20";
             db.run(&format!("create vector index {t}_v on {t}(v) with ({with})")).await;
             db.run(&rows(701, 900)).await;
             db.run(&format!("update {t} set v = make_array(1, 1) where id % 10 = 1")).await;

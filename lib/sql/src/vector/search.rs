@@ -23,6 +23,17 @@ pub(crate) struct Ask {
     pub(crate) ties: bool,
 }
 
+impl Ask {
+    /// Whether the last row that is wanted may have equals behind the last of the `width` rows that were looked at, and
+    /// one of those belongs before it: by a further key, or by its row id. Of the latter an exact search gives the lowest;
+    /// a walk gives those that it met.
+    fn is_open(&self, rows: &[Row], width: usize, exact: bool) -> bool {
+        let unsure = self.ties || (!exact && width > self.k);
+        let last = self.k.checked_sub(1).and_then(|k| rows.get(k)).map(|r| r.score);
+        unsure && rows.len() >= width && last.is_some() && last == rows.last().map(|r| r.score)
+    }
+}
+
 /// A row that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Row {
@@ -92,12 +103,7 @@ impl Searcher {
                 });
                 rows.truncate(width);
             }
-            // The last row that is wanted may have equals behind the last row that was looked at.
-            let last = self.ask.k.checked_sub(1).and_then(|k| rows.get(k)).map(|r| r.score);
-            // Without further keys ties go by row id, and an exact search has seen to that; a walk met some of them.
-            let unsure = self.ask.ties || (width > self.ask.k && !answer.stats.exact());
-            let open = unsure && rows.len() >= width && last.is_some() && last == rows.last().map(|r| r.score);
-            if !open {
+            if !self.ask.is_open(&rows, width, answer.stats.exact()) {
                 return Ok((rows, answer.stats));
             }
             width = width.saturating_mul(4);
@@ -113,5 +119,28 @@ impl Searcher {
             Some(Row { id, score: distance::score(metric, query, vector)? })
         };
         self.delta.ids.iter().enumerate().filter_map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_goes_on_while_equals_may_be_left() {
+        let rows = |scores: &[f32]| -> Vec<Row> { (0..).zip(scores).map(|(id, &score)| Row { id, score }).collect() };
+        let by_id = Ask { k: 2, width: 4, ef: None, exact: false, ties: false };
+        let by_key = Ask { ties: true, ..by_id.clone() };
+        let equal = rows(&[1.0, 2.0, 2.0, 2.0]);
+        assert!(by_id.is_open(&equal, 4, false) && by_key.is_open(&equal, 4, false));
+        // The lowest row ids are there; what a further key says of the others is not known.
+        assert!(!by_id.is_open(&equal, 4, true) && by_key.is_open(&equal, 4, true));
+        for done in [rows(&[1.0, 2.0, 2.0, 3.0]), rows(&[1.0, 2.0, 2.0]), rows(&[])] {
+            assert!(!by_id.is_open(&done, 4, false) && !by_key.is_open(&done, 4, false), "{done:?}");
+        }
+        // Who asks for as many as are looked at takes what a walk finds.
+        assert!(!by_id.is_open(&rows(&[1.0, 1.0]), 2, false));
+        let none = Ask { k: 0, ..by_key };
+        assert!(!none.is_open(&rows(&[]), 0, false));
     }
 }
