@@ -25,8 +25,8 @@ pub(crate) struct Ask {
 
 impl Ask {
     /// Whether the last row that is wanted may have equals behind the last of the `width` rows that were looked at, and
-    /// one of those belongs before it: by a further key, or by its row id. Of the latter an exact search gives the lowest;
-    /// a walk gives those that it met.
+    /// one of those belongs before it: by a further key, or by its row id. Of the latter an exact search gives the
+    /// lowest; a walk gives those that it met.
     fn is_open(&self, rows: &[Row], width: usize, exact: bool) -> bool {
         let unsure = self.ties || (!exact && width > self.k);
         let last = self.k.checked_sub(1).and_then(|k| rows.get(k)).map(|r| r.score);

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use qx_formats::Result;
+use qx_formats::{Error, Result};
 use qx_io::{Job, Publish};
 use qx_vector::definition::{Definition, Mode};
 use qx_vector::set::{Changes, Editor, create_with};
-use qx_vector::{BuildOptions, BuildReport, DimPolicy, Engine, IdSet, RowIds};
+use qx_vector::{BuildOptions, BuildReport, DimPolicy, Element, Engine, IdSet, RowIds};
 use serde::Serialize;
 
 use super::{Chunks, DEFAULT_BATCH_ROWS, RowKey, definition, path, since};
@@ -70,6 +70,7 @@ pub(super) fn apply(
     ids: Vec<u64>,
     rows: &Chunks,
 ) -> Result<Done> {
+    check_range(index, rows)?;
     let (lsn, changes) = (view.lsn(), gone.len().max(ids.len()) as u64);
     let mut editor = Editor::open(&path(view, name), WAIT)?;
     let taken = Changes { gone, source: rows, ids: RowIds::of(key.flavour, ids), engine: engine_of(index) };
@@ -104,6 +105,7 @@ pub fn rebuild(
     rows: &Chunks,
     job: &Job,
 ) -> Result<BuildReport> {
+    check_range(index, rows)?;
     let wanted = wanted(name, index)?;
     let opts = wanted.build_options()?;
     let file = path(view, name);
@@ -121,6 +123,23 @@ pub fn rebuild(
         d.covered_lsn = lsn;
         d.status.built_at = Some(now);
     })
+}
+
+/// That every vector with numbers has them in the index as well: one that shorter floats cannot hold would be left out,
+/// and its row has a distance.
+fn check_range(index: &IndexDef, rows: &Chunks) -> Result<()> {
+    let Some(options) = &index.options else { return Ok(()) };
+    let element: Element = options.parameters.element.parse()?;
+    if element == Element::F32 {
+        return Ok(());
+    }
+    let lost = |x: &&f32| x.is_finite() && !element.round(**x).is_finite();
+    match (0..rows.len()).find_map(|row| rows.get(row)?.iter().find(lost)) {
+        None => Ok(()),
+        Some(x) => Err(Error::invalid(format!("a vector does not fit the index, whose elements are {element}"))
+            .got(x)
+            .hint("an index with element = f32 or bf16 holds larger numbers")),
+    }
 }
 
 /// The definition that a build of this index starts from.
