@@ -7,6 +7,7 @@ mod current;
 mod documents;
 pub mod drill;
 mod error;
+mod exact;
 mod explain;
 mod functions;
 mod graph;

@@ -38,7 +38,7 @@ use crate::parameters::Parameter;
 use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
-use crate::{arguments, documents, explain, graph, kv, scalar, statement, system, tables, transactions, vector};
+use crate::{arguments, documents, exact, explain, graph, kv, scalar, statement, system, tables, transactions, vector};
 
 /// How often a reader starts a statement over because a writer moved on under it.
 const MAX_RESTARTS: u32 = 16;
@@ -223,16 +223,29 @@ impl Session {
         }
     }
 
+    /// The engine's state for one statement, which begins now. In microseconds: columns keep no more of `now()`.
+    fn state(&self) -> SessionState {
+        let mut state = self.state();
+        let properties = state.execution_props_mut();
+        let begun = properties.query_execution_start_time;
+        properties.query_execution_start_time =
+            begun.map(|at| at - Duration::from_nanos(u64::from(at.timestamp_subsec_nanos() % 1000)));
+        state
+    }
+
     pub(crate) async fn plan_engine(&self, statement: EngineStatement) -> Result<LogicalPlan> {
-        self.plan_in(&self.context.state(), statement).await
+        self.plan_in(&self.state(), statement).await
     }
 
     /// Plans a statement of the engine in a state, of which a copy is not cheap.
     async fn plan_in(&self, state: &SessionState, mut statement: EngineStatement) -> Result<LogicalPlan> {
+        let mut numbers = false;
         if let Some(sql) = arguments::inner(&mut statement) {
             self.prepare(sql).await?;
+            numbers = exact::mark(sql);
         }
-        state.statement_to_plan(statement).await.map_err(engine_error)
+        let plan = state.statement_to_plan(statement).await.map_err(engine_error)?;
+        if numbers { exact::settle(plan) } else { Ok(plan) }
     }
 
     /// Runs one statement and collects its rows.
@@ -318,7 +331,7 @@ impl Session {
     /// # Errors
     /// `Engine`.
     pub async fn run_plan(&self, plan: LogicalPlan) -> Result<Answer> {
-        let (schema, rows) = self.start(self.context.state(), plan, None).await?;
+        let (schema, rows) = self.start(self.state(), plan, None).await?;
         let batches = rows.try_collect().await.map_err(engine_error)?;
         Ok(Answer::new(schema, batches))
     }
@@ -330,7 +343,7 @@ impl Session {
         if let Some(Ready { schema, plan, context }) = known {
             return Ok((schema, execute_stream(plan, context).map_err(engine_error)?));
         }
-        let state = self.context.state();
+        let state = self.state();
         let question = question.filter(|q| q.is_timeless(&state));
         let plan = self.plan_in(&state, statement).await?;
         self.start(state, plan, question).await
@@ -492,5 +505,10 @@ fn state(config: SessionConfig, source: &Arc<Source>) -> SessionState {
         vec![Arc::new(vector::Outer), Arc::new(vector::OrderByDistance(Arc::clone(source)))];
     rules.extend(Optimizer::new().rules);
     rules.push(Arc::new(vector::KeysOnly));
-    SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_expr_planners(vec![Arc::new(exact::Arithmetic)])
+        .with_default_features()
+        .with_optimizer_rules(rules)
+        .build()
 }

@@ -17,6 +17,7 @@ use qx_store::catalog::Catalog;
 
 pub(crate) use self::found::GraphSearch;
 use crate::current::Current;
+use crate::exact;
 use crate::settings::{self, Origin, Settings};
 use crate::vector::hint;
 
@@ -102,6 +103,7 @@ pub(crate) fn register(context: &SessionContext, source: &Arc<Source>) {
     vector::register(context, source);
     distance::register(context);
     hint::register(context);
+    exact::register(context);
     files::register(context, source);
     artifacts::register(context);
 }

@@ -188,7 +188,7 @@ async fn add_column(session: &Session, table: &Table, def: &mut TableDef, column
     Ok(())
 }
 
-fn parse_expr(text: &str) -> Result<Expr> {
+pub(super) fn parse_expr(text: &str) -> Result<Expr> {
     let dialect = datafusion::sql::sqlparser::dialect::GenericDialect {};
     let mut parser = datafusion::sql::sqlparser::parser::Parser::new(&dialect)
         .try_with_sql(text)

@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
 use qx_store::names::ObjectName;
-use qx_store::rows::{KeyCodec, conform};
+use qx_store::rows::{KeyCodec, conform, fit};
 use qx_store::table_def::ROW_ID;
 use qx_store::{Table, Writer};
 
@@ -26,6 +26,7 @@ use super::names::{ident, rows_name, table_name};
 use super::values::{self, Ids};
 use super::{Shape, query};
 use crate::error::engine_error;
+use crate::exact;
 use crate::session::{Answer, Session};
 
 /// The name under which the rows of ON CONFLICT are seen.
@@ -86,7 +87,7 @@ pub(super) fn assigned(def: &TableDef, assignments: &[Assignment]) -> Result<Vec
         if out.iter().any(|(i, _)| *i == at) {
             return Err(Error::usage(format!("the column {column} is assigned twice")));
         }
-        out.push((at, assignment.value.clone()));
+        out.push((at, exact::to_column(assignment.value.clone(), &def.columns[at].arrow_type()?)));
     }
     Ok(out)
 }
@@ -248,7 +249,7 @@ pub(super) fn take_rows(def: &TableDef, batches: &[RecordBatch]) -> Result<Optio
     let Some(batch) = whole(batches)? else { return Ok(None) };
     let mut columns = Vec::new();
     for (i, column) in def.columns.iter().enumerate() {
-        let array = conform(batch.column(i), &column.arrow_type()?)
+        let array = fit(batch.column(i), &column.arrow_type()?)
             .map_err(|e| Error::new(e.kind(), format!("column {}: {}", column.name, e.message())))?;
         columns.push(array);
     }

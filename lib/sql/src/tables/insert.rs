@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{concat_batches, filter_record_batch};
-use datafusion::sql::sqlparser::ast::{Expr, Insert, ObjectName as SqlName, SelectItem, SetExpr, TableObject};
+use datafusion::sql::sqlparser::ast::{Expr, Insert, ObjectName as SqlName, Query, SelectItem, SetExpr, TableObject};
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
 use qx_store::names::ObjectName;
-use qx_store::rows::{KeyCodec, KeySet, conform};
+use qx_store::rows::{KeyCodec, KeySet, fit};
 use qx_store::{Table, Writer, bulk_row_id};
 
 use super::create::not_there;
 use super::names::{ident, table_name};
 use super::values::{self, Ids};
+use crate::exact;
 use crate::session::{Answer, Session};
 
 /// Where rows come from.
@@ -29,24 +30,31 @@ fn engine(e: impl std::fmt::Display) -> Error {
     Error::new(Kind::Engine, e.to_string())
 }
 
+/// The table that rows go into.
+pub(super) fn target(session: &Session, insert: &Insert) -> Result<ObjectName> {
+    match &insert.table {
+        TableObject::TableName(name) => table_name(session, name),
+        _ => Err(Error::unsupported("INSERT into anything but a table")),
+    }
+}
+
+/// The columns that the statement names.
+pub(super) fn columns(insert: &Insert) -> Result<Option<Vec<String>>> {
+    match insert.columns.as_slice() {
+        [] => Ok(None),
+        list => list.iter().map(column_name).collect::<Result<_>>().map(Some),
+    }
+}
+
 pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
-    let TableObject::TableName(sql_name) = &insert.table else {
-        return Err(Error::unsupported("INSERT into anything but a table"));
-    };
+    let name = target(session, &insert)?;
     if insert.overwrite || insert.partitioned.is_some() || insert.returning.is_some() || !insert.assignments.is_empty()
     {
         return Err(Error::unsupported("INSERT OVERWRITE, PARTITION, RETURNING or SET"));
     }
-    let name = table_name(session, sql_name)?;
-    let columns: Option<Vec<String>> = match insert.columns.as_slice() {
-        [] => None,
-        list => Some(list.iter().map(column_name).collect::<Result<_>>()?),
-    };
+    let columns = columns(&insert)?;
     let on = super::conflict::of(&insert)?;
-    let mut source = insert.source;
-    if let Some(query) = &mut source {
-        name_values(&mut query.body);
-    }
+    let source = insert.source;
     let explicit = session.in_transaction().await;
     session
         .transact(async |writer: &mut Writer| {
@@ -58,10 +66,11 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
                         if !crate::statement::query_reads(&query) {
                             return Err(Error::unsupported("a statement that writes inside another"));
                         }
-                        let found = session.run_query(*query).await?;
+                        let table = super::dml::opened(writer, &name).await?;
+                        let mut query = *query;
+                        into_columns(&mut query, &table.def, columns.as_deref())?;
+                        let found = session.run_query(query).await?;
                         if !explicit && found.rows() > super::copy::BULK_ROWS && on.is_none() {
-                            let table = writer.view().table(&name).await?;
-                            let table = table.ok_or_else(|| not_there(&writer.catalog(), &name))?;
                             let names =
                                 columns.or_else(|| Some(table.def.columns.iter().map(|c| c.name.clone()).collect()));
                             let rows = found.batches.into_iter().map(Ok);
@@ -77,9 +86,21 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
         .map(Answer::affected)
 }
 
+/// Makes a query one whose values go into columns of a table: those of these names, or all.
+///
+/// # Errors
+/// `Usage` for a column that the table does not have or that stands twice.
+pub(super) fn into_columns(query: &mut Query, def: &TableDef, columns: Option<&[String]>) -> Result<()> {
+    let place = places(def, columns)?;
+    let types = place.iter().map(|at| def.columns[*at].arrow_type()).collect::<Result<Vec<_>>>()?;
+    name_values(&mut query.body);
+    exact::to_columns(&mut query.body, &types);
+    Ok(())
+}
+
 /// Gives the values of a query names that do not clash: the engine wants them so, and here nobody asks for them. Plain
 /// columns keep theirs where they can, for an ORDER BY behind a UNION knows no others.
-pub(super) fn name_values(body: &mut SetExpr) {
+fn name_values(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) => name_items(&mut select.projection),
         SetExpr::Query(query) => name_values(&mut query.body),
@@ -370,7 +391,7 @@ fn standing_keys(table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>> {
 }
 
 /// Where in the table each column of the source belongs.
-fn places(def: &TableDef, columns: Option<Vec<String>>) -> Result<Vec<usize>> {
+fn places(def: &TableDef, columns: Option<&[String]>) -> Result<Vec<usize>> {
     let Some(names) = columns else { return Ok((0..def.columns.len()).collect()) };
     let mut place = Vec::new();
     for (i, name) in names.iter().enumerate() {
@@ -391,7 +412,7 @@ async fn arrange(
     source: Source,
     columns: Option<Vec<String>>,
 ) -> Result<Option<Vec<ArrayRef>>> {
-    let place = places(def, columns)?;
+    let place = places(def, columns.as_deref())?;
     let width_error =
         |got: usize| Error::usage("as many values as columns").expected(format!("{} values", place.len())).got(got);
     let mut out: Vec<Option<ArrayRef>> = vec![None; def.columns.len()];
@@ -421,7 +442,7 @@ async fn arrange(
             for (i, at) in place.iter().enumerate() {
                 let column = &def.columns[*at];
                 out[*at] = Some(
-                    conform(batch.column(i), &column.arrow_type()?)
+                    fit(batch.column(i), &column.arrow_type()?)
                         .map_err(|e| Error::new(e.kind(), format!("column {}: {}", column.name, e.message())))?,
                 );
             }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, RecordBatchOptions, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use qx_formats::{Error, Result};
-use qx_store::rows::conform;
+use qx_store::rows;
 
 /// The type that JSON is read into on its way to a column's.
 pub(super) fn nearest(t: &DataType) -> DataType {
@@ -53,15 +53,7 @@ fn fit(array: &ArrayRef, t: &DataType) -> Result<ArrayRef> {
     if holds_bytes(t) && array.null_count() < array.len() {
         return Err(Error::unsupported(format!("JSON is not read into {t}")));
     }
-    if is_too_fine(array.as_ref(), t) {
-        return Err(Error::invalid(format!("a value cannot be stored as {t}: it has a part of a microsecond")));
-    }
-    let there = conform(array, t)?;
-    // A cast makes an infinity of what is too large for a shorter float; JSON has none.
-    if has_infinity(there.as_ref()) {
-        return Err(Error::invalid(format!("a value cannot be stored as {t}: it is too large")));
-    }
-    Ok(there)
+    rows::fit(array, t)
 }
 
 fn holds_bytes(t: &DataType) -> bool {
@@ -69,34 +61,6 @@ fn holds_bytes(t: &DataType) -> bool {
         DataType::Binary => true,
         DataType::List(field) | DataType::Map(field, _) => holds_bytes(field.data_type()),
         DataType::Struct(fields) => fields.iter().any(|f| holds_bytes(f.data_type())),
-        _ => false,
-    }
-}
-
-/// Whether texts that become times have more digits than a column keeps; a cast drops those.
-fn is_too_fine(array: &dyn Array, t: &DataType) -> bool {
-    let lost = |text: &str| {
-        let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
-        fraction.bytes().take_while(u8::is_ascii_digit).skip(6).any(|b| b != b'0')
-    };
-    match (t, array.data_type()) {
-        (DataType::Timestamp(..), DataType::Utf8) => array.as_string::<i32>().iter().flatten().any(lost),
-        (DataType::List(item), DataType::List(_)) => {
-            is_too_fine(array.as_list::<i32>().values().as_ref(), item.data_type())
-        }
-        (DataType::Struct(fields), DataType::Struct(_)) => {
-            array.as_struct().columns().iter().zip(fields).any(|(c, f)| is_too_fine(c.as_ref(), f.data_type()))
-        }
-        _ => false,
-    }
-}
-
-fn has_infinity(array: &dyn Array) -> bool {
-    match array.data_type() {
-        DataType::Float32 => array.as_primitive::<Float32Type>().iter().flatten().any(f32::is_infinite),
-        DataType::List(_) => has_infinity(array.as_list::<i32>().values().as_ref()),
-        DataType::Map(..) => has_infinity(array.as_map().values().as_ref()),
-        DataType::Struct(_) => array.as_struct().columns().iter().any(|c| has_infinity(c.as_ref())),
         _ => false,
     }
 }

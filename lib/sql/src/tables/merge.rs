@@ -136,7 +136,9 @@ fn insert_step(
         }
     };
     let items = values.into_iter().enumerate().map(|(i, e)| query::named(e, &format!("v{i}"))).collect();
-    Ok(Step::Insert(query::select(items, from, Some(condition)), columns))
+    let mut query = query::select(items, from, Some(condition));
+    insert::into_columns(&mut query, def, columns.as_deref())?;
+    Ok(Step::Insert(query, columns))
 }
 
 fn source_alias(source: &TableFactor) -> Result<Ident> {

@@ -120,8 +120,10 @@ pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result
         }
         Sql::Insert(insert) => match &insert.source {
             Some(query) => {
+                let name = insert::target(session, insert)?;
+                let columns = insert::columns(insert)?;
                 let mut query = query.as_ref().clone();
-                insert::name_values(&mut query.body);
+                insert::into_columns(&mut query, &*def(name).await?, columns.as_deref())?;
                 Ok(query)
             }
             None => Err(refused(sql)),

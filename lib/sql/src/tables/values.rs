@@ -1,14 +1,16 @@
 //! Values of columns: literals without the planner, defaults, and the rules that rows keep.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, UnaryOperator, Value};
 use qx_formats::{Error, Kind, Result};
-use qx_store::rows::conform;
+use qx_store::rows::fit;
 use qx_store::table_def::{Column, ROW_ID, TableDef, WRITTEN_AT};
 
+use crate::exact::{self, Number};
 use crate::session::Session;
 
 /// The rows of `VALUES` as text, when all of them are plain literals: nothing has to be planned then.
@@ -46,7 +48,19 @@ pub(crate) fn column_of(texts: &[Option<&str>], target: &DataType) -> Option<Arr
     if target.is_nested() || matches!(target, DataType::Binary) {
         return None;
     }
-    conform(&(Arc::new(StringArray::from(texts.to_vec())) as ArrayRef), target).ok()
+    let array: StringArray = match target.is_decimal() {
+        true => texts.iter().map(|text| text.map(without_exponent)).collect(),
+        false => StringArray::from(texts.to_vec()),
+    };
+    fit(&(Arc::new(array) as ArrayRef), target).ok()
+}
+
+/// A number as texts of decimals are read.
+fn without_exponent(text: &str) -> Cow<'_, str> {
+    match Number::parse(text) {
+        Some(number) if text.contains(['e', 'E']) => Cow::Owned(number.to_string()),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// The value of an expression without columns, as an array of one.
@@ -56,25 +70,18 @@ pub(crate) async fn constant(session: &Session, expr: &Expr, target: &DataType) 
     {
         return Ok(array);
     }
-    let answer = session.run_query(super::query::select_expr(expr.clone())).await?;
+    let value = exact::to_column(expr.clone(), target);
+    let answer = session.run_query(super::query::select_expr(value)).await?;
     let column = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
-    conform(&column.ok_or_else(|| Error::usage(format!("`{expr}` is not one value")))?, target)
+    fit(&column.ok_or_else(|| Error::usage(format!("`{expr}` is not one value")))?, target)
 }
 
 /// The value that a column gets in rows which name none.
 pub(crate) async fn default_column(session: &Session, column: &Column, rows: usize) -> Result<ArrayRef> {
     let target = column.arrow_type()?;
     let Some(text) = &column.default else { return Ok(new_null_array(&target, rows)) };
-    let query = format!("SELECT {text}");
-    let statement = Session::parse(&query)?.pop().ok_or_else(|| Error::usage("a default without a value"))?;
-    let crate::statement::Body::Engine(statement) = statement.body else {
-        return Err(Error::usage(format!("the default of {} is not a value", column.name)));
-    };
-    let answer = Box::pin(session.run_engine(*statement)).await?;
-    let value = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
-    let value = value.ok_or_else(|| Error::usage(format!("the default of {} is not one value", column.name)))?;
+    let value = constant(session, &super::alter::parse_expr(text)?, &target).await?;
     let indices = datafusion::arrow::array::UInt32Array::from(vec![0; rows]);
-    let value = conform(&value, &target)?;
     datafusion::arrow::compute::take(&value, &indices, None).map_err(|e| Error::new(Kind::Engine, e.to_string()))
 }
 
@@ -141,7 +148,7 @@ pub(crate) async fn planned(
                 let answer = session.run_query(super::query::select_expr(Expr::Value(value.into()))).await?;
                 let found = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
                 let found = found.ok_or_else(|| wrong(text, target, column))?;
-                conform(&found, target).map_err(|_| wrong(text, target, column))?
+                fit(&found, target).map_err(|_| wrong(text, target, column))?
             }
         };
         arrays.push(array);

@@ -1,11 +1,13 @@
 //! Rows that stand in the log and not yet in Parquet: their encoding, and what they add up to.
 
 mod codec;
+mod fit;
 mod hot;
 mod key;
 
 pub(crate) use codec::missing as codec_missing;
 pub use codec::{conform, decode_keys, decode_rows, encode_keys, encode_rows};
+pub use fit::fit;
 pub use hot::Hot;
 pub use key::{KeyCodec, KeySet};
 

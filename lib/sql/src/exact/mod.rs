@@ -1,0 +1,289 @@
+//! Numbers with a point, exactly. The engine reads them as doubles, and a decimal that meets a double is one more double,
+//! of some fifteen digits. Here a number becomes a decimal of the digits that stand in the statement where it is compared
+//! with a decimal, added to one, cast to one or assigned to a column of them; everywhere else it stays a double.
+//!
+//! Three steps: [`mark`] keeps the text of numbers that a double does not hold, in the statement; [`Arithmetic`] decides
+//! of sums and products while the engine plans, since it changes their type; [`settle`] does the rest in the plan, and
+//! makes doubles of what is left.
+
+mod assign;
+mod number;
+mod settle;
+
+use std::ops::ControlFlow;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, ScalarValue, plan_err};
+use datafusion::error::Result as EngineResult;
+use datafusion::logical_expr::expr::BinaryExpr;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    lit,
+};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    Ident, ObjectName, Statement as Sql, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+};
+
+pub(crate) use assign::{to_column, to_columns};
+pub(crate) use number::Number;
+pub(crate) use settle::settle;
+
+/// The function around the text of a number that a double does not hold.
+const MARK: &str = "__number";
+
+pub(crate) fn register(context: &SessionContext) {
+    context.register_udf(ScalarUDF::from(Mark { signature: Signature::any(1, Volatility::Immutable) }));
+}
+
+/// A number as its text; by itself, the nearest double.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Mark {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Mark {
+    fn name(&self) -> &str {
+        MARK
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _types: &[DataType]) -> EngineResult<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    /// That of the double: the column of a result is named after it.
+    fn schema_name(&self, args: &[Expr]) -> EngineResult<String> {
+        match args.first().and_then(text) {
+            Some(text) => Ok(double(text)?.schema_name().to_string()),
+            None => plan_err!("{MARK} marks a number"),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        match args.args.first() {
+            Some(value) => value.cast_to(&DataType::Float64, None),
+            None => plan_err!("{MARK} marks a number"),
+        }
+    }
+}
+
+fn text(e: &Expr) -> Option<&str> {
+    match e {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => Some(text),
+        _ => None,
+    }
+}
+
+fn double(text: &str) -> EngineResult<Expr> {
+    match text.replace('_', "").parse::<f64>() {
+        Ok(value) => Ok(lit(value)),
+        Err(_) => plan_err!("{text} is not a number"),
+    }
+}
+
+/// The text under a mark.
+fn marked(e: &Expr) -> Option<&str> {
+    match e {
+        Expr::ScalarFunction(call) if call.func.name() == MARK => call.args.first().and_then(text),
+        _ => None,
+    }
+}
+
+/// Puts marks around the numbers of a statement that a double does not hold. Returns whether it has any number that
+/// would be a double.
+pub(crate) fn mark(sql: &mut Sql) -> bool {
+    let mut marks = Marks { found: false, arguments: 0 };
+    let _ = sql.visit(&mut marks);
+    marks.found
+}
+
+struct Marks {
+    found: bool,
+    /// Table functions around the place: their arguments are values that somebody looks at before anything is planned.
+    arguments: u32,
+}
+
+fn has_arguments(factor: &TableFactor) -> bool {
+    matches!(
+        factor,
+        TableFactor::Table { args: Some(_), .. } | TableFactor::Function { .. } | TableFactor::TableFunction { .. }
+    )
+}
+
+impl VisitorMut for Marks {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        self.arguments += u32::from(has_arguments(factor));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        self.arguments -= u32::from(has_arguments(factor));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, e: &mut SqlExpr) -> ControlFlow<()> {
+        let text = match &*e {
+            SqlExpr::UnaryOp { op: UnaryOperator::Minus, expr } => digits(expr).map(|text| format!("-{text}")),
+            e => digits(e).map(ToOwned::to_owned),
+        };
+        if let Some(text) = text {
+            self.found = true;
+            if self.arguments == 0 && number::outgrows_a_double(&text) {
+                *e = call(text);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The text of a number that is read as a double.
+fn digits(e: &SqlExpr) -> Option<&str> {
+    match e {
+        SqlExpr::Value(value) => match &value.value {
+            Value::Number(text, _) if number::is_double(text) => Some(text.as_str()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn call(text: String) -> SqlExpr {
+    let text = SqlExpr::Value(Value::SingleQuotedString(text).into());
+    let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(text))];
+    SqlExpr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(MARK)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// Whether an expression is a number that would be a double.
+fn is_number(e: &Expr) -> bool {
+    matches!(e, Expr::Literal(ScalarValue::Float64(Some(_)), _)) || marked(e).is_some()
+}
+
+/// The number that an expression is.
+fn number(e: &Expr) -> Option<Number> {
+    match e {
+        Expr::Literal(ScalarValue::Float64(Some(value)), _) => Number::of(*value),
+        e => marked(e).and_then(Number::parse),
+    }
+}
+
+/// What a sum, a difference, a product or a remainder of decimals has as many digits for as it takes.
+fn is_exact(op: Operator) -> bool {
+    matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Modulo)
+}
+
+/// Whether a number is part of an expression whose value follows from it exactly.
+fn has_number(e: &Expr) -> bool {
+    match e {
+        Expr::BinaryExpr(b) if is_exact(b.op) => has_number(&b.left) || has_number(&b.right),
+        Expr::Negative(inner) => has_number(inner),
+        e => is_number(e),
+    }
+}
+
+fn type_of(e: &Expr, schema: &DFSchema) -> Option<DataType> {
+    e.get_type(schema).ok()
+}
+
+fn is_decimal(e: &Expr, schema: &DFSchema) -> bool {
+    type_of(e, schema).is_some_and(|t| t.is_decimal())
+}
+
+/// The expression with its numbers as decimals, where it is made of numbers, integers and decimals alone.
+fn exact(e: &Expr, schema: &DFSchema) -> Option<Expr> {
+    if is_number(e) {
+        return Some(lit(number(e)?.decimal()?));
+    }
+    match e {
+        Expr::BinaryExpr(b) if is_exact(b.op) && has_number(e) => {
+            let (left, right) = (exact(&b.left, schema)?, exact(&b.right, schema)?);
+            let new = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), b.op, Box::new(right)));
+            is_decimal(&new, schema).then_some(new)
+        }
+        Expr::Negative(inner) if has_number(inner) => Some(Expr::Negative(Box::new(exact(inner, schema)?))),
+        e => type_of(e, schema).is_some_and(|t| t.is_decimal() || t.is_integer()).then(|| e.clone()),
+    }
+}
+
+/// Whether a decimal stands in an expression which was a number in the statement. No other decimal is a literal: SQL has
+/// none.
+fn was_number(e: &Expr) -> bool {
+    match e {
+        Expr::Literal(ScalarValue::Decimal128(..) | ScalarValue::Decimal256(..), _) => true,
+        Expr::BinaryExpr(b) if is_exact(b.op) => was_number(&b.left) || was_number(&b.right),
+        Expr::Negative(inner) => was_number(inner),
+        _ => false,
+    }
+}
+
+/// The way back from [`exact`].
+fn doubles(e: &Expr) -> EngineResult<Expr> {
+    Ok(match e {
+        Expr::Literal(value @ (ScalarValue::Decimal128(..) | ScalarValue::Decimal256(..)), _) => {
+            lit(value.cast_to(&DataType::Float64)?)
+        }
+        Expr::BinaryExpr(b) if is_exact(b.op) => {
+            Expr::BinaryExpr(BinaryExpr::new(Box::new(doubles(&b.left)?), b.op, Box::new(doubles(&b.right)?)))
+        }
+        Expr::Negative(inner) => Expr::Negative(Box::new(doubles(inner)?)),
+        other => other.clone(),
+    })
+}
+
+/// Decides of arithmetic between decimals and numbers: sums, differences, products and remainders are decimals. A
+/// quotient has no end of digits; it is the double that it would be without us.
+#[derive(Debug)]
+pub(crate) struct Arithmetic;
+
+impl ExprPlanner for Arithmetic {
+    fn plan_binary_op(
+        &self,
+        mut raw: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> EngineResult<PlannerResult<RawBinaryExpr>> {
+        let op = match raw.op {
+            BinaryOperator::Plus => Operator::Plus,
+            BinaryOperator::Minus => Operator::Minus,
+            BinaryOperator::Multiply => Operator::Multiply,
+            BinaryOperator::Modulo => Operator::Modulo,
+            BinaryOperator::Divide => {
+                if was_number(&raw.left) || was_number(&raw.right) {
+                    (raw.left, raw.right) = (doubles(&raw.left)?, doubles(&raw.right)?);
+                }
+                return Ok(PlannerResult::Original(raw));
+            }
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
+        let sides = match (has_number(&raw.left), has_number(&raw.right)) {
+            (true, false) if is_decimal(&raw.right, schema) => {
+                exact(&raw.left, schema).map(|left| (left, raw.right.clone()))
+            }
+            (false, true) if is_decimal(&raw.left, schema) => {
+                exact(&raw.right, schema).map(|right| (raw.left.clone(), right))
+            }
+            _ => None,
+        };
+        let planned = sides.map(|(l, r)| Expr::BinaryExpr(BinaryExpr::new(Box::new(l), op, Box::new(r))));
+        // Too many digits for any decimal, and it stays a double.
+        match planned.filter(|e| is_decimal(e, schema)) {
+            Some(planned) => Ok(PlannerResult::Planned(planned)),
+            None => Ok(PlannerResult::Original(raw)),
+        }
+    }
+}
