@@ -12,7 +12,9 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, lit};
 use qx_formats::Result;
 
-use super::{MARK, double, doubles, exact, has_number, is_number, marked, number, type_of, was_number};
+use super::{
+    MARK, double, doubles, exact, has_number, is_decimal, is_exact, is_number, marked, number, type_of, was_number,
+};
 use crate::error::engine_error;
 
 /// Functions whose value is one of their arguments.
@@ -87,7 +89,10 @@ fn beside(e: &Expr, t: Option<&DataType>, schema: &DFSchema) -> EngineResult<Opt
 
 /// The type that a number beside this expression takes after; none beside another number.
 fn leading(e: &Expr, schema: &DFSchema) -> Option<DataType> {
-    if has_number(e) { None } else { type_of(e, schema) }
+    match has_number(e) && exact(e, schema).is_some() {
+        true => None,
+        false => type_of(e, schema),
+    }
 }
 
 fn compared(b: &BinaryExpr, schema: &DFSchema) -> EngineResult<Option<Expr>> {
@@ -158,10 +163,16 @@ fn chosen_by(case: &Case, schema: &DFSchema) -> Option<Expr> {
 
 /// What a cast to a decimal is given: `e` with its numbers as decimals, where they come out of it as they are.
 fn wanted(e: &Expr, schema: &DFSchema) -> Option<Expr> {
-    if has_number(e) {
+    if is_number(e) {
         return exact(e, schema);
     }
     match e {
+        Expr::BinaryExpr(b) if is_exact(b.op) => {
+            let (left, right) = (candidate(&b.left, schema)?, candidate(&b.right, schema)?);
+            let new = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), b.op, Box::new(right)));
+            changed(new, e).filter(|new| is_decimal(new, schema))
+        }
+        Expr::Negative(inner) => changed(Expr::Negative(Box::new(candidate(inner, schema)?)), e),
         Expr::Case(case) => {
             let mut new = case.clone();
             for (_, then) in &mut new.when_then_expr {
@@ -187,7 +198,5 @@ fn changed(new: Expr, old: &Expr) -> Option<Expr> {
 /// One of several values of which one is taken; `None` for what is no decimal.
 fn candidate(e: &Expr, schema: &DFSchema) -> Option<Expr> {
     let fits = |t: DataType| t.is_decimal() || t.is_integer() || t == DataType::Null;
-    exact(e, schema)
-        .or_else(|| wanted(e, schema))
-        .or_else(|| type_of(e, schema).is_some_and(fits).then(|| e.clone()))
+    wanted(e, schema).or_else(|| type_of(e, schema).is_some_and(fits).then(|| e.clone()))
 }
