@@ -1,6 +1,7 @@
 //! The database folder: catalog, log, cold tables in Delta Lake, graphs, vector indexes, key-value documents.
 
 pub mod backup;
+pub mod bound;
 pub mod catalog;
 pub mod cold;
 mod database;

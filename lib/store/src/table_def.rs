@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use qx_formats::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::bound::Bound;
 use crate::catalog::Origin;
 
 /// The hidden column of keyless tables: a number that a row keeps for life.
@@ -32,18 +34,32 @@ pub struct Column {
     /// The value, as text, of rows that were written before the column was added; null without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// What its values keep to beside the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
 }
 
 impl Column {
     pub fn new(id: u32, name: impl Into<String>, data_type: &DataType, nullable: bool) -> Self {
         let (name, data_type) = (name.into(), data_type.to_string());
-        Column { id, name, data_type, nullable, default: None, physical: None, missing: None }
+        Column { id, name, data_type, nullable, default: None, physical: None, missing: None, bound: None }
     }
 
     /// # Errors
     /// `Invalid` when the definition holds a type that Arrow does not know.
     pub fn arrow_type(&self) -> Result<DataType> {
         self.data_type.parse().map_err(|e| Error::invalid(format!("column {}: {e}", self.name)).got(&self.data_type))
+    }
+
+    /// Refuses values that the column does not take, of its type though they are.
+    ///
+    /// # Errors
+    /// `Invalid` with the column.
+    pub fn check(&self, values: &dyn Array) -> Result<()> {
+        if !self.nullable && values.null_count() > 0 {
+            return Err(Error::invalid(format!("column {} takes no null", self.name)));
+        }
+        self.bound.map_or(Ok(()), |bound| bound.check(&self.name, values))
     }
 
     /// Its name in the Parquet files.

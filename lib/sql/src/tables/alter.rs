@@ -14,7 +14,9 @@ use qx_store::names::ObjectName;
 use qx_store::rows::conform;
 use qx_store::{Table, Writer};
 
-use super::create::{arrow_type, check_column_name, define_column, free_of_graphs, not_there, option_text, set_option};
+use super::create::{
+    arrow_type, bound, check_column_name, define_column, free_of_graphs, not_there, option_text, set_option,
+};
 use super::dml::opened;
 use super::names::{check_schema, ident, rows_name, table_name};
 use super::{Shape, query, values};
@@ -275,8 +277,19 @@ async fn set_type(
     to: &SqlType,
 ) -> Result<()> {
     let at = changeable(def, column)?;
+    let bound = bound(to)?;
     let to = arrow_type(session, to).await?;
     let from = def.columns[at].arrow_type()?;
+    if let Some(bound) = bound.filter(|b| def.columns[at].bound != Some(*b)) {
+        for batch in column_values(session, name, &def.columns[at].name).await? {
+            let there = conform(batch.column(0), &to).map_err(|e| {
+                let what = format!("column {}: its values do not fit", def.columns[at].name);
+                Error::invalid(what).expected(&to).got(e.message())
+            })?;
+            bound.check(&def.columns[at].name, there.as_ref())?;
+        }
+    }
+    def.columns[at].bound = bound;
     if from == to {
         return Ok(());
     }
@@ -378,9 +391,7 @@ async fn set_default(session: &Session, def: &mut TableDef, column: &Ident, valu
     let at = changeable(def, column)?;
     if let Some(value) = value {
         let array = values::constant(session, value, &def.columns[at].arrow_type()?).await?;
-        if !def.columns[at].nullable && array.is_null(0) {
-            return Err(Error::usage(format!("column {} takes no null", def.columns[at].name)));
-        }
+        def.columns[at].check(array.as_ref())?;
     }
     def.columns[at].default = value.map(ToString::to_string);
     Ok(())

@@ -2,12 +2,13 @@
 
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, ColumnOption, CreateTable, CreateTableOptions, DataType as SqlType, ExactNumberInfo, Expr,
-    ObjectName as SqlName, SqlOption, TableConstraint, Value,
+    ArrayElemTypeDef, CharLengthUnits, CharacterLength, ColumnOption, CreateTable, CreateTableOptions,
+    DataType as SqlType, ExactNumberInfo, Expr, ObjectName as SqlName, SqlOption, TableConstraint, Value,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::{Error, Kind, Result};
+use qx_store::bound::Bound;
 use qx_store::catalog::{Catalog, Column, Define, Object, TableDef, TableOptions};
 use qx_store::names::ObjectName;
 use qx_store::{Writer, delta, sync};
@@ -209,6 +210,49 @@ fn check_stored(t: &DataType, said: &dyn std::fmt::Display) -> Result<()> {
     }
 }
 
+/// What a type says of its values beside the type that is stored.
+///
+/// # Errors
+/// `Unsupported` for a bound on values inside of others, which nobody would keep.
+pub(super) fn bound(sql: &SqlType) -> Result<Option<Bound>> {
+    let inside: Vec<&SqlType> = match sql {
+        SqlType::Char(Some(length)) | SqlType::Varchar(Some(length)) => return characters(sql, *length),
+        SqlType::TinyIntUnsigned(_) => return Ok(Some(Bound::Unsigned(8))),
+        SqlType::SmallIntUnsigned(_) | SqlType::Int2Unsigned(_) => return Ok(Some(Bound::Unsigned(16))),
+        SqlType::IntUnsigned(_) | SqlType::IntegerUnsigned(_) | SqlType::Int4Unsigned(_) => {
+            return Ok(Some(Bound::Unsigned(32)));
+        }
+        SqlType::BigIntUnsigned(_) | SqlType::Int8Unsigned(_) => return Ok(Some(Bound::Unsigned(64))),
+        SqlType::Array(
+            ArrayElemTypeDef::AngleBracket(of)
+            | ArrayElemTypeDef::SquareBracket(of, _)
+            | ArrayElemTypeDef::Parenthesis(of),
+        ) => vec![of.as_ref()],
+        SqlType::Map(key, value) => vec![key.as_ref(), value.as_ref()],
+        SqlType::Struct(fields, _) => fields.iter().map(|f| &f.field_type).collect(),
+        _ => return Ok(None),
+    };
+    for of in inside {
+        if bound(of)?.is_some() {
+            return Err(Error::unsupported(format!("columns of type {sql}"))
+                .hint(format!("what {of} says is kept of whole columns only")));
+        }
+    }
+    Ok(None)
+}
+
+fn characters(sql: &SqlType, length: CharacterLength) -> Result<Option<Bound>> {
+    let refused = || Error::unsupported(format!("columns of type {sql}")).expected("a length in characters, from 1");
+    match length {
+        CharacterLength::Max => Ok(None),
+        CharacterLength::IntegerLength { unit: Some(CharLengthUnits::Octets), .. } => Err(refused()),
+        CharacterLength::IntegerLength { length, .. } => {
+            let length = u32::try_from(length).ok().filter(|n| *n > 0).ok_or_else(refused)?;
+            Ok(Some(Bound::Characters(length)))
+        }
+    }
+}
+
 /// One column of a definition, and whether it is the primary key.
 pub(crate) async fn define_column(
     session: &Session,
@@ -217,13 +261,17 @@ pub(crate) async fn define_column(
 ) -> Result<(Column, bool)> {
     let t = arrow_type(session, &column.data_type).await?;
     let mut out = Column::new(id, ident(&column.name), &t, true);
+    out.bound = bound(&column.data_type)?;
     let mut is_key = false;
     for option in &column.options {
         match &option.option {
             ColumnOption::Null => out.nullable = true,
             ColumnOption::NotNull => out.nullable = false,
             ColumnOption::Default(expr) => {
-                super::values::constant(session, expr, &t).await?;
+                let value = super::values::constant(session, expr, &t).await?;
+                if let Some(bound) = out.bound {
+                    bound.check(&out.name, value.as_ref())?;
+                }
                 out.default = Some(expr.to_string());
             }
             ColumnOption::PrimaryKey(_) => {

@@ -43,7 +43,11 @@ fn statement(name: &ObjectName, def: &TableDef) -> Result<String> {
 fn column(c: &Column) -> Result<String> {
     let null = if c.nullable { "" } else { " NOT NULL" };
     let default = c.default.as_ref().map_or(String::new(), |d| format!(" DEFAULT {d}"));
-    Ok(format!("{} {}{null}{default}", quoted(&c.name), type_text(&c.arrow_type()?)))
+    let t = match c.bound {
+        Some(bound) => bound.to_string(),
+        None => type_text(&c.arrow_type()?),
+    };
+    Ok(format!("{} {t}{null}{default}", quoted(&c.name)))
 }
 
 /// In quotes only where the name would be read as another one.

@@ -85,14 +85,12 @@ pub(crate) async fn default_column(session: &Session, column: &Column, rows: usi
     datafusion::arrow::compute::take(&value, &indices, None).map_err(|e| Error::new(Kind::Engine, e.to_string()))
 }
 
-/// Rows in [`TableDef::row_schema`] from the visible columns in their order: checked for nulls, with the hidden columns
-/// filled in. `ids` are the row ids of rows that have some.
+/// Rows in [`TableDef::row_schema`] from the visible columns in their order: checked for nulls and bounds, with the
+/// hidden columns filled in. `ids` are the row ids of rows that have some.
 pub(crate) fn complete(def: &TableDef, mut columns: Vec<ArrayRef>, ids: Ids) -> Result<RecordBatch> {
     let rows = columns.first().map_or(0, |c| c.len());
     for (column, array) in def.columns.iter().zip(&columns) {
-        if !column.nullable && array.null_count() > 0 {
-            return Err(Error::invalid(format!("column {} takes no null", column.name)));
-        }
+        column.check(array.as_ref())?;
     }
     for field in def.hidden() {
         let array: ArrayRef = match (field.name().as_str(), &ids) {
