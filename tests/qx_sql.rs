@@ -305,6 +305,49 @@ fn what_cannot_be_told_stops_nothing() {
     assert_eq!(said("trace", &["sql", "--db", db.path(), "-c", "select * from nothing"]), Some(2));
 }
 
+#[test]
+fn what_is_exported_as_csv_is_loaded_back() {
+    let db = Db::new();
+    for name in ["a", "of_csv", "of_tsv"] {
+        db.sql(&format!("create table {name} {EVERY_TYPE}"), &[]);
+    }
+    db.sql(
+        "insert into a values (1, true, -128, -32768, 2147483647, 255, 18446744073709551615, 0.1, 1e300, 12.345, \
+            '1234567890123456789012345678.0123456789', 'te\"x,t', x'00ff', '2024-02-29', '2024-02-29 01:02:03.000004', \
+            '2024-02-29T01:02:03Z', [1, null, -3], [0.1, 3.4e38], [1.5, null], ['2999-01-01'], ['a,\"b', null], \
+            [[1], [], null], struct(3, 'x')); \
+         insert into a (id) values (2); \
+         insert into a (id, t, x, tx) values (3, '', x'', []); \
+         insert into a (id, t, x, tx) values (4, 'two' || chr(10) || 'lines', x'2c', ['']); \
+         insert into a (id, t) values (5, 'null')",
+        &[],
+    );
+    let rows = db.ok(&["export", db.path(), "a"]);
+    assert_eq!(rows.lines().count(), 5);
+    for format in ["csv", "tsv"] {
+        let file = db.1.with_file_name(format!("rows.{format}"));
+        let file = file.to_str().unwrap();
+        db.ok(&["export", db.path(), "a", "-o", file]);
+        let table = format!("of_{format}");
+        db.ok(&["load", db.path(), &table, file]);
+        assert_eq!(db.ok(&["export", db.path(), &table]), rows, "{format}");
+    }
+    // A null that is all of its row is an empty line.
+    db.sql("create table one (v text); create table two (v text); insert into one values ('a'), (null), (''), ('b')", &[]);
+    let file = db.1.with_file_name("one.csv");
+    db.ok(&["sql", "--db", db.path(), "-c", "select v from one order by v nulls last", "-o", file.to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "v\n\"\"\na\nb\n\n");
+    db.ok(&["load", db.path(), "two", file.to_str().unwrap()]);
+    let all = "select count(*) n, count(v) there, count(*) filter (where v = '') empty from two";
+    assert_eq!(db.sql(all, &[]), [serde_json::json!({"n": 4, "there": 3, "empty": 1})]);
+    for (text, what) in [("id,x\n9,0g\n", "column x"), ("id,l\n9,\"[1,x]\"\n", "column l")] {
+        fs::write(&file, text).unwrap();
+        let out = db.run(&["load", db.path(), "of_csv", file.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && said.contains(what), "{text}: {said}");
+    }
+}
+
 const EVERY_TYPE: &str = "(id bigint primary key, b boolean, ti tinyint, s smallint, i int, tu tinyint unsigned, \
     u bigint unsigned, f real, d double, n decimal(12, 3), w decimal(38, 10), t text, x bytea, dt date, ts timestamp, \
     tz timestamptz, l int[], fl real[], nl decimal(5, 1)[], tl timestamp[], tx text[], ll bigint[][], \

@@ -1,6 +1,6 @@
 //! Rows of the engine on stdout, or in any other sink: a table for people, NDJSON, CSV or TSV for programs.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::WriterBuilder;
@@ -176,31 +176,57 @@ impl Encoder {
 /// Nested values are written as JSON text, since a field of these formats is flat. The header comes first, if there is
 /// one left to write.
 fn separated(delimiter: u8, header: Vec<String>, batch: Option<&RecordBatch>) -> Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
-    let io = |e: csv::Error| Error::new(Kind::Engine, e.to_string());
+    let mut out = Vec::new();
     if !header.is_empty() {
-        writer.write_record(&header).map_err(io)?;
+        record(&mut out, delimiter, header.iter().map(|name| Some(name.as_str())));
     }
     if let Some(batch) = batch {
         let columns = batch.columns().iter().map(cells).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            writer.write_record(columns.iter().map(|c| c[row].as_bytes())).map_err(io)?;
+            record(&mut out, delimiter, columns.iter().map(|c| c[row].as_deref()));
         }
     }
-    writer.into_inner().map_err(|e| Error::new(Kind::Engine, e.to_string()))
+    Ok(out)
 }
 
-fn cells(column: &ArrayRef) -> Result<Vec<String>> {
+/// One line. Null is a field without anything, an empty text one in quotes, so that both are read as what they are.
+fn record<'a>(out: &mut Vec<u8>, delimiter: u8, fields: impl Iterator<Item = Option<&'a str>>) {
+    for (at, field) in fields.enumerate() {
+        if at > 0 {
+            out.push(delimiter);
+        }
+        let Some(text) = field else { continue };
+        if !text.is_empty() && !text.bytes().any(|b| b == delimiter || matches!(b, b'"' | b'\n' | b'\r')) {
+            out.extend_from_slice(text.as_bytes());
+            continue;
+        }
+        out.push(b'"');
+        out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        out.push(b'"');
+    }
+    out.push(b'\n');
+}
+
+/// The texts of a column; `None` for null.
+fn cells(column: &ArrayRef) -> Result<Vec<Option<String>>> {
     if !nested(column.data_type()) {
         let options = FormatOptions::default().with_display_error(true).with_null("");
         let formatter = ArrayFormatter::try_new(column.as_ref(), &options).map_err(engine)?;
-        return Ok((0..column.len()).map(|row| formatter.value(row).to_string()).collect());
+        let nulls = column.logical_nulls();
+        let text = |row| match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            true => None,
+            false => Some(formatter.value(row).to_string()),
+        };
+        return Ok((0..column.len()).map(text).collect());
     }
     let batch = RecordBatch::try_from_iter_with_nullable([("v", ArrayRef::clone(column), true)]).map_err(engine)?;
     let lines = ndjson(&Answer::batch(batch))?;
     let lines = String::from_utf8_lossy(&lines).into_owned();
-    let inner = |line: &str| line.trim_start_matches("{\"v\":").strip_suffix('}').unwrap_or_default().to_owned();
-    Ok(lines.lines().map(inner).map(|s| if s == "null" { String::new() } else { s }).collect())
+    let inner = |line: &str| {
+        let value = line.strip_prefix("{\"v\":").and_then(|rest| rest.strip_suffix('}'));
+        value.unwrap_or_default().to_owned()
+    };
+    Ok(lines.lines().map(inner).map(|s| (s != "null").then_some(s)).collect())
 }
 
 fn nested(t: &DataType) -> bool {

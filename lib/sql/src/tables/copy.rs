@@ -12,6 +12,7 @@ use qx_store::Writer;
 use qx_store::names::ObjectName;
 
 use super::create::not_there;
+use super::fields::typed;
 use super::input::{Input, InputFormat, InputOptions, read};
 use super::insert::{self, Source};
 use super::names::{ident, table_name};
@@ -143,7 +144,15 @@ pub(crate) async fn load(
             let wanted = columns.clone().unwrap_or_else(|| def.columns.iter().map(|c| c.name.clone()).collect());
             let mut batches: Vec<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> = Vec::new();
             for (input, format) in inputs {
-                batches.push(read(input, *format, options, &wanted, &def)?);
+                let rows = read(input, *format, options, &wanted, &def)?;
+                let (def, columns) = (std::sync::Arc::clone(&def), columns.clone());
+                batches.push(match format {
+                    InputFormat::Csv | InputFormat::Tsv => Box::new(rows.map(move |batch| {
+                        let batch = batch?;
+                        typed(&batch, &names_of(&batch, columns.as_deref()), &def)
+                    })),
+                    _ => rows,
+                });
             }
             let mut all = batches.into_iter().flatten();
             let mut held: Vec<RecordBatch> = Vec::new();

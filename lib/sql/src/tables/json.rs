@@ -46,7 +46,11 @@ pub(super) fn fitted(batch: &RecordBatch, types: &[(String, DataType)]) -> Resul
         .map_err(|e| Error::invalid(format!("rows cannot be read: {e}")))
 }
 
-fn fit(array: &ArrayRef, t: &DataType) -> Result<ArrayRef> {
+/// Values of the [`nearest`] type in the type itself.
+///
+/// # Errors
+/// `Invalid` for a value that does not fit.
+pub(super) fn fit(array: &ArrayRef, t: &DataType) -> Result<ArrayRef> {
     if *t == DataType::Binary {
         return bytes(array.as_string());
     }
@@ -65,15 +69,18 @@ fn holds_bytes(t: &DataType) -> bool {
     }
 }
 
-/// Bytes stand in JSON as they are written there: as hexadecimal digits.
-fn bytes(texts: &StringArray) -> Result<ArrayRef> {
+/// Bytes stand in texts as they are written there: as hexadecimal digits.
+///
+/// # Errors
+/// `Invalid` for any other text.
+pub(super) fn bytes(texts: &StringArray) -> Result<ArrayRef> {
     let mut out = BinaryBuilder::new();
     for text in texts {
         match text {
             None => out.append_null(),
             Some(text) => out.append_value(unhex(text).ok_or_else(|| {
                 let short: String = text.chars().take(40).collect();
-                Error::invalid(format!("bytes are pairs of hexadecimal digits in JSON, not {short:?}"))
+                Error::invalid(format!("bytes are written as pairs of hexadecimal digits, not as {short:?}"))
             })?),
         }
     }

@@ -10,6 +10,7 @@ mod create;
 mod csv;
 mod dml;
 mod facts;
+mod fields;
 pub mod input;
 mod insert;
 mod json;
