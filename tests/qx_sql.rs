@@ -333,7 +333,10 @@ fn what_is_exported_as_csv_is_loaded_back() {
         assert_eq!(db.ok(&["export", db.path(), &table]), rows, "{format}");
     }
     // A null that is all of its row is an empty line.
-    db.sql("create table one (v text); create table two (v text); insert into one values ('a'), (null), (''), ('b')", &[]);
+    db.sql(
+        "create table one (v text); create table two (v text); insert into one values ('a'), (null), (''), ('b')",
+        &[],
+    );
     let file = db.1.with_file_name("one.csv");
     db.ok(&["sql", "--db", db.path(), "-c", "select v from one order by v nulls last", "-o", file.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "v\n\"\"\na\nb\n\n");

@@ -252,11 +252,7 @@ fn doubles(e: &Expr) -> EngineResult<Expr> {
 pub(crate) struct Arithmetic;
 
 impl ExprPlanner for Arithmetic {
-    fn plan_binary_op(
-        &self,
-        mut raw: RawBinaryExpr,
-        schema: &DFSchema,
-    ) -> EngineResult<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> EngineResult<PlannerResult<RawBinaryExpr>> {
         let op = match raw.op {
             BinaryOperator::Plus => Operator::Plus,
             BinaryOperator::Minus => Operator::Minus,

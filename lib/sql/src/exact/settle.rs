@@ -63,10 +63,12 @@ fn one(e: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
         Expr::Between(b) => between(b, schema)?,
         Expr::InList(list) => listed(list, schema)?,
         Expr::Case(case) => chosen_by(case, schema),
-        Expr::Cast(Cast { expr, field }) if field.data_type().is_decimal() => wanted(expr, schema)
-            .map(|expr| Expr::Cast(Cast { expr: Box::new(expr), field: Arc::clone(field) })),
-        Expr::TryCast(TryCast { expr, field }) if field.data_type().is_decimal() => wanted(expr, schema)
-            .map(|expr| Expr::TryCast(TryCast { expr: Box::new(expr), field: Arc::clone(field) })),
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_decimal() => {
+            wanted(expr, schema).map(|expr| Expr::Cast(Cast { expr: Box::new(expr), field: Arc::clone(field) }))
+        }
+        Expr::TryCast(TryCast { expr, field }) if field.data_type().is_decimal() => {
+            wanted(expr, schema).map(|expr| Expr::TryCast(TryCast { expr: Box::new(expr), field: Arc::clone(field) }))
+        }
         Expr::ScalarFunction(call) if call.func.name() == MARK => match marked(&e) {
             Some(text) => Some(double(text)?),
             None => return plan_err!("{MARK} marks a number"),

@@ -34,9 +34,8 @@ pub fn fit(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
 
 /// What the first value would lose that loses something.
 fn cut_off(array: &dyn Array, target: &DataType) -> Result<Option<String>> {
-    let fraction = |value: &dyn std::fmt::Display| {
-        format!("{value} has a fraction, of which round() or a CAST says what becomes")
-    };
+    let fraction =
+        |value: &dyn std::fmt::Display| format!("{value} has a fraction, of which round() or a CAST says what becomes");
     let from = array.data_type();
     Ok(match (from, target) {
         (t, to) if t.is_floating() && to.is_integer() => {
@@ -104,9 +103,12 @@ fn overflow(from: &dyn Array, to: &dyn Array) -> bool {
             overflow(from.as_list::<i32>().values().as_ref(), to.as_list::<i32>().values().as_ref())
         }
         (DataType::Map(..), DataType::Map(..)) => overflow(from.as_map().entries(), to.as_map().entries()),
-        (DataType::Struct(_), DataType::Struct(_)) => {
-            from.as_struct().columns().iter().zip(to.as_struct().columns()).any(|(f, t)| overflow(f.as_ref(), t.as_ref()))
-        }
+        (DataType::Struct(_), DataType::Struct(_)) => from
+            .as_struct()
+            .columns()
+            .iter()
+            .zip(to.as_struct().columns())
+            .any(|(f, t)| overflow(f.as_ref(), t.as_ref())),
         (source, DataType::Float32) => {
             let shorter = to.as_primitive::<Float32Type>();
             shorter.iter().enumerate().any(|(at, v)| v.is_some_and(f32::is_infinite) && !was_infinite(source, from, at))
