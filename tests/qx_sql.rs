@@ -292,6 +292,55 @@ fn a_flush_does_not_vouch_for_a_file_that_changed() {
 }
 
 #[test]
+fn a_script_that_ends_inside_a_transaction_says_that_nothing_was_done() {
+    let db = Db::new();
+    db.sql("create table t (n bigint)", &[]);
+    let (code, said) = db.refused("begin; insert into t values (1)", &[]);
+    assert!(code == 2 && said.contains("rolled back") && said.contains("COMMIT"), "{said}");
+    assert_eq!(db.sql("select count(*) c from t", &[])[0]["c"], 0);
+    db.sql("insert into t values (1)", &["--rollback"]);
+    db.sql("begin; insert into t values (1); commit", &[]);
+    assert_eq!(db.sql("select count(*) c from t", &[])[0]["c"], 1);
+}
+
+#[test]
+fn what_json_does_not_fit_is_told_in_the_words_of_a_table() {
+    let db = Db::new();
+    db.sql("create table t (n bigint)", &[]);
+    let file = db.1.with_file_name("rows.ndjson");
+    fs::write(&file, "{\"n\": 1.5}\n").unwrap();
+    let out = db.run(&["load", db.path(), "t", file.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && said.contains("ALTER TABLE") && !said.contains("--drift"), "{said}");
+}
+
+/// Every file below a folder.
+fn below(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|p| if p.is_dir() { below(&p) } else { vec![p] }).collect()
+}
+
+#[test]
+fn a_damaged_delta_log_is_told_once_and_counted() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key); insert into t values (1)", &[]);
+    db.ok(&["flush", db.path()]);
+    let commits = below(&db.1).into_iter().filter(|p| p.parent().is_some_and(|d| d.ends_with("_delta_log")));
+    let commits: Vec<PathBuf> = commits.filter(|p| p.extension().is_some_and(|e| e == "json")).collect();
+    assert!(!commits.is_empty());
+    commits.iter().for_each(|p| fs::write(p, "{\n").unwrap());
+    let out = db.run(&["sql", "--db", db.path(), "-c", "select * from t"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && said.contains("error") && !said.contains("ERROR"), "{said}");
+    let records = String::from_utf8(db.run(&["fsck", db.path(), "--json"]).stdout).unwrap();
+    let summary: Value = serde_json::from_str(records.lines().last().unwrap()).unwrap();
+    let errors = summary["summary"]["errors"].as_u64().unwrap();
+    let told = String::from_utf8_lossy(&db.run(&["fsck", db.path()]).stderr).into_owned();
+    let count = if errors == 1 { "1 error;".to_owned() } else { format!("{errors} errors;") };
+    assert!(errors > 0 && told.contains(&format!("damaged, {count}")), "{told}");
+}
+
+#[test]
 fn what_cannot_be_told_stops_nothing() {
     let db = Db::new();
     let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };

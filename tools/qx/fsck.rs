@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use qx_cli::{Context, Status};
+use qx_cli::{Context, Status, count};
 use qx_formats::Result;
 use qx_formats::container::Severity;
 use qx_store::fsck::{self, Level};
@@ -70,7 +70,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let path = args.db.display();
     match errors {
         0 => cx.say(format!("{path}: whole; {} files, {} bytes", report.files, report.bytes)),
-        n => cx.say(format!("{path}: damaged, {n} errors; `qx repair {path} --dry-run` says what can be done")),
+        n => cx
+            .say(format!("{path}: damaged, {}; `qx repair {path} --dry-run` says what can be done", count(n, "error"))),
     }
     Ok(Status::from_bool(report.sound()))
 }

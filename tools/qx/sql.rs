@@ -109,10 +109,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
                 cx.out.flush()?;
             }
         }
+        let open = session.in_transaction().await;
         if args.rollback {
             session.rollback().await?;
         }
-        session.close().await
+        session.close().await?;
+        if open && !args.rollback { Err(left_open()) } else { Ok(()) }
     })?;
     if args.rollback {
         cx.say("rolled back: nothing was changed");
@@ -121,6 +123,11 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         cx.out.record(&json!({"summary": {"v": 1, "rows": rows, "affected": affected}}))?;
     }
     Ok(Status::Yes)
+}
+
+/// Statements that end between BEGIN and COMMIT: whoever wrote them believes that they did something.
+pub fn left_open() -> Error {
+    Error::usage("the statements end inside a transaction, which was rolled back").hint("COMMIT keeps what it wrote")
 }
 
 fn statements(args: &Args, one: bool) -> Result<Statements> {

@@ -8,13 +8,7 @@ use tracing_subscriber::prelude::*;
 use crate::Global;
 
 pub(crate) fn init(global: &Global, color: bool) {
-    let default = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "warn,qx=info",
-        (_, 2) => "info,qx=debug",
-        _ => "debug,qx=trace",
-    };
+    let default = levels(global.quiet, global.verbose);
     let asked = std::env::var("QX_LOG").ok();
     let builder =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(color && std::io::stderr().is_terminal());
@@ -28,6 +22,18 @@ pub(crate) fn init(global: &Global, color: bool) {
     } else {
         builder.without_time().finish().with(levels).try_init()
     };
+}
+
+/// The filters of the command line's flags. The crates under Delta's tables log every error that they return, with all that it
+/// went through; we say it once, in our own words, unless more was asked for.
+fn levels(quiet: bool, verbose: u8) -> &'static str {
+    match (quiet, verbose) {
+        (true, _) => "error,buoyant_kernel=off,deltalake_core::logstore=off",
+        (_, 0) => "warn,buoyant_kernel=off,deltalake_core::logstore=off",
+        (_, 1) => "warn,qx=info",
+        (_, 2) => "info,qx=debug",
+        _ => "debug,qx=trace",
+    }
 }
 
 /// Levels by target (`qx::log=debug,qx::io=info`, or a level for all). What is no filter is left out and named: a typo in
@@ -52,7 +58,19 @@ fn filters(text: &str) -> Targets {
 mod tests {
     use tracing::Level;
 
-    use super::filters;
+    use super::{filters, levels};
+
+    #[test]
+    fn errors_that_are_returned_are_logged_where_more_is_asked_for_only() {
+        for quiet in [true, false] {
+            let usual = filters(levels(quiet, 0));
+            assert!(!usual.would_enable("buoyant_kernel::snapshot", &Level::ERROR));
+            assert!(!usual.would_enable("deltalake_core::logstore", &Level::ERROR));
+            assert!(usual.would_enable("deltalake_core::protocol", &Level::ERROR));
+            assert!(usual.would_enable("qx::store", &Level::ERROR));
+        }
+        assert!(filters(levels(false, 1)).would_enable("buoyant_kernel::snapshot", &Level::ERROR));
+    }
 
     #[test]
     fn filters_name_a_target_or_all() {

@@ -35,6 +35,10 @@ const MAX_MESSAGE_LEN: usize = 400;
 
 pub(crate) fn engine(path: &Path, what: &str, e: DeltaTableError) -> Error {
     let mut text = e.to_string();
+    // Where RUST_BACKTRACE is set, frames follow.
+    if let Some(frames) = text.find("\n   0: ") {
+        text.truncate(frames);
+    }
     if let Some((at, _)) = text.char_indices().nth(MAX_MESSAGE_LEN) {
         text.truncate(at);
         text.push_str(" ...");
@@ -96,7 +100,7 @@ pub(crate) fn log_store(dir: &Path) -> Result<deltalake::logstore::LogStoreRef> 
 /// An older version of a table.
 ///
 /// # Errors
-/// `NotFound` when there is none such; `Engine`.
+/// `NotFound` when there is none such, or none yet at that time; `Engine`.
 pub async fn load_at(dir: &Path, at: At) -> Result<DeltaTable> {
     let Some(mut table) = load(dir).await? else {
         return Err(Error::new(Kind::NotFound, "the table has no version yet: nothing was flushed").path(dir));
@@ -116,7 +120,24 @@ pub async fn load_at(dir: &Path, at: At) -> Result<DeltaTable> {
         },
     };
     done.map_err(|e| engine(dir, "cannot read this version", e))?;
+    if let At::Time(us) = at {
+        there_at(&table, dir, us)?;
+    }
     Ok(table)
+}
+
+/// Refuses a time before the first version, for which Delta gives that one.
+fn there_at(table: &DeltaTable, dir: &Path, us: i64) -> Result<()> {
+    let state = table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?;
+    // In milliseconds; nothing of a version whose commit was folded into a checkpoint, before which there are others.
+    let Some(ms) = state.version_timestamp(state.version()).filter(|ms| *ms > us.div_euclid(1000)) else {
+        return Ok(());
+    };
+    let text = |t: Option<chrono::DateTime<chrono::Utc>>| t.map_or_else(String::new, |t| format!("{t:?}"));
+    Err(Error::new(Kind::NotFound, "the table has no version of this time")
+        .path(dir)
+        .expected(format!("{} or later", text(chrono::DateTime::from_timestamp_millis(ms))))
+        .got(text(datetime(us))))
 }
 
 fn datetime(us: i64) -> Option<chrono::DateTime<chrono::Utc>> {

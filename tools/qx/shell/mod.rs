@@ -21,7 +21,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use crate::answers::{self, Encoder, Format};
 use crate::runtime::Engine;
-use crate::sql::text_pair;
+use crate::sql::{left_open, text_pair};
 use commands::Command;
 use complete::Helper;
 
@@ -76,8 +76,15 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let session = Session::open_with(&store, options)?;
     let mut shell = Shell { session, engine: Engine::start()?, timing: false, pager: true, format: None, people };
     let done = if people { shell.prompt(&args, cx) } else { shell.piped(cx) };
+    let open = shell.engine.wait(async { Ok(shell.session.in_transaction().await) })?;
     let closed = shell.engine.wait(shell.session.close());
-    done.and(closed).map(|()| Status::Yes)
+    done.and(closed)?;
+    match (open, people) {
+        (true, true) => cx.warn("the open transaction was rolled back"),
+        (true, false) => return Err(left_open()),
+        (false, _) => {}
+    }
+    Ok(Status::Yes)
 }
 
 fn broken(e: &ReadlineError) -> Error {

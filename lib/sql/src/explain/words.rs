@@ -28,6 +28,7 @@ const KINDS: &[(&[&str], &str, bool)] = &[
     (&["UPDATE"], "update", true),
     (&["DELETE", "FROM"], "delete", true),
     (&["MERGE", "INTO"], "merge", true),
+    (&["COPY"], "copy", true),
     (&["TRUNCATE", "TABLE"], "truncate", true),
     (&["TRUNCATE"], "truncate", true),
     (&["GC", "GRAPH"], "gc_graph", true),
@@ -125,6 +126,7 @@ mod tests {
         assert_eq!(read("CREATE VECTOR INDEX v ON t(c)"), ("create_vector_index", Some("v".to_owned())));
         assert_eq!(read("delete from a.b where 1 = 1"), ("delete", Some("a.b".to_owned())));
         assert_eq!(read("insert node Tool key 'x'"), ("insert_node", Some("Tool".to_owned())));
+        assert_eq!(read("copy t (a) from 'x.csv'"), ("copy", Some("t".to_owned())));
         assert_eq!(read("select 1"), ("query", None));
         assert_eq!(read("match (a)-[]->(b) return a"), ("match", None));
         assert_eq!(read(""), ("query", None));

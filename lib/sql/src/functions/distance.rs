@@ -1,5 +1,5 @@
 //! `vec_l2`, `vec_ip`, `cosine_sim`, `to_vec` and `vec_row_id`: vectors in expressions. A vector is a list of numbers or a
-//! text such as `[1,2]`; what is no vector, holds what is not finite, or has another length than the other, gives null.
+//! text such as `[1,2]`; what is no vector, holds what is not finite, or has another length than the other, gives a distance of null.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::prelude::SessionContext;
+use qx_formats::Error;
 use qx_store::vectors::{self, Vectors};
 use qx_vector::{Flavour, Metric, literal, metric};
 
@@ -149,7 +150,7 @@ impl ScalarUDFImpl for Distance {
     }
 }
 
-/// `to_vec(x)`: a vector as a list.
+/// `to_vec(x)`: a vector as a list. What is no finite number is refused: JSON would show it as a null.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToVec(Signature);
 
@@ -174,6 +175,9 @@ impl ScalarUDFImpl for ToVec {
         let mut lists = ListBuilder::new(Float32Builder::new());
         for row in 0..rows {
             match side.get(row) {
+                Some(vector) if vector.iter().any(|v| !v.is_finite()) => {
+                    return Err(to_engine(Error::invalid("to_vec: a component is infinite or not a number")));
+                }
                 Some(vector) => {
                     lists.values().append_slice(vector);
                     lists.append(true);

@@ -122,9 +122,10 @@ fn limited(mut query: Query, order_by: Vec<OrderByExpr>, limit: Option<Expr>) ->
 
 /// The query that gives the rows of an UPDATE as they are to be.
 pub(super) fn update_query(session: &Session, def: &TableDef, update: &Update) -> Result<(Target, Query)> {
-    if update.returning.is_some() || update.or.is_some() || update.output.is_some() {
-        return Err(Error::unsupported("UPDATE ... RETURNING, OUTPUT or OR"));
-    }
+    super::refuse_clauses(
+        "UPDATE",
+        &[("RETURNING", update.returning.is_some()), ("OUTPUT", update.output.is_some()), ("OR", update.or.is_some())],
+    )?;
     let target = Target::of(session, &update.table.relation)?;
     def.key_names()?;
     let assigned = assigned(def, &update.assignments)?;
@@ -138,9 +139,14 @@ pub(super) fn update_query(session: &Session, def: &TableDef, update: &Update) -
 
 /// The query that gives the keys of the rows which a DELETE takes.
 pub(super) fn delete_query(session: &Session, def: &TableDef, delete: &Delete) -> Result<Query> {
-    if delete.returning.is_some() || !delete.tables.is_empty() || delete.output.is_some() {
-        return Err(Error::unsupported("DELETE ... RETURNING, OUTPUT or of several tables"));
-    }
+    super::refuse_clauses(
+        "DELETE",
+        &[
+            ("RETURNING", delete.returning.is_some()),
+            ("OUTPUT", delete.output.is_some()),
+            ("list of tables", !delete.tables.is_empty()),
+        ],
+    )?;
     let (table, target) = delete_target(session, delete)?;
     let mut from = vec![TableWithJoins { relation: target.factor(), joins: table.joins.clone() }];
     from.extend(delete.using.iter().flatten().cloned());

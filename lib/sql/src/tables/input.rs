@@ -153,11 +153,19 @@ fn json(input: &Input, options: &InputOptions, def: &TableDef) -> Result<Batches
         };
         if let Err(e) = qx_frame::read(&[source], &opts, &qx_io::Job::default(), &mut { rows }) {
             // Nobody listens any more when this fails.
-            let _ = send.send(Err(e));
+            let _ = send.send(Err(of_table(e)));
         }
     };
     std::thread::Builder::new().name("json".to_owned()).spawn(work).map_err(|e| Error::io("start a thread", e))?;
     Ok(Box::new(receive.into_iter()))
+}
+
+/// An error of reading JSON with the hint that holds here, where the table says the types.
+fn of_table(e: Error) -> Error {
+    match e.get_hint().is_some_and(|hint| hint.contains("--drift")) {
+        true => e.hint("the table says the type of the column: ALTER TABLE changes it"),
+        false => e,
+    }
 }
 
 fn parquet(input: &Input, options: &InputOptions) -> Result<Batches> {

@@ -48,10 +48,15 @@ pub(super) fn columns(insert: &Insert) -> Result<Option<Vec<String>>> {
 
 pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
     let name = target(session, &insert)?;
-    if insert.overwrite || insert.partitioned.is_some() || insert.returning.is_some() || !insert.assignments.is_empty()
-    {
-        return Err(Error::unsupported("INSERT OVERWRITE, PARTITION, RETURNING or SET"));
-    }
+    super::refuse_clauses(
+        "INSERT",
+        &[
+            ("OVERWRITE", insert.overwrite),
+            ("PARTITION", insert.partitioned.is_some()),
+            ("RETURNING", insert.returning.is_some()),
+            ("SET", !insert.assignments.is_empty()),
+        ],
+    )?;
     let columns = columns(&insert)?;
     let on = super::conflict::of(&insert)?;
     let source = insert.source;

@@ -42,9 +42,7 @@ fn nowhere(factor: TableFactor, on: &Expr) -> Expr {
 }
 
 fn steps(session: &Session, def: &TableDef, merge: &Merge) -> Result<Vec<Step>> {
-    if merge.output.is_some() {
-        return Err(Error::unsupported("MERGE ... OUTPUT"));
-    }
+    super::refuse_clauses("MERGE", &[("OUTPUT or RETURNING", merge.output.is_some())])?;
     let target = Target::of(session, &merge.table)?;
     def.key_names()?;
     let mut steps = Vec::new();

@@ -32,6 +32,7 @@ pub(crate) use create::not_there;
 pub(crate) use facts::About;
 pub(crate) use names::{check_schema, ident, rows_name, split_rows_name, table_name};
 pub(crate) use provider::{Rows, Shape};
+pub(crate) use show::{described, nullable};
 
 use crate::session::{Answer, Session};
 use crate::statement::{ahead, take, word};
@@ -130,6 +131,18 @@ pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result
             None => Err(refused(sql)),
         },
         other => Err(refused(other)),
+    }
+}
+
+/// Refuses the clauses of a statement that were given: their names, each with whether it was.
+fn refuse_clauses(verb: &str, clauses: &[(&str, bool)]) -> Result<()> {
+    match clauses.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((clause, _)) if clause.contains("RETURNING") => {
+            Err(Error::unsupported(format!("{verb} takes no {clause}"))
+                .hint("a SELECT behind it, in one transaction, gives the rows"))
+        }
+        Some((clause, _)) => Err(Error::unsupported(format!("{verb} takes no {clause}"))),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::StringArray;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::sql::sqlparser::ast::ObjectName as SqlName;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::{ObjectName as SqlName, Statement as Sql};
 use datafusion::sql::sqlparser::keywords::{ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS};
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::{Column, TableDef};
@@ -26,6 +27,24 @@ pub(super) fn run(session: &Session, name: &SqlName) -> Result<Answer> {
     let columns = columns.map(|text| Arc::new(StringArray::from(vec![text])) as _);
     let batch = RecordBatch::try_new(Arc::new(schema), columns.to_vec());
     batch.map(Answer::batch).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+}
+
+/// The table that a DESCRIBE names.
+pub(crate) fn described(session: &Session, sql: &Sql) -> Option<TableDef> {
+    let Sql::ExplainTable { table_name: name, .. } = sql else { return None };
+    session.view().catalog().table(&table_name(session, name).ok()?).cloned()
+}
+
+/// Says in a plan of DESCRIBE which columns take nulls: to the engine, any may hold some.
+pub(crate) fn nullable(plan: LogicalPlan, def: &TableDef) -> LogicalPlan {
+    let LogicalPlan::DescribeTable(mut described) = plan else { return plan };
+    let field = |f: &FieldRef| match def.column(f.name()) {
+        Some(column) => Arc::new(f.as_ref().clone().with_nullable(column.nullable)),
+        None => Arc::clone(f),
+    };
+    let fields: Vec<FieldRef> = described.schema.fields().iter().map(field).collect();
+    described.schema = Arc::new(Schema::new(fields));
+    LogicalPlan::DescribeTable(described)
 }
 
 fn statement(name: &ObjectName, def: &TableDef) -> Result<String> {
