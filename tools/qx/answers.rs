@@ -1,6 +1,6 @@
 //! Rows of the engine on stdout, or in any other sink: a table for people, NDJSON, CSV or TSV for programs.
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::WriterBuilder;

@@ -85,7 +85,7 @@ mod tests {
         let types: BTreeSet<String> = batch.columns().iter().map(|c| c.data_type().to_string()).collect();
         assert_eq!(types, BTreeSet::from([t.to_string()]));
         let options = arrow::util::display::FormatOptions::default().with_null("-");
-        let shown = arrow::util::display::ArrayFormatter::try_new(batch.column(0), &options).unwrap();
+        let shown = arrow::util::display::ArrayFormatter::try_new(batch.column(0).as_ref(), &options).unwrap();
         Ok((0..batch.num_rows()).map(|row| shown.value(row).to_string()).collect())
     }
 

@@ -138,7 +138,6 @@ mod tests {
     use datafusion::arrow::array::{
         Decimal128Array, Float64Array, Int64Array, ListArray, StringArray, TimestampNanosecondArray,
     };
-    use datafusion::arrow::datatypes::Float64Type;
 
     use super::*;
 
