@@ -8,12 +8,12 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions,
 };
 
-use super::digits;
+use super::is_double;
 
 /// A value that becomes one of a column of the type `target`.
 pub(crate) fn to_column(value: Expr, target: &DataType) -> Expr {
     match scale(target) {
-        Some(scale) if has_digits(&value) => cast(value, scale),
+        Some(scale) if has_digits(&value) => cast(value, MOST, scale),
         _ => value,
     }
 }
@@ -25,29 +25,38 @@ pub(crate) fn to_columns(body: &mut SetExpr, targets: &[DataType]) {
         let mut places = Vec::new();
         // All or none, since they come to one type.
         if places_at(body, at, &mut places) && places.iter().any(Place::has_digits) {
-            places.into_iter().for_each(|place| place.cast(scale));
+            places.into_iter().for_each(|place| place.cast(MOST, scale));
         }
     }
 }
 
+/// In as many digits as there are: whether they are too many for the column is said with the column's name.
+const MOST: u64 = DECIMAL128_MAX_PRECISION as u64;
+
 /// Where a query has one of its values.
-enum Place<'a> {
+pub(super) enum Place<'a> {
     Item(&'a mut SelectItem),
     Cell(&'a mut Expr),
 }
 
 impl Place<'_> {
-    fn has_digits(&self) -> bool {
+    /// The value; none of a star.
+    pub(super) fn value(&self) -> Option<&Expr> {
         match self {
-            Place::Item(SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. }) => has_digits(e),
-            Place::Item(_) => false,
-            Place::Cell(e) => has_digits(e),
+            Place::Item(SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. }) => Some(e),
+            Place::Item(_) => None,
+            Place::Cell(e) => Some(e),
         }
     }
 
-    fn cast(self, scale: i64) {
+    fn has_digits(&self) -> bool {
+        self.value().is_some_and(has_digits)
+    }
+
+    pub(super) fn cast(self, precision: u64, scale: i64) {
         match self {
-            Place::Cell(e) | Place::Item(SelectItem::ExprWithAlias { expr: e, .. }) => *e = cast(taken(e), scale),
+            Place::Cell(e) => *e = cast(taken(e), precision, scale),
+            Place::Item(SelectItem::ExprWithAlias { expr, .. }) => *expr = cast(taken(expr), precision, scale),
             Place::Item(item) => {
                 let SelectItem::UnnamedExpr(e) = item else { return };
                 let name = match &*e {
@@ -55,7 +64,7 @@ impl Place<'_> {
                     Expr::CompoundIdentifier(parts) => parts.last().cloned(),
                     _ => None,
                 };
-                let expr = cast(taken(e), scale);
+                let expr = cast(taken(e), precision, scale);
                 // A column keeps its name, by which an ORDER BY may know it.
                 *item = match name {
                     Some(alias) => SelectItem::ExprWithAlias { expr, alias },
@@ -77,9 +86,8 @@ fn scale(target: &DataType) -> Option<i64> {
     }
 }
 
-/// In as many digits as there are: whether they are too many for the column is said with the column's name.
-fn cast(value: Expr, scale: i64) -> Expr {
-    let digits = ExactNumberInfo::PrecisionAndScale(u64::from(DECIMAL128_MAX_PRECISION), scale);
+fn cast(value: Expr, precision: u64, scale: i64) -> Expr {
+    let digits = ExactNumberInfo::PrecisionAndScale(precision, scale);
     Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(value),
@@ -91,15 +99,15 @@ fn cast(value: Expr, scale: i64) -> Expr {
 
 /// Whether a number that would be a double stands anywhere in a value.
 fn has_digits(value: &Expr) -> bool {
-    let found = visit_expressions(value, |e| match digits(e) {
-        Some(_) => ControlFlow::Break(()),
-        None => ControlFlow::Continue(()),
+    let found = visit_expressions(value, |e| match is_double(e) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     });
     found.is_break()
 }
 
 /// Finds the values of one column of a query; false where they are not all known, or are compared with each other.
-fn places_at<'a>(body: &'a mut SetExpr, at: usize, out: &mut Vec<Place<'a>>) -> bool {
+pub(super) fn places_at<'a>(body: &'a mut SetExpr, at: usize, out: &mut Vec<Place<'a>>) -> bool {
     match body {
         SetExpr::Select(select) if select.distinct.is_none() => {
             let star = |i: &SelectItem| matches!(i, SelectItem::Wildcard(..) | SelectItem::QualifiedWildcard(..));

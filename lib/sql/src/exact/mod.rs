@@ -7,6 +7,7 @@
 //! makes doubles of what is left.
 
 mod assign;
+mod nested;
 mod number;
 mod settle;
 
@@ -24,7 +25,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, Statement as Sql, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    Ident, ObjectName, Query, Statement as Sql, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 pub(crate) use assign::{to_column, to_columns};
@@ -119,8 +120,16 @@ fn has_arguments(factor: &TableFactor) -> bool {
 impl VisitorMut for Marks {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        query.with.iter_mut().flat_map(|w| &mut w.cte_tables).for_each(|cte| nested::columns(&mut cte.query.body));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         self.arguments += u32::from(has_arguments(factor));
+        if let TableFactor::Derived { subquery, .. } = factor {
+            nested::columns(&mut subquery.body);
+        }
         ControlFlow::Continue(())
     }
 
@@ -130,13 +139,14 @@ impl VisitorMut for Marks {
     }
 
     fn pre_visit_expr(&mut self, e: &mut SqlExpr) -> ControlFlow<()> {
-        let text = match &*e {
-            SqlExpr::UnaryOp { op: UnaryOperator::Minus, expr } => digits(expr).map(|text| format!("-{text}")),
-            e => digits(e).map(ToOwned::to_owned),
-        };
-        if let Some(text) = text {
+        if let SqlExpr::Subquery(query) | SqlExpr::InSubquery { subquery: query, .. } = e {
+            nested::columns(&mut query.body);
+        }
+        if is_double(e) {
             self.found = true;
-            if self.arguments == 0 && number::outgrows_a_double(&text) {
+            // What is shorter a double holds; vectors are many such numbers.
+            let text = unsigned(e).filter(|(text, _)| self.arguments == 0 && text.len() > 15).and_then(|_| signed(e));
+            if let Some(text) = text.filter(|text| number::outgrows_a_double(text)) {
                 *e = call(text);
             }
         }
@@ -144,14 +154,34 @@ impl VisitorMut for Marks {
     }
 }
 
-/// The text of a number that is read as a double.
-fn digits(e: &SqlExpr) -> Option<&str> {
+/// The text of a number, and whether a minus stands before it.
+fn unsigned(e: &SqlExpr) -> Option<(&str, bool)> {
     match e {
         SqlExpr::Value(value) => match &value.value {
-            Value::Number(text, _) if number::is_double(text) => Some(text.as_str()),
+            Value::Number(text, _) => Some((text.as_str(), false)),
+            _ => None,
+        },
+        SqlExpr::UnaryOp { op: UnaryOperator::Minus, expr } => match unsigned(expr)? {
+            (text, false) => Some((text, true)),
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// The text of a number, with the minus before it.
+fn signed(e: &SqlExpr) -> Option<String> {
+    let (text, negative) = unsigned(e)?;
+    Some(if negative { format!("-{text}") } else { text.to_owned() })
+}
+
+/// Whether a number is one that the engine reads as a double.
+fn is_double(e: &SqlExpr) -> bool {
+    // Whether a minus stands before it matters to the longest integers alone.
+    match unsigned(e) {
+        Some((text, _)) if text.len() < 19 => number::is_double(text),
+        Some(_) => signed(e).is_some_and(|text| number::is_double(&text)),
+        None => false,
     }
 }
 

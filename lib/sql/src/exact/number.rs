@@ -54,8 +54,13 @@ impl Number {
         value.is_finite().then(|| Number::parse(&value.to_string()))?
     }
 
+    /// Digits behind the point.
+    pub(super) fn scale(&self) -> usize {
+        self.scale
+    }
+
     /// Digits before the point.
-    fn whole(&self) -> usize {
+    pub(super) fn whole(&self) -> usize {
         self.digits.len().saturating_sub(self.scale)
     }
 
