@@ -225,7 +225,7 @@ impl Session {
 
     /// The engine's state for one statement, which begins now. In microseconds: columns keep no more of `now()`.
     fn state(&self) -> SessionState {
-        let mut state = self.state();
+        let mut state = self.context.state();
         let properties = state.execution_props_mut();
         let begun = properties.query_execution_start_time;
         properties.query_execution_start_time =
