@@ -50,7 +50,7 @@ pub use qx_formats::adj_seg::{AdjBuilder, Edge};
 pub use qx_formats::dict_seg::DictBuilder;
 pub use reach::Reach;
 pub use status::{Limits, Status, count_search};
-pub use tail::delta_dir;
+pub use tail::{delta_dir, delta_reaches};
 pub use verify::verify;
 pub use walk::{Direction, Hop, Walk};
 pub use weighted::Path;

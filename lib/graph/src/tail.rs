@@ -23,6 +23,25 @@ pub(crate) fn delta_dirs(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(dirs)
 }
 
+/// Whether the delta logs that are there still have everything above `lsn` that was ever written to them.
+///
+/// # Errors
+/// `Corrupt`, `Io`, `Unsupported`.
+pub fn delta_reaches(dir: &Path, lsn: u64) -> Result<bool> {
+    for dir in delta_dirs(dir)? {
+        let first = match Reader::open(&dir) {
+            Ok(reader) => reader.segments().into_iter().next(),
+            Err(e) if e.kind() == Kind::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        // A log begins with its first segment, and with a later one where it was let go of.
+        if first.is_some_and(|s| s.number > 1 && s.base_lsn > lsn.saturating_add(1)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The folders under `delta/` whose name is wanted.
 pub(crate) fn delta_folders(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let delta = dir.join("delta");

@@ -11,9 +11,7 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{
-    Expr, JoinType, Limit, LogicalPlan, LogicalPlanBuilder, Sort, TableSource,
-};
+use datafusion::logical_expr::{Expr, JoinType, Limit, LogicalPlan, LogicalPlanBuilder, Sort, TableSource};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use qx_formats::{Error, Kind};
 use qx_plan::{Describe, Described, Facts};

@@ -40,25 +40,21 @@ impl Check<'_> {
         match published {
             Some(catalog) => Ok(Some(catalog_of(store, catalog))),
             None if self.found.len() > before && home.join(FILE).exists() => Ok(None),
-            None if home.join(FILE).exists() || !store.layout().wal().is_dir() => Ok(Some(Catalog::default())),
+            None if home.join(FILE).exists() => Ok(Some(Catalog::default())),
+            None if !begins_at_one(store) => {
+                // The log lets go of nothing that no catalog holds, and no folder is filled before it is defined.
+                if self.found.len() == before {
+                    self.put(&home.join(FILE), Finding::error("db.catalog", "the catalog is missing"));
+                }
+                Ok(None)
+            }
             None => {
-                // Nothing was defined yet, or the file is gone; the log knows.
+                // Nothing was defined yet, or a writer was stopped before it published the first one, or is about to.
                 let catalog = catalog_of(store, Catalog::default());
                 let empty = catalog.same_definitions(&Catalog::default());
                 if !empty && self.found.len() == before {
-                    let whole = crate::view::log(store).ok().flatten().is_some_and(|log| log.first().0 == 1);
-                    self.put(
-                        &home.join(FILE),
-                        match whole {
-                            // A writer was stopped before it published the first one, or is about to.
-                            true => Finding::new(
-                                Severity::Warning,
-                                "db.catalog",
-                                "there is no catalog; the log holds all of it",
-                            ),
-                            false => Finding::error("db.catalog", "the catalog is missing"),
-                        },
-                    );
+                    let said = "there is no catalog; the log holds all of it";
+                    self.put(&home.join(FILE), Finding::new(Severity::Warning, "db.catalog", said));
                 }
                 Ok(Some(catalog))
             }
@@ -88,6 +84,17 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether the log has everything from the beginning. Without a log, whether nothing else is there either.
+fn begins_at_one(store: &Store) -> bool {
+    match crate::view::log(store) {
+        Ok(Some(log)) => log.first().0 == 1,
+        Ok(None) => !fs::read_dir(&store.layout().home)
+            .is_ok_and(|mut entries| entries.any(|e| e.is_ok_and(|e| e.path().is_dir() && e.file_name() != "wal"))),
+        // What is wrong with it is found where the log is looked at.
+        Err(_) => true,
     }
 }
 

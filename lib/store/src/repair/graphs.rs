@@ -20,6 +20,9 @@ pub(crate) fn generation_before(dir: &Path, uuid: Uuid, catalog: &Catalog) -> Op
     let bytes = std::fs::read(qx_io::previous_path(dir, qx_graph::MANIFEST)).ok()?;
     let manifest = GraphManifest::decode(&bytes).ok()?;
     let have = manifest.delta_lsn.max(manifest.lsn).max(1);
+    if manifest.delta_lsn > manifest.lsn && !qx_graph::delta_reaches(dir, manifest.lsn).ok()? {
+        return None;
+    }
     let mine = manifest.graph.is_none_or(|graph| graph == uuid);
     let whole = manifest.dicts.iter().chain(&manifest.adjacency).all(|segment| {
         Map::open(&dir.join(&segment.path))

@@ -74,9 +74,8 @@ fn the_nodes_of_a_path_are_those_of_graph_paths() {
     fill(&db, &EDGES, 2);
     for (graph, name) in GRAPHS {
         let on_path = |nodes: &[u8]| -> Vec<Vec<String>> { nodes.iter().map(|n| vec![name(*n)]).collect() };
-        let path = |rest: &str| {
-            db.rows(&format!("SELECT node_id FROM graph_paths('{graph}', 'k0', {rest}) ORDER BY ord"))
-        };
+        let path =
+            |rest: &str| db.rows(&format!("SELECT node_id FROM graph_paths('{graph}', 'k0', {rest}) ORDER BY ord"));
         assert_eq!(path("'k3'"), on_path(&[0, 2, 1, 3]));
         assert_eq!(path("'k3', 2"), on_path(&[0, 1, 3]));
         assert_eq!(path("'k3', 1"), on_path(&[]));
