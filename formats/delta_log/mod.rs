@@ -33,5 +33,5 @@ pub use payload::{AbortInfo, BeginInfo, CheckpointInfo, CommitInfo, CutInfo};
 pub use scan::{Damage, Scan, Span, describe, find_start, scan, skim, skim_from};
 pub use stretch::Stretch;
 pub use tally::{Entry, Tally};
-pub use verify::{open_segment, read_counts, read_footer, verify_segment};
+pub use verify::{open_segment, read_counts, read_footer, unsealed, verify_segment};
 pub use walk::{Frame, Source, Step, Stop, Walker, find_nonzero};

@@ -109,13 +109,30 @@ pub fn verify_segment(
     }
     match trailer {
         Some(trailer) => sealed(src, trailer, &found, &mut findings)?,
-        None if found.footer.is_some() && limit.is_none() => findings.push(
-            Finding::error("log.trailer", "the segment has a footer and no trailer: it was shortened or damaged")
-                .offset(src.len()),
-        ),
+        None if limit.is_none() => {
+            if let Some((at, bytes, why)) = unsealed(src, &found)? {
+                findings.push(Finding::error("log.trailer", why).offset(at).got(format!("{bytes} bytes")));
+            }
+        }
         None => {}
     }
     Ok((findings, found))
+}
+
+/// What no writer that was stopped while sealing leaves behind a footer, in a file whose trailer does not hold: offset and
+/// length of it, and what it is. Such a writer leaves zeros, and room for the trailer.
+///
+/// # Errors
+/// `Io` from the source.
+pub fn unsealed(src: &mut impl Source, found: &Scan) -> Result<Option<(u64, u64, &'static str)>> {
+    let Some((offset, len, _)) = &found.footer else { return Ok(None) };
+    let (from, end) = (offset + len, src.len());
+    if let Some(at) = find_nonzero(src, from, end)? {
+        return Ok(Some((at, end - at, "the segment was sealed, and its trailer is damaged")));
+    }
+    let left = end.saturating_sub(from);
+    let short = left < TRAILER_LEN as u64;
+    Ok(short.then_some((end, left, "the file was shortened: there is no room for a trailer behind the footer")))
 }
 
 /// Compares the footer with what stands in the segment.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use qx_formats::container::Severity;
 use qx_formats::delta_log::layout::HEADER_LEN;
-use qx_formats::delta_log::{CutPoint, Damage, Reason, Scan, Source, Stop, Tally, describe};
+use qx_formats::delta_log::{CutPoint, Damage, Reason, Scan, Source, Stop, Tally, describe, unsealed};
 use qx_formats::{Error, Result};
 use qx_io::Disk;
 
@@ -111,7 +111,7 @@ pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> 
         return Err(refuse(e));
     }
     p.look(deep || mode == Mode::Salvage)?;
-    p.judge_tail();
+    p.judge_tail()?;
     let (action, report) = p.decide()?;
     Ok(Plan { action, report, chain })
 }
@@ -232,13 +232,21 @@ impl Planner<'_> {
     }
 
     /// The last segment was not sealed: is what is damaged there below the watermark, or a torn tail?
-    fn judge_tail(&mut self) {
-        let Some(seg) = self.chain.live.last() else { return };
+    fn judge_tail(&mut self) -> Result<()> {
+        let Some(seg) = self.chain.live.last() else { return Ok(()) };
         let i = self.chain.live.len() - 1;
         if seg.sealed().is_some() || seg.limit.is_some() {
-            return;
+            return Ok(());
         }
-        let Some(Some(looked)) = self.looked.last() else { return };
+        let Some(Some(looked)) = self.looked.last() else { return Ok(()) };
+        // A writer that was stopped while sealing leaves a footer and zeros; nothing counts that stands there otherwise.
+        if !seg.guessed
+            && let Some((at, bytes, why)) = unsealed(&mut seg.source(self.chain.disk.as_ref())?, &looked.scan)?
+        {
+            let cut = cut_at(seg, at, bytes, Reason::Content, why, None);
+            self.report.dropped_bytes += bytes;
+            self.bad.push(Bad { live: Some(i), cut, below: false });
+        }
         let (clean, end) = (looked.scan.clean.counts, looked.scan.end);
         let unfinished = looked.scan.unfinished;
         let damaged = !looked.scan.damage.is_empty();
@@ -258,6 +266,7 @@ impl Planner<'_> {
             let lost = Some(LsnRange { from: clean.next_lsn, to: Some(self.watermark) });
             self.push_bad(i, cut_at(seg, end, 0, Reason::Missing, describe(Reason::Missing), lost));
         }
+        Ok(())
     }
 
     fn decide(mut self) -> Result<(Action, RecoveryReport)> {

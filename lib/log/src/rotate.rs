@@ -80,7 +80,7 @@ impl Shared {
             info.encode(&mut payload);
             let head = FrameHead { kind: FrameKind::Checkpoint, whole: false, lsn_count: 0, lsn: st.next_lsn, txn: 0 };
             put_frame(&mut bytes, out.seed, &head, &payload, crc32c::crc32c(&payload));
-            out.reserve(bytes.len() as u64, 0)?;
+            out.make_room(bytes.len() as u64)?;
             out.tally.marker(st.next_lsn, st.next_txn);
         }
         out.write(&bytes)?;

@@ -116,6 +116,11 @@ impl SegmentOut {
         Ok(true)
     }
 
+    /// Makes room for `need` bytes that are written next, and durable unless nobody syncs.
+    pub fn make_room(&mut self, need: u64) -> Result<()> {
+        if self.reserve(need, 0)? && !self.allocate { self.sync() } else { Ok(()) }
+    }
+
     /// What to fill with zeros with the next sync, so that nobody waits for a sync of zeros alone: from where to where.
     /// Only in a segment that has grown somewhat.
     pub fn ahead(&self, cap: u64) -> Option<(u64, u64)> {
@@ -169,7 +174,7 @@ impl SegmentOut {
         let head = FrameHead { kind: FrameKind::Footer, whole: false, lsn_count: 0, lsn: next_lsn, txn };
         let mut bytes = Vec::new();
         put_frame(&mut bytes, self.seed, &head, &payload, crc32c::crc32c(&payload));
-        self.reserve(bytes.len() as u64 + TRAILER_LEN as u64, 0)?;
+        self.make_room(bytes.len() as u64 + TRAILER_LEN as u64)?;
         self.write(&bytes)?;
         // A zero fill that failed half way left the file longer than it was counted; the trailer is its last bytes.
         self.reserved = self.reserved.max(self.file.len().map_err(|e| self.fail("read the length of", e))?);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use qx_formats::container::{Finding, Severity};
-use qx_formats::delta_log::{Stop, Trailer, verify_segment};
+use qx_formats::delta_log::{Stop, open_segment, verify_segment};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, RealDisk};
 
@@ -38,7 +38,7 @@ pub fn verify_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<Finding>> {
     let mut watermark = chain.watermark;
     let mut next_lsn = 0;
     for (i, seg) in chain.live.iter().enumerate() {
-        let (mut found, scan) = look(disk, &chain, seg, i + 1 == chain.live.len())?;
+        let (mut found, scan) = look(disk, seg, i + 1 == chain.live.len())?;
         watermark = watermark.max(scan.watermark);
         next_lsn = scan.tally.counts.next_lsn;
         let base = chain.live.get(i + 1).map(|s| s.header.base_lsn);
@@ -108,16 +108,14 @@ fn of_error(e: &Error, segment: Option<u64>) -> Finding {
 }
 
 /// A writer may be at work in the last segment: what looks torn there is looked at again before it is reported.
-fn look(
-    disk: &Arc<dyn Disk>,
-    chain: &Chain,
-    seg: &Segment,
-    last: bool,
-) -> Result<(Vec<Finding>, qx_formats::delta_log::Scan)> {
-    let trailer: Option<&Trailer> = seg.sealed();
-    let mut tries = if last && trailer.is_none() { 3 } else { 0 };
+fn look(disk: &Arc<dyn Disk>, seg: &Segment, last: bool) -> Result<(Vec<Finding>, qx_formats::delta_log::Scan)> {
+    let live = last && seg.trailer.is_none() && seg.limit.is_none();
+    let mut tries = if live { 3 } else { 0 };
     loop {
         let mut src = seg.source(disk.as_ref())?;
+        // It may have been sealed since the folder was read.
+        let sealed = if live { open_segment(&mut src).ok().and_then(|(_, t)| t) } else { None };
+        let trailer = sealed.as_ref().or(seg.sealed());
         let (mut found, scan) = verify_segment(&mut src, &seg.scan_header(), trailer, seg.limit, |_| Ok(()))
             .map_err(|e| e.path(&seg.path))?;
         if found.is_empty() || tries == 0 {
@@ -130,15 +128,22 @@ fn look(
                 found.push(
                     Finding::note("log.superseded", "a later segment holds what counts from here on").offset(limit),
                 );
-            } else if last && trailer.is_none() && scan.tally.counts.frames > 0 && !chain.live.is_empty() {
-                found.push(
-                    Finding::note("log.open", "the segment is not sealed: a writer is at work, or was stopped")
-                        .offset(scan.end),
-                );
+            } else if last && trailer.is_none() {
+                found.extend(open_note(&scan));
             }
             return Ok((found, scan));
         }
         tries -= 1;
         std::thread::yield_now();
     }
+}
+
+/// Of a last segment that is not sealed and holds something.
+fn open_note(scan: &qx_formats::delta_log::Scan) -> Option<Finding> {
+    let what = match scan.footer {
+        Some(_) => "the segment has a footer and no trailer: its writer was stopped while sealing it",
+        None if scan.tally.counts.frames > 0 => "the segment is not sealed: a writer is at work, or was stopped",
+        None => return None,
+    };
+    Some(Finding::note("log.open", what).offset(scan.end))
 }

@@ -327,36 +327,97 @@ fn a_clean_close_records_the_end_twice_and_asks_for_nothing() {
     assert_eq!(bytes(&model), before);
 }
 
-/// SPEC O3, O4, R1
+/// Three transactions in a sealed segment behind which none was begun.
+fn sealed_last() -> ModelDisk {
+    let model = ModelDisk::new();
+    let (log, _) = open(&model, options(SyncPolicy::Always)).unwrap();
+    (0..3).for_each(|n| assert!(log.commit(&[put(n, 2000)]).is_ok()));
+    log.rotate().unwrap();
+    drop(log);
+    let model = model.crash(model.steps(), Crash::Kept);
+    disk_of(&model).remove(&segment(2)).unwrap();
+    model
+}
+
+/// Ids and severities of what verify finds.
+fn findings(model: &ModelDisk) -> Vec<(&'static str, Severity)> {
+    verify_on(&disk_of(model), Path::new(DIR)).unwrap().iter().map(|f| (f.id, f.severity)).collect()
+}
+
+/// SPEC O4, R1
 #[test]
-fn a_crash_while_sealing_loses_nothing() {
-    let sealed = || {
-        let model = ModelDisk::new();
-        let (log, _) = open(&model, options(SyncPolicy::Always)).unwrap();
-        (0..3).for_each(|n| assert!(log.commit(&[put(n, 9)]).is_ok()));
-        log.rotate().unwrap();
-        drop(log);
-        let model = model.crash(model.steps(), Crash::Kept);
-        disk_of(&model).remove(&segment(2)).unwrap();
-        model
-    };
-    // The next segment was not begun.
-    let model = sealed();
+fn a_crash_before_the_next_segment_loses_nothing() {
+    let model = sealed_last();
+    assert_eq!(findings(&model), []);
     let report = recovered(&model, Mode::Strict).unwrap();
     assert!(report.clean && report.lossless(), "{report:?}");
     assert_eq!((report.kept_transactions, report.kept_operations, read(&model).unwrap()), (3, 3, vec![2, 4, 6]));
-    // The trailer was not written: frames and footer are, and the segment is a live one.
-    let model = sealed();
-    let mut bytes = model.read(&segment(1)).unwrap();
-    let len = bytes.len();
-    bytes[len - TRAILER_LEN..].fill(0);
+}
+
+/// SPEC O3
+#[test]
+fn a_crash_before_the_trailer_loses_nothing() {
+    // The trailer was not written: frames and footer are, and the segment is a live one, in every mode.
+    for mode in [Mode::Strict, Mode::Tail, Mode::Salvage] {
+        let model = sealed_last();
+        let mut bytes = model.read(&segment(1)).unwrap();
+        let len = bytes.len();
+        bytes[len - TRAILER_LEN..].fill(0);
+        model.damage(&segment(1), bytes).unwrap();
+        assert_eq!(read(&model).unwrap(), [2, 4, 6]);
+        assert_eq!(findings(&model), [("log.open", Severity::Note)]);
+        let report = recovered(&model, mode).unwrap();
+        assert!(!report.clean && report.lossless(), "{report:?}");
+        assert_eq!((report.kept_transactions, report.kept_records, report.dropped_bytes), (3, 3, 0));
+        assert_eq!(read(&model).unwrap(), [2, 4, 6]);
+        sound(&model);
+    }
+}
+
+/// SPEC O6, T5, R6, R7
+#[test]
+fn what_no_crash_leaves_behind_a_footer_is_damage() {
+    let good = sealed_last().read(&segment(1)).unwrap();
+    let footer = frames(&sealed_last()).into_iter().find(|f| f.kind == FrameKind::Footer).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let (end, trailer) = (footer.end as usize, good.len() - TRAILER_LEN);
+    // A trailer that does not hold, and a file without room for one.
+    let bad = [
+        (flipped(trailer), trailer, TRAILER_LEN),
+        (good[..end + 63].to_vec(), end + 63, 63),
+        (good[..end].to_vec(), end, 0),
+    ];
+    for (bytes, at, dropped) in bad {
+        let damaged = || {
+            let model = sealed_last();
+            model.damage(&segment(1), bytes.clone()).unwrap();
+            model
+        };
+        let model = damaged();
+        assert_eq!(read(&model).unwrap(), [2, 4, 6]);
+        assert!(findings(&model).contains(&("log.trailer", Severity::Error)));
+        assert_eq!(refused(&model, Mode::Strict).get_offset(), Some(at as u64));
+        for mode in [Mode::Tail, Mode::Salvage] {
+            let model = damaged();
+            let report = recovered(&model, mode).unwrap();
+            let cuts: Vec<_> = report.cuts.iter().map(|c| (c.segment, c.offset, c.bytes, c.lost_lsns)).collect();
+            assert_eq!(cuts, [(1, at as u64, dropped as u64, None)], "{mode:?}");
+            assert_eq!((report.kept_transactions, report.dropped_bytes), (3, dropped as u64));
+            assert_eq!(read(&model).unwrap(), [2, 4, 6]);
+            sound(&model);
+        }
+    }
+    // Zeros with one byte among them that is none.
+    let mut bytes = good.clone();
+    bytes[trailer..].fill(0);
+    bytes[end + 9] = 1;
+    let model = sealed_last();
     model.damage(&segment(1), bytes).unwrap();
-    assert_eq!(read(&model).unwrap(), [2, 4, 6]);
-    let report = recovered(&model, Mode::Tail).unwrap();
-    assert!(!report.clean && report.lossless(), "{report:?}");
-    assert_eq!((report.kept_transactions, report.kept_records, report.dropped_bytes), (3, 3, 0));
-    assert_eq!(read(&model).unwrap(), [2, 4, 6]);
-    sound(&model);
+    assert_eq!(refused(&model, Mode::Strict).get_offset(), Some(end as u64 + 9));
 }
 
 /// SPEC R2, R3, S1, S2
