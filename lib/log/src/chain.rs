@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use crate::files::{FileSource, list, no_log, segment_name};
 
+/// What to do about damage that was met on the way.
+pub(crate) const LOOK: &str = "run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it";
+
 /// A segment whose bytes count, up to `limit` where a later segment cut it.
 #[derive(Debug, Clone)]
 pub(crate) struct Segment {
@@ -62,6 +65,20 @@ struct Read {
     error: Option<Error>,
 }
 
+/// What log this is: the one that most of its segments say; of as many the one that was there first.
+fn identity(read: &[Read]) -> Option<(Uuid, bool)> {
+    let mut votes: Vec<((Uuid, bool), usize)> = Vec::new();
+    for (header, _) in read.iter().filter_map(|r| r.opened.as_ref()) {
+        let said = (header.uuid, header.given);
+        match votes.iter_mut().find(|v| v.0 == said) {
+            Some(vote) => vote.1 += 1,
+            None => votes.push((said, 1)),
+        }
+    }
+    // The last one of equals is taken, so they come from the end.
+    votes.into_iter().rev().max_by_key(|v| v.1).map(|v| v.0)
+}
+
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub disk: Arc<dyn Disk>,
@@ -103,8 +120,7 @@ impl Chain {
             };
             read.push(Read { number, path, len, opened, error });
         }
-        let first = read.iter().find_map(|r| r.opened.as_ref());
-        let Some((uuid, given)) = first.map(|(h, _)| (h.uuid, h.given)) else {
+        let Some((uuid, given)) = identity(&read) else {
             // Nothing tells what log this is: the first header's own error says most.
             let e = read.into_iter().find_map(|r| r.error);
             return Err(e.unwrap_or_else(|| no_log(dir)));
@@ -135,11 +151,11 @@ impl Chain {
         let (header, trailer, guessed) = match opened {
             Some((h, _)) if h.uuid != self.uuid || h.given != self.given => {
                 let e = Error::corrupt("segment belongs to another log").expected(self.uuid).got(h.uuid);
-                return self.problem(number, None, e.path(path));
+                return self.problem(number, None, e.path(path).hint("move it out of the folder"));
             }
             Some((h, _)) if h.segment != number => {
                 let e = Error::corrupt("segment has the name of another one").expected(number).got(h.segment);
-                return self.problem(number, None, e.path(path));
+                return self.problem(number, None, e.path(path).hint("move it out of the folder"));
             }
             Some((h, t)) => (h, t, false),
             None => {
@@ -240,6 +256,11 @@ impl Chain {
     /// # Errors
     /// `Corrupt`.
     pub fn sound(mut self) -> Result<Chain> {
-        if self.problems.is_empty() { Ok(self) } else { Err(self.problems.swap_remove(0).error) }
+        if self.problems.is_empty() {
+            return Ok(self);
+        }
+        let e = self.problems.swap_remove(0).error;
+        let known = e.get_hint().is_some();
+        Err(if known { e } else { e.hint(LOOK) })
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use qx_formats::delta_log::layout::MAX_NUMBER;
 use qx_formats::delta_log::{Source, crc32c_append};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, DiskFile};
@@ -22,9 +23,10 @@ pub(crate) fn temp_name(number: u64) -> String {
     format!(".{number:012}.dlog.tmp")
 }
 
+/// Only the one name that a number has: under another spelling a segment would stand twice.
 fn number_of(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".dlog")?;
-    (digits.len() >= 12 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+    let number = name.strip_suffix(".dlog")?.parse().ok()?;
+    (number < MAX_NUMBER && segment_name(number) == name).then_some(number)
 }
 
 /// What a folder holds.

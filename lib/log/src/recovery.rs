@@ -43,7 +43,7 @@ pub(crate) struct Plan {
 
 /// A place that is damaged, and what it means.
 struct Bad {
-    /// Index in `Chain::live`; none for a place between segments.
+    /// Index in `Chain::live` of the segment, or of the one before it; none for a place before all of them.
     live: Option<usize>,
     cut: Cut,
     /// The damage lies below what was recorded as durable.
@@ -101,8 +101,13 @@ pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> 
             message: e.message().to_owned(),
             lost_lsns: problem.lost.map(|(from, to)| LsnRange { from, to: Some(to) }),
         };
-        let live = chain.live.iter().position(|s| s.number == problem.segment);
-        p.bad.push(Bad { live, cut, below: true });
+        // What is no segment of this log, or is missing, is superseded together with what follows the one before it.
+        let before = chain.live.partition_point(|s| s.number <= problem.segment).checked_sub(1);
+        if before.is_none() && mode == Mode::Salvage && !chain.live.is_empty() {
+            // No cut reaches that far to the front.
+            return Err(refuse(problem.error));
+        }
+        p.bad.push(Bad { live: before, cut, below: true });
         first_error.get_or_insert(problem.error);
     }
     if let Some(e) = first_error
@@ -124,7 +129,9 @@ fn cut_at(seg: &Segment, offset: u64, bytes: u64, reason: Reason, message: &str,
 }
 
 fn refuse(e: Error) -> Error {
-    e.hint("nothing was changed; `deltalog recover --mode salvage --dry-run` lists what can be kept")
+    let next = e.get_hint().unwrap_or("`deltalog recover --mode salvage --dry-run` lists what can be kept");
+    let hint = format!("nothing was changed; {next}");
+    e.hint(hint)
 }
 
 impl Planner<'_> {
@@ -389,7 +396,9 @@ impl Planner<'_> {
         let next_txn = at.checked_sub(1).and_then(|i| self.next_txns.get(i)).copied().unwrap_or(1);
         let next_txn = next_txn.max(seg.header.base_txn);
         let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn };
-        let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed) else {
+        // What stays where it is has to follow what is before it.
+        let gap = before.is_some() && !self.chain.given && seg.header.base_lsn != next_lsn;
+        let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed && !gap) else {
             return Ok(edge);
         };
         let watermark = self.watermark;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::layout::{HEADER_LEN, MIN_SEGMENT_LEN, TRAILER_LEN};
+use qx_formats::delta_log::layout::{HEADER_LEN, MAX_NUMBER, MIN_SEGMENT_LEN, TRAILER_LEN};
 use qx_formats::delta_log::{FrameHead, FrameKind, SegmentHeader, Tally, Trailer, crc32c_append, put_frame};
 use qx_formats::{Error, Result};
 use qx_io::{Disk, DiskFile, Window};
@@ -40,6 +40,9 @@ pub(crate) struct SegmentOut {
 impl SegmentOut {
     /// Makes a segment under a temporary name; [`SegmentOut::publish`] gives it its own.
     pub fn create(disk: &dyn Disk, dir: &Path, header: SegmentHeader) -> Result<SegmentOut> {
+        if header.segment >= MAX_NUMBER {
+            return Err(Error::limit("segment number", MAX_NUMBER - 1, header.segment).path(dir));
+        }
         let path = dir.join(temp_name(header.segment));
         let fail = |e| Error::io("create", e).path(&path);
         match disk.remove(&path) {
