@@ -42,7 +42,7 @@ pub(crate) struct Listing {
 
 pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing> {
     let mut out = Listing::default();
-    for name in disk.list(dir).map_err(|e| Error::io("read the folder", e).path(dir))? {
+    for name in disk.list(dir).map_err(|e| no_folder(dir, e))? {
         let text = name.to_string_lossy();
         if let Some(n) = number_of(&text) {
             out.segments.push(n);
@@ -54,6 +54,15 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing> {
     }
     out.segments.sort_unstable();
     Ok(out)
+}
+
+fn no_folder(dir: &Path, e: io::Error) -> Error {
+    let hint = match e.kind() {
+        io::ErrorKind::NotFound => "deltalog append makes a new log in an empty or missing folder",
+        io::ErrorKind::NotADirectory => "a log is a folder: name the one that holds its segments",
+        _ => return Error::io("read the folder", e).path(dir),
+    };
+    Error::io("read the folder", e).path(dir).hint(hint)
 }
 
 pub(crate) fn no_log(dir: &Path) -> Error {

@@ -8,7 +8,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
 
-use crate::chain::{Chain, Segment};
+use crate::chain::{Chain, LOOK, Segment};
 use crate::files::{FileSource, list};
 use crate::reader::load;
 
@@ -181,5 +181,5 @@ fn damage(p: &Place, reason: Reason) -> Error {
         .path(&p.seg.path)
         .offset(p.walker.at())
         .expected(format!("LSN {}", p.walker.next_lsn()))
-        .hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it")
+        .hint(LOOK)
 }

@@ -52,7 +52,7 @@ pub fn frames_on(
     let chain = load(disk, dir)?;
     let start = chain.live.iter().rposition(|s| s.header.base_lsn <= from_lsn && !s.guessed).unwrap_or(0);
     for seg in chain.live.iter().skip(start) {
-        if !segment(disk.as_ref(), seg, &mut visit).map_err(|e| e.path(&seg.path))? {
+        if !segment(disk.as_ref(), seg, &mut visit)? {
             break;
         }
     }

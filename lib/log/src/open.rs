@@ -75,7 +75,8 @@ pub fn recover_on(disk: &Arc<dyn Disk>, dir: &Path, options: &RecoverOptions) ->
 
 /// Opens a log for writing; see [`Log::open`].
 pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, opts: Options) -> Result<(Log, RecoveryReport)> {
-    disk.create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
+    disk.create_dir_all(dir)
+        .map_err(|e| Error::io("create folder", e).path(dir).hint("a log is a folder: name an empty or missing one"))?;
     let before = list(disk.as_ref(), dir)?;
     if before.segments.is_empty() && before.alien > 0 {
         return Err(Error::usage("the folder is not empty and holds no log")

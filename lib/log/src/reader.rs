@@ -9,7 +9,7 @@ use qx_formats::delta_log::{
 use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 
-use crate::chain::{Chain, Problem, Segment};
+use crate::chain::{Chain, LOOK, Problem, Segment};
 use crate::end::End;
 use crate::files::FileSource;
 
@@ -130,11 +130,13 @@ impl Reader {
         let start = live.iter().rposition(|s| s.header.base_lsn <= from_lsn && !s.guessed).unwrap_or(0);
         let start = if lossy && !self.problems.is_empty() { 0 } else { start };
         let problems = self.problems.iter().map(|p| {
-            let e = Error::corrupt(p.error.message());
-            let e = e.path(p.error.get_path().unwrap_or(Path::new("")));
-            match p.lost {
-                Some((a, b)) => e.got(format!("LSNs {a} to {b} are missing")),
-                None => e,
+            let e = Error::corrupt(p.error.message()).path(p.error.get_path().unwrap_or(Path::new("")));
+            let e = if let Some(at) = p.error.get_offset() { e.offset(at) } else { e };
+            let e = if let Some(expected) = p.error.get_expected() { e.expected(expected) } else { e };
+            match (p.lost, p.error.get_got()) {
+                (Some((a, b)), _) => e.got(format!("LSNs {a} to {b} are missing")),
+                (None, Some(got)) => e.got(got),
+                (None, None) => e,
             }
         });
         Transactions {
@@ -356,7 +358,7 @@ impl<'a> Transactions<'a> {
         p.asm.reset();
         let end = if found { ahead.at() } else { p.src.len().max(at) };
         let mut e = Error::corrupt(describe(reason)).path(&seg.path).offset(at).expected(format!("LSN {due}"));
-        e = e.hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it");
+        e = e.hint(LOOK);
         if live && seen < due {
             // The next writer cuts here; what is whole behind it was never acknowledged.
             self.tail = Some(e.got(format!("{} bytes that are no whole transaction", p.src.len().saturating_sub(at))));

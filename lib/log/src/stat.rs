@@ -8,7 +8,7 @@ use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
 
-use crate::chain::{Chain, Segment};
+use crate::chain::{Chain, LOOK, Segment};
 
 /// One segment file.
 #[derive(Debug, Clone)]
@@ -138,6 +138,6 @@ fn whole(chain: &Chain, seg: &Segment) -> Result<Scan> {
             .path(&seg.path)
             .offset(d.offset)
             .expected(format!("LSN {}", d.lsn))
-            .hint("run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it")),
+            .hint(LOOK)),
     }
 }
