@@ -123,6 +123,7 @@ impl Chain {
         let Some((uuid, given)) = identity(&read) else {
             // Nothing tells what log this is: the first header's own error says most.
             let e = read.into_iter().find_map(|r| r.error);
+            let e = e.map(|e| e.hint("restore this segment from a copy: no other one tells what log it is of"));
             return Err(e.unwrap_or_else(|| no_log(dir)));
         };
         let mut chain = Chain {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use qx_formats::Result;
 use qx_formats::delta_log::Op;
-use qx_formats::{Error, Result};
 use qx_io::{Disk, Job, RealDisk};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::copy::{Copied, CopyOptions, LogCopy};
-use crate::folder::{check_target, publish_folder};
+use crate::folder::{apart, check_target, publish_folder};
 use crate::options::now_us;
 use crate::{Reader, Transaction};
 
@@ -61,10 +61,8 @@ pub fn compact(dir: &Path, out: &Path, options: &CompactOptions) -> Result<Compa
 /// # Errors
 /// As [`compact`].
 pub fn compact_on(disk: &Arc<dyn Disk>, dir: &Path, out: &Path, options: &CompactOptions) -> Result<Compacted> {
+    apart(dir, out, "compacted")?;
     check_target(disk, out, options.force)?;
-    if out == dir || out.starts_with(dir) || dir.starts_with(out) {
-        return Err(Error::usage("a log is not compacted in place").path(out).hint("name another folder for the copy"));
-    }
     let reader = Reader::open_on(disk, dir)?;
     let last = last_words(&reader, options)?;
     if options.dry_run {

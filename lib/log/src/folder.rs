@@ -46,6 +46,28 @@ pub(crate) fn publish_folder<T>(
     done
 }
 
+/// A copy is never written over what it is a copy of, by whatever name that is called.
+///
+/// # Errors
+/// A usage error when one of two folders is the other one or lies in it.
+pub(crate) fn apart(dir: &Path, out: &Path, done: &str) -> Result<()> {
+    let (a, b) = (real(dir), real(out));
+    if !a.starts_with(&b) && !b.starts_with(&a) {
+        return Ok(());
+    }
+    let e = Error::usage(format!("a log is not {done} in place")).path(out);
+    Err(e.expected(format!("a folder apart from {}", dir.display())).hint("name another folder"))
+}
+
+/// A path without links and dots. Of what is not there yet the folder above it counts.
+fn real(path: &Path) -> PathBuf {
+    let known = path.ancestors().find_map(|above| {
+        let named = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        Some(std::fs::canonicalize(named).ok()?.join(path.strip_prefix(above).ok()?))
+    });
+    known.unwrap_or_else(|| path.to_path_buf())
+}
+
 /// Whether something stands at `out` that may be replaced.
 ///
 /// # Errors

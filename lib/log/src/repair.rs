@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qx_formats::delta_log::scan;
-use qx_formats::{Error, Kind, Result};
+use qx_formats::{Kind, Result};
 use qx_io::{Disk, Job, RealDisk};
 
 use crate::copy::{Copied, CopyOptions, LogCopy};
 use crate::files::{LOCK_NAME, list, no_log};
-use crate::folder::{check_target, publish_folder};
+use crate::folder::{apart, check_target, publish_folder};
 use crate::options::now_us;
 use crate::recovery::{Plan, plan};
 use crate::report::{Mode, RecoveryReport};
@@ -65,10 +65,8 @@ pub fn repair_on(
     if list(disk.as_ref(), dir)?.segments.is_empty() {
         return Err(no_log(dir));
     }
+    apart(dir, out, "repaired")?;
     check_target(disk, out, options.force)?;
-    if out == dir || out.starts_with(dir) || dir.starts_with(out) {
-        return Err(Error::usage("a log is not repaired in place").path(out).hint("name another folder for the copy"));
-    }
     // On read-only media there is no writer to keep out.
     let _guard = match disk.lock(&dir.join(LOCK_NAME), options.wait) {
         Err(e) if e.kind() == Kind::Locked => return Err(e),

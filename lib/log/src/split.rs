@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::copy::{Copied, CopyOptions, LogCopy};
-use crate::folder::publish_folder;
+use crate::folder::{apart, check_target, publish_folder};
 use crate::options::now_us;
 use crate::{Reader, Transaction};
 
@@ -72,10 +72,8 @@ pub fn split(dir: &Path, out: &Path, options: &SplitOptions) -> Result<Vec<Split
 /// # Errors
 /// As [`split`].
 pub fn split_on(disk: &Arc<dyn Disk>, dir: &Path, out: &Path, options: &SplitOptions) -> Result<Vec<SplitPart>> {
-    crate::folder::check_target(disk, out, options.force)?;
-    if out == dir || out.starts_with(dir) || dir.starts_with(out) {
-        return Err(Error::usage("a log is not split in place").path(out).hint("name another folder for the parts"));
-    }
+    apart(dir, out, "split")?;
+    check_target(disk, out, options.force)?;
     let reader = Reader::open_on(disk, dir)?;
     if options.dry_run {
         let mut parts = BTreeMap::new();
