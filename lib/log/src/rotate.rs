@@ -28,6 +28,7 @@ impl Shared {
     }
 
     fn seal_and_begin(&self, st: &mut State, close: bool) -> Result<()> {
+        let mut before = 0;
         if let Some(mut out) = st.out.take() {
             let sealed = self.seal(st, &mut out, close);
             if let Err(e) = sealed {
@@ -35,6 +36,7 @@ impl Shared {
                 self.poison(st, &e);
                 return Err(e);
             }
+            before = if close { 0 } else { out.pos };
             st.unsynced = 0;
             st.counters.rotations += 1;
             self.reach(st, st.submitted, true);
@@ -51,11 +53,12 @@ impl Shared {
         // A disk that is full now may have room at the next commit; one that cannot sync is not to be trusted again.
         let created = SegmentOut::create(self.disk.as_ref(), &self.dir, header.clone());
         let mut out = created.inspect_err(|e| self.fail(st, e))?;
+        out.allocate = self.opts.sync == SyncPolicy::None;
+        out.begin_like(before);
         if let Err(e) = out.publish(self.disk.as_ref(), &self.dir) {
             self.poison(st, &e);
             return Err(e);
         }
-        out.allocate = self.opts.sync == SyncPolicy::None;
         st.out = Some(out);
         st.last_header = header;
         Ok(())

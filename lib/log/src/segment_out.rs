@@ -142,6 +142,15 @@ impl SegmentOut {
         }
     }
 
+    /// Zero-fills a segment that is not published yet as far as a long one before it makes likely, so that its first
+    /// commits wait for no sync of zeros.
+    pub fn begin_like(&mut self, before: u64) {
+        if !self.allocate && before >= 2 * GROW_MAX {
+            // Where there is no space for it, whoever needs it is told.
+            let _ = self.reserve(GROW_MAX - SLACK - HEADER_LEN as u64, 0);
+        }
+    }
+
     /// Writes frames at the end.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all_at(bytes, self.pos).map_err(|e| self.fail("write", e))?;

@@ -232,3 +232,22 @@ fn an_end_says_whether_anything_was_committed_since() {
     log.commit(&[put(3)]).unwrap();
     assert!(!closed.is_some_and(|end| end.is_still()));
 }
+
+/// The segment behind a long one has its zeros already: no commit waits for a second sync, until it is long itself.
+#[test]
+fn after_a_rotation_each_commit_costs_one_sync() {
+    let model = ModelDisk::new();
+    let options = Options { rotate_size: 4 << 20, ..Options::default() };
+    let (log, _) = Log::open_on(Arc::new(model.clone()), Path::new("/log"), options).unwrap();
+    let of = |len| Op::KvPut { store: "s".into(), key: "k".into(), kind: 0, value: vec![1; len], expires_at_us: None };
+    while log.stats().rotations == 0 {
+        log.commit(&[of(200 << 10)]).unwrap();
+    }
+    for n in 0..7 {
+        let before = model.calls().syncs;
+        log.commit(&[of(100 << 10)]).unwrap();
+        assert_eq!(model.calls().syncs - before, 1, "commit {n}");
+    }
+    log.close().unwrap();
+    assert!(qx_log::verify_on(&(Arc::new(model) as Arc<dyn Disk>), Path::new("/log")).unwrap().is_empty());
+}
