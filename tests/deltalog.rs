@@ -213,7 +213,7 @@ fn what_is_no_log_is_told_apart_from_a_damaged_one() {
             run(d, &args)
         };
         for name in ["missing", "empty", "file"] {
-            fails(&with(name), 2);
+            assert!(fails(&with(name), 2).contains("hint: "), "{verb:?} {name}");
         }
         for name in ["zero", "short", "random"] {
             let out = with(name);
@@ -370,6 +370,8 @@ fn a_follower_goes_on_where_it_was() {
         records(&ok(&run(d, &all))).into_iter().filter(|r| r.get("op").is_some()).count()
     };
     assert_eq!(follow(&["--from-lsn", "0"]), 4);
+    // Without a rest it would never be idle.
+    assert!(fails(&run(d, &["follow", "LOG", "--poll", "0", "--idle", "10ms"]), 2).contains("--poll"));
     assert_eq!(follow(&[]), 0);
     let mut child = start(d, &["follow", "LOG", "--from-lsn", "0", "--poll", "5ms"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -484,4 +486,68 @@ fn a_benchmark_that_is_stopped_cleans_up() {
     let out = child.wait_with_output().unwrap();
     assert!(!out.status.success());
     assert_eq!(fs::read_dir(d).unwrap().count(), 0);
+}
+
+/// Neither by its own name nor by another one, --force or not.
+#[test]
+fn a_copy_never_replaces_what_it_is_a_copy_of() {
+    let dir = many();
+    let d = dir.path();
+    damage(d);
+    std::os::unix::fs::symlink(d.join("LOG"), d.join("LINK")).unwrap();
+    let before = bytes_of(d);
+    let absolute = d.join("LOG");
+    let inside = d.join("LINK/COPY");
+    for out in
+        ["LOG", "./LOG", "LOG/../LOG", "LINK", "LINK/.", ".", absolute.to_str().unwrap(), inside.to_str().unwrap()]
+    {
+        for verb in [&["repair"][..], &["compact"], &["split", "--by", "store"]] {
+            let mut args = vec![verb[0], "LOG", "-o", out, "--force"];
+            args.extend(&verb[1..]);
+            assert!(fails(&run(d, &args), 2).contains("in place"), "{args:?}");
+        }
+    }
+    assert!(before == bytes_of(d));
+}
+
+#[test]
+fn a_writer_says_when_nobody_hears_its_acknowledgements() {
+    let dir = folder();
+    let d = dir.path();
+    let mut child = start(d, &["append", "LOG", "--ack"]);
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    let line = b"{\"op\":\"put\",\"store\":\"s\",\"key\":\"k\",\"value\":1}\n";
+    // It learns of it with the first acknowledgement, and then there is more.
+    while stdin.write_all(line).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let out = child.wait_with_output().unwrap();
+    assert!(fails(&out, 2).contains("acknowledgements"));
+    ok(&run(d, &["verify", "LOG"]));
+    // All of it was appended: nothing is left unsaid.
+    let mut child = start(d, &["append", "ALL", "--ack"]);
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(line).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(records(&ok(&run(d, &["dump", "ALL"]))).len(), 1);
+}
+
+#[test]
+fn what_recovery_cannot_finish_it_does_not_begin() {
+    let dir = folder();
+    let d = dir.path();
+    let mut child = start(d, &["append", "LOG", "--ack"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(OPS.as_bytes()).unwrap();
+    BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = bytes_of(d);
+    fs::write(d.join("index"), b"somebody's").unwrap();
+    fails(&run(d, &["recover", "LOG", "--wal", "missing"]), 2);
+    assert!(fails(&run(d, &["recover", "LOG", "--index-out", "index"]), 2).contains("--force"));
+    assert!(before == bytes_of(d), "the log was recovered before the error");
+    ok(&run(d, &["recover", "LOG", "--index-out", "index", "--force"]));
+    assert!(before != bytes_of(d));
 }

@@ -98,6 +98,8 @@ struct Run<'a> {
     begun: Option<u64>,
     /// Handed in and not yet told of.
     acks: Option<VecDeque<Ack>>,
+    /// Whoever was told has gone.
+    unheard: bool,
     last: Option<Ack>,
     transactions: u64,
     operations: u64,
@@ -133,6 +135,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         open: Vec::new(),
         begun: None,
         acks: args.ack.then(VecDeque::new),
+        unheard: false,
         last: None,
         transactions: 0,
         operations: 0,
@@ -161,6 +164,7 @@ impl Run<'_> {
         loop {
             self.cx.cancel.check()?;
             match input.chunks.recv_timeout(Duration::from_millis(20)) {
+                Ok(_) if self.unheard => return Err(self.gone()),
                 Ok(chunk) => {
                     let taken = self.take(&chunk?);
                     // What was handed in before a bad line is still owed its durability.
@@ -249,12 +253,30 @@ impl Run<'_> {
             return Ok(());
         }
         let durable = log.durable_lsn();
-        let mut told = false;
-        while let Some(ack) = acks.pop_front_if(|a| a.lsn <= durable) {
-            self.cx.out.line(format!("{{\"lsn\":{},\"txn\":{}}}", ack.lsn, ack.txn))?;
-            told = true;
+        let mut tell = || {
+            let mut told = false;
+            while let Some(ack) = acks.pop_front_if(|a| a.lsn <= durable) {
+                self.cx.out.line(format!("{{\"lsn\":{},\"txn\":{}}}", ack.lsn, ack.txn))?;
+                told = true;
+            }
+            if told { self.cx.out.flush() } else { Ok(()) }
+        };
+        match tell() {
+            Err(e) if e.kind() == Kind::Cancelled => {
+                (self.acks, self.unheard) = (None, true);
+                Ok(())
+            }
+            other => other,
         }
-        if told { self.cx.out.flush() } else { Ok(()) }
+    }
+
+    /// There is more to append, and nobody would know of it: unlike a reader, a writer does not leave that unsaid.
+    fn gone(&self) -> Error {
+        let last = self.last.map_or_else(String::new, |a| format!(", the last one with LSN {}", a.lsn));
+        Error::new(Kind::Io, "nobody reads the acknowledgements any more")
+            .path(&self.name)
+            .got(format!("{} appended{last}; the rest of the input was not", count(self.transactions, "transaction")))
+            .hint("keep the reader of stdout alive, or leave out --ack")
     }
 
     /// The input has ended: a marked transaction must have, too.
@@ -263,7 +285,8 @@ impl Run<'_> {
             return Err(Error::invalid("the input ends inside a transaction")
                 .path(&self.name)
                 .expected(format!("`commit` or `abort` for the `begin` in line {begun}"))
-                .got(format!("{}, not kept", count(self.open.len(), "operation"))));
+                .got(format!("{}, not kept", count(self.open.len(), "operation")))
+                .hint("transactions before it were kept: send this one again, with its end"));
         }
         let end = Line { text: &[], number: 0, offset: 0 };
         self.submit_implicit(end)?;

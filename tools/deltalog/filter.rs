@@ -51,7 +51,7 @@ fn parse_key(text: &str) -> std::result::Result<Key, String> {
 fn parse_since(text: &str) -> std::result::Result<u64, String> {
     match parse_duration(text) {
         Ok(ago) => Ok(now_us().saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX))),
-        Err(_) => parse_time_us(text),
+        Err(_) => parse_time_us(text).map_err(|e| format!("{e}; nor is it how long ago, like 10m")),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qx_cli::{Context, Status, parse_duration};
 use qx_formats::{Error, Result};
@@ -55,6 +55,9 @@ pub struct Args {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     args.filter.check(args.from_lsn.unwrap_or(0))?;
+    if args.poll.is_zero() {
+        return Err(Error::usage("--poll takes more than nothing").got("0").hint("1ms is as often as anybody needs"));
+    }
     let saved = args.state.as_deref().map(load).transpose()?.flatten();
     let from = match args.from_lsn.or(saved) {
         Some(lsn) => lsn,
@@ -70,7 +73,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
             .hint("remove the state file to start with what is left"));
     }
     let mut follower = Follower::open(&args.dir, from)?;
-    let mut idle = Duration::ZERO;
+    let mut last = Instant::now();
     let mut operations = 0u64;
     let mut saved = from;
     loop {
@@ -91,8 +94,10 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
             saved = follower.next_lsn();
         }
         cx.cancel.check()?;
-        idle = if any { Duration::ZERO } else { idle + args.poll };
-        if follower.next_lsn() > args.filter.last() || args.idle.is_some_and(|most| idle >= most) {
+        if any {
+            last = Instant::now();
+        }
+        if follower.next_lsn() > args.filter.last() || args.idle.is_some_and(|most| last.elapsed() >= most) {
             return end(&args, &follower, operations, cx);
         }
         // Short naps, so that a signal is not kept waiting.

@@ -20,7 +20,7 @@ pub enum Line {
 
 /// Every field that some operation has. `lsn`, `txn` and `time` are what `dump` adds; a new log gives its own.
 #[derive(Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object with a field `op`")]
 struct Raw<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lsn: Option<u64>,
@@ -415,6 +415,7 @@ mod tests {
             (r#"{"key":"k"}"#, "op"),
             (r#"{"op":"node","key":"k"} x"#, "column"),
             (r#"{"op":"row","table":"t","ipc_b64":""}"#, "UUID"),
+            ("null", "an object"),
         ] {
             match parse(line.as_bytes()) {
                 Err(e) => assert!(e.contains(word), "{line}: {e}"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use qx_cli::{Context, Status, WaitArg, count, is_dash};
-use qx_formats::Result;
+use qx_formats::{Error, Kind, Result};
 use qx_log::{Cut, Mode, Reader, RecoverOptions, RecoveryReport, Transaction};
 use serde_json::{Map, Value, json};
 
@@ -82,6 +82,15 @@ impl From<ModeArg> for Mode {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let mode = Mode::from(args.mode);
     let options = RecoverOptions { mode, dry_run: args.dry_run, wait: args.wait.wait.unwrap_or_default() };
+    // What would fail after the recovery fails before it.
+    if let Some(wal) = &args.wal {
+        Reader::open(wal)?;
+    }
+    if let Some(path) = args.index_out.as_deref().filter(|p| !is_dash(p) && !args.force && p.is_file()) {
+        return Err(Error::new(Kind::Exists, "the file is already there")
+            .path(path)
+            .hint("give --force to replace it"));
+    }
     let report = qx_log::recover(&args.dir, &options)?;
     let merged = if args.wal.is_some() || args.index_out.is_some() { Some(merge(&args, cx)?) } else { None };
     if args.index_out.as_deref().is_some_and(is_dash) {
