@@ -13,7 +13,7 @@ use ph::fmph;
 use qx_dict::{Builder, Options};
 use qx_formats::dict_seg::{DictSeg, Layout};
 use qx_formats::{Error, Result};
-use qx_io::{Job, Map, Publish};
+use qx_io::{Ahead, Job, Map, Publish};
 use redb::{ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use crate::data::Strings;
@@ -43,7 +43,7 @@ pub fn segment(path: &Path, layout: Layout, keys: &Strings, ids: &[u64]) -> Resu
         let options = Options { memory: 4 << 30, temp_dir, layout, zstd: None };
         let mut builder = Builder::new(options, Job::default());
         keys.iter().zip(ids).try_for_each(|(key, id)| builder.insert(b"", key, Some(*id)))?;
-        let summary = qx_io::publish(path, Publish::New, |out| builder.finish(out))?;
+        let summary = qx_io::publish(path, Publish::New, |out| builder.finish(Ahead::new(out)))?;
         Ok((DictSeg::open(Map::open(path)?)?, summary.bytes))
     })
 }

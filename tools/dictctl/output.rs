@@ -10,6 +10,7 @@ use qx_cli::{Context, OutputArgs, count, is_dash, parse_size};
 use qx_dict::{Builder, Options, Summary};
 use qx_formats::dict_seg::Layout;
 use qx_formats::{Error, Result};
+use qx_io::Ahead;
 use serde_json::{Map, Value, json};
 
 use crate::input::{Columns, Reader};
@@ -126,15 +127,15 @@ impl SegmentArgs {
 
     /// Fills the output: a file, whole or absent; or what cannot seek (stdout, a pipe, a device), through a file
     /// without a name.
-    pub fn write<T>(&self, cx: &mut Context, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
+    pub fn write<T>(&self, cx: &mut Context, fill: impl FnOnce(&mut Ahead<'_>) -> Result<T>) -> Result<T> {
         let regular = !is_dash(&self.output) && (self.output.is_file() || !self.output.exists());
         if regular && !self.out.dry_run {
-            return qx_io::publish(&self.output, self.out.mode(), fill);
+            return qx_io::publish(&self.output, self.out.mode(), |out| fill(&mut Ahead::new(out)));
         }
         let io = |e| Error::io("write a temporary file", e);
         let file = tempfile::tempfile_in(self.temp_dir()).map_err(io)?;
         let mut out = BufWriter::with_capacity(256 << 10, file);
-        let value = fill(&mut out)?;
+        let value = fill(&mut Ahead::never(&mut out))?;
         if self.out.dry_run {
             return Ok(value);
         }

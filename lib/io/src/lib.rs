@@ -1,6 +1,7 @@
 //! Files as every tool needs them: whole or absent, mapped, locked; and how long work reports and stops.
 //!
 //! - [`publish`]: a file appears whole or not at all.
+//! - [`Ahead`]: a large file, which the disk begins to write while there is more to come.
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`create_dir_all`], [`rename`] and their like: every other change of a folder tree, for what stands in a database.
@@ -11,6 +12,7 @@
 //! - [`foreign()`]: decoders of other libraries, which may panic.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
+mod ahead;
 mod disk;
 mod foreign;
 mod generations;
@@ -23,6 +25,7 @@ pub mod record;
 mod tree;
 mod window;
 
+pub use ahead::Ahead;
 pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
 pub use foreign::{REFUSED, foreign, in_foreign};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
