@@ -191,6 +191,22 @@ fn records_longer_than_a_window_and_many_windows() {
 }
 
 #[test]
+fn what_is_wrong_far_inside_a_long_record_is_told_or_replaced() {
+    for length in [1 << 10, 17 << 10, 100 << 10, 5 << 20] {
+        for bad in [b'\x01', b'\xff'] {
+            let mut text = b"{\"a\":\"x\"}\n".repeat(5);
+            text.extend_from_slice(b"{\"a\":\"");
+            text.extend(std::iter::repeat_n(b'x', length));
+            text.extend_from_slice(&[bad, b'"', b'}', b'\n']);
+            text.extend_from_slice(&b"{\"a\":\"y\"}\n".repeat(5));
+            for (bad_text, rejects) in [(BadText::Error, false), (BadText::Replace, false), (BadText::Error, true)] {
+                check(&text, &Options { sample: Some(2), bad_text, rejects, ..Options::default() });
+            }
+        }
+    }
+}
+
+#[test]
 fn what_stands_behind_a_scalar_in_one_word_with_it_is_refused() {
     for text in [
         "[1,1\u{7f}2]",

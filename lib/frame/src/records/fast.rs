@@ -28,6 +28,8 @@ pub(super) struct Fast {
     next: usize,
     /// How much is indexed at once: little after trouble, so that each trouble costs little.
     window: usize,
+    /// Where in the source the text ends of which the index said last that something is wrong in it.
+    doubtful: u64,
     tape: Tape,
 }
 
@@ -38,7 +40,7 @@ impl Fast {
             Decode::Scalar => Some(Path::Scalar),
             Decode::Careful => None,
         };
-        Fast { path, index: Index::default(), from: 0, to: 0, next: 0, window: WINDOW, tape }
+        Fast { path, index: Index::default(), from: 0, to: 0, next: 0, window: WINDOW, doubtful: 0, tape }
     }
 
     /// What follows may begin inside what the index took for a string.
@@ -79,14 +81,18 @@ impl Records {
                 (self.fast.from, self.fast.to, self.fast.next) = (self.start, to, 0);
             }
             if self.fast.index.suspicious {
-                if self.fast.to - self.fast.from <= WINDOW_SMALL {
+                let indexed = self.fast.to - self.fast.from;
+                if indexed <= WINDOW_SMALL {
                     return Ok(());
                 }
+                self.fast.doubtful = self.offset + indexed as u64;
                 self.fast.distrust();
                 continue;
             }
             match self.walk(frame, sink)? {
                 Stop::Slow => return Ok(()),
+                // A larger window would end where the last one did, and find the same wrong with it.
+                Stop::More if self.start == self.fast.from && self.offset < self.fast.doubtful => return Ok(()),
                 Stop::TooLong(length) => return Err(self.too_long(length)),
                 Stop::More if self.fast.to < self.end && self.start > self.fast.from => {
                     self.fast.forget();
