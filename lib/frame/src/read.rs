@@ -349,7 +349,10 @@ impl Read<'_> {
     /// Builds the rows. The inner error is the misfit that ended it.
     fn rows(&self, sample: &mut Sample, policy: Policy, sink: &mut dyn Sink) -> Result<Result<Report, Box<Misfit>>> {
         let columns = self.columns(sample)?;
-        let mut frame = Frame::new(&columns, policy, policy == Policy::Rescue && !sample.complete, self.opts);
+        // A type that was given may fail any value, whether the sample saw it or not.
+        let given = !self.opts.hints.is_empty() || !self.opts.maps.is_empty();
+        let rescue = policy == Policy::Rescue && (given || !sample.complete);
+        let mut frame = Frame::new(&columns, policy, rescue, self.opts);
         sink.begin(&frame.schema)?;
         let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
         self.job.progress.phase("rows", total, "bytes");

@@ -110,6 +110,17 @@ fn a_sample_that_saw_everything_needs_no_rescue_column() {
 }
 
 #[test]
+fn a_given_type_rescues_what_the_sample_saw_not_fit() {
+    let text = "{\"a\":1,\"m\":{\"k\":1}}\n{\"a\":\"x\",\"m\":2}\n";
+    let hints = vec![("a".to_owned(), parse_type("int64").unwrap().data_type())];
+    let opts = Options { drift: Drift::Rescue, hints, maps: vec!["m".into()], ..Options::default() };
+    let (got, report) = run(&[bytes(text)], &opts).unwrap();
+    assert_eq!(got, "{\"a\":1,\"m\":{\"k\":1}}\n{\"_rescued\":{\"/a\":\"x\",\"/m\":2}}\n");
+    assert_eq!(report.rescued, 2);
+    assert!(report.coercions.iter().all(|c| c.to == "_rescued"), "{:?}", report.coercions);
+}
+
+#[test]
 fn hints_decide_and_what_they_change_is_counted() {
     let hint = |path: &str, name: &str| (path.to_owned(), parse_type(name).unwrap().data_type());
     let opts = Options {
