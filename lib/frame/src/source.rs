@@ -83,6 +83,12 @@ pub(crate) struct Input {
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
+/// Whether it begins with a frame of zstd, be it one that only says something to those who know it (RFC 8878, 3.1.2), as
+/// parallel compressors put in front.
+fn is_zstd(head: &[u8]) -> bool {
+    head.starts_with(ZSTD) || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
 impl Input {
     pub(crate) fn open(source: &Source) -> Result<Input> {
         let name = PathBuf::from(source.name());
@@ -111,7 +117,7 @@ impl Input {
         let head = fill_head(&mut raw, 4).map_err(io)?;
         let (read, codec): (Box<dyn Read + Send>, _) = if head.starts_with(GZIP) {
             (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), "gzip")
-        } else if head.starts_with(ZSTD) {
+        } else if is_zstd(&head) {
             (Box::new(zstd::stream::read::Decoder::with_buffer(raw).map_err(io)?), "zstd")
         } else {
             (Box::new(raw), "")

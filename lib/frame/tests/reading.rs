@@ -42,6 +42,9 @@ fn compressed_and_marked_text_is_read_as_it_is() {
     assert_eq!(rows(gz(TWO)).unwrap(), TWO);
     assert_eq!(rows([gz(TWO), gz(TWO)].concat()).unwrap(), TWO.repeat(2));
     let zst = zstd::encode_all(TWO.as_bytes(), 1).unwrap();
+    // Some compressors put a frame in front that is to be skipped.
+    let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2][..], &zst].concat();
+    assert_eq!(rows(skipped).unwrap(), TWO);
     assert_eq!(rows(&zst).unwrap(), TWO);
     assert_eq!(rows([zst.clone(), zst.clone()].concat()).unwrap(), TWO.repeat(2));
     assert_eq!(rows([b"\xef\xbb\xbf", TWO.as_bytes()].concat()).unwrap(), TWO);
