@@ -3,15 +3,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, Scalar, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, Scalar, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::kernels::cmp;
 use arrow::compute::{and, cast_with_options, filter_record_batch, is_not_null, is_null};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit};
 use qx_formats::{Error, Result};
 
 use crate::Sink;
 use crate::json::write_string;
+use crate::number;
 use crate::path::{self, Step};
 use crate::read::arrow_error;
 use crate::report::Reject;
@@ -97,6 +98,11 @@ impl Filter {
             return self.json_holds(column.as_string(), compare);
         }
         let literal = self.literal(&field)?;
+        // Arrow orders -0 before 0; they are the same number.
+        let column: ArrayRef = match column.as_primitive_opt::<Float64Type>() {
+            Some(floats) => Arc::new(floats.unary::<_, Float64Type>(|v| v + 0.0)),
+            None => column,
+        };
         let scalar = Scalar::new(literal);
         let holds = match compare {
             Compare::NotEqual => cmp::neq(&column, &scalar),
@@ -152,12 +158,30 @@ impl Filter {
                 ints(day.or_else(|| time::timestamp(text.as_bytes()).map(|t| t.micros)))
             }
             DataType::Time64(TimeUnit::Microsecond) => ints(time::time_of_day(text.as_bytes())),
+            DataType::Float64 => {
+                let value = text.parse::<f64>().ok().filter(|v| !v.is_nan()).ok_or_else(wrong)?;
+                return Ok(Arc::new(Float64Array::from(vec![value + 0.0])));
+            }
             DataType::Struct(_) | DataType::List(_) | DataType::Map(..) => return Err(wrong()),
+            other if !is_one_of(text, other) => return Err(wrong()),
             _ => string,
         };
         let strict = arrow::compute::CastOptions { safe: true, ..Default::default() };
         let literal = cast_with_options(&literal, field.data_type(), &strict).map_err(|_| wrong())?;
         if literal.is_null(0) { Err(wrong()) } else { Ok(literal) }
+    }
+}
+
+/// Whether a text is a value of a type, which the cast alone does not tell: it rounds to a decimal, cuts a date out of a timestamp
+/// and takes `1` and `yes` for true.
+fn is_one_of(text: &str, data_type: &DataType) -> bool {
+    let bytes = text.as_bytes();
+    match data_type {
+        DataType::Decimal128(precision, scale) => number::decimal128(bytes, *precision, *scale).is_some(),
+        DataType::Decimal256(precision, scale) => number::decimal256(bytes, *precision, *scale).is_some(),
+        DataType::Date32 => time::date(bytes).is_some(),
+        DataType::Boolean => matches!(text, "true" | "false"),
+        _ => true,
     }
 }
 

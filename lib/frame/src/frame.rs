@@ -126,6 +126,13 @@ impl Frame {
         }
     }
 
+    /// What stood twice outside of the records.
+    pub(crate) fn add_dropped(&mut self, dropped: Option<(String, Tally)>) {
+        if let Some((path, tally)) = dropped {
+            self.dropped.entry(path).and_modify(|t| t.count += tally.count).or_insert(tally);
+        }
+    }
+
     pub(crate) fn flush_if_full(&mut self, sink: &mut dyn Sink) -> Result<()> {
         if self.is_full() { self.flush(sink) } else { Ok(()) }
     }

@@ -402,6 +402,7 @@ impl Read<'_> {
             bytes += records.bytes();
             arrays += records.arrays;
             rootless += records.rootless();
+            frame.add_dropped(records.root_dropped());
         }
         frame.flush(sink)?;
         Ok(Ok(Report { bytes, arrays, rootless, rejected, ..frame.report(&self.names) }))

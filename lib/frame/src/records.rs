@@ -14,7 +14,7 @@ use qx_io::Job;
 use crate::Source;
 use crate::json::{Code, Fault, Rules, Tape, shown};
 use crate::options::{BadText, Options};
-use crate::report::{Reject, Spot};
+use crate::report::{Reject, Spot, Tally};
 use crate::source::Input;
 use fast::Fast;
 use seek::Root;
@@ -114,6 +114,11 @@ impl Records {
     /// Documents that have nothing where their records should be.
     pub(crate) fn rootless(&self) -> u64 {
         self.root.missing
+    }
+
+    /// Values that stood beside the records under the name that leads to them, and are not among the rows.
+    pub(crate) fn root_dropped(&self) -> Option<(String, Tally)> {
+        self.root.dropped()
     }
 
     /// A byte-order mark is dropped when it says UTF-8, and refused when it says UTF-16.

@@ -217,6 +217,53 @@ fn text_that_is_none_follows_the_policy() {
 }
 
 #[test]
+fn what_leads_to_the_root_twice_is_not_passed_over() {
+    let root = |pointer: &str, dup_keys| Options { root: Some(pointer.to_owned()), dup_keys, ..Options::default() };
+    let text = "{\"x\":{\"d\":[1],\"e\":2},\"\\u0078\":{\"d\":[3]}}";
+    for dup_keys in [DupKeys::Error, DupKeys::Last] {
+        let e = run(text, &root("/x/d", dup_keys)).unwrap_err();
+        assert_eq!(
+            e.to_string(),
+            "x: line 1: the same key stands twice in one object in /x at byte 21 (expected each key once)"
+        );
+    }
+    let (got, report) = run(text, &root("/x/d", DupKeys::First)).unwrap();
+    assert_eq!((got.as_str(), report.dropped), ("{\"value\":1}\n", 1));
+    assert_eq!(coercions(&report), ["x 1 key that stands twice dropped"]);
+    // Neither may the second one stand in for the first.
+    assert!(run("{\"d\":0,\"d\":{\"e\":1}}", &root("/d/e", DupKeys::Error)).is_err());
+    for no_index in ["/01", "/+1", "/-"] {
+        assert!(run("[[1],[2]]", &root(no_index, DupKeys::Error)).is_err(), "{no_index}");
+    }
+}
+
+#[test]
+fn conditions_compare_what_they_say() {
+    let hints = vec![("d".to_owned(), DataType::Decimal128(10, 2))];
+    let held = |condition: &str| {
+        let filters = vec![Filter::parse(condition).unwrap()];
+        let opts = Options { filters, hints: hints.clone(), select: vec!["n".into()], ..Options::default() };
+        run("{\"n\":1,\"f\":-0.0,\"d\":1.26,\"t\":\"2024-01-01\",\"b\":true}\n{\"n\":2,\"f\":0.5}\n", &opts)
+            .map(|(rows, _)| rows)
+    };
+    for (condition, rows) in [
+        ("f=0", "{\"n\":1}\n"),
+        ("f>=0", "{\"n\":1}\n{\"n\":2}\n"),
+        ("f<0", ""),
+        ("f!=-0", "{\"n\":2}\n"),
+        ("d=1.260", "{\"n\":1}\n"),
+        ("t=2024-01-01", "{\"n\":1}\n"),
+        ("b=true", "{\"n\":1}\n"),
+    ] {
+        assert_eq!(held(condition).unwrap(), rows, "{condition}");
+    }
+    // Each of these the cast would take for a value that it is not.
+    for bad in ["f<nan", "d=1.255", "t=2024-01-01T10:00:00Z", "b=1", "b=yes"] {
+        assert_eq!(held(bad).unwrap_err().kind(), Kind::Usage, "{bad}");
+    }
+}
+
+#[test]
 fn given_columns_stand_for_the_sample() {
     let given = |drift| Options {
         schema: Some(parse_schema("b DOUBLE, a STRUCT<x BIGINT>, n TEXT").unwrap()),

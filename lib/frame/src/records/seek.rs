@@ -4,9 +4,12 @@
 use qx_formats::{Error, Result};
 use qx_io::Job;
 
-use super::{CHUNK, Records};
+use super::{CHUNK, Records, fault_error};
 use crate::json::{Code, Fault, Rules, Tape};
-use crate::options::Options;
+use crate::options::{DupKeys, Options};
+use crate::path::push_name;
+use crate::report::{Became, Spot, Tally};
+use crate::shape::Seen;
 
 /// Where the records of a document are.
 #[derive(Default)]
@@ -19,18 +22,35 @@ pub(super) struct Root {
     tape: Tape,
     /// Documents that have nothing there.
     pub(super) missing: u64,
+    dup_keys: DupKeys,
+    /// Members that were passed over since one of their name was taken: how many steps lead to them, and how many there are.
+    twice: Option<(usize, Tally)>,
 }
 
 impl Root {
     pub(super) fn new(opts: &Options) -> Result<Root> {
         let steps = opts.root.as_deref().map_or(Ok(Vec::new()), steps)?;
         let rules = Rules { dup_keys: opts.dup_keys, bad_text: opts.bad_text };
-        Ok(Root { steps, tape: Tape::new(rules), ..Root::default() })
+        Ok(Root { steps, tape: Tape::new(rules), dup_keys: opts.dup_keys, ..Root::default() })
     }
 
     /// The pointer.
     pub(super) fn name(&self) -> String {
-        self.steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
+        self.pointer(self.steps.len())
+    }
+
+    /// The pointer's first steps.
+    fn pointer(&self, steps: usize) -> String {
+        let step = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
+        self.steps.iter().take(steps).map(step).collect()
+    }
+
+    /// The field of the members that were passed over, and how many they are.
+    pub(super) fn dropped(&self) -> Option<(String, Tally)> {
+        let (steps, tally) = self.twice?;
+        let mut field = String::new();
+        self.steps.iter().take(steps).for_each(|step| push_name(&mut field, step));
+        Some((field, tally))
     }
 
     pub(super) fn asked(&self) -> bool {
@@ -112,7 +132,8 @@ impl Records {
 
     /// Looks for an element of the array that was just entered.
     fn element(&mut self, step: &str, job: &Job) -> Result<bool> {
-        let Ok(index) = step.parse::<u64>() else { return Ok(false) };
+        // `01` and `+1` are no indexes (RFC 6901).
+        let Some(index) = step.parse::<u64>().ok().filter(|index| index.to_string() == step) else { return Ok(false) };
         for at in 0..=index {
             match self.peek(job)? {
                 Some(b']') => return Ok(false),
@@ -144,7 +165,7 @@ impl Records {
                         self.consume(1);
                     }
                     if object {
-                        self.key(job)?;
+                        self.key_beside(job)?;
                     }
                     self.pass(job)?;
                 }
@@ -153,6 +174,31 @@ impl Records {
             }
         }
         Ok(())
+    }
+
+    /// Reads the key of a member that stands behind the one that led to the records, or that did not lead there. Another one of
+    /// its name may not be passed over in silence.
+    fn key_beside(&mut self, job: &Job) -> Result<()> {
+        self.peek(job)?;
+        let spot = Spot { source: self.source, line: self.line, offset: self.offset };
+        let steps = self.root.open.len();
+        let key = self.key(job)?;
+        if self.root.steps.get(steps - 1).is_none_or(|step| *step != key) {
+            return Ok(());
+        }
+        if self.root.dup_keys == DupKeys::First {
+            let fresh = Tally { from: Seen::Object, became: Became::Null, count: 0, first: spot, undo: (0, 0) };
+            self.root.twice.get_or_insert((steps, fresh)).1.count += 1;
+            return Ok(());
+        }
+        let fault = Fault::new(Code::DuplicateKey, 0, "each key once");
+        let error = fault_error(&fault, &self.name, spot, &self.root.pointer(steps), &[]);
+        Err(match self.root.dup_keys {
+            DupKeys::Last => {
+                error.hint("the records of the first one are read by now; --dup-keys first takes only those")
+            }
+            _ => error,
+        })
     }
 
     fn unexpected(&mut self, expected: &'static str, job: &Job) -> Result<Error> {
