@@ -78,8 +78,8 @@ pub struct Types {
     schema: Option<PathBuf>,
 
     /// Only these fields, in this order: a,b.c
-    #[arg(long, value_name = "PATH,...", value_delimiter = ',')]
-    select: Vec<String>,
+    #[arg(long, value_name = "PATH,...", value_parser = paths)]
+    select: Vec<Paths>,
 
     /// Columns and fields by name, not as first seen
     #[arg(long)]
@@ -140,7 +140,7 @@ impl Types {
             }
         }
         opts.maps.clone_from(&self.maps);
-        opts.select.clone_from(&self.select);
+        opts.select = all_paths(&self.select);
         opts.sort_columns = self.sort_columns;
         opts.limits.columns_depth = usize::from(self.max_depth);
         opts.strings = match self.strings {
@@ -157,8 +157,34 @@ impl Types {
 }
 
 fn hint(text: &str) -> std::result::Result<(String, Type), String> {
-    let (path, name) = text.rsplit_once('=').ok_or_else(|| format!("`{text}` is not PATH=TYPE"))?;
+    let mut parts = outside_quotes(text, '=');
+    let path = parts.next().unwrap_or_default();
+    let name = text.get(path.len() + 1..).ok_or_else(|| format!("`{text}` is not PATH=TYPE"))?;
     Ok((path.to_owned(), qx_frame::parse_type(name)?))
+}
+
+/// Paths of one argument.
+#[derive(Debug, Clone)]
+pub struct Paths(Vec<String>);
+
+/// `a,b.c,"d,e"`.
+pub fn paths(text: &str) -> std::result::Result<Paths, String> {
+    Ok(Paths(outside_quotes(text, ',').map(str::to_owned).collect()))
+}
+
+/// Those of all arguments.
+pub fn all_paths(arguments: &[Paths]) -> Vec<String> {
+    arguments.iter().flat_map(|paths| paths.0.iter().cloned()).collect()
+}
+
+/// What stands between separators that are not in double quotes.
+fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |c| {
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
+        c == separator && !quoted
+    })
 }
 
 /// `1024`, or `all`, which is no bound.

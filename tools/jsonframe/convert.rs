@@ -143,7 +143,7 @@ impl Convert {
         opts.drift = drift;
         opts.rejects = self.rejects.is_some();
         opts.rejects_max = self.max_rejects;
-        self.check_rejects(target.as_deref())?;
+        self.check_rejects(&sources, target.as_deref())?;
         let Some(format) = format else {
             if self.compression.is_some() {
                 return Err(Error::usage("a table is not compressed").hint("give -o FILE or --format"));
@@ -174,7 +174,7 @@ impl Convert {
         Ok(Status::Yes)
     }
 
-    fn check_rejects(&self, target: Option<&Path>) -> Result<()> {
+    fn check_rejects(&self, sources: &[Source], target: Option<&Path>) -> Result<()> {
         let Some(rejects) = &self.rejects else { return Ok(()) };
         if is_dash(rejects) {
             return Err(Error::usage("rejects go to a file").hint("--rejects /dev/stderr shows them"));
@@ -187,6 +187,10 @@ impl Convert {
         };
         if target.is_some_and(|target| whole(target) == whole(rejects)) {
             return Err(Error::usage("the data and the rejects are to go to the same file").path(rejects));
+        }
+        let read = |source: &Source| matches!(source, Source::Path(path) if whole(path) == whole(rejects));
+        if sources.iter().any(read) {
+            return Err(Error::usage("the rejects are to replace an input").path(rejects));
         }
         Ok(())
     }

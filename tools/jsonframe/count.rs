@@ -7,11 +7,12 @@ use arrow::datatypes::SchemaRef;
 use clap::Args;
 use qx_cli::{Context, Status, Table, count};
 use qx_formats::{Error, Result};
+use qx_frame::json::write_string;
 use qx_frame::write::Cells;
 use qx_frame::{Drift, Filter, Report, Sink};
 use serde_json::json;
 
-use crate::args::{Input, Sample, condition, sample};
+use crate::args::{Input, Paths, Sample, all_paths, condition, paths, sample};
 use crate::summary::only_null;
 
 const EXAMPLES: &str = "\
@@ -36,8 +37,8 @@ pub struct Count {
     filters: Vec<Filter>,
 
     /// Count each value of these fields on its own: a,b.c
-    #[arg(long, value_name = "PATH,...", value_delimiter = ',')]
-    by: Vec<String>,
+    #[arg(long, value_name = "PATH,...", value_parser = paths)]
+    by: Vec<Paths>,
 
     /// How many records of each input fix the types, or `all`
     #[arg(long, value_name = "N|all", default_value = "1024", value_parser = sample)]
@@ -51,16 +52,22 @@ impl Count {
         opts.sample = self.sample.0;
         opts.drift = Drift::default_for(&sources);
         opts.filters.clone_from(&self.filters);
-        opts.select.clone_from(&self.by);
-        opts.nothing = self.by.is_empty();
-        let mut groups = Groups { by: self.by.clone(), ..Groups::default() };
+        let mut by = Vec::new();
+        for path in all_paths(&self.by) {
+            if !by.contains(&path) {
+                by.push(path);
+            }
+        }
+        opts.select.clone_from(&by);
+        opts.nothing = by.is_empty();
+        let mut groups = Groups { by: by.clone(), ..Groups::default() };
         let job = cx.job();
         let report = qx_frame::read_into(&sources, &opts, &job, &mut groups)?;
         drop(job);
-        if self.by.is_empty() {
+        if by.is_empty() {
             total(&report, cx)?;
         } else {
-            groups.print(&self.by, &report, cx)?;
+            groups.print(&by, &report, cx)?;
         }
         only_null(cx, &report.undecided, &report.absent);
         if report.rescued > 0 {
@@ -81,7 +88,7 @@ fn total(report: &Report, cx: &mut Context) -> Result<()> {
     cx.out.line(report.rows.to_string())
 }
 
-/// How often each combination of values occurs; a value is its JSON.
+/// How often each combination of values occurs; a value is its JSON, on a line of its own.
 #[derive(Default)]
 struct Groups {
     by: Vec<String>,
@@ -104,16 +111,26 @@ impl Groups {
         let heading = format!(">{named}");
         let (people, mut table) = (cx.for_people(), Table::new(by.iter().map(String::as_str).chain([&*heading])));
         for (key, count) in &groups {
-            let values: Vec<serde_json::Value> =
-                serde_json::from_slice(key).map_err(|e| Error::invalid(format!("a value cannot be printed: {e}")))?;
+            let values = key.split(|b| *b == b'\n');
             if people {
-                let cell = |v: &serde_json::Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-                table.row(values.iter().map(cell).chain([count.to_string()]));
+                let cell = |v: &[u8]| {
+                    let text = serde_json::from_slice::<String>(v);
+                    text.unwrap_or_else(|_| String::from_utf8_lossy(v).into_owned())
+                };
+                table.row(values.take(by.len()).map(cell).chain([count.to_string()]));
                 continue;
             }
-            let mut row: serde_json::Map<_, _> = by.iter().cloned().zip(values).collect();
-            row.insert(named.clone(), json!(count));
-            cx.out.record(&row)?;
+            // As it stands: a number may have more digits, and a value more levels, than a parsed one keeps.
+            let mut row = b"{".to_vec();
+            for (path, value) in by.iter().zip(values) {
+                write_string(path, &mut row);
+                row.push(b':');
+                row.extend_from_slice(value);
+                row.push(b',');
+            }
+            write_string(&named, &mut row);
+            row.extend_from_slice(format!(":{count}}}").as_bytes());
+            cx.out.line(&row)?;
         }
         if people {
             cx.out.table(&table)?;
@@ -141,14 +158,10 @@ impl Sink for Groups {
         let columns = found.iter().map(|(f, a)| Cells::new(a.as_ref(), f)).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
             self.key.clear();
-            self.key.push(b'[');
-            for (i, column) in columns.iter().enumerate() {
-                if i > 0 {
-                    self.key.push(b',');
-                }
+            for column in &columns {
                 column.json(row, &mut self.key);
+                self.key.push(b'\n');
             }
-            self.key.push(b']');
             if let Some(count) = self.counts.get_mut(&self.key) {
                 *count += 1;
                 continue;

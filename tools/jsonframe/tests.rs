@@ -62,6 +62,8 @@ fn each_trouble_has_its_exit_status_and_one_message() {
         ("convert a.ndjson -o x.csv --rejects x.csv", 2, "same file"),
         ("convert a.ndjson -o x.csv --rejects ./x.csv", 2, "same file"),
         ("convert a.ndjson -o x.csv --rejects -", 2, "/dev/stderr"),
+        ("convert a.ndjson -o x.csv --rejects ./a.ndjson --force", 2, "replace an input"),
+        ("convert a.ndjson -o x.csv --where b>=nan --type b=float64", 2, "cannot be compared"),
         ("convert cut.json -o x.csv", 65, "--rejects"),
         ("convert a.ndjson -o x.csv --map a", 65, "given"),
         ("convert a.ndjson -o x.csv --root /a~2", 2, "~0"),
@@ -236,6 +238,45 @@ fn records_are_counted_by_condition_and_by_value() {
     {
         assert_eq!(run(dir.path(), args).code, code, "{args}");
     }
+}
+
+#[test]
+fn values_are_counted_to_their_last_digit_and_level() {
+    let dir = folder();
+    let (one, two) = ("1234567890123456789012345678901234567890", "1234567890123456789012345678901234567891");
+    let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+    let text = format!("{{\"n\":{one}}}{{\"n\":{two}}}{{\"n\":{two}}}{{\"n\":{deep}}}{{\"n\":\"\\n\"}}");
+    let done = run_with(dir.path(), "count - --by n,n --sample 5", &text);
+    let mut lines: Vec<_> = done.out.lines().collect();
+    assert_eq!(lines.remove(0), format!("{{\"n\":{two},\"count\":2}}"), "{}", done.err);
+    lines.sort_unstable();
+    let want = [
+        "{\"n\":\"\\n\",\"count\":1}".to_owned(),
+        format!("{{\"n\":{one},\"count\":1}}"),
+        format!("{{\"n\":{deep},\"count\":1}}"),
+    ];
+    assert_eq!(lines, want);
+}
+
+#[test]
+fn separators_in_quoted_names_separate_nothing() {
+    let dir = folder();
+    let text = "{\"a,b\":1,\"c\":{\"d=e\":2},\"f\":3}";
+    let done = run_with(dir.path(), "convert - --select \"a,b\",f", text);
+    assert_eq!(done.out, "{\"a,b\":1,\"f\":3}\n", "{}", done.err);
+    let done = run_with(dir.path(), "count - --by \"a,b\"", text);
+    assert_eq!(done.out, "{\"\\\"a,b\\\"\":1,\"count\":1}\n", "{}", done.err);
+    let done = run_with(dir.path(), "convert - --select c --type c=struct<\"d=e\":float64>", text);
+    assert_eq!(done.out, "{\"c\":{\"d=e\":2.0}}\n", "{}", done.err);
+}
+
+#[test]
+fn columns_in_columns_are_written_however_deep() {
+    let dir = folder();
+    let text = format!("{}1{}", "{\"a\":".repeat(300), "}".repeat(300));
+    fs::write(dir.path().join("deep.json"), text).unwrap();
+    let done = run(dir.path(), "convert deep.json -o deep.parquet --max-depth 256 --threads 2");
+    assert_eq!(done.code, 0, "{}", done.err);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use super::Writer;
 
 /// Batches that wait for the writer, at most: one is enough to keep both sides busy, and memory small.
 const WAITING: usize = 1;
+/// Bytes of its stack: Parquet's columns in columns are written by recursion. Only what is touched takes memory.
+const STACK: usize = 64 << 20;
 
 /// Takes batches as [`Writer`] does, and writes them on another thread.
 pub struct Behind<W> {
@@ -29,7 +31,7 @@ impl<W: Write + Send + 'static> Behind<W> {
             }
             writer.finish()
         };
-        let thread = std::thread::Builder::new().name("write".to_owned()).spawn(work);
+        let thread = std::thread::Builder::new().name("write".to_owned()).stack_size(STACK).spawn(work);
         let thread = thread.map_err(|e| Error::io("start a thread", e))?;
         Ok(Behind { send: Some(send), thread: Some(thread) })
     }
