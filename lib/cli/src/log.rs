@@ -25,11 +25,12 @@ pub(crate) fn init(global: &Global, color: bool) {
 }
 
 /// The filters of the command line's flags. The crates under Delta's tables log every error that they return, with all that it
-/// went through; we say it once, in our own words, unless more was asked for.
+/// went through; we say it once, in our own words, unless more was asked for. Of every file they warn, too, that columns of
+/// bytes have no bounds in the log, which is so for all of them.
 fn levels(quiet: bool, verbose: u8) -> &'static str {
     match (quiet, verbose) {
-        (true, _) => "error,buoyant_kernel=off,deltalake_core::logstore=off",
-        (_, 0) => "warn,buoyant_kernel=off,deltalake_core::logstore=off",
+        (true, _) => "error,buoyant_kernel=off,deltalake_core::logstore=off,deltalake_core::writer::stats=off",
+        (_, 0) => "warn,buoyant_kernel=off,deltalake_core::logstore=off,deltalake_core::writer::stats=off",
         (_, 1) => "warn,qx=info",
         (_, 2) => "info,qx=debug",
         _ => "debug,qx=trace",
@@ -66,10 +67,13 @@ mod tests {
             let usual = filters(levels(quiet, 0));
             assert!(!usual.would_enable("buoyant_kernel::snapshot", &Level::ERROR));
             assert!(!usual.would_enable("deltalake_core::logstore", &Level::ERROR));
+            assert!(!usual.would_enable("deltalake_core::writer::stats", &Level::WARN));
             assert!(usual.would_enable("deltalake_core::protocol", &Level::ERROR));
             assert!(usual.would_enable("qx::store", &Level::ERROR));
         }
-        assert!(filters(levels(false, 1)).would_enable("buoyant_kernel::snapshot", &Level::ERROR));
+        let more = filters(levels(false, 1));
+        assert!(more.would_enable("buoyant_kernel::snapshot", &Level::ERROR));
+        assert!(more.would_enable("deltalake_core::writer::stats", &Level::WARN));
     }
 
     #[test]
