@@ -1,7 +1,10 @@
 //! DataFusion's errors as ours.
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use qx_formats::{Error, Kind};
+
+use crate::overflow::outgrown;
 
 /// An engine error in our terms. One of our own that travelled through the engine comes out as it went in.
 pub fn engine_error(e: DataFusionError) -> Error {
@@ -14,8 +17,32 @@ pub fn engine_error(e: DataFusionError) -> Error {
         DataFusionError::SQL(parse, _) => Error::usage(format!("not SQL: {parse}")),
         DataFusionError::Plan(message) => Error::usage(readable(&message)),
         DataFusionError::SchemaError(inner, _) => Error::usage(inner.to_string()),
-        DataFusionError::NotImplemented(message) => Error::unsupported(message),
+        DataFusionError::NotImplemented(message) => unsupported(message),
+        DataFusionError::ArrowError(inner, said) => match *inner {
+            ArrowError::ArithmeticOverflow(what) => outgrown(what.trim_start_matches("Overflow happened on: ")),
+            inner => Error::new(Kind::Engine, DataFusionError::ArrowError(Box::new(inner), said).strip_backtrace()),
+        },
         other => Error::new(Kind::Engine, other.strip_backtrace()),
+    }
+}
+
+/// What the engine has no operator for. Of an expression it says how it has it in memory.
+fn unsupported(message: String) -> Error {
+    let Some((_, e)) = message.split_once("does not support logical expression ") else {
+        return Error::unsupported(message);
+    };
+    let subquery = "as a condition of WHERE, or a JOIN, it is";
+    let (what, hint) = match e.split(['(', ' ']).next().unwrap_or_default() {
+        "InSubquery" => ("IN (SELECT ...) as a value", Some(subquery)),
+        "Exists" => ("EXISTS (SELECT ...) as a value", Some(subquery)),
+        "SetComparison" => ("ANY (SELECT ...) or ALL (SELECT ...) as a value", Some(subquery)),
+        "ScalarSubquery" => ("a subquery here", Some("a JOIN with its rows may say the same")),
+        other => (other, None),
+    };
+    let error = Error::unsupported(format!("{what} is not supported in this place"));
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 

@@ -12,6 +12,7 @@ mod explain;
 mod functions;
 mod graph;
 mod kv;
+mod overflow;
 mod parameters;
 mod scalar;
 mod script;

@@ -15,6 +15,8 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -38,7 +40,9 @@ use crate::parameters::Parameter;
 use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
-use crate::{arguments, documents, exact, explain, graph, kv, scalar, statement, system, tables, transactions, vector};
+use crate::{
+    arguments, documents, exact, explain, graph, kv, overflow, scalar, statement, system, tables, transactions, vector,
+};
 
 /// How often a reader starts a statement over because a writer moved on under it.
 const MAX_RESTARTS: u32 = 16;
@@ -504,16 +508,24 @@ impl Session {
     }
 }
 
-/// The engine's state, with our rules before its own.
+/// The engine's state, with our rules among its own.
 fn state(config: SessionConfig, source: &Arc<Source>) -> SessionState {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
         vec![Arc::new(vector::Outer), Arc::new(vector::OrderByDistance(Arc::clone(source)))];
-    rules.extend(Optimizer::new().rules);
+    for rule in Optimizer::new().rules {
+        if rule.name() == "simplify_expressions" {
+            rules.push(Arc::new(overflow::Constants));
+        }
+        rules.push(rule);
+    }
     rules.push(Arc::new(vector::KeysOnly));
+    let mut physical: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(overflow::Checked)];
+    physical.extend(PhysicalOptimizer::new().rules);
     SessionStateBuilder::new()
         .with_config(config)
         .with_expr_planners(vec![Arc::new(exact::Arithmetic)])
         .with_default_features()
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical)
         .build()
 }

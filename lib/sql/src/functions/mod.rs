@@ -17,9 +17,9 @@ use qx_store::catalog::Catalog;
 
 pub(crate) use self::found::GraphSearch;
 use crate::current::Current;
-use crate::exact;
 use crate::settings::{self, Origin, Settings};
 use crate::vector::hint;
+use crate::{exact, overflow};
 
 /// Name and parameters of a table function; the first `required` parameters must be given.
 pub(crate) struct Signature {
@@ -104,6 +104,7 @@ pub(crate) fn register(context: &SessionContext, source: &Arc<Source>) {
     distance::register(context);
     hint::register(context);
     exact::register(context);
+    overflow::register(context);
     files::register(context, source);
     artifacts::register(context);
 }
