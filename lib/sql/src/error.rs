@@ -31,19 +31,15 @@ fn unsupported(message: String) -> Error {
     let Some((_, e)) = message.split_once("does not support logical expression ") else {
         return Error::unsupported(message);
     };
-    let subquery = "as a condition of WHERE, or a JOIN, it is";
-    let (what, hint) = match e.split(['(', ' ']).next().unwrap_or_default() {
-        "InSubquery" => ("IN (SELECT ...) as a value", Some(subquery)),
-        "Exists" => ("EXISTS (SELECT ...) as a value", Some(subquery)),
-        "SetComparison" => ("ANY (SELECT ...) or ALL (SELECT ...) as a value", Some(subquery)),
-        "ScalarSubquery" => ("a subquery here", Some("a JOIN with its rows may say the same")),
-        other => (other, None),
+    let what = match e.split(['(', ' ']).next().unwrap_or_default() {
+        "InSubquery" => "IN (SELECT ...)",
+        "Exists" => "EXISTS (SELECT ...)",
+        "SetComparison" => "ANY or ALL (SELECT ...)",
+        "ScalarSubquery" => "(SELECT ...)",
+        other => return Error::unsupported(format!("{other} is not supported in this place")),
     };
-    let error = Error::unsupported(format!("{what} is not supported in this place"));
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    Error::unsupported(format!("{what} is not supported as a value in this place"))
+        .hint("it is as a condition of WHERE; or LEFT JOIN the rows of the subquery, and say what becomes of them")
 }
 
 /// Names of more than three parts travel through the engine as three; a message shows them as they were written.

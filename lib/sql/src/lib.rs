@@ -11,6 +11,7 @@ mod exact;
 mod explain;
 mod functions;
 mod graph;
+mod in_values;
 mod kv;
 mod overflow;
 mod parameters;

@@ -41,7 +41,8 @@ use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
 use crate::{
-    arguments, documents, exact, explain, graph, kv, overflow, scalar, statement, system, tables, transactions, vector,
+    arguments, documents, exact, explain, graph, in_values, kv, overflow, scalar, statement, system, tables,
+    transactions, vector,
 };
 
 /// How often a reader starts a statement over because a writer moved on under it.
@@ -472,6 +473,7 @@ impl Session {
 
     /// Our own parts of the language, put into the terms of the engine.
     async fn prepare(&self, sql: &mut Sql) -> Result<()> {
+        in_values::rewrite(sql);
         documents::rewrite(sql);
         Box::pin(graph::preload(self, sql)).await?;
         vector::preload(self, sql).await?;

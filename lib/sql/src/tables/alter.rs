@@ -32,7 +32,7 @@ pub(crate) async fn run(session: &Session, alter: AlterTable) -> Result<Answer> 
     };
     if alter.operations.iter().any(changes_type) && session.view().catalog().table(&name).is_some() {
         if explicit {
-            return Err(Error::unsupported("another type for a column inside a transaction")
+            return Err(Error::unsupported("another type for a column is not supported inside a transaction")
                 .hint("change the type outside a transaction"));
         }
         // Rows that were replaced need not fit the new type, and must not be met any more.
@@ -101,7 +101,8 @@ async fn one(session: &Session, writer: &mut Writer, name: ObjectName, op: &Alte
                 };
                 let key = key.value.to_lowercase();
                 if key.starts_with("partition") {
-                    return Err(Error::unsupported("another partition column").hint("CREATE TABLE ... AS SELECT"));
+                    return Err(Error::unsupported("another partition column is not supported")
+                        .hint("CREATE TABLE ... AS SELECT"));
                 }
                 if key == "ttl" && def.options.ttl_ms.is_none() && def.options.ttl_column.is_none() {
                     let there = def.columns.first().map_or(0, |_| table.cold.files.len() + table.hot().rows());
@@ -115,7 +116,7 @@ async fn one(session: &Session, writer: &mut Writer, name: ObjectName, op: &Alte
             }
         }
         other => {
-            return Err(Error::unsupported(format!("ALTER TABLE ... {other}"))
+            return Err(Error::unsupported(format!("ALTER TABLE ... {other} is not supported"))
                 .expected("ADD, DROP, RENAME, MODIFY or ALTER COLUMN, RENAME TO, SET TBLPROPERTIES"));
         }
     }
@@ -159,7 +160,7 @@ async fn add_column(session: &Session, table: &Table, def: &mut TableDef, column
     let (mut new, is_key) = define_column(session, id, column).await?;
     check_column_name(&new.name)?;
     if is_key {
-        return Err(Error::unsupported("adding to the primary key"));
+        return Err(Error::unsupported("adding to the primary key is not supported"));
     }
     if def.columns.iter().any(|c| c.name.eq_ignore_ascii_case(&new.name)) {
         return Err(Error::new(Kind::Exists, format!("the table has a column {} already", new.name)));
@@ -170,7 +171,9 @@ async fn add_column(session: &Session, table: &Table, def: &mut TableDef, column
         let value = values::constant(session, &expr, &t).await?;
         if value.is_valid(0) {
             if t.is_nested() || matches!(t, DataType::Binary) {
-                return Err(Error::unsupported(format!("a default of type {t} for rows that are there")));
+                return Err(Error::unsupported(format!(
+                    "a default of type {t} is not supported for rows that are there"
+                )));
             }
             new.missing = Some(array_value_to_string(&value, 0).map_err(|e| Error::new(Kind::Engine, e.to_string()))?);
         }
@@ -246,7 +249,7 @@ fn rename_table(
         to if to.schema == qx_store::names::DEFAULT_SCHEMA => ObjectName { schema: name.schema.clone(), name: to.name },
         to => {
             check_schema("table", &to)?;
-            return Err(Error::unsupported("moving a table to another schema").got(to.key()));
+            return Err(Error::unsupported("moving a table to another schema is not supported").got(to.key()));
         }
     };
     free_of_dependents(writer, name, None)?;
@@ -295,7 +298,9 @@ async fn set_type(
     }
     free_of_dependents(writer, name, Some(&def.columns[at].name))?;
     if def.options.partition_by.contains(&def.columns[at].id) || def.options.ttl_column == Some(def.columns[at].id) {
-        return Err(Error::unsupported("another type for a column that partitions or times the table"));
+        return Err(Error::unsupported(
+            "another type is not supported for a column that partitions or times the table",
+        ));
     }
     let wrong = |e: &dyn std::fmt::Display| {
         Error::invalid(format!("column {}: its values do not fit", def.columns[at].name)).expected(&to).got(e)
@@ -347,7 +352,7 @@ async fn set_options(
             ColumnOption::NotNull => nullable(session, table, def, column, false).await?,
             ColumnOption::Default(value) => set_default(session, def, column, Some(value)).await?,
             ColumnOption::Comment(_) => {}
-            other => return Err(Error::unsupported(format!("the column option `{other}`"))),
+            other => return Err(Error::unsupported(format!("the column option `{other}` is not supported"))),
         }
     }
     Ok(())
@@ -369,7 +374,7 @@ async fn alter_column(
         AlterColumnOperation::SetDataType { data_type, using: None, .. } => {
             set_type(session, writer, &table.name, def, column, data_type).await
         }
-        other => Err(Error::unsupported(format!("ALTER COLUMN ... {other}"))),
+        other => Err(Error::unsupported(format!("ALTER COLUMN ... {other} is not supported"))),
     }
 }
 

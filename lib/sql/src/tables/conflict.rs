@@ -41,12 +41,14 @@ pub(crate) fn of(insert: &Insert) -> Result<Option<OnConflict>> {
     let on = match &insert.on {
         None => return Ok(None),
         Some(OnInsert::OnConflict(on)) => on,
-        Some(other) => return Err(Error::unsupported(format!("`{other}`")).expected("ON CONFLICT")),
+        Some(other) => return Err(Error::unsupported(format!("`{other}` is not supported")).expected("ON CONFLICT")),
     };
     let target = match &on.conflict_target {
         None => None,
         Some(ConflictTarget::Columns(columns)) => Some(columns.iter().map(ident).collect()),
-        Some(ConflictTarget::OnConstraint(_)) => return Err(Error::unsupported("ON CONFLICT ON CONSTRAINT")),
+        Some(ConflictTarget::OnConstraint(_)) => {
+            return Err(Error::unsupported("ON CONFLICT ON CONSTRAINT is not supported"));
+        }
     };
     let action = match &on.action {
         OnConflictAction::DoNothing => Action::Nothing,

@@ -98,7 +98,9 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
 fn table_keys(constraints: &[TableConstraint], key_columns: &mut Vec<String>) -> Result<()> {
     for constraint in constraints {
         let TableConstraint::PrimaryKey(key) = constraint else {
-            return Err(Error::unsupported(format!("the constraint `{constraint}`")).expected("PRIMARY KEY"));
+            return Err(
+                Error::unsupported(format!("the constraint `{constraint}` is not supported")).expected("PRIMARY KEY")
+            );
         };
         if !key_columns.is_empty() {
             return Err(Error::usage("a table has one primary key"));
@@ -114,7 +116,8 @@ fn table_keys(constraints: &[TableConstraint], key_columns: &mut Vec<String>) ->
 }
 
 fn refuse_what_is_not_taken(create: &CreateTable) -> Result<()> {
-    let refused = |what: &str| Err(Error::unsupported(format!("CREATE {what}")).expected("CREATE TABLE"));
+    let refused =
+        |what: &str| Err(Error::unsupported(format!("CREATE {what} is not supported")).expected("CREATE TABLE"));
     if create.temporary {
         return refused("TEMPORARY TABLE");
     }
@@ -177,7 +180,9 @@ fn check_digits(sql: &SqlType) -> Result<()> {
         SqlType::Struct(fields, _) => return fields.iter().try_for_each(|f| check_digits(&f.field_type)),
         // Whatever it says, the engine takes it for one of 24 bits.
         SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits > 24 => {
-            return Err(Error::unsupported(format!("columns of type {sql}")).expected("FLOAT or DOUBLE"));
+            return Err(
+                Error::unsupported(format!("columns of type {sql} are not supported")).expected("FLOAT or DOUBLE")
+            );
         }
         SqlType::Decimal(ExactNumberInfo::Precision(p)) | SqlType::Numeric(ExactNumberInfo::Precision(p)) => (*p, 0),
         SqlType::Decimal(ExactNumberInfo::PrecisionAndScale(p, s))
@@ -188,7 +193,7 @@ fn check_digits(sql: &SqlType) -> Result<()> {
     if fits && u64::try_from(scale).is_ok_and(|scale| scale <= digits) {
         return Ok(());
     }
-    Err(Error::unsupported(format!("columns of type {sql}"))
+    Err(Error::unsupported(format!("columns of type {sql} are not supported"))
         .expected(format!("DECIMAL(p, s) with p from 1 to {DECIMAL128_MAX_PRECISION}, s from 0 to p")))
 }
 
@@ -200,7 +205,7 @@ fn check_stored(t: &DataType, said: &dyn std::fmt::Display) -> Result<()> {
     };
     match t {
         Interval(_) | Duration(_) | Time32(_) | Time64(_) | Decimal256(..) => {
-            Err(Error::unsupported(format!("columns of type {said}"))
+            Err(Error::unsupported(format!("columns of type {said} are not supported"))
                 .hint("Delta Lake has no such type; a VARCHAR holds its values as text"))
         }
         List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | Map(f, _) => check_stored(f.data_type(), said),
@@ -234,7 +239,7 @@ pub(super) fn bound(sql: &SqlType) -> Result<Option<Bound>> {
     };
     for of in inside {
         if bound(of)?.is_some() {
-            return Err(Error::unsupported(format!("columns of type {sql}"))
+            return Err(Error::unsupported(format!("columns of type {sql} are not supported"))
                 .hint(format!("what {of} says is kept of whole columns only")));
         }
     }
@@ -242,7 +247,10 @@ pub(super) fn bound(sql: &SqlType) -> Result<Option<Bound>> {
 }
 
 fn characters(sql: &SqlType, length: CharacterLength) -> Result<Option<Bound>> {
-    let refused = || Error::unsupported(format!("columns of type {sql}")).expected("a length in characters, from 1");
+    let refused = || {
+        Error::unsupported(format!("columns of type {sql} are not supported"))
+            .expected("a length in characters, from 1")
+    };
     match length {
         CharacterLength::Max => Ok(None),
         CharacterLength::IntegerLength { unit: Some(CharLengthUnits::Octets), .. } => Err(refused()),
@@ -279,7 +287,7 @@ pub(crate) async fn define_column(
                 out.nullable = false;
             }
             ColumnOption::Comment(_) => {}
-            other => return Err(Error::unsupported(format!("the column option `{other}`"))),
+            other => return Err(Error::unsupported(format!("the column option `{other}` is not supported"))),
         }
     }
     Ok((out, is_key))
@@ -291,7 +299,7 @@ fn set_key(def: &mut TableDef, names: &[String]) -> Result<()> {
             return Err(Error::usage(format!("the primary key names a column that is not there: {name}")));
         };
         if column.arrow_type()?.is_nested() || matches!(column.arrow_type()?, DataType::Float32 | DataType::Float64) {
-            return Err(Error::unsupported(format!("a primary key of type {}", column.data_type)));
+            return Err(Error::unsupported(format!("a primary key of type {} is not supported", column.data_type)));
         }
         column.nullable = false;
         if def.primary_key.contains(&column.id) {
@@ -409,7 +417,7 @@ fn check_partition(def: &TableDef) -> Result<()> {
         let Some(column) = def.column_by_id(*id) else { continue };
         let t = column.arrow_type()?;
         if t.is_nested() || t.is_floating() || matches!(t, DataType::Binary) {
-            return Err(Error::unsupported(format!("a partition column of type {t}")));
+            return Err(Error::unsupported(format!("a partition column of type {t} is not supported")));
         }
     }
     if def.options.partition_by.len() >= def.columns.len() {

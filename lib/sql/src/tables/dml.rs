@@ -50,7 +50,7 @@ impl Target {
         };
         let alias = match alias {
             Some(a) if a.columns.is_empty() => a.name.clone(),
-            Some(a) => return Err(Error::unsupported(format!("the alias `{a}` with columns"))),
+            Some(a) => return Err(Error::unsupported(format!("the alias `{a}` with columns is not supported"))),
             None => last_part(name)?,
         };
         Ok(Target { name: table_name(session, name)?, alias })
@@ -75,7 +75,7 @@ pub(super) fn assigned(def: &TableDef, assignments: &[Assignment]) -> Result<Vec
     let mut out: Vec<(usize, Expr)> = Vec::new();
     for assignment in assignments {
         let AssignmentTarget::ColumnName(name) = &assignment.target else {
-            return Err(Error::unsupported("assignments of several columns at once"));
+            return Err(Error::unsupported("assignments of several columns at once are not supported"));
         };
         let column = ident(&last_part(name)?);
         let at = def.columns.iter().position(|c| c.name == column);
@@ -87,7 +87,12 @@ pub(super) fn assigned(def: &TableDef, assignments: &[Assignment]) -> Result<Vec
         if out.iter().any(|(i, _)| *i == at) {
             return Err(Error::usage(format!("the column {column} is assigned twice")));
         }
-        out.push((at, exact::to_column(assignment.value.clone(), &def.columns[at].arrow_type()?)));
+        let column = &def.columns[at];
+        let value = match values::is_default(&assignment.value) {
+            true => values::default_expr(column)?,
+            false => assignment.value.clone(),
+        };
+        out.push((at, exact::to_column(value, &column.arrow_type()?)));
     }
     Ok(out)
 }
@@ -157,7 +162,7 @@ pub(super) fn delete_query(session: &Session, def: &TableDef, delete: &Delete) -
 pub(super) fn delete_target<'a>(session: &Session, delete: &'a Delete) -> Result<(&'a TableWithJoins, Target)> {
     let (FromTable::WithFromKeyword(list) | FromTable::WithoutKeyword(list)) = &delete.from;
     let [table] = list.as_slice() else {
-        return Err(Error::unsupported("DELETE from several tables"));
+        return Err(Error::unsupported("DELETE from several tables is not supported"));
     };
     Ok((table, Target::of(session, &table.relation)?))
 }

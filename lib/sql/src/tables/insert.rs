@@ -34,7 +34,7 @@ fn engine(e: impl std::fmt::Display) -> Error {
 pub(super) fn target(session: &Session, insert: &Insert) -> Result<ObjectName> {
     match &insert.table {
         TableObject::TableName(name) => table_name(session, name),
-        _ => Err(Error::unsupported("INSERT into anything but a table")),
+        _ => Err(Error::unsupported("INSERT into anything but a table is not supported")),
     }
 }
 
@@ -65,16 +65,15 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
         .transact(async |writer: &mut Writer| {
             let source = match source {
                 None => Source::Literals(vec![Vec::new()]),
-                Some(query) => match values::literals(&query) {
+                Some(mut query) => match literals(writer, &name, &mut query, columns.as_deref()).await? {
                     Some(rows) => Source::Literals(rows),
                     None => {
                         if !crate::statement::query_reads(&query) {
-                            return Err(Error::unsupported("a statement that writes inside another"));
+                            return Err(Error::unsupported("a statement that writes is not supported inside another"));
                         }
                         let table = super::dml::opened(writer, &name).await?;
-                        let mut query = *query;
                         into_columns(&mut query, &table.def, columns.as_deref())?;
-                        let found = session.run_query(query).await?;
+                        let found = session.run_query(*query).await?;
                         if !explicit && found.rows() > super::copy::BULK_ROWS && on.is_none() {
                             let names =
                                 columns.or_else(|| Some(table.def.columns.iter().map(|c| c.name.clone()).collect()));
@@ -91,12 +90,44 @@ pub(crate) async fn run(session: &Session, insert: Insert) -> Result<Answer> {
         .map(Answer::affected)
 }
 
+/// The rows of VALUES where all of them are literals, with the defaults of columns in the places that say DEFAULT.
+async fn literals(
+    writer: &Writer,
+    name: &ObjectName,
+    query: &mut Query,
+    columns: Option<&[String]>,
+) -> Result<Option<Vec<Vec<Option<String>>>>> {
+    if let SetExpr::Values(values) = query.body.as_ref()
+        && values.rows.iter().any(|row| row.iter().any(values::is_default))
+    {
+        let table = super::dml::opened(writer, name).await?;
+        fill_defaults(query, &table.def, &places(&table.def, columns)?)?;
+    }
+    Ok(values::literals(query))
+}
+
+fn fill_defaults(query: &mut Query, def: &TableDef, place: &[usize]) -> Result<()> {
+    let SetExpr::Values(values) = query.body.as_mut() else { return Ok(()) };
+    values.rows.iter_mut().try_for_each(|row| defaults(&mut row.content, def, place))
+}
+
+/// Puts the defaults of columns in the place of each DEFAULT in a row whose values go there.
+pub(super) fn defaults(row: &mut [Expr], def: &TableDef, place: &[usize]) -> Result<()> {
+    for (value, at) in row.iter_mut().zip(place) {
+        if values::is_default(value) {
+            *value = values::default_expr(&def.columns[*at])?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a query one whose values go into columns of a table: those of these names, or all.
 ///
 /// # Errors
 /// `Usage` for a column that the table does not have or that stands twice.
 pub(super) fn into_columns(query: &mut Query, def: &TableDef, columns: Option<&[String]>) -> Result<()> {
     let place = places(def, columns)?;
+    fill_defaults(query, def, &place)?;
     let types = place.iter().map(|at| def.columns[*at].arrow_type()).collect::<Result<Vec<_>>>()?;
     name_values(&mut query.body);
     exact::to_columns(&mut query.body, &types);
@@ -396,7 +427,7 @@ fn standing_keys(table: &Table, rows: &RecordBatch) -> Result<Vec<Taken>> {
 }
 
 /// Where in the table each column of the source belongs.
-fn places(def: &TableDef, columns: Option<&[String]>) -> Result<Vec<usize>> {
+pub(super) fn places(def: &TableDef, columns: Option<&[String]>) -> Result<Vec<usize>> {
     let Some(names) = columns else { return Ok((0..def.columns.len()).collect()) };
     let mut place = Vec::new();
     for (i, name) in names.iter().enumerate() {

@@ -94,7 +94,9 @@ fn step(
     match action {
         MergeAction::Update(update) if !not_matched => {
             if update.update_predicate.is_some() || update.delete_predicate.is_some() {
-                return Err(Error::unsupported("MERGE ... UPDATE ... WHERE").hint("WHEN MATCHED AND ... THEN"));
+                return Err(
+                    Error::unsupported("MERGE ... UPDATE ... WHERE is not supported").hint("WHEN MATCHED AND ... THEN")
+                );
             }
             let assigned = assigned(def, &update.assignments)?;
             Ok(Step::Update(query::select(new_rows(def, target, &assigned), from, Some(condition))))
@@ -111,19 +113,21 @@ fn step(
 fn insert_step(
     def: &TableDef,
     merge: &Merge,
-    insert: &MergeInsertExpr,
+    given: &MergeInsertExpr,
     from: Vec<datafusion::sql::sqlparser::ast::TableWithJoins>,
     condition: Expr,
 ) -> Result<Step> {
-    if insert.insert_predicate.is_some() {
-        return Err(Error::unsupported("MERGE ... INSERT ... WHERE").hint("WHEN NOT MATCHED AND ... THEN"));
+    if given.insert_predicate.is_some() {
+        return Err(
+            Error::unsupported("MERGE ... INSERT ... WHERE is not supported").hint("WHEN NOT MATCHED AND ... THEN")
+        );
     }
     let name = |n: &datafusion::sql::sqlparser::ast::ObjectName| n.0.last().and_then(|p| p.as_ident()).map(ident);
-    let columns: Option<Vec<String>> = match insert.columns.as_slice() {
+    let columns: Option<Vec<String>> = match given.columns.as_slice() {
         [] => None,
         list => list.iter().map(name).collect(),
     };
-    let values: Vec<Expr> = match &insert.kind {
+    let mut values: Vec<Expr> = match &given.kind {
         MergeInsertKind::Values(values) => match values.rows.as_slice() {
             [row] => row.iter().cloned().collect(),
             _ => return Err(Error::usage("MERGE inserts one row for each row of the source")),
@@ -133,6 +137,7 @@ fn insert_step(
             def.columns.iter().map(|c| query::column(&alias, &c.name)).collect()
         }
     };
+    insert::defaults(&mut values, def, &insert::places(def, columns.as_deref())?)?;
     let items = values.into_iter().enumerate().map(|(i, e)| query::named(e, &format!("v{i}"))).collect();
     let mut query = query::select(items, from, Some(condition));
     insert::into_columns(&mut query, def, columns.as_deref())?;

@@ -101,7 +101,7 @@ pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answe
 
 /// The query that finds the rows which a statement would change.
 pub(crate) async fn query_of(session: &Session, statement: &Statement) -> Result<Query> {
-    let Statement::Sql(sql) = statement else { return Err(Error::unsupported("no plan to explain")) };
+    let Statement::Sql(sql) = statement else { return Err(Error::unsupported("the statement has no plan to explain")) };
     let def = async |name: qx_store::names::ObjectName| {
         let view = session.view();
         let table = view.table(&name).await?.ok_or_else(|| create::not_there(&view.catalog(), &name))?;

@@ -42,6 +42,19 @@ fn literal(e: &Expr) -> Option<Option<String>> {
     }
 }
 
+/// Whether a value is the word DEFAULT.
+pub(super) fn is_default(e: &Expr) -> bool {
+    matches!(e, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"))
+}
+
+/// What DEFAULT stands for in a column.
+pub(super) fn default_expr(column: &Column) -> Result<Expr> {
+    match &column.default {
+        Some(text) => super::alter::parse_expr(text),
+        None => Ok(Expr::Value(Value::Null.into())),
+    }
+}
+
 /// A column of literals in the column's type; `None` when a literal does not read as one, which the planner may know
 /// better.
 pub(crate) fn column_of(texts: &[Option<&str>], target: &DataType) -> Option<ArrayRef> {

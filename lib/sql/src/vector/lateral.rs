@@ -44,7 +44,7 @@ impl Lateral {
     pub(crate) fn new(source: &Source, question: &Question, vector: Expr) -> qx_formats::Result<Lateral> {
         let searcher = match answerer(source, question)? {
             Answerer::Index { table: Some(table), .. } if table.def.options.ttl_ms.is_some() => {
-                return Err(Error::unsupported("a search for each row of a table whose rows expire")
+                return Err(Error::unsupported("a search for each row of a table whose rows expire is not supported")
                     .hint("join the tables and ORDER BY the distance instead"));
             }
             Answerer::Index { searcher, .. } => searcher,
