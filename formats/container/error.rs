@@ -149,6 +149,13 @@ impl Error {
         self
     }
 
+    /// The same error with the message that `f` makes of its own.
+    #[must_use]
+    pub fn reworded(mut self, f: impl FnOnce(&str) -> String) -> Self {
+        self.0.message = f(&self.0.message);
+        self
+    }
+
     pub fn kind(&self) -> Kind {
         self.0.kind
     }

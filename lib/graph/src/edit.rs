@@ -109,9 +109,11 @@ impl Graph {
     ///
     /// # Errors
     /// `NotFound` for an end that is no node; `Usage` for a partition that the graph does not have, and for properties
-    /// that are no JSON object.
+    /// that are no JSON object; `Invalid` for a cost that is none, and a time: searches would stop at such an edge.
     pub fn insert_edge(&self, change: &EdgeChange) -> Result<Op> {
         check_props(&change.props)?;
+        self.props.cost_of(&change.props)?;
+        self.props.time_of(&change.props)?;
         let (src, dst) = (self.find(&change.src)?, self.find(&change.dst)?);
         let part = self.partition(change.part, src)?;
         Ok(Op::EdgeUpsert { part, src, dst, etype: change.etype, props: change.props.clone() })

@@ -3,9 +3,9 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use qx_formats::Result;
 use qx_formats::adj_seg::{AdjBuilder, AdjSeg, Edge};
 use qx_formats::dict_seg::{DictBuilder, DictSeg};
+use qx_formats::{Error, Result};
 use qx_io::Map;
 use qx_log::Op;
 
@@ -394,6 +394,17 @@ impl Graph {
         if self.spread { &self.parts } else { self.parts.get(at..at + 1).unwrap_or(&[]) }
     }
 
+    /// An error of the properties of an edge with the edge that has them, and what helps.
+    fn of_edge(&self, e: Error, src: u64, dst: u64, etype: u32) -> Error {
+        let node = |id: u64| match self.node(id) {
+            Ok(Some(n)) => format!("{}:{}", String::from_utf8_lossy(&n.label), String::from_utf8_lossy(&n.key)),
+            _ => id.to_string(),
+        };
+        let (src, dst) = (node(src), node(dst));
+        e.reworded(|message| format!("{message}, of the edge {src} -> {dst} of type {etype}"))
+            .hint(format!("DELETE EDGE '{src}' -> '{dst}' ETYPE {etype}, or INSERT EDGE it with other PROPS"))
+    }
+
     /// [`Graph::visit`] with the properties of each edge.
     pub(crate) fn visit_with(
         &self,
@@ -408,7 +419,11 @@ impl Graph {
         if follow.direction != Direction::In {
             for part in self.homes(node) {
                 self.each_out(part, node, |edge, props| {
-                    if follow.takes(edge.etype) && in_time(props)? { f(edge, props) } else { Ok(()) }
+                    if !follow.takes(edge.etype) {
+                        return Ok(());
+                    }
+                    let done = in_time(props).and_then(|takes| if takes { f(edge, props) } else { Ok(()) });
+                    done.map_err(|e| self.of_edge(e, node, edge.node, edge.etype))
                 })?;
             }
         }
@@ -420,11 +435,12 @@ impl Graph {
                 sources.dedup();
                 for src in sources {
                     self.each_out(part, src, |edge, props| {
-                        if edge.node == node && follow.takes(edge.etype) && in_time(props)? {
-                            f(Edge { node: src, etype: edge.etype }, props)
-                        } else {
-                            Ok(())
+                        if edge.node != node || !follow.takes(edge.etype) {
+                            return Ok(());
                         }
+                        let from = Edge { node: src, etype: edge.etype };
+                        let done = in_time(props).and_then(|takes| if takes { f(from, props) } else { Ok(()) });
+                        done.map_err(|e| self.of_edge(e, src, node, edge.etype))
                     })?;
                 }
             }

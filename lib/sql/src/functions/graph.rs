@@ -160,7 +160,7 @@ impl Function {
         let start = self.node(&graph, args, "start")?;
         let walk = self.timed(self.walk(&graph, args, 1)?, args)?;
         count_search();
-        let found = graph.graph.neighbors(&[start], &walk)?;
+        let found = graph.graph.neighbors(&[start], &walk).map_err(|e| graph.failed(e))?;
         let ids = |f: fn(&qx_graph::Hop) -> u64| found.iter().map(f).collect::<Vec<_>>();
         batch(vec![
             ("node_id", graph.id_column(&ids(|h| h.node_id))?),
@@ -187,11 +187,11 @@ impl Function {
         let walk = self.timed(self.walk(&graph, args, DEFAULT_PATH_HOPS)?, args)?;
         count_search();
         let path = if graph.graph.has_props() {
-            graph.graph.cheapest_path(src, dst, &walk)?.map(|p| p.nodes)
+            graph.graph.cheapest_path(src, dst, &walk).map(|found| found.map(|path| path.nodes))
         } else {
-            graph.graph.shortest_path(src, dst, &walk)?
+            graph.graph.shortest_path(src, dst, &walk)
         };
-        let path = path.unwrap_or_default();
+        let path = path.map_err(|e| graph.failed(e))?.unwrap_or_default();
         let count = path.len() as u64;
         batch(vec![
             ("path_id", u64s(vec![1; path.len()])),

@@ -34,6 +34,16 @@ pub(crate) struct Loaded {
     pub rows: Option<tables::Rows>,
 }
 
+impl Loaded {
+    /// An error of a search, with the graph that it came from.
+    pub(crate) fn failed(&self, e: Error) -> Error {
+        match e.kind() {
+            Kind::Invalid => e.reworded(|message| format!("the graph {}: {message}", self.name.key())),
+            _ => e,
+        }
+    }
+}
+
 /// How much a graph has taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Moment {

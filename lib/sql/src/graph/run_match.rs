@@ -307,7 +307,7 @@ fn reached(
     let wanted = |id: u64| targets.as_ref().is_none_or(|t| t.contains(&id));
     if m.shortest && has_props {
         let near = nearer(loaded, start, walk, m.hops.0)?;
-        let paths = graph.cheapest_paths(start, walk, wanted, targets.is_some())?;
+        let paths = graph.cheapest_paths(start, walk, wanted, targets.is_some()).map_err(|e| loaded.failed(e))?;
         return Ok(paths
             .into_iter()
             .filter_map(|p| Some((*p.nodes.last()?, p.nodes.len() as u64 - 1, Some(p.cost), Some(p.nodes))))

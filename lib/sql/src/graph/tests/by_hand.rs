@@ -155,3 +155,38 @@ fn ids_of_nodes_that_are_gone_are_not_given_again() {
     db.run("INSERT NODE N KEY 'old' AS 1 GRAPH g");
     assert_eq!(db.rows("SELECT key FROM graph_nodes('g') ORDER BY node_id"), texts(&[&["old"], &["new"]]));
 }
+
+#[test]
+fn a_cost_that_is_none_is_refused_and_named_where_it_stands() {
+    use qx_formats::delta_log::Op;
+    use qx_store::names::ObjectName;
+
+    let db = Database::new();
+    db.run("CREATE GRAPH g USING GRAPHSTORE; USE GRAPH g; INSERT NODE N KEY 'a'; INSERT NODE N KEY 'b'");
+    for props in [r#"{"cost": -5}"#, r#"{"cost": "x"}"#, r#"{"time": "noon"}"#] {
+        let e = db.error(&format!("INSERT EDGE a -> b PROPS '{props}'"));
+        assert_eq!(e.kind(), Kind::Invalid, "{props}: {e}");
+        assert!(e.message().contains("the edge property"), "{e}");
+    }
+    db.run("INSERT EDGE a -> b PROPS '{\"cost\": 2}'");
+    assert_eq!(db.rows("SELECT node_id FROM graph_paths('g', 'a', 'b')"), texts(&[&["1"], &["2"]]));
+    // Another writer of the log asks nobody.
+    let put = db.session.transact(async |writer: &mut qx_store::Writer| {
+        let name = ObjectName::parse("graph", "public.g")?;
+        let graph = writer.catalog().graph(&name).map(|def| def.uuid).unwrap();
+        writer.op(Op::UseGraph { graph })?;
+        writer.op(Op::EdgeUpsert { part: 0, src: 1, dst: 2, etype: 1, props: br#"{"cost":-5}"#.to_vec() })?;
+        Ok(())
+    });
+    db.runtime.block_on(put).unwrap();
+    for search in
+        ["SELECT * FROM graph_paths('g', 'a', 'b')", "MATCH SHORTEST (s {key: 'a'})-[*1..3]->(t) RETURN t.key"]
+    {
+        let e = db.error(search);
+        let says = "the graph public.g: the edge property cost is no cost, of the edge N:a -> N:b of type 1";
+        assert_eq!(e.message(), says);
+        assert!(e.get_hint().unwrap().contains("DELETE EDGE 'N:a' -> 'N:b' ETYPE 1"), "{e}");
+    }
+    db.run("DELETE EDGE 'N:a' -> 'N:b' ETYPE 1");
+    assert!(db.rows("SELECT node_id FROM graph_paths('g', 'a', 'b')").is_empty());
+}
