@@ -428,6 +428,11 @@ fn what_is_exported_as_json_is_loaded_back() {
     let out = load(&rows);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(db.ok(&["export", db.path(), "b"]), rows);
+    // Rounded to the digits of the column, as everywhere.
+    assert!(load(r#"{"id": 5, "n": 1.0005, "w": 1e-3, "nl": [0.25, 1e3]}"#).status.success());
+    let five =
+        db.sql("select cast(n as text) n, cast(w as text) w, cast(nl[1] + nl[2] as text) nl from b where id = 5", &[]);
+    assert_eq!(five, [serde_json::json!({"n": "1.001", "w": "0.0010000000", "nl": "1000.3"})]);
     assert!(load(r#"{"id": 4, "n": 1.25, "w": "1.25", "i": "7", "f": 2}"#).status.success());
     let four = db.sql("select cast(n as text) n, cast(w as text) w, i, f from b where id = 4", &[]);
     assert_eq!(four, [serde_json::json!({"n": "1.250", "w": "1.2500000000", "i": 7, "f": 2.0})]);
@@ -438,7 +443,10 @@ fn what_is_exported_as_json_is_loaded_back() {
         (r#"{"id": 9, "tu": true}"#, "`tu`"),
         (r#"{"id": 9, "f": 1e39}"#, "column f"),
         (r#"{"id": 9, "fl": [1e39]}"#, "column fl"),
-        (r#"{"id": 9, "n": 1.2345}"#, "`n`"),
+        (r#"{"id": 9, "n": 1e9}"#, "column n"),
+        (r#"{"id": 9, "n": true}"#, "column n"),
+        (r#"{"id": 9, "u": 1.5}"#, "column u"),
+        (r#"{"id": 9, "nl": [1e4]}"#, "column nl"),
         (r#"{"id": 9, "x": "0g"}"#, "column x"),
         (r#"{"id": 9, "ts": "soon"}"#, "column ts"),
         (r#"{"id": 9, "ts": "2024-01-01T00:00:00.0000001"}"#, "column ts"),
@@ -449,5 +457,5 @@ fn what_is_exported_as_json_is_loaded_back() {
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(!out.status.success() && said.contains(what), "{row}: {said}");
     }
-    assert_eq!(db.sql("select count(*) c from b", &[])[0]["c"], 4);
+    assert_eq!(db.sql("select count(*) c from b", &[])[0]["c"], 5);
 }

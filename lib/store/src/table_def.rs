@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::Array;
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use qx_formats::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::bound::Bound;
 use crate::catalog::Origin;
+use crate::rows;
 
 /// The hidden column of keyless tables: a number that a row keeps for life.
 pub const ROW_ID: &str = "__row_id";
@@ -49,6 +50,34 @@ impl Column {
     /// `Invalid` when the definition holds a type that Arrow does not know.
     pub fn arrow_type(&self) -> Result<DataType> {
         self.data_type.parse().map_err(|e| Error::invalid(format!("column {}: {e}", self.name)).got(&self.data_type))
+    }
+
+    /// Whether its values are integers, as which decimals are stored where no integer of Delta Lake is long enough.
+    fn is_whole(&self) -> bool {
+        matches!(self.bound, Some(Bound::Unsigned(_)))
+    }
+
+    /// Digits behind the point to which its values are rounded; `None` unless it is a column of decimals.
+    ///
+    /// # Errors
+    /// As [`Column::arrow_type`].
+    pub fn scale(&self) -> Result<Option<i8>> {
+        Ok(match self.arrow_type()? {
+            DataType::Decimal128(_, scale) if !self.is_whole() => Some(scale),
+            _ => None,
+        })
+    }
+
+    /// Values that somebody writes into the column, in its type: [`rows::fit`].
+    ///
+    /// # Errors
+    /// `Invalid` with the column for a value that does not fit.
+    pub fn fit(&self, values: &ArrayRef) -> Result<ArrayRef> {
+        let t = self.arrow_type()?;
+        let whole = if self.is_whole() { rows::whole(values.as_ref()) } else { Ok(()) };
+        whole
+            .and_then(|()| rows::fit(values, &t))
+            .map_err(|e| Error::new(e.kind(), format!("column {}: {}", self.name, e.message())))
     }
 
     /// Refuses values that the column does not take, of its type though they are.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use datafusion::arrow::datatypes::DECIMAL256_MAX_PRECISION;
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType as SqlType, ExactNumberInfo, Expr, SelectItem, SetExpr, SetOperator, SetQuantifier, Value,
     visit_expressions,
@@ -10,18 +10,18 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::is_double;
 
-/// A value that becomes one of a column of the type `target`.
-pub(crate) fn to_column(value: Expr, target: &DataType) -> Expr {
-    match scale(target) {
-        Some(scale) if has_digits(&value) => cast(value, MOST, scale),
+/// A value that becomes one of a column of decimals with so many digits behind the point.
+pub(crate) fn to_column(value: Expr, scale: Option<i8>) -> Expr {
+    match scale {
+        Some(scale) if has_digits(&value) => cast(value, MOST, i64::from(scale)),
         _ => value,
     }
 }
 
-/// The values of a query that become those of columns with these types, in their order.
-pub(crate) fn to_columns(body: &mut SetExpr, targets: &[DataType]) {
-    for (at, target) in targets.iter().enumerate() {
-        let Some(scale) = scale(target) else { continue };
+/// The values of a query that become those of columns, in their order; some of which are of decimals.
+pub(crate) fn to_columns(body: &mut SetExpr, scales: &[Option<i8>]) {
+    for (at, scale) in scales.iter().enumerate() {
+        let Some(scale) = scale.map(i64::from) else { continue };
         let mut places = Vec::new();
         // All or none, since they come to one type.
         if places_at(body, at, &mut places) && places.iter().any(Place::has_digits) {
@@ -31,7 +31,7 @@ pub(crate) fn to_columns(body: &mut SetExpr, targets: &[DataType]) {
 }
 
 /// In as many digits as there are: whether they are too many for the column is said with the column's name.
-const MOST: u64 = DECIMAL128_MAX_PRECISION as u64;
+const MOST: u64 = DECIMAL256_MAX_PRECISION as u64;
 
 /// Where a query has one of its values.
 pub(super) enum Place<'a> {
@@ -77,13 +77,6 @@ impl Place<'_> {
 
 fn taken(e: &mut Expr) -> Expr {
     std::mem::replace(e, Expr::Value(Value::Null.into()))
-}
-
-fn scale(target: &DataType) -> Option<i64> {
-    match target {
-        DataType::Decimal128(_, scale) => Some(i64::from(*scale)),
-        _ => None,
-    }
 }
 
 fn cast(value: Expr, precision: u64, scale: i64) -> Expr {
@@ -142,33 +135,33 @@ mod tests {
 
     use super::*;
 
-    fn cast_in(query: &str, targets: &[DataType]) -> String {
+    fn cast_in(query: &str, scales: &[Option<i8>]) -> String {
         let mut parsed = Parser::parse_sql(&GenericDialect {}, query).unwrap();
         let Some(Sql::Query(mut query)) = parsed.pop() else { panic!("not a query") };
-        to_columns(&mut query.body, targets);
+        to_columns(&mut query.body, scales);
         query.to_string()
     }
 
     #[test]
     fn values_with_numbers_in_them_are_cast_where_all_are_known() {
-        let targets = [DataType::Int64, DataType::Decimal128(10, 2)];
+        let scales = [None, Some(2)];
         for (query, cast) in [
-            ("SELECT 1.5, 1.5", "SELECT 1.5, CAST(1.5 AS DECIMAL(38,2))"),
+            ("SELECT 1.5, 1.5", "SELECT 1.5, CAST(1.5 AS DECIMAL(76,2))"),
             ("SELECT a, b FROM t", "SELECT a, b FROM t"),
             (
                 "VALUES (1, now()), (2, f(-2.5))",
-                "VALUES (1, CAST(now() AS DECIMAL(38,2))), (2, CAST(f(-2.5) AS DECIMAL(38,2)))",
+                "VALUES (1, CAST(now() AS DECIMAL(76,2))), (2, CAST(f(-2.5) AS DECIMAL(76,2)))",
             ),
             (
                 "SELECT a, 1e3 FROM t UNION ALL SELECT a, b FROM t",
-                "SELECT a, CAST(1e3 AS DECIMAL(38,2)) FROM t UNION ALL SELECT a, CAST(b AS DECIMAL(38,2)) AS b FROM t",
+                "SELECT a, CAST(1e3 AS DECIMAL(76,2)) FROM t UNION ALL SELECT a, CAST(b AS DECIMAL(76,2)) AS b FROM t",
             ),
             ("SELECT *, 1.5 FROM t", "SELECT *, 1.5 FROM t"),
             ("SELECT DISTINCT a, 1.5 FROM t", "SELECT DISTINCT a, 1.5 FROM t"),
             ("SELECT a, 1.5 UNION SELECT 1, 2.5", "SELECT a, 1.5 UNION SELECT 1, 2.5"),
             ("SELECT 1.5", "SELECT 1.5"),
         ] {
-            assert_eq!(cast_in(query, &targets), cast);
+            assert_eq!(cast_in(query, &scales), cast);
         }
     }
 }

@@ -27,9 +27,9 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
     Ident, ObjectName, Query, Statement as Sql, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
+use qx_store::rows::Number;
 
 pub(crate) use assign::{to_column, to_columns};
-pub(crate) use number::Number;
 pub(crate) use settle::settle;
 
 /// The function around the text of a number that a double does not hold.

@@ -3,9 +3,10 @@
 
 use datafusion::arrow::datatypes::DECIMAL128_MAX_PRECISION;
 use datafusion::sql::sqlparser::ast::{Expr, SetExpr, Value};
+use qx_store::rows::Number;
 
 use super::assign::{Place, places_at};
-use super::number::{Number, outgrows_a_double};
+use super::number::outgrows_a_double;
 use super::signed;
 
 /// Casts such columns of a query.

@@ -168,7 +168,7 @@ async fn add_column(session: &Session, table: &Table, def: &mut TableDef, column
     let t = new.arrow_type()?;
     if let Some(text) = &new.default {
         let expr = parse_expr(text)?;
-        let value = values::constant(session, &expr, &t).await?;
+        let value = values::constant(session, &expr, &new).await?;
         if value.is_valid(0) {
             if t.is_nested() || matches!(t, DataType::Binary) {
                 return Err(Error::unsupported(format!(
@@ -316,10 +316,10 @@ async fn set_type(
         }
     }
     let column = &mut def.columns[at];
-    if let Some(text) = &column.default {
-        values::constant(session, &parse_expr(text)?, &to).await?;
-    }
     column.data_type = to.to_string();
+    if let Some(text) = &column.default {
+        values::constant(session, &parse_expr(text)?, column).await?;
+    }
     def.rewrite = true;
     Ok(())
 }
@@ -395,7 +395,7 @@ async fn nullable(session: &Session, table: &Table, def: &mut TableDef, column: 
 async fn set_default(session: &Session, def: &mut TableDef, column: &Ident, value: Option<&Expr>) -> Result<()> {
     let at = changeable(def, column)?;
     if let Some(value) = value {
-        let array = values::constant(session, value, &def.columns[at].arrow_type()?).await?;
+        let array = values::constant(session, value, &def.columns[at]).await?;
         def.columns[at].check(array.as_ref())?;
     }
     def.columns[at].default = value.map(ToString::to_string);

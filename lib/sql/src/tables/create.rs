@@ -276,7 +276,7 @@ pub(crate) async fn define_column(
             ColumnOption::Null => out.nullable = true,
             ColumnOption::NotNull => out.nullable = false,
             ColumnOption::Default(expr) => {
-                let value = super::values::constant(session, expr, &t).await?;
+                let value = super::values::constant(session, expr, &out).await?;
                 if let Some(bound) = out.bound {
                     bound.check(&out.name, value.as_ref())?;
                 }

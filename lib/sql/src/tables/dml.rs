@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
 use qx_store::names::ObjectName;
-use qx_store::rows::{KeyCodec, conform, fit};
+use qx_store::rows::{KeyCodec, conform};
 use qx_store::table_def::ROW_ID;
 use qx_store::{Table, Writer};
 
@@ -92,7 +92,7 @@ pub(super) fn assigned(def: &TableDef, assignments: &[Assignment]) -> Result<Vec
             true => values::default_expr(column)?,
             false => assignment.value.clone(),
         };
-        out.push((at, exact::to_column(value, &column.arrow_type()?)));
+        out.push((at, exact::to_column(value, column.scale()?)));
     }
     Ok(out)
 }
@@ -260,9 +260,7 @@ pub(super) fn take_rows(def: &TableDef, batches: &[RecordBatch]) -> Result<Optio
     let Some(batch) = whole(batches)? else { return Ok(None) };
     let mut columns = Vec::new();
     for (i, column) in def.columns.iter().enumerate() {
-        let array = fit(batch.column(i), &column.arrow_type()?)
-            .map_err(|e| Error::new(e.kind(), format!("column {}: {}", column.name, e.message())))?;
-        columns.push(array);
+        columns.push(column.fit(batch.column(i))?);
     }
     let ids = if def.row_ids { Ids::Kept(Arc::clone(batch.column(def.columns.len()))) } else { Ids::None };
     values::complete(def, columns, ids).map(Some)

@@ -57,8 +57,9 @@ fn nested(texts: &StringArray, t: &DataType) -> Result<ArrayRef> {
     }
     let wrong = |e: &dyn std::fmt::Display| Error::invalid(format!("not a value of its type: {e}")).expected(t);
     let schema = Arc::new(Schema::new(vec![Field::new("v", nearest(t), true)]));
-    // One more, so that all of the text is taken.
-    let decoder = ReaderBuilder::new(schema).with_batch_size(texts.len() + 1).build_decoder();
+    // One more, so that all of the text is taken. Numbers may be read as the texts that they are.
+    let reader = ReaderBuilder::new(schema).with_batch_size(texts.len() + 1).with_coerce_primitive(true);
+    let decoder = reader.build_decoder();
     let mut decoder = decoder.map_err(|e| wrong(&e))?;
     decoder.decode(lines.as_bytes()).map_err(|e| wrong(&e))?;
     match decoder.flush().map_err(|e| wrong(&e))? {
@@ -97,6 +98,8 @@ mod tests {
         let lists = [Some("[\"a,b\",null]"), None, Some("[]"), Some("null"), Some("[\n\"x\"\n]")];
         assert_eq!(read(&list, &lists).unwrap(), ["[a,b, -]", "-", "[]", "-", "[x]"]);
         assert_eq!(read(&DataType::Utf8, &[Some("[1]")]).unwrap(), ["[1]"]);
+        let decimals = DataType::new_list(DataType::Decimal128(5, 2), true);
+        assert_eq!(read(&decimals, &[Some("[1.005, 1e2, null]")]).unwrap(), ["[1.01, 100.00, -]"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::ipc::reader::{FileReader, StreamReader};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Result};
-use qx_store::table_def::TableDef;
+use qx_store::table_def::{Column, TableDef};
 
 use super::csv::Csv;
 use super::json::{fitted, nearest};
@@ -137,9 +137,10 @@ fn json(input: &Input, options: &InputOptions, def: &TableDef) -> Result<Batches
         Input::Stdin => qx_frame::Source::Stdin,
     };
     // The table's types are known, so nothing has to be guessed and nothing may drift.
-    let types = def.columns.iter().map(|c| Ok((c.name.clone(), c.arrow_type()?))).collect::<Result<Vec<_>>>()?;
+    let columns = def.columns.clone();
+    let hint = |c: &Column| -> Result<_> { Ok((qx_frame::path_of(&c.name), nearest(&c.arrow_type()?))) };
     let opts = qx_frame::Options {
-        hints: types.iter().map(|(name, t)| (qx_frame::path_of(name), nearest(t))).collect(),
+        hints: columns.iter().map(hint).collect::<Result<_>>()?,
         drift: qx_frame::Drift::Error,
         batch_rows: options.batch_rows,
         ..qx_frame::Options::default()
@@ -148,7 +149,7 @@ fn json(input: &Input, options: &InputOptions, def: &TableDef) -> Result<Batches
     let path = name(input);
     let work = move || {
         let rows = |batch: RecordBatch| {
-            let batch = fitted(&batch, &types).map_err(|e| e.path(&path))?;
+            let batch = fitted(&batch, &columns).map_err(|e| e.path(&path))?;
             send.send(Ok(batch)).map_err(|_| Error::new(qx_formats::Kind::Cancelled, "stopped"))
         };
         if let Err(e) = qx_frame::read(&[source], &opts, &qx_io::Job::default(), &mut { rows }) {

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Insert, ObjectName as SqlName, Query
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
 use qx_store::names::ObjectName;
-use qx_store::rows::{KeyCodec, KeySet, fit};
+use qx_store::rows::{KeyCodec, KeySet};
 use qx_store::{Table, Writer, bulk_row_id};
 
 use super::create::not_there;
@@ -128,9 +128,9 @@ pub(super) fn defaults(row: &mut [Expr], def: &TableDef, place: &[usize]) -> Res
 pub(super) fn into_columns(query: &mut Query, def: &TableDef, columns: Option<&[String]>) -> Result<()> {
     let place = places(def, columns)?;
     fill_defaults(query, def, &place)?;
-    let types = place.iter().map(|at| def.columns[*at].arrow_type()).collect::<Result<Vec<_>>>()?;
+    let scales = place.iter().map(|at| def.columns[*at].scale()).collect::<Result<Vec<_>>>()?;
     name_values(&mut query.body);
-    exact::to_columns(&mut query.body, &types);
+    exact::to_columns(&mut query.body, &scales);
     Ok(())
 }
 
@@ -461,10 +461,9 @@ async fn arrange(
             for (i, at) in place.iter().enumerate() {
                 let texts: Vec<Option<&str>> = rows.iter().map(|r| r[i].as_deref()).collect();
                 let column = &def.columns[*at];
-                let target = column.arrow_type()?;
-                out[*at] = Some(match values::column_of(&texts, &target) {
+                out[*at] = Some(match values::column_of(&texts, column) {
                     Some(array) => array,
-                    None => super::values::planned(session, &texts, &target, &column.name).await?,
+                    None => values::planned(session, &texts, column).await?,
                 });
             }
             rows.len()
@@ -476,11 +475,7 @@ async fn arrange(
                 return Err(width_error(batch.num_columns()));
             }
             for (i, at) in place.iter().enumerate() {
-                let column = &def.columns[*at];
-                out[*at] = Some(
-                    fit(batch.column(i), &column.arrow_type()?)
-                        .map_err(|e| Error::new(e.kind(), format!("column {}: {}", column.name, e.message())))?,
-                );
+                out[*at] = Some(def.columns[*at].fit(batch.column(i))?);
             }
             batch.num_rows()
         }

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBa
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use qx_formats::{Error, Result};
 use qx_store::rows;
+use qx_store::table_def::Column;
 
 /// The type that JSON is read into on its way to a column's.
 pub(super) fn nearest(t: &DataType) -> DataType {
@@ -15,8 +16,8 @@ pub(super) fn nearest(t: &DataType) -> DataType {
         DataType::Int8 | DataType::Int16 | DataType::Int32 => DataType::Int64,
         DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => DataType::UInt64,
         DataType::Float32 => DataType::Float64,
-        // A time without a zone, which no instant is, and bytes.
-        DataType::Timestamp(_, None) | DataType::Binary => DataType::Utf8,
+        // A time without a zone, which no instant is, bytes, and numbers to be rounded.
+        DataType::Timestamp(_, None) | DataType::Binary | DataType::Decimal128(..) => DataType::Utf8,
         DataType::List(item) => DataType::List(inside(item)),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(inside).collect()),
         DataType::Map(entries, sorted) => DataType::Map(inside(entries), *sorted),
@@ -28,17 +29,22 @@ pub(super) fn nearest(t: &DataType) -> DataType {
 ///
 /// # Errors
 /// `Invalid` with the column of a value that does not fit.
-pub(super) fn fitted(batch: &RecordBatch, types: &[(String, DataType)]) -> Result<RecordBatch> {
+pub(super) fn fitted(batch: &RecordBatch, of: &[Column]) -> Result<RecordBatch> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        let Some((name, t)) = types.iter().find(|(name, _)| name == field.name()) else {
+        let Some(column) = of.iter().find(|column| column.name == *field.name()) else {
             fields.push(Arc::clone(field));
             columns.push(Arc::clone(array));
             continue;
         };
-        let array = fit(array, t).map_err(|e| Error::new(e.kind(), format!("column {name}: {}", e.message())))?;
-        fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
+        let array = match column.arrow_type()? {
+            DataType::Decimal128(..) => column.fit(array)?,
+            t => {
+                fit(array, &t).map_err(|e| Error::new(e.kind(), format!("column {}: {}", column.name, e.message())))?
+            }
+        };
+        fields.push(Arc::new(Field::new(&column.name, array.data_type().clone(), true)));
         columns.push(array);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -1,16 +1,14 @@
 //! Values of columns: literals without the planner, defaults, and the rules that rows keep.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, UnaryOperator, Value};
 use qx_formats::{Error, Kind, Result};
-use qx_store::rows::fit;
 use qx_store::table_def::{Column, ROW_ID, TableDef, WRITTEN_AT};
 
-use crate::exact::{self, Number};
+use crate::exact;
 use crate::session::Session;
 
 /// The rows of `VALUES` as text, when all of them are plain literals: nothing has to be planned then.
@@ -57,43 +55,31 @@ pub(super) fn default_expr(column: &Column) -> Result<Expr> {
 
 /// A column of literals in the column's type; `None` when a literal does not read as one, which the planner may know
 /// better.
-pub(crate) fn column_of(texts: &[Option<&str>], target: &DataType) -> Option<ArrayRef> {
+pub(crate) fn column_of(texts: &[Option<&str>], column: &Column) -> Option<ArrayRef> {
+    let target = column.arrow_type().ok()?;
     if target.is_nested() || matches!(target, DataType::Binary) {
         return None;
     }
-    let array: StringArray = match target.is_decimal() {
-        true => texts.iter().map(|text| text.map(without_exponent)).collect(),
-        false => StringArray::from(texts.to_vec()),
-    };
-    fit(&(Arc::new(array) as ArrayRef), target).ok()
+    column.fit(&(Arc::new(StringArray::from(texts.to_vec())) as ArrayRef)).ok()
 }
 
-/// A number as texts of decimals are read.
-fn without_exponent(text: &str) -> Cow<'_, str> {
-    match Number::parse(text) {
-        Some(number) if text.contains(['e', 'E']) => Cow::Owned(number.to_string()),
-        _ => Cow::Borrowed(text),
-    }
-}
-
-/// The value of an expression without columns, as an array of one.
-pub(crate) async fn constant(session: &Session, expr: &Expr, target: &DataType) -> Result<ArrayRef> {
+/// The value of an expression without columns for a column, as an array of one.
+pub(crate) async fn constant(session: &Session, expr: &Expr, column: &Column) -> Result<ArrayRef> {
     if let Some(text) = literal(expr)
-        && let Some(array) = column_of(&[text.as_deref()], target)
+        && let Some(array) = column_of(&[text.as_deref()], column)
     {
         return Ok(array);
     }
-    let value = exact::to_column(expr.clone(), target);
+    let value = exact::to_column(expr.clone(), column.scale()?);
     let answer = session.run_query(super::query::select_expr(value)).await?;
-    let column = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
-    fit(&column.ok_or_else(|| Error::usage(format!("`{expr}` is not one value")))?, target)
+    let value = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
+    column.fit(&value.ok_or_else(|| Error::usage(format!("`{expr}` is not one value")))?)
 }
 
 /// The value that a column gets in rows which name none.
 pub(crate) async fn default_column(session: &Session, column: &Column, rows: usize) -> Result<ArrayRef> {
-    let target = column.arrow_type()?;
-    let Some(text) = &column.default else { return Ok(new_null_array(&target, rows)) };
-    let value = constant(session, &super::alter::parse_expr(text)?, &target).await?;
+    let Some(text) = &column.default else { return Ok(new_null_array(&column.arrow_type()?, rows)) };
+    let value = constant(session, &super::alter::parse_expr(text)?, column).await?;
     let indices = datafusion::arrow::array::UInt32Array::from(vec![0; rows]);
     datafusion::arrow::compute::take(&value, &indices, None).map_err(|e| Error::new(Kind::Engine, e.to_string()))
 }
@@ -138,34 +124,32 @@ pub(crate) fn now_us() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
 }
 
-/// A column of literals that do not read as the column's type by themselves: the engine casts them, or says why not.
-pub(crate) async fn planned(
-    session: &Session,
-    texts: &[Option<&str>],
-    target: &DataType,
-    column: &str,
-) -> Result<ArrayRef> {
+/// A column of literals that do not all read as the column's type by themselves: the engine casts them, or says why not.
+pub(crate) async fn planned(session: &Session, texts: &[Option<&str>], column: &Column) -> Result<ArrayRef> {
     let mut arrays = Vec::with_capacity(texts.len());
     for text in texts {
-        let array = match text {
-            None => new_null_array(target, 1),
-            Some(text) => {
-                let number = text.parse::<f64>().is_ok();
-                let value = if number {
-                    Value::Number((*text).parse().map_err(|_| wrong(text, target, column))?, false)
-                } else {
-                    Value::SingleQuotedString((*text).to_owned())
-                };
-                let answer = session.run_query(super::query::select_expr(Expr::Value(value.into()))).await?;
-                let found = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
-                let found = found.ok_or_else(|| wrong(text, target, column))?;
-                fit(&found, target).map_err(|_| wrong(text, target, column))?
-            }
-        };
-        arrays.push(array);
+        arrays.push(match (column_of(&[*text], column), text) {
+            (Some(array), _) => array,
+            (None, None) => new_null_array(&column.arrow_type()?, 1),
+            (None, Some(text)) => one_planned(session, text, column).await?,
+        });
     }
     let parts: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
     datafusion::arrow::compute::concat(&parts).map_err(|e| Error::new(Kind::Engine, e.to_string()))
+}
+
+async fn one_planned(session: &Session, text: &str, column: &Column) -> Result<ArrayRef> {
+    let target = column.arrow_type()?;
+    let wrong = || wrong(text, &target, &column.name);
+    let value = match text.parse::<f64>() {
+        // What these do not read is no number, or too large for them; for the engine it may be an infinity.
+        Ok(_) if target.is_decimal() || target.is_floating() => return Err(wrong()),
+        Ok(_) => Value::Number(text.parse().map_err(|_| wrong())?, false),
+        Err(_) => Value::SingleQuotedString(text.to_owned()),
+    };
+    let answer = session.run_query(super::query::select_expr(Expr::Value(value.into()))).await?;
+    let found = answer.batches.iter().find(|b| b.num_rows() == 1).map(|b| Arc::clone(b.column(0)));
+    column.fit(&found.ok_or_else(wrong)?).map_err(|_| wrong())
 }
 
 fn wrong(text: &str, target: &DataType, column: &str) -> Error {
