@@ -18,9 +18,11 @@ Examples:
 
 /// Save every pair of a damaged segment whose page is whole, and list what was lost
 ///
-/// Hash and id index are made anew; header, section table, directory, META and labels may be damaged, too. Prints a line
-/// per gap: offset, bytes, first missing entry, how many, the pair before and the pair after it, why. The input is never
-/// changed. Exit status 1 when anything was lost.
+/// Hash and id index are made anew; header, section table, directory, chunk table, META and labels may be damaged or cut
+/// off, too. Prints a line per gap: offset, bytes, first missing entry, how many (`?` where nothing says it), the pair
+/// before and the pair after it, why. The input is never changed. Exit status 1 when anything was lost, or may have been.
+/// Nothing is taken from a page that no checksum proves, and no key without its label: of a file that was cut off inside its
+/// keys nothing is left, for both stand behind them (exit status 65).
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -47,7 +49,8 @@ fn print(lost: &Lost, cx: &mut Context) -> Result<()> {
             "after": after_value, "before": before_value, "why": lost.why,
         }));
     }
-    let Lost { offset, bytes, first, pairs, why, .. } = lost;
+    let Lost { offset, bytes, first, why, .. } = lost;
+    let pairs = lost.pairs.map_or_else(|| "?".to_owned(), |n| n.to_string());
     cx.out.line(format!("{offset}\t{bytes}\t{first}\t{pairs}\t{after}\t{before}\t{why}"))
 }
 
@@ -64,9 +67,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let done = args.seg.write(cx, |out| salvage(&map, options, &job, out).map_err(ours))?;
     let found = &done.found;
     found.lost.iter().try_for_each(|lost| print(lost, cx))?;
-    let told: u64 = found.lost.iter().map(|l| l.pairs).sum();
-    // What the segment says that it held, where that can still be read.
-    let lost = found.stated.map_or(told, |n| n.saturating_sub(found.kept).max(told));
+    let lost = found.lost_pairs();
     if cx.json() {
         cx.out.record(&json!({"summary": {
             "v": 1, "path": args.seg.output.to_string_lossy(), "dry_run": args.seg.out.dry_run, "stated": found.stated,
@@ -77,7 +78,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     let verb = if args.seg.out.dry_run { "would write" } else { "wrote" };
     let of = found.stated.map_or_else(String::new, |n| format!(" of {n}"));
-    cx.say(format!("{verb} {}: {}{of} pairs kept, {lost} lost", args.seg.output.display(), found.kept));
+    let gone = lost.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string());
+    cx.say(format!("{verb} {}: {}{of} pairs kept, {gone} lost", args.seg.output.display(), found.kept));
     if !found.damaged.is_empty() {
         cx.say(format!("damaged sections: {}", found.damaged.join(", ")));
     }
@@ -86,5 +88,5 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
             "the next free id could not be read: it is now the highest id kept + 1, and may have been issued before",
         );
     }
-    Ok(Status::from_bool(lost == 0))
+    Ok(Status::from_bool(lost == Some(0)))
 }

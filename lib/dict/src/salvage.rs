@@ -18,7 +18,7 @@ pub struct Salvaged {
 /// Builds a segment of every pair of `bytes` whose page is whole. Hash and id index are made anew.
 ///
 /// # Errors
-/// `Corrupt` for bytes that are no segment at all; those of a [`Builder`].
+/// `Corrupt` for bytes that are no segment at all, or of which no page is proven whole; those of a [`Builder`].
 pub fn salvage(bytes: &[u8], options: Options, job: &Job, out: impl Write + Seek) -> Result<Salvaged> {
     let mut builder = Builder::new(options, job.clone());
     let found = dict_seg::salvage(bytes, &mut |label, key, id| builder.insert(label, key, Some(id)))?;

@@ -1,0 +1,388 @@
+//! What can be found of a damaged segment: its sections, which of their pages are whole, labels, how its blocks are coded.
+
+use std::borrow::Cow;
+
+use super::block::{Form, Unpacked};
+use super::chunk;
+use super::found::{Found, find_sections};
+use super::labels;
+use super::layout::*;
+use super::meta::{Meta, uint, width_of};
+use crate::Error;
+use crate::container::layout::*;
+use crate::container::{Section, header_holds};
+
+/// Bytes, at most, from where a block or a frame begins to where it ends: no search for its end goes on behind them.
+const FARTHEST: u64 = 2 * MAX_CHUNK_LEN as u64;
+
+/// A section, and which of its pages are whole.
+pub(super) struct Part {
+    pub section: Section,
+    whole: Vec<bool>,
+    /// Bytes that the section table promises, behind the end of the file.
+    missing: u64,
+    pub name: String,
+}
+
+impl Part {
+    pub fn all_whole(&self) -> bool {
+        self.missing == 0 && self.whole.iter().all(|w| *w)
+    }
+
+    /// Bytes `at..at + len`, if every page that holds them is whole.
+    pub fn slice<'a>(&self, bytes: &'a [u8], at: u64, len: u64) -> Option<&'a [u8]> {
+        let (at, end) = (usize::try_from(at).ok()?, usize::try_from(at.checked_add(len)?).ok()?);
+        if end > self.section.len() {
+            return None;
+        }
+        if len > 0 && !self.whole.get(at / PAGE_LEN..=(end - 1) / PAGE_LEN)?.iter().all(|w| *w) {
+            return None;
+        }
+        bytes.get(self.section.range.start + at..self.section.range.start + end)
+    }
+
+    /// From `from` to the end of the whole pages that follow it, `most` bytes at most.
+    pub fn longest<'a>(&self, bytes: &'a [u8], from: u64, most: u64) -> Option<&'a [u8]> {
+        let stop = usize::try_from(from.checked_add(most)?).ok()?.min(self.section.len());
+        let page = usize::try_from(from).ok()? / PAGE_LEN;
+        let pages = self.whole.get(page..stop.div_ceil(PAGE_LEN))?.iter().take_while(|w| **w).count();
+        let end = ((page + pages) * PAGE_LEN).min(stop) as u64;
+        self.slice(bytes, from, end.checked_sub(from)?).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// As [`Part::longest`], as far as a block may reach.
+    pub fn block<'a>(&self, bytes: &'a [u8], from: u64) -> Option<&'a [u8]> {
+        self.longest(bytes, from, FARTHEST)
+    }
+}
+
+/// The checksum of a page.
+fn sum_of(sums: &[u8], page: u64) -> Option<u64> {
+    uint(sums, usize::try_from(page.checked_mul(4)?).ok()?, 4)
+}
+
+/// Ends a section whose table entry was lost where its last page's checksum says: the padding behind it is not its own.
+fn trim(bytes: &[u8], section: &mut Section, sums: &[u8]) {
+    let pages = section.len().div_ceil(PAGE_LEN);
+    let Some(last) = pages.checked_sub(1) else { return };
+    let want = sum_of(sums, section.first_page.saturating_add(last as u64));
+    let start = section.range.start + last * PAGE_LEN;
+    let ends = (section.range.end.saturating_sub(SECTION_ALIGN - 1).max(start)..=section.range.end).rev();
+    for end in ends {
+        let sum = bytes.get(start..end).map(crc32c::crc32c);
+        if sum.map(u64::from) == want {
+            section.range.end = end;
+            return;
+        }
+    }
+}
+
+/// Which pages of a section are whole. Where all pages together match the section's own checksum, they are, whatever
+/// the page sums say: then those are what is damaged.
+fn judge(bytes: &[u8], found: Found, sums: &[u8]) -> Part {
+    let Found { mut section, missing, name } = found;
+    if section.crc == 0 && section.kind != KIND_PAGE_SUMS {
+        trim(bytes, &mut section, sums);
+    }
+    let data = bytes.get(section.range.clone()).unwrap_or(&[]);
+    let have: Vec<u32> = data.chunks(PAGE_LEN).map(crc32c::crc32c).collect();
+    let all = have.iter().fold(0, |crc, sum| crc32c::crc32c_append(crc, &sum.to_le_bytes()));
+    let whole = if all == section.crc && missing == 0 && !have.is_empty() {
+        vec![true; have.len()]
+    } else if section.kind == KIND_PAGE_SUMS {
+        // Its own checksum is that of its bytes; nothing is read from it that another checksum does not confirm.
+        vec![crc32c::crc32c(data) == section.crc; have.len()]
+    } else {
+        let pages = (section.first_page..).zip(&have);
+        pages.map(|(page, &sum)| sum_of(sums, page) == Some(sum.into())).collect()
+    };
+    Part { section, whole, missing, name }
+}
+
+/// The label table.
+pub(super) struct Labels<'a> {
+    /// Text, rank of the first entry.
+    rows: Vec<(&'a [u8], u64)>,
+    /// Entries of the segment, as the closing row says.
+    pub entries: u64,
+}
+
+/// Without META: the number of labels that makes rows and texts fill the table.
+fn guess_labels(table: &[u8]) -> Option<u64> {
+    let rows = (table.len() / LABEL_ROW_LEN) as u64;
+    (0..rows).find(|&n| {
+        let closing = labels::row(table.get(n as usize * LABEL_ROW_LEN..).unwrap_or(&[]));
+        closing
+            .is_some_and(|c| labels::rows_len(n).and_then(|r| c.text.checked_add(r as u64)) == Some(table.len() as u64))
+    })
+}
+
+impl<'a> Labels<'a> {
+    /// Reads a table; `count` labels, if that is known.
+    fn parse(table: &'a [u8], count: Option<u64>) -> Option<Labels<'a>> {
+        // The first row's text begins at 0, behind all rows; the closing row has the length of all texts.
+        let count = count.or_else(|| guess_labels(table))?;
+        let text = labels::rows_len(count)?;
+        let row = |i: usize| labels::row(table.get(i.checked_mul(LABEL_ROW_LEN)?..)?);
+        let count = usize::try_from(count).ok()?;
+        let mut rows = Vec::new();
+        for i in 0..count {
+            let (this, next) = (row(i)?, row(i + 1)?);
+            let text = table.get(text..)?.get(usize::try_from(this.text).ok()?..usize::try_from(next.text).ok()?)?;
+            rows.push((text, this.rank));
+        }
+        let entries = row(count)?.rank;
+        (entries <= MAX_ENTRIES).then_some(Labels { rows, entries })
+    }
+
+    fn of(&self, rank: u64) -> Option<&'a [u8]> {
+        let at = self.rows.partition_point(|l| l.1 <= rank).checked_sub(1)?;
+        self.rows.get(at).map(|l| l.0)
+    }
+}
+
+/// How the blocks are coded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    form: Form,
+    unit: u8,
+    /// Entries of every block but the last.
+    pub size: u64,
+    /// Bytes of an offset in the directory, if that is known.
+    offset_bytes: Option<u64>,
+    /// Entries of the segment, if that is known.
+    entries: Option<u64>,
+    /// It was told by the blocks, not by META.
+    guessed: bool,
+}
+
+impl Shape {
+    /// Entries of block `b`, if that is known.
+    pub fn count(&self, b: u64) -> Option<u64> {
+        self.entries.map(|n| n.saturating_sub(b.saturating_mul(self.size)).min(self.size))
+    }
+
+    /// Unpacks block `b`, which these bytes begin with; its length, with what fills its last unit. `None` where it is none,
+    /// or has another number of entries.
+    pub fn unpack(&self, bytes: &[u8], b: u64, into: &mut Unpacked) -> Option<u64> {
+        let stated = self.count(b);
+        let count = stated.unwrap_or(self.size);
+        let len = self.form.unpack(self.unit, bytes, count as usize, into)?;
+        let has = into.count as u64;
+        if len > bytes.len() || has == 0 || has > count || stated.is_some_and(|n| n != has) {
+            return None;
+        }
+        let whole = len.next_multiple_of(1 << self.unit);
+        if self.guessed {
+            // There is one way to code a block: what is coded again as it stands was read as it was meant.
+            let entries: Vec<(&[u8], u64)> = into.entries().collect();
+            let mut again = Vec::with_capacity(whole);
+            self.form.encode(self.unit, &mut again, &entries);
+            if bytes.get(..whole) != Some(&again[..]) {
+                return None;
+            }
+        }
+        Some(whole as u64)
+    }
+}
+
+/// A frame of the compressed keys, or a stretch in which none can be told from the next.
+pub(super) struct Frame {
+    pub at: u64,
+    pub end: u64,
+    /// Where its blocks begin among all blocks, if the chunk table says so.
+    pub first: Option<u64>,
+    whole: bool,
+}
+
+impl Frame {
+    /// Its blocks.
+    pub fn blocks(&self, bytes: &[u8], keys: &Part) -> Option<Vec<u8>> {
+        let frame = keys.slice(bytes, self.at, self.end - self.at).filter(|_| self.whole)?;
+        zstd::bulk::decompress(frame, MAX_CHUNK_LEN).ok()
+    }
+}
+
+/// Everything that could be found in the file.
+pub(super) struct Remains<'a> {
+    pub bytes: &'a [u8],
+    pub parts: Vec<Part>,
+    pub meta: Option<Meta>,
+    pub labels: Option<Labels<'a>>,
+}
+
+impl<'a> Remains<'a> {
+    pub fn find(bytes: &'a [u8]) -> Remains<'a> {
+        let found = find_sections(bytes);
+        let sums = found.iter().find(|f| f.section.kind == KIND_PAGE_SUMS);
+        let sums = sums.and_then(|f| bytes.get(f.section.range.clone())).unwrap_or(&[]);
+        let parts = found.into_iter().map(|f| judge(bytes, f, sums)).collect();
+        let mut r = Remains { bytes, parts, meta: None, labels: None };
+        let meta = |kind| {
+            let text = r.part(kind)?.slice(bytes, 0, META_LEN as u64)?;
+            Meta::parse(text, 0).ok()
+        };
+        r.meta = meta(KIND_META).or_else(|| meta(KIND_COPY));
+        let count = r.meta.map(|m| m.labels);
+        let table = |kind, skip: usize| {
+            let part = r.part(kind).filter(|p| p.missing == 0)?;
+            part.slice(bytes, skip as u64, (part.section.len() as u64).checked_sub(skip as u64)?)
+        };
+        let read = |kind, skip| table(kind, skip).and_then(|table| Labels::parse(table, count));
+        r.labels = read(KIND_LABELS, 0).or_else(|| read(KIND_COPY, META_LEN));
+        r
+    }
+
+    pub fn part(&self, kind: u32) -> Option<&Part> {
+        self.parts.iter().find(|p| p.section.kind == kind)
+    }
+
+    pub fn any_whole(&self) -> bool {
+        self.parts.iter().any(|p| p.whole.iter().any(|w| *w))
+    }
+
+    /// What is to be said of a file in which no page is proven whole.
+    pub fn nothing(&self) -> Error {
+        let size = self.bytes.len() as u64;
+        let stated = uint(self.bytes, OFF_FILE_LEN, 8).filter(|&n| n > size && header_holds(self.bytes));
+        if let Some(stated) = stated {
+            let keys = self.part(KIND_KEYS).map_or(0, |k| k.section.len());
+            return Error::corrupt(format!(
+                "truncated at {size} of {stated} bytes, before labels and page checksums: {keys} bytes of keys are \
+                 left that cannot be proven, and whose labels are gone"
+            ))
+            .offset(size)
+            .expected(format!("{stated} bytes"))
+            .got(format!("{size} bytes"))
+            .hint("restore a copy of the file, or build it again");
+        }
+        if self.bytes.starts_with(&MAGIC) {
+            return Error::corrupt("no page of this segment matches its checksum")
+                .offset(0)
+                .hint("restore a copy of the file, or build it again");
+        }
+        Error::corrupt("no page of this file is that of a dictionary segment")
+            .offset(0)
+            .hint("check that the path names the file that you meant")
+    }
+
+    /// Entries that the segment held, if META, labels or a copy of them tell.
+    pub fn entries(&self) -> Option<u64> {
+        self.meta.map(|m| m.entries).or(self.labels.as_ref().map(|l| l.entries))
+    }
+
+    pub fn label_of(&self, rank: u64) -> Option<&'a [u8]> {
+        self.labels.as_ref()?.of(rank)
+    }
+
+    /// Where block `b` begins, if the directory's page is whole.
+    pub fn offset(&self, shape: &Shape, b: u64) -> Option<u64> {
+        let width = shape.offset_bytes?;
+        let part = self.part(KIND_BLOCKS)?;
+        let units = uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)?;
+        units.checked_mul(1 << shape.unit)
+    }
+
+    /// The number of the block that begins at `from` among the blocks, as far as the directory tells.
+    pub fn block_at(&self, shape: &Shape, from: u64) -> Option<u64> {
+        if from == 0 {
+            return Some(0);
+        }
+        let (mut low, mut high) = (0, shape.entries?.div_ceil(shape.size));
+        while low < high {
+            let mid = low + (high - low) / 2;
+            if self.offset(shape, mid)? < from { low = mid + 1 } else { high = mid }
+        }
+        (self.offset(shape, low)? == from).then_some(low)
+    }
+
+    pub fn is_compressed(&self, keys: &Part) -> bool {
+        keys.section.flags & KEYS_ZSTD != 0 || self.part(KIND_CHUNKS).is_some()
+    }
+
+    /// A row of the chunk table, or nothing where its page is damaged.
+    fn chunk_row(&self, i: u64) -> Option<(u64, u64)> {
+        let table = self.part(KIND_CHUNKS)?;
+        chunk::row(table.slice(self.bytes, i.checked_mul(CHUNK_ROW_LEN as u64)?, CHUNK_ROW_LEN as u64)?)
+    }
+
+    fn chunk_rows(&self) -> u64 {
+        self.part(KIND_CHUNKS).map_or(0, |table| (table.section.len() / CHUNK_ROW_LEN) as u64)
+    }
+
+    /// The frames of compressed keys. Where the chunk table is damaged they follow one another, and say how long they are.
+    pub fn frames(&self, keys: &Part) -> Vec<Frame> {
+        let len = keys.section.len() as u64;
+        let rows = (0..self.chunk_rows()).filter_map(|i| self.chunk_row(i)).map(|(first, at)| (Some(first), at));
+        let mut out = Vec::new();
+        let (mut at, mut first) = (0, Some(0));
+        for (next, stop) in rows.chain([(None, len)]) {
+            let stop = stop.min(len);
+            while at < stop {
+                let bytes = keys.longest(self.bytes, at, (stop - at).min(FARTHEST));
+                let size = bytes.and_then(|b| {
+                    let n = zstd::zstd_safe::find_frame_compressed_size(b).ok()?;
+                    (n > 0 && n <= b.len()).then_some(n as u64)
+                });
+                let end = size.map_or(stop, |n| at + n);
+                out.push(Frame { at, end, first: first.take(), whole: size.is_some() });
+                at = end;
+            }
+            if at == stop {
+                first = next;
+            }
+        }
+        out
+    }
+
+    /// How the blocks are coded: what META says or, without it, the form in which the first block that can be read is
+    /// coded again as it stands, with the sizes that writers choose. `None` where there is no such block.
+    pub fn shape(&self, keys: &Part) -> Option<Shape> {
+        if let Some(m) = &self.meta {
+            return Some(Shape {
+                form: Form::of(m.form),
+                unit: m.unit,
+                size: m.block_entries.into(),
+                offset_bytes: Some(m.offset_bytes.into()),
+                entries: Some(m.entries),
+                guessed: false,
+            });
+        }
+        let entries = self.labels.as_ref().map(|l| l.entries);
+        let frames = self.is_compressed(keys).then(|| self.frames(keys));
+        let len = match frames {
+            Some(_) => self.chunk_rows().checked_sub(1).and_then(|i| self.chunk_row(i)).map(|row| row.0),
+            None => Some(keys.section.len() as u64 + keys.missing),
+        };
+        let of = |form: Form| {
+            let size = match form {
+                Form::Chain => MAX_BLOCK_ENTRIES as u64,
+                // Its entries stand for themselves: where a block ends need not be known.
+                Form::Plain if entries.is_none() => 1,
+                _ => BLOCK_ENTRIES as u64,
+            };
+            let offset_bytes = len.map(|len| width_of(len >> form.unit()) as u64);
+            Shape { form, unit: form.unit(), size, offset_bytes, entries, guessed: true }
+        };
+        let reads = |shape: &Shape| {
+            let stretch = self.stretch(keys, shape, frames.as_deref());
+            stretch.is_some_and(|(b, bytes)| shape.unpack(&bytes, b, &mut Unpacked::default()).is_some())
+        };
+        [Form::Head, Form::Chain, Form::Plain].map(of).into_iter().find(reads)
+    }
+
+    /// The first blocks that can be read, and the number of the first of them.
+    fn stretch(&self, keys: &Part, shape: &Shape, frames: Option<&[Frame]>) -> Option<(u64, Cow<'a, [u8]>)> {
+        if let Some(frames) = frames {
+            return frames.iter().find_map(|frame| {
+                let b = self.block_at(shape, frame.first?)?;
+                Some((b, Cow::Owned(frame.blocks(self.bytes, keys)?)))
+            });
+        }
+        let blocks = shape.entries.map_or(1, |n| n.div_ceil(shape.size)).min(keys.section.len() as u64);
+        (0..blocks).find_map(|b| {
+            let from = if b == 0 { 0 } else { self.offset(shape, b)? };
+            Some((b, Cow::Borrowed(keys.block(self.bytes, from)?)))
+        })
+    }
+}
