@@ -144,6 +144,24 @@ fn append_merge_and_diff_tell_what_changed() {
 }
 
 #[test]
+fn removals_that_match_nothing_are_told() {
+    let dir = built();
+    let d = dir.path();
+    fs::write(d.join("gone.txt"), "plan\nnobody\n").unwrap();
+    let warned = |out: &Output, what: &str| String::from_utf8_lossy(&out.stderr).contains(what);
+    let out = run(d, &["append", "x.seg", "--delete", "gone.txt", "--label", "Tool", "-o", "y.seg", "--json"]);
+    let text = ok(&out);
+    assert!(text.contains("\"removed\":1,\"unmatched_removals\":1"), "{text}");
+    assert!(warned(&out, "1 removal matched nothing"));
+    // None of them does: the label is part of what they name.
+    let out = run(d, &["append", "x.seg", "--delete", "gone.txt", "--label", "Tol", "-o", "z.seg"]);
+    assert!(out.status.code() == Some(1) && warned(&out, "2 removals matched nothing"));
+    says(&run(d, &["diff", "x.seg", "z.seg"]), 0, "");
+    let out = feed(d, &["append", "x.seg", "-", "-o", "w.seg"], b"{\"key\":\"new\"}\n");
+    assert!(ok(&out).is_empty() && !warned(&out, "matched nothing"));
+}
+
+#[test]
 fn a_dictionary_of_another_system_is_refused_by_name() {
     let dir = folder();
     let d = dir.path();

@@ -19,7 +19,8 @@ Examples:
 ///
 /// Known keys keep their ids, unless a new one is given; new keys take the next free id, also where ids of removed pairs
 /// are unused: ids are never issued again. Removals are NDJSON lines with "op":"del", or the pairs of --delete files,
-/// which are taken out after everything else was written.
+/// which are taken out after everything else was written. Those that match no pair are counted; when none of them matches
+/// one, the exit status is 1, the new segment being written all the same.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -70,5 +71,5 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     counts.pairs -= old.pairs;
     let summary = args.seg.write(cx, |out| builder.finish(out))?;
     report(&args.seg, counts, &summary, cx)?;
-    Ok(Status::Yes)
+    Ok(Status::from_bool(summary.removed > 0 || summary.unmatched == 0))
 }

@@ -197,6 +197,9 @@ pub fn report(args: &SegmentArgs, counts: Counts, s: &Summary, cx: &mut Context)
         let lines = count(counts.returns, "line");
         cx.warn(format!("{lines} {end} in a carriage return, which was kept as part of the key"));
     }
+    if s.unmatched > 0 {
+        cx.warn(format!("{} matched nothing: a pair is named by its label and its key", count(s.unmatched, "removal")));
+    }
     if cx.json() {
         let mut record = Map::new();
         for (name, value) in [
@@ -209,6 +212,7 @@ pub fn report(args: &SegmentArgs, counts: Counts, s: &Summary, cx: &mut Context)
             ("replaced", s.replaced.into()),
             ("displaced", s.displaced.into()),
             ("removed", s.removed.into()),
+            ("unmatched_removals", s.unmatched.into()),
             ("entries", s.entries.into()),
             ("labels", s.labels.into()),
             ("next_id", s.next_id.into()),

@@ -38,6 +38,8 @@ pub struct Summary {
     pub displaced: u64,
     /// Pairs that were removed.
     pub removed: u64,
+    /// Removals that met no pair.
+    pub unmatched: u64,
     pub uuid: uuid::Uuid,
     /// Length of the segment.
     pub bytes: u64,
@@ -182,7 +184,8 @@ pub(crate) fn finish(
         places[n as usize] = place;
     }
     let texts: Vec<&[u8]> = used.iter().map(|&n| labels.text(n)).collect();
-    let (replaced, removed, displaced) = (resolved.replaced, resolved.removed, resolved.displaced);
+    let (replaced, displaced) = (resolved.replaced, resolved.displaced);
+    let (removed, unmatched) = (resolved.removed, resolved.unmatched);
     let next_id = resolved.next_id;
     job.progress.phase("write", Some(resolved.keys), "pairs");
     let layout = dict_seg::Options { layout: options.layout, zstd: options.zstd };
@@ -195,6 +198,7 @@ pub(crate) fn finish(
         replaced,
         displaced,
         removed,
+        unmatched,
         uuid: written.uuid,
         bytes: written.bytes,
         spilled,

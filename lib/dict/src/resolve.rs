@@ -33,6 +33,8 @@ pub struct Groups<'a> {
     more: bool,
     pub replaced: u64,
     pub removed: u64,
+    /// Removals that met no pair.
+    pub unmatched: u64,
 }
 
 impl<'a> Groups<'a> {
@@ -40,12 +42,12 @@ impl<'a> Groups<'a> {
         let mut ahead = Write::default();
         sorted.rewind(labels)?;
         let more = sorted.next(labels, &mut ahead)?;
-        Ok(Groups { sorted, labels, ahead, more, replaced: 0, removed: 0 })
+        Ok(Groups { sorted, labels, ahead, more, replaced: 0, removed: 0, unmatched: 0 })
     }
 
     /// Goes on where [`Groups::pause`] left.
     pub fn resume(sorted: &'a mut (dyn Writes + 'a), labels: &'a Labels, ahead: Write, more: bool) -> Self {
-        Groups { sorted, labels, ahead, more, replaced: 0, removed: 0 }
+        Groups { sorted, labels, ahead, more, replaced: 0, removed: 0, unmatched: 0 }
     }
 
     pub fn pause(self) -> (Write, bool) {
@@ -84,7 +86,10 @@ impl<'a> Groups<'a> {
     ) -> Result<()> {
         match op {
             Op::Remove => {
-                self.removed += u64::from(state.take().is_some());
+                match state.take() {
+                    Some(_) => self.removed += 1,
+                    None => self.unmatched += 1,
+                }
                 return Ok(());
             }
             Op::Put if state.is_some() => {
@@ -113,6 +118,7 @@ pub struct Resolved {
     pub next_id: u64,
     pub replaced: u64,
     pub removed: u64,
+    pub unmatched: u64,
     pub displaced: u64,
     /// (key number, id) of keys whose id was issued; `None` when it follows from the number of the write.
     pub issued: Option<Box<dyn Numbers>>,
@@ -217,6 +223,7 @@ impl Straight {
             next_id,
             replaced: 0,
             removed: 0,
+            unmatched: 0,
             displaced: 0,
             issued: None,
             dropped: None,
@@ -244,6 +251,7 @@ struct Walked {
     highest: Option<u64>,
     replaced: u64,
     removed: u64,
+    unmatched: u64,
 }
 
 fn walk(sorted: &mut dyn Writes, labels: &Labels, without_id: bool, collect: bool, space: &Space) -> Result<Walked> {
@@ -292,8 +300,8 @@ fn walk(sorted: &mut dyn Writes, labels: &Labels, without_id: bool, collect: boo
         }
         keys += 1;
     }
-    let (replaced, removed) = (groups.replaced, groups.removed);
-    Ok(Walked { events, given, seen, starts, fresh, explicit, keys, highest, replaced, removed })
+    let Groups { replaced, removed, unmatched, .. } = groups;
+    Ok(Walked { events, given, seen, starts, fresh, explicit, keys, highest, replaced, removed, unmatched })
 }
 
 /// Walks the writes once and finds every id.
@@ -317,13 +325,14 @@ pub fn resolve(
         // Who has whose id is told by a walk that keeps them all.
         walked = walk(sorted, labels, without_id, true, space)?;
     }
-    let Walked { mut events, mut given, seen, starts, fresh, explicit, keys, highest, replaced, removed } = walked;
+    let Walked { mut events, mut given, seen, starts, fresh, explicit, keys, highest, .. } = walked;
     let first = reserved.get(&0).copied().unwrap_or(FIRST_ID).max(FIRST_ID);
     let mut r = Resolved {
         keys,
         next_id: first,
-        replaced,
-        removed,
+        replaced: walked.replaced,
+        removed: walked.removed,
+        unmatched: walked.unmatched,
         displaced: 0,
         issued: None,
         dropped: None,
