@@ -87,6 +87,26 @@ fn every_form_gives_the_same_index() {
 }
 
 #[test]
+fn a_compact_index_keeps_its_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let lines = (0..200).map(|i| format!("[{},{},{}]\n", (i * 37 % 101) as f64 / 7.0, (i * 11 % 53) as f64 / 3.0, i));
+    fs::write(dir.join("a.ndjson"), lines.collect::<String>()).unwrap();
+    ok(dir, &["build", "a.ndjson", "-o", "0.vdata", "--metric", "l2", "--codes", "only"]);
+    let want = ok(dir, &["dump", "0.vdata"]);
+    for (from, to, verb) in [("0", "1", "repair"), ("1", "2", "convert"), ("2", "3", "merge"), ("3", "4", "repair")] {
+        ok(dir, &[verb, &format!("{from}.vdata"), "-o", &format!("{to}.vdata")]);
+        assert!(ok(dir, &["dump", &format!("{to}.vdata")]) == want, "{verb}");
+    }
+    let out = vindex(dir, &["convert", "0.vdata", "-o", "whole.vdata", "--codes", "8bit", "--json"]);
+    let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((&report["from_codes"], &report["recoded"]), (&200.into(), &0.into()));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("the vectors of 200 rows are those of codes"));
+    let out = vindex(dir, &["convert", "0.vdata", "-o", "other.vdata", "--metric", "cosine"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("200 rows coded anew, no longer exact"));
+}
+
+#[test]
 fn answers_are_honest() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

@@ -9,7 +9,7 @@ use qx_io::Job;
 use qx_vector::{BuildOptions, BuildReport, CodeKind, Element, Engine, Metric, RowIds, VectorSource};
 use serde_json::json;
 
-use crate::options::{EffortArgs, InputArgs, PolicyArgs, left_out, report};
+use crate::options::{EffortArgs, InputArgs, PolicyArgs, left_out, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -149,6 +149,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     );
     let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run});
     report(cx, &built, more, sentence)?;
+    warn_of_codes(cx, &built);
     if built.engine != opts.engine {
         cx.warn("the magnitudes in these vectors do not fit 8-bit codes: the index has no graph, searches scan it");
     }

@@ -8,7 +8,7 @@ use qx_formats::Result;
 use qx_vector::set::Editor;
 use serde_json::json;
 
-use crate::options::{EffortArgs, report};
+use crate::options::{EffortArgs, report, warn_of_recoded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,5 +65,6 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         format!("{path}: nothing to fold")
     };
     report(cx, &r, json!({"path": editor.path().to_string_lossy(), "dry_run": false}), sentence)?;
+    warn_of_recoded(cx, r.recoded);
     Ok(Status::Yes)
 }

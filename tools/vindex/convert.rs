@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::build::{check_output, to_output};
 use crate::input::{self, Indexed};
-use crate::options::{EffortArgs, left_out, report};
+use crate::options::{EffortArgs, left_out, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,9 @@ Examples:
 /// Convert a clarium index, or an index into another form
 ///
 /// Reads clarium's VDCF v1 and v2 (--metric says what they do not) and its .vindex JSON v1; and an index of this
-/// format, which is built again with what --element, --codes, --engine and --metric change.
+/// format, which is built again with what --element, --codes, --engine and --metric change. The codes of a compact
+/// index stay as they are where the new one is compact, too; where it is not, a warning says that its vectors are what
+/// codes said.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -156,6 +158,7 @@ fn write(
         left_out(&built)
     );
     report(cx, &built, more, sentence)?;
+    warn_of_codes(cx, &built);
     Ok(Status::Yes)
 }
 

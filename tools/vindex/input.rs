@@ -11,7 +11,7 @@ use qx_vector::input::Rows;
 use qx_vector::ndjson::{Columns, Vectors};
 use qx_vector::npy::Matrix;
 use qx_vector::set::Segments;
-use qx_vector::{RowIds, VectorSource, columns, csv, input, ndjson, npy};
+use qx_vector::{CodedRow, RowIds, VectorSource, columns, csv, input, ndjson, npy};
 
 /// Forms in which vectors are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +88,11 @@ impl VectorSource for Indexed {
             part.index.vector_into(row, out);
         }
         Ok(())
+    }
+
+    fn coded(&self, row: usize) -> Option<CodedRow<'_>> {
+        let &(part, row) = self.rows.get(row)?;
+        self.set.parts().get(part as usize)?.index.coded_row(row)
     }
 }
 

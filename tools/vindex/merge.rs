@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::build::{check_output, to_output};
 use crate::convert::like;
 use crate::input;
-use crate::options::{EffortArgs, report};
+use crate::options::{EffortArgs, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,8 +20,9 @@ Examples:
 
 /// Build one file from the rows of several indexes
 ///
-/// Of rows with one id the one of the last index counts. Rows that are known by their position are numbered anew. Metric,
-/// dimension and kind of row ids must be the same; how it is built is as the first index says.
+/// Of rows with one id the one of the last index counts. Rows that are known by their position are numbered anew.
+/// Metric, dimension and kind of row ids must be the same; how it is built is as the first index says. Of compact
+/// indexes the largest keeps its codes as they are; the rows of others are coded anew, and a warning counts them.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -59,5 +60,6 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     );
     let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run, "replaced": replaced});
     report(cx, &built, more, sentence)?;
+    warn_of_codes(cx, &built);
     Ok(Status::Yes)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use qx_cli::Context;
+use qx_cli::{Context, count};
 use qx_formats::{Error, Result};
 use qx_vector::ndjson::Columns;
 use qx_vector::{BuildOptions, BuildReport, DimPolicy, IdSet, hash_key};
@@ -141,6 +141,23 @@ pub fn report(
         document.extend(fields);
     }
     cx.out.record(&document)
+}
+
+/// Says how many rows of a compact index did not keep their codes.
+pub fn warn_of_recoded(cx: &Context, recoded: u64) {
+    if recoded > 0 {
+        let rows = count(recoded, "row");
+        cx.warn(format!("{rows} coded anew, no longer exact: their codes have another mean than those that were kept"));
+    }
+}
+
+/// Says of rows that came from a compact index what they are now.
+pub fn warn_of_codes(cx: &Context, r: &BuildReport) {
+    warn_of_recoded(cx, r.recoded);
+    if r.from_codes > 0 && !r.compact {
+        let rows = count(r.from_codes, "row");
+        cx.warn(format!("the vectors of {rows} are those of codes: a compact index has no others"));
+    }
 }
 
 /// What a build left out, for the end of a sentence.

@@ -17,9 +17,9 @@ Examples:
 
 /// Write a new file from what is whole in a damaged one, and say what was lost
 ///
-/// Codes, norms and graph are made again from the vectors. A row whose vector is damaged is read from its codes, near
-/// but not equal, and counted; one that has neither, or whose id is damaged, is lost. The damaged file is never changed.
-/// Exits 1 when rows were lost or are no longer exact.
+/// Codes, norms and graph are made again from the vectors; the codes of a compact file stay as they are. A row whose
+/// vector is damaged is read from its codes, near but not equal, and counted; one that has neither, or whose id is
+/// damaged, is lost. The damaged file is never changed. Exits 1 when rows were lost or are no longer exact.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

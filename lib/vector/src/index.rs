@@ -5,6 +5,7 @@ use qx_formats::{Error, Result};
 use rayon::prelude::*;
 use uuid::Uuid;
 
+use crate::build::CodedRow;
 use crate::filter::Filter;
 use crate::kernel::{self, Kernels};
 use crate::metric::Metric;
@@ -232,6 +233,11 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// [`Index::vector`] into `out`; false beyond the last row.
     pub fn vector_into(&self, ordinal: u32, out: &mut Vec<f32>) -> bool {
         crate::rows::read(&self.parsed.view, self.bytes(), &self.parsed.mean, ordinal, out)
+    }
+
+    /// The codes that the vector of a row is read from, in a compact file; `None` in others and beyond the last row.
+    pub fn coded_row(&self, ordinal: u32) -> Option<CodedRow<'_>> {
+        crate::rows::coded(&self.parsed.view, self.bytes(), &self.parsed.mean, ordinal)
     }
 
     /// The neighbours of a row in the graph, as the file has them; none without a graph.

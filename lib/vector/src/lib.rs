@@ -34,8 +34,8 @@ mod verify;
 mod walk;
 
 pub use build::{
-    BuildOptions, BuildReport, CodeKind, DEFAULT_EF_BUILD, DEFAULT_EF_SEARCH, DEFAULT_M, DimPolicy, Flat, Linker,
-    RowIds, VectorSource, build,
+    BuildOptions, BuildReport, CodeKind, CodedRow, DEFAULT_EF_BUILD, DEFAULT_EF_SEARCH, DEFAULT_M, DimPolicy, Flat,
+    Linker, RowIds, VectorSource, build,
 };
 pub use filter::{Filter, IdSet};
 pub use index::{Hit, Index, Path, SearchOptions, SearchStats};

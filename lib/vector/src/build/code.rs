@@ -2,7 +2,7 @@
 
 use qx_formats::Result;
 use qx_formats::vdata::Metric;
-use qx_formats::vdata::layout::CODE_ALIGN;
+use qx_formats::vdata::layout::{CODE_ALIGN, CODE_ZERO};
 use qx_io::Job;
 use rayon::prelude::*;
 
@@ -30,7 +30,7 @@ impl Coded {
     pub(super) fn new(data: &Ingested<'_>, metric: Metric, job: &Job) -> Result<Option<Coded>> {
         let rows = data.rows();
         let each = (data.dim as usize).next_multiple_of(CODE_ALIGN);
-        let mean = mean(data, metric);
+        let mean = data.carried.as_ref().map_or_else(|| mean(data, metric), |c| c.mean.to_vec());
         job.progress.phase("coding vectors", Some(rows as u64), "rows");
         let quantizer = Quantizer::new(metric, &mean);
         let mut codes = vec![0; rows * each];
@@ -46,8 +46,7 @@ impl Coded {
                 let mut v = Vec::new();
                 let mut largest = 0f32;
                 for (i, (codes, params)) in codes.chunks_mut(each).zip(params.iter_mut()).enumerate() {
-                    data.vector(block * BLOCK + i, &mut v);
-                    *params = quantizer.row(&mut v, codes);
+                    *params = code(data, &quantizer, block * BLOCK + i, &mut v, codes);
                     // A scale that is NaN or infinite must not pass for a small one.
                     let size = if params.iter().all(|p| p.is_finite()) { params[0] * 127.0 } else { f32::INFINITY };
                     largest = largest.max(size);
@@ -60,7 +59,10 @@ impl Coded {
         data.check()?;
         // Directions of vectors whose length f32 hardly holds are lost before they are coded.
         let lengths = data.norms.iter().all(|&n| n == 0.0 || (1e-30..=f32::MAX).contains(&n));
-        let fits = lengths && (largest == 0.0 && all_equal(data) || SAFE.contains(&largest));
+        // Codes that are taken over are the vectors: nothing is lost in them.
+        let kept = data.carried.as_ref().is_some_and(|c| c.count == rows as u64);
+        let whole = kept || SAFE.contains(&largest) || largest == 0.0 && all_equal(data);
+        let fits = lengths && largest < SAFE.end && whole;
         Ok(fits.then_some(Coded { metric, mean, codes, each, params }))
     }
 
@@ -84,6 +86,18 @@ impl Coded {
         .collect()
     }
 
+    /// Replaces `out` with the vector that a compact index has for a row: what its codes say, zero where it was zero
+    /// under cosine.
+    pub(super) fn vector(&self, data: &Ingested<'_>, row: usize, out: &mut Vec<f32>) {
+        out.clear();
+        if data.norms.get(row) == Some(&0.0) {
+            out.resize(self.mean.len(), 0.0);
+            return;
+        }
+        let codes = self.codes.get(row * self.each..(row + 1) * self.each).unwrap_or(&[]);
+        crate::rows::decode(&self.mean, codes, self.params.get(row).map_or(0.0, |p| p[0]), out);
+    }
+
     /// See [`Codes::lift`](crate::quant::Codes::lift): with it, the coded rows (mean added again) are all of one
     /// length.
     pub(super) fn lift(&self, squares: &[f32]) -> Vec<f32> {
@@ -96,6 +110,17 @@ impl Coded {
         let longest = whole.iter().copied().fold(0.0, f32::max);
         whole.into_iter().map(|square| (longest - square).sqrt()).collect()
     }
+}
+
+/// Codes of a row, those of its source where they are taken over, into `codes`; returns scale and bias. `v` is memory.
+fn code(data: &Ingested<'_>, quantizer: &Quantizer<'_>, row: usize, v: &mut Vec<f32>, codes: &mut [u8]) -> [f32; 2] {
+    let Some(kept) = data.carried.as_ref().and_then(|c| c.get(row)) else {
+        data.vector(row, v);
+        return quantizer.row(v, codes);
+    };
+    codes.fill(CODE_ZERO);
+    codes.iter_mut().zip(kept.codes.iter().take(data.dim as usize)).for_each(|(to, &from)| *to = from);
+    [kept.scale, quantizer.bias(v, codes, kept.scale)]
 }
 
 /// All rows equal: codes of zero are right then, unless the differences were lost because they are tiny.

@@ -8,6 +8,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
 use rayon::prelude::*;
 
+use super::carry::Carried;
 use super::{BuildOptions, CodeKind, DimPolicy, RowIds, VectorSource};
 use crate::metric::norm;
 
@@ -38,6 +39,10 @@ pub(super) struct Ingested<'a> {
     pub norms: Vec<f32>,
     pub zero_vectors: u64,
     pub skipped: Skipped,
+    /// Rows whose vectors are those of codes.
+    pub from_codes: u64,
+    /// Codes that are taken over.
+    pub carried: Option<Carried<'a>>,
 }
 
 impl<'a> Ingested<'a> {
@@ -53,6 +58,8 @@ impl<'a> Ingested<'a> {
             norms: Vec::new(),
             zero_vectors: 0,
             skipped: Skipped::default(),
+            from_codes: 0,
+            carried: None,
         }
     }
 
@@ -155,6 +162,7 @@ pub(super) fn ingest<'a>(
             all.skipped.null += block.skipped.null;
             all.skipped.dim += block.skipped.dim;
             all.skipped.value += block.skipped.value;
+            all.from_codes += block.from_codes;
         }
         job.step((wave.len() * BLOCK) as u64)?;
     }
@@ -162,7 +170,10 @@ pub(super) fn ingest<'a>(
     if !keep {
         // Without gaps the rows are the source's, one by one.
         let gaps = kept.len() != rows;
-        all.again = Some((source, if gaps { kept } else { Vec::new() }));
+        all.again = Some((source, if gaps { kept.clone() } else { Vec::new() }));
+    }
+    if all.from_codes > 0 {
+        all.carried = Carried::new(source, kept, opts);
     }
     Ok(all)
 }
@@ -194,7 +205,7 @@ fn read_block(
     rows: std::ops::Range<usize>,
 ) -> Result<(Ingested<'static>, Vec<u32>)> {
     let mut block = Ingested::empty(dim, opts, row_ids.flavour(), rows.len(), keep);
-    let mut kept = Vec::with_capacity(if keep { 0 } else { rows.len() });
+    let mut kept = Vec::with_capacity(rows.len());
     let mut v = Vec::with_capacity(dim as usize);
     for row in rows {
         source.read(row, &mut v)?;
@@ -226,9 +237,11 @@ fn read_block(
         }
         if keep {
             v.iter().for_each(|&x| opts.element.put(x, &mut block.vectors));
-        } else {
+        }
+        if !keep || opts.codes == CodeKind::Only {
             kept.push(row as u32);
         }
+        block.from_codes += u64::from(source.coded(row).is_some());
         block.row_ids.push(row_ids.get(row));
     }
     Ok((block, kept))

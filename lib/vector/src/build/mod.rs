@@ -3,6 +3,7 @@
 //! The bytes depend on the vectors, the row ids and the options, and on nothing else: not on threads, not on the
 //! machine's instructions, not on time.
 
+mod carry;
 mod code;
 mod ingest;
 mod link;
@@ -23,7 +24,7 @@ use qx_io::Job;
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use source::{Flat, RowIds, VectorSource};
+pub use source::{CodedRow, Flat, RowIds, VectorSource};
 
 use crate::kernel::Kernels;
 use code::Coded;
@@ -221,6 +222,11 @@ pub struct BuildReport {
     pub skipped_dim: u64,
     pub skipped_value: u64,
     pub zero_vectors: u64,
+    /// Rows whose vectors were read from the codes of a compact index, and so are as near to the first ones as those.
+    pub from_codes: u64,
+    /// Of these, rows of a compact index whose codes could not be taken over: they are coded anew, and a little off what
+    /// they were.
+    pub recoded: u64,
     pub dim: u32,
     #[serde(serialize_with = "display")]
     pub metric: Metric,
@@ -377,6 +383,8 @@ fn write(
         skipped_dim: skipped.dim,
         skipped_value: skipped.value,
         zero_vectors: data.zero_vectors,
+        from_codes: data.from_codes,
+        recoded: if compact { data.from_codes - data.carried.as_ref().map_or(0, |c| c.count) } else { 0 },
         dim: data.dim,
         metric: opts.metric,
         element: opts.element,

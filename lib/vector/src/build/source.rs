@@ -1,6 +1,6 @@
 //! Where vectors and row ids come from.
 
-use qx_formats::vdata::Flavour;
+use qx_formats::vdata::{Flavour, Metric};
 use qx_formats::{Error, Result};
 
 /// Vectors that can be read in any order, from several threads.
@@ -12,6 +12,24 @@ pub trait VectorSource: Sync {
     /// # Errors
     /// What the source says; it ends the build.
     fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()>;
+
+    /// The codes that the vector of a row is read from, where it is a row of a compact index: another such index takes
+    /// them over as they are. None by default.
+    fn coded(&self, _row: usize) -> Option<CodedRow<'_>> {
+        None
+    }
+}
+
+/// A row of a compact index, which its codes stand for.
+#[derive(Debug, Clone, Copy)]
+pub struct CodedRow<'a> {
+    /// Of the index that they are codes of.
+    pub metric: Metric,
+    /// What all codes of that index are centred on, one component each.
+    pub mean: &'a [f32],
+    /// A byte for each component, and padding.
+    pub codes: &'a [u8],
+    pub scale: f32,
 }
 
 /// Vectors one after the other in memory.

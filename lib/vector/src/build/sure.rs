@@ -10,7 +10,7 @@ use qx_formats::vdata::layout::NO_NEIGHBOUR;
 use qx_io::Job;
 use rayon::prelude::*;
 
-use super::BuildOptions;
+use super::{BuildOptions, CodeKind};
 use super::code::Coded;
 use super::ingest::Ingested;
 use super::link::{Linked, mix};
@@ -110,7 +110,12 @@ fn sample(data: &Ingested<'_>, coded: &Coded, codes: &Codes<'_>, opts: &BuildOpt
     let rows = data.rows() as u64;
     let pick = |nth: u64| {
         let mut v = Vec::new();
-        data.vector((mix(opts.seed ^ mix(3 * at + nth)) % rows) as usize, &mut v);
+        let row = (mix(opts.seed ^ mix(3 * at + nth)) % rows) as usize;
+        if opts.codes == CodeKind::Only {
+            coded.vector(data, row, &mut v);
+        } else {
+            data.vector(row, &mut v);
+        }
         if opts.metric == Metric::Cosine {
             to_unit(&mut v);
         }

@@ -7,8 +7,9 @@ use qx_formats::vdata::{Engine, Flavour};
 use qx_io::Job;
 
 use super::Segments;
-use super::edit::{AddReport, Editor, living, write_segment};
-use crate::build::{BuildOptions, RowIds, VectorSource};
+use super::edit::{Editor, living, write_segment};
+use super::report::AddReport;
+use crate::build::{BuildOptions, CodedRow, RowIds, VectorSource};
 use crate::definition::{Definition, KIND_DENY, KIND_VDATA};
 use crate::filter::IdSet;
 
@@ -45,6 +46,11 @@ impl VectorSource for Tail<'_> {
             part.index.vector_into(ordinal, out);
         }
         Ok(())
+    }
+
+    fn coded(&self, row: usize) -> Option<CodedRow<'_>> {
+        let &(part, ordinal) = self.rows.get(row)?;
+        self.set.parts.get(part as usize)?.index.coded_row(ordinal)
     }
 }
 

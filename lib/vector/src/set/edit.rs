@@ -11,11 +11,11 @@ use qx_formats::manifest::Segment;
 use qx_formats::vdata::{Flavour, deny};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Job, Lock, Map, Publish};
-use serde::Serialize;
 
 use super::Segments;
 use super::fold::live;
-use crate::build::{BuildOptions, BuildReport, RowIds, VectorSource, build};
+use super::report::{AddReport, CompactReport, DeleteReport};
+use crate::build::{BuildOptions, BuildReport, CodedRow, RowIds, VectorSource, build};
 use crate::definition::{Definition, KIND_DENY, KIND_VDATA, State};
 use crate::filter::IdSet;
 
@@ -29,49 +29,6 @@ pub enum Conflict {
     Skip,
     /// The addition is refused.
     Error,
-}
-
-/// What an addition did.
-#[derive(Debug, Clone, Serialize)]
-pub struct AddReport {
-    /// Rows in the new segment.
-    pub added: u64,
-    /// Of those, rows that took the place of older ones.
-    pub replaced: u64,
-    /// Rows left out because their id was there.
-    pub kept_old: u64,
-    /// Rows left out because they cannot be indexed.
-    pub skipped: u64,
-    /// Rows of the whole index.
-    pub rows: u64,
-    pub segments: usize,
-    pub generation: u64,
-}
-
-/// What a deletion did.
-#[derive(Debug, Clone, Serialize)]
-pub struct DeleteReport {
-    pub deleted: u64,
-    /// Ids that no row has.
-    pub missing: u64,
-    pub rows: u64,
-    pub segments: usize,
-    pub generation: u64,
-}
-
-/// What a compaction did.
-#[derive(Debug, Clone, Serialize)]
-pub struct CompactReport {
-    /// False when there was nothing to fold.
-    pub changed: bool,
-    pub segments_before: usize,
-    pub bytes_before: u64,
-    pub bytes: u64,
-    /// Rows that deny lists hid and that are gone now.
-    pub dropped: u64,
-    pub rows: u64,
-    pub build_ms: u64,
-    pub generation: u64,
 }
 
 /// The one writer of an index.
@@ -102,6 +59,10 @@ impl VectorSource for Chosen<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn coded(&self, row: usize) -> Option<CodedRow<'_>> {
+        self.source.coded(*self.rows.get(row)?)
     }
 }
 
@@ -489,6 +450,7 @@ impl Editor {
             bytes_before: before.segments.iter().map(|s| s.bytes).sum(),
             bytes: before.segments.iter().map(|s| s.bytes).sum(),
             dropped: self.set.hidden(),
+            recoded: 0,
             rows: self.set.len(),
             build_ms: 0,
             generation: before.generation,
@@ -509,7 +471,7 @@ impl Editor {
         next.status.build_time_ms = built.build_ms;
         next.status.zero_vectors = built.zero_vectors;
         self.publish(next)?;
-        report.bytes = built.bytes;
+        (report.bytes, report.recoded) = (built.bytes, built.recoded);
         report.build_ms = built.build_ms;
         report.generation = self.definition.generation;
         Ok(report)

@@ -5,7 +5,7 @@ use qx_formats::{Error, Result};
 use qx_io::Job;
 
 use super::Segments;
-use crate::build::{BuildOptions, BuildReport, RowIds, VectorSource, build};
+use crate::build::{BuildOptions, BuildReport, CodedRow, RowIds, VectorSource, build};
 use crate::filter::IdSet;
 
 /// The rows of several indexes that can be answered.
@@ -28,6 +28,11 @@ impl VectorSource for Live<'_> {
             part.index.vector_into(ordinal, out);
         }
         Ok(())
+    }
+
+    fn coded(&self, row: usize) -> Option<CodedRow<'_>> {
+        let &(set, part, ordinal) = self.rows.get(row)?;
+        self.sets.get(set as usize)?.parts.get(part as usize)?.index.coded_row(ordinal)
     }
 }
 

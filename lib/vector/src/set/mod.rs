@@ -3,6 +3,7 @@
 mod apply;
 mod edit;
 mod fold;
+mod report;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -17,8 +18,9 @@ use crate::index::Index;
 use crate::metric::Metric;
 
 pub use apply::Changes;
-pub use edit::{AddReport, CompactReport, Conflict, DeleteReport, Editor, create, create_with, would_delete};
+pub use edit::{Conflict, Editor, create, create_with, would_delete};
 pub use fold::combine;
+pub use report::{AddReport, CompactReport, DeleteReport};
 pub use search::{Answer, SetFilter, SetOptions, SetStats};
 
 /// One file of an index.

@@ -129,6 +129,84 @@ fn ids_that_are_there_are_replaced_left_or_refused() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
+/// The vector of each row that can be answered, by id.
+fn vectors(set: &Segments) -> Model {
+    let mut all = Model::new();
+    set.for_each(|part, row| {
+        let id = set.parts()[part as usize].index.row_id(row).unwrap();
+        all.insert(id as i64, set.vector(part, row).unwrap());
+        Ok(())
+    })
+    .unwrap();
+    all
+}
+
+#[test]
+fn folding_a_compact_index_moves_no_vector_of_its_first_file() {
+    for metric in METRICS {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.vindex");
+        let opts = BuildOptions { codes: CodeKind::Only, ..options(metric) };
+        let data = Numbers::new(44).clustered(330, 9, 8);
+        let ids: Vec<i64> = (0..330).collect();
+        create(&path, Publish::New, &data[..300].to_vec(), keys(&ids[..300]), &opts, &Job::default()).unwrap();
+        let mut want = vectors(&Segments::open(&path).unwrap());
+        let mut editor = edit(&path);
+        // Deletions change the mean of what is left; the codes stay around the one that they were made with.
+        editor.delete(&[3u64, 4, 299].into_iter().collect()).unwrap();
+        [3, 4, 299].iter().for_each(|id| drop(want.remove(id)));
+        let r = editor.compact(None, None, &Job::default()).unwrap();
+        assert_eq!((r.changed, r.recoded), (true, 0));
+        assert_eq!(vectors(editor.segments()), want, "{metric}");
+
+        // What was added has a mean of its own: its codes alone are made anew, and counted.
+        let more = data[300..].to_vec();
+        editor.add(&more, keys(&ids[300..]), Conflict::Error, &BuildOptions::default(), &Job::default()).unwrap();
+        let r = editor.compact(None, None, &Job::default()).unwrap();
+        assert_eq!((r.recoded, r.rows), (30, 327));
+        let got = vectors(editor.segments());
+        assert!(want.iter().all(|(id, v)| got[id] == *v), "{metric}");
+        assert_eq!(crate::verify(editor.segments().parts()[0].index.bytes(), true), []);
+
+        // Once they have the mean of the others they stay as well.
+        editor.delete(&[7u64].into_iter().collect()).unwrap();
+        assert_eq!(editor.compact(None, None, &Job::default()).unwrap().recoded, 0);
+        let again = vectors(editor.segments());
+        assert!(again.len() == 326 && again.iter().all(|(id, v)| got[id] == *v), "{metric}");
+    }
+}
+
+#[test]
+fn compact_indexes_are_merged_without_moving_those_of_one_mean() {
+    let data = Numbers::new(45).clustered(240, 12, 4);
+    let opts = BuildOptions { codes: CodeKind::Only, ..options(Metric::Cosine) };
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, rows: std::ops::Range<usize>| {
+        let path = dir.path().join(name);
+        let ids: Vec<i64> = rows.clone().map(|i| i as i64).collect();
+        std::fs::write(&path, built(&data[rows].to_vec(), keys(&ids), &opts).0).unwrap();
+        Segments::open(&path).unwrap()
+    };
+    let sets = [file("small.vdata", 0..60), file("large.vdata", 60..240)];
+    let run = |opts: &BuildOptions| {
+        let mut out = Cursor::new(Vec::new());
+        let (report, _) = combine(&sets, opts, &Job::default(), &mut out).unwrap();
+        (Index::open(out.into_inner()).unwrap(), report)
+    };
+    let (merged, r) = run(&opts);
+    assert_eq!((r.from_codes, r.recoded), (240, 60));
+    let large = vectors(&sets[1]);
+    let moved = (0..240u32).filter(|&row| {
+        let id = merged.row_id(row).unwrap() as i64;
+        large.get(&id).is_some_and(|v| merged.vector(row).unwrap() != *v)
+    });
+    assert_eq!(moved.count(), 0);
+    // Vectors beside new codes are what the old ones said, and counted as such.
+    let (whole, r) = run(&BuildOptions { codes: CodeKind::Eight, ..opts.clone() });
+    assert_eq!((r.from_codes, r.recoded), (240, 0));
+    assert_eq!(whole.vector(60), sets[1].vector(0, 0));
+}
+
 #[test]
 fn rows_by_position_are_numbered_on_and_never_twice() {
     let dir = tempfile::tempdir().unwrap();
