@@ -106,6 +106,93 @@ fn a_compact_index_keeps_its_vectors() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("200 rows coded anew, no longer exact"));
 }
 
+/// Status and stderr of a command that is refused.
+fn refused(dir: &Path, args: &[&str]) -> (i32, String) {
+    let out = vindex(dir, args);
+    assert!(!out.status.success(), "{args:?}");
+    (out.status.code().unwrap(), String::from_utf8(out.stderr).unwrap())
+}
+
+#[test]
+fn errors_name_the_file_and_the_line_that_are_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let text = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
+    text("good.ndjson", "{\"id\":1,\"v\":[1,2]}\n{\"id\":2,\"v\":[3,4]}\n");
+    text("bad.ndjson", "{\"id\":3,\"v\":[1,2]}\n\n{\"id\":4,\"v\":[1,null]}\n");
+    text("twice.ndjson", "{\"id\":3,\"v\":[1,2]}\n{\"id\":3,\"v\":[2,2]}\n");
+    text("ids.txt", "1\n\nx\n");
+    text("q.ndjson", "{\"v\":[1,2]}\n{\"v\":null}\n");
+    let with = |head: &[&'static str]| [head, &COLUMNS].concat();
+    ok(dir, &with(&["build", "good.ndjson", "-o", "x.vindex", "--metric", "l2"]));
+    for (args, code, want) in [
+        (with(&["build", "bad.ndjson", "-o", "b.vdata", "--metric", "l2"]), 65, "bad.ndjson: vector of row 1 (line"),
+        (with(&["build", "bad.ndjson", "-o", "b.vindex", "--metric", "l2"]), 65, "bad.ndjson: vector of row 1 (line"),
+        (with(&["add", "x.vindex", "bad.ndjson"]), 65, "bad.ndjson: vector of row 1 (line 3)"),
+        (
+            with(&["build", "twice.ndjson", "-o", "b.vdata", "--metric", "l2"]),
+            65,
+            "twice.ndjson: row id 3 stands twice: in row 0 (line 1) and row 1 (line 2)",
+        ),
+        (vec!["delete", "x.vindex", "--ids", "ids.txt"], 65, "ids.txt: line 3 is not a row id"),
+        (vec!["search", "x.vindex", "--query", "q.ndjson", "--column", "v"], 65, "q.ndjson: row 1 (line 2): there"),
+        (vec!["recall", "x.vindex", "--sample", "0"], 2, "--sample is out of range"),
+        (vec!["recall", "x.vindex", "--ef", "0"], 2, "1 or more"),
+        (vec!["search", "x.vindex", "--query", "1 2", "--ef", "0"], 2, "1 or more"),
+        (
+            with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--engine", "hnsw", "--codes", "none"]),
+            2,
+            "a graph is searched on codes",
+        ),
+    ] {
+        let (status, err) = refused(dir, &args);
+        assert!(status == code && err.contains(want), "{args:?}: {status} {err}");
+    }
+    ok(dir, &with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--codes", "none"]));
+    // Options may stand behind ids, and ids may be negative.
+    assert_eq!(status(dir, &["delete", "x.vindex", "--id", "-7", "1", "--dry-run"]), 0);
+    assert_eq!(ok(dir, &["dump", "x.vindex", "--format", "ids"]), "1\n2\n");
+}
+
+#[test]
+fn rows_without_a_vector_and_no_rows_are_taken_for_what_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let report =
+        |args: &[&str]| serde_json::from_str::<Value>(&ok(dir, &[args, &["--metric", "l2", "--json"]].concat()));
+    fs::write(dir.join("null.ndjson"), "null\n[1,2]\nnull\n").unwrap();
+    let r = report(&["build", "null.ndjson", "-o", "a.vdata"]).unwrap();
+    assert_eq!((&r["rows"], &r["skipped_null"]), (&1.into(), &2.into()));
+    // Three zero vectors, the second of another dimension.
+    fs::write(dir.join("u.fvecs"), [2u32, 0, 0, 1, 0, 2, 0, 0].map(u32::to_le_bytes).concat()).unwrap();
+    let r = report(&["build", "u.fvecs", "-o", "b.vdata", "--dim-policy", "skip"]).unwrap();
+    assert_eq!((&r["rows"], &r["skipped_dim"]), (&2.into(), &1.into()));
+    let (code, err) = refused(dir, &["build", "u.fvecs", "-o", "c.vdata", "--metric", "l2"]);
+    assert!(code == 65 && err.contains("u.fvecs: vector of row 1 has another dimension"), "{err}");
+
+    fs::write(dir.join("none.ndjson"), "").unwrap();
+    let r = report(&["build", "none.ndjson", "-o", "d.vdata", "--dim", "3"]).unwrap();
+    assert_eq!((&r["rows"], &r["dim"]), (&0.into(), &3.into()));
+    assert_eq!(status(dir, &["build", "none.ndjson", "-o", "e.vdata", "--metric", "l2"]), 65);
+    ok(dir, &["dump", "d.vdata", "--format", "npy", "-o", "none.npy"]);
+    let r = report(&["build", "none.npy", "-o", "f.vdata"]).unwrap();
+    assert_eq!((&r["rows"], &r["dim"]), (&0.into(), &3.into()));
+}
+
+#[test]
+fn what_dump_writes_is_built_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", -20..20);
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    for form in ["ndjson", "csv"] {
+        let (file, out) = (format!("dumped.{form}"), format!("{form}.vdata"));
+        ok(dir, &["dump", "a.vdata", "--format", form, "-o", &file]);
+        ok(dir, &["build", &file, "-o", &out, "--metric", "l2"]);
+        assert!(fs::read(dir.join(out)).unwrap() == fs::read(dir.join("a.vdata")).unwrap(), "{form}");
+    }
+}
+
 #[test]
 fn answers_are_honest() {
     let dir = tempfile::tempdir().unwrap();

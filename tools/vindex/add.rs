@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use qx_cli::{Context, Status, WaitArg, count};
-use qx_formats::{Kind, Result};
+use qx_formats::Result;
 use qx_vector::set::{Conflict, Editor};
 use serde_json::json;
 
-use crate::options::{EffortArgs, InputArgs, PolicyArgs, adding, report};
+use crate::options::{EffortArgs, InputArgs, PolicyArgs, adding, of_input, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,7 +65,7 @@ enum OnConflict {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let source = args.source.open(&args.input_path)?;
+    let source = args.source.open(&args.input_path, false)?;
     let ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
     let opts = adding(&args.effort, &args.policy);
     opts.check()?;
@@ -76,16 +76,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     };
     let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
     let job = cx.job();
-    let of_input = |e: qx_formats::Error| match e.kind() {
-        Kind::Invalid | Kind::Limit => e.path(&args.input_path),
-        _ => e,
-    };
     let done = if args.dry_run {
         editor.try_add(source.vectors(), ids, conflict, &opts, &job)
     } else {
         editor.add(source.vectors(), ids, conflict, &opts, &job)
     };
-    let r = done.map_err(of_input)?;
+    let r = done.map_err(of_input(&args.input_path))?;
     let verb = if args.dry_run { "would add" } else { "added" };
     let mut sentence = format!("{}: {verb} {}, {} in all", editor.path().display(), count(r.added, "row"), r.rows);
     for (n, what) in [(r.replaced, "replaced"), (r.kept_old, "left as they were"), (r.skipped, "could not be indexed")]

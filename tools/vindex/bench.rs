@@ -38,7 +38,7 @@ pub struct Args {
     queries: QueryArgs,
 
     /// Rows kept in mind during the walk (default: what the index says)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::options::parse_ef)]
     ef: Option<usize>,
 
     #[command(flatten)]

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use qx_cli::{Context, OutputArgs, Status, count, is_dash};
 use qx_formats::{Error, Kind, Result};
-use qx_io::Job;
-use qx_vector::{BuildOptions, BuildReport, CodeKind, Element, Engine, Metric, RowIds, VectorSource};
+use qx_vector::{BuildOptions, CodeKind, Element, Engine, Metric};
 use serde_json::json;
 
-use crate::options::{EffortArgs, InputArgs, PolicyArgs, left_out, report, warn_of_codes};
+use crate::options::{EffortArgs, InputArgs, PolicyArgs, left_out, of_input, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,9 +57,10 @@ pub struct Args {
     #[arg(long, value_name = "CODES", default_value_t)]
     codes: CodeKind,
 
-    /// hnsw (a search graph) or flat (every search scans); hnsw_rs where that library is built in
-    #[arg(long, value_name = "ENGINE", default_value = "hnsw")]
-    engine: String,
+    /// hnsw (a search graph) or flat (every search scans); hnsw_rs where that library is built in (default: hnsw, flat
+    /// with --codes none)
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
 
     /// Neighbours that a row chooses in the graph
     #[arg(long, value_name = "N", default_value_t = qx_vector::DEFAULT_M)]
@@ -86,11 +86,12 @@ pub struct Args {
 }
 
 /// The engine by its name, and who links the graph.
-fn engine(name: &str, codes: CodeKind) -> Result<(Engine, qx_vector::Linker)> {
+fn engine(name: Option<&str>, codes: CodeKind) -> Result<(Engine, qx_vector::Linker)> {
+    // Without codes there is nothing to walk on; asking for none asks for no graph.
+    let usual = if codes == CodeKind::None { Engine::Flat } else { Engine::Graph };
+    let Some(name) = name else { return Ok((usual, qx_vector::Linker::default())) };
     let linker = name.parse::<qx_vector::Linker>();
     match (name.parse::<Engine>(), linker) {
-        // Without codes there is nothing to walk on; asking for none asks for no graph.
-        (Ok(Engine::Graph), _) if codes == CodeKind::None => Ok((Engine::Flat, qx_vector::Linker::default())),
         (Ok(engine), _) => Ok((engine, qx_vector::Linker::default())),
         (Err(_), Ok(linker)) => Ok((Engine::Graph, linker)),
         (Err(e), Err(l)) => Err(if l.kind() == Kind::Unsupported { l } else { e }),
@@ -99,7 +100,7 @@ fn engine(name: &str, codes: CodeKind) -> Result<(Engine, qx_vector::Linker)> {
 
 impl Args {
     fn options(&self) -> Result<BuildOptions> {
-        let (engine, linker) = engine(&self.engine, self.codes)?;
+        let (engine, linker) = engine(self.engine.as_deref(), self.codes)?;
         let opts = BuildOptions {
             metric: self.metric,
             element: self.element,
@@ -123,19 +124,17 @@ impl Args {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let opts = args.options()?;
     check_output(&args.output, &args.out, cx)?;
-    let source = args.source.open(&args.input_path)?;
+    let source = args.source.open(&args.input_path, args.dim.is_some())?;
     let row_ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
     let job = cx.job();
-    let of_input = |e: Error| match e.kind() {
-        Kind::Invalid | Kind::Limit => e.path(&args.input_path),
-        _ => e,
-    };
     let definition = args.output.extension().is_some_and(|e| e == "vindex");
     let built = if definition && !args.out.dry_run {
         qx_vector::set::create(&args.output, args.out.mode(), source.vectors(), row_ids, &opts, &job)
-            .map_err(of_input)?
+            .map_err(of_input(&args.input_path))?
     } else {
-        write(source.vectors(), row_ids, &opts, &job, &args.output, &args.out, cx).map_err(of_input)?
+        to_output(&args.output, &args.out, cx, |o| {
+            qx_vector::build(source.vectors(), row_ids, &opts, &job, o).map_err(of_input(&args.input_path))
+        })?
     };
     let verb = if args.out.dry_run { "would write" } else { "wrote" };
     let sentence = format!(
@@ -204,15 +203,3 @@ pub fn to_output<T>(
 
 pub trait Seekable: std::io::Write + std::io::Seek {}
 impl<T: std::io::Write + std::io::Seek> Seekable for T {}
-
-fn write(
-    vectors: &dyn VectorSource,
-    row_ids: RowIds,
-    opts: &BuildOptions,
-    job: &Job,
-    output: &Path,
-    out: &OutputArgs,
-    cx: &mut Context,
-) -> Result<BuildReport> {
-    to_output(output, out, cx, |o| qx_vector::build(vectors, row_ids, opts, job, o))
-}

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::build::{check_output, to_output};
 use crate::input::{self, Indexed};
-use crate::options::{EffortArgs, left_out, report, warn_of_codes};
+use crate::options::{EffortArgs, PolicyArgs, left_out, of_input, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,6 +52,9 @@ pub struct Args {
     /// hnsw or flat (default: that of the input)
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 
     #[command(flatten)]
     effort: EffortArgs,
@@ -126,6 +129,7 @@ fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
         element: args.element.unwrap_or(opts.element),
         codes,
         engine,
+        dim_policy: args.policy.dim_policy,
         threads: args.effort.threads,
         memory: args.effort.memory,
         ..opts
@@ -142,8 +146,9 @@ fn write(
 ) -> Result<Status> {
     opts.check()?;
     let job = cx.job();
-    let built = to_output(&args.output, &args.out, cx, |o| qx_vector::build(source, ids, opts, &job, o))
-        .map_err(|e| if e.kind() == qx_formats::Kind::Invalid { e.path(&args.input_path) } else { e })?;
+    let built = to_output(&args.output, &args.out, cx, |o| {
+        qx_vector::build(source, ids, opts, &job, o).map_err(of_input(&args.input_path))
+    })?;
     if let Some(m) = more.as_object_mut() {
         m.insert("path".to_owned(), args.output.to_string_lossy().into());
         m.insert("dry_run".to_owned(), args.out.dry_run.into());

@@ -16,7 +16,7 @@ Examples:
   vindex dump x.vdata | head -3                       {\"id\":1,\"vector\":[...]}, one a line
   vindex dump x.vindex --format npy -o x.npy
   vindex dump x.vdata --format ids > ids.txt
-  vindex dump x.vdata | vindex build - --column vector --id-column id --metric l2 -o y.vdata";
+  vindex dump x.vdata | vindex build - --metric l2 -o y.vdata";
 
 /// Print the rows of an index that can be answered: ids and vectors
 ///

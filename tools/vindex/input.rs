@@ -90,6 +90,10 @@ impl VectorSource for Indexed {
         Ok(())
     }
 
+    fn declared_dim(&self) -> Option<usize> {
+        Some(self.set.dim()).filter(|&d| d > 0)
+    }
+
     fn coded(&self, row: usize) -> Option<CodedRow<'_>> {
         let &(part, row) = self.rows.get(row)?;
         self.set.parts().get(part as usize)?.index.coded_row(row)
@@ -163,16 +167,21 @@ fn form(path: &Path, bytes: &[u8]) -> Result<Form> {
     }
 }
 
-/// Opens vectors. `given` overrides what name and content tell.
-pub fn source(path: &Path, given: Option<Form>, columns: Columns<'_>) -> Result<Source> {
+/// Opens vectors. `given` overrides what name and content tell; `empty`: a file of text without a line has no rows.
+pub fn source(path: &Path, given: Option<Form>, columns: Columns<'_>, empty: bool) -> Result<Source> {
     let map = bytes(path)?;
     let open = || {
-        let form = given.map_or_else(|| form(path, &map), Ok)?;
+        let form = match given {
+            Some(form) => form,
+            None if empty && map.is_empty() => form(path, &map).unwrap_or(Form::Ndjson),
+            None => form(path, &map)?,
+        };
         let plain = matches!(form, Form::Npy | Form::Fvecs | Form::Ivecs | Form::Bvecs | Form::Fbin | Form::Vdata);
         if plain && (columns.vector.is_some() || columns.id.is_some()) {
             return Err(Error::usage("vectors in this form have no columns").hint("leave out --column and --id-column"));
         }
-        if !plain && map.is_empty() {
+        let text = matches!(form, Form::Ndjson | Form::Csv | Form::Tsv);
+        if !plain && map.is_empty() && !(text && empty) {
             return Err(Error::invalid("file is empty").offset(0));
         }
         match form {

@@ -34,7 +34,7 @@ pub struct Args {
     row: Option<u32>,
 
     /// Row by its id
-    #[arg(long, value_name = "ID", conflicts_with = "row", allow_hyphen_values = true)]
+    #[arg(long, value_name = "ID", conflicts_with = "row", allow_negative_numbers = true)]
     id: Option<String>,
 }
 

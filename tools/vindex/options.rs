@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use qx_cli::{Context, count};
-use qx_formats::{Error, Result};
+use qx_formats::{Error, Kind, Result};
 use qx_vector::ndjson::Columns;
 use qx_vector::{BuildOptions, BuildReport, DimPolicy, IdSet, hash_key};
 
@@ -16,21 +16,22 @@ pub struct InputArgs {
     #[arg(long, value_name = "FORM", value_enum)]
     pub input: Option<Form>,
 
-    /// Field or column that holds the vector (default: NDJSON lines are arrays, CSV columns are components, Parquet and
-    /// Arrow have one column of lists)
+    /// Field or column that holds the vector (default: `vector` as `dump` writes it, else NDJSON lines are arrays, CSV
+    /// columns are components, Parquet and Arrow have one column of lists)
     #[arg(long, value_name = "C")]
     pub column: Option<String>,
 
     /// Field or column that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64
-    /// (default: the position in the input)
+    /// (default: `id` beside the `vector` of what `dump` writes, else the position in the input)
     #[arg(long, value_name = "I")]
     pub id_column: Option<String>,
 }
 
 impl InputArgs {
-    pub fn open(&self, path: &Path) -> Result<Source> {
+    /// `empty`: a file of text without a line is one without rows.
+    pub fn open(&self, path: &Path, empty: bool) -> Result<Source> {
         let columns = Columns { vector: self.column.as_deref(), id: self.id_column.as_deref() };
-        input::source(path, self.input, columns)
+        input::source(path, self.input, columns, empty)
     }
 }
 
@@ -67,8 +68,9 @@ pub fn adding(effort: &EffortArgs, policy: &PolicyArgs) -> BuildOptions {
 /// Row ids on the command line, in files, or keys whose hashes they are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct IdArgs {
-    /// Row ids, as `vindex search` prints them: numbers, several after each other or separated by commas
-    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', allow_hyphen_values = true)]
+    /// Row ids, as `vindex search` prints them: numbers, several after each other or separated by commas (`--id=-7,8`
+    /// where a list begins with a negative one)
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', allow_negative_numbers = true)]
     pub id: Vec<String>,
 
     /// Keys of an index whose row ids are hashes of them
@@ -84,6 +86,22 @@ pub struct IdArgs {
     pub keys: Option<std::path::PathBuf>,
 }
 
+/// Rows that a search keeps in mind.
+pub fn parse_ef(text: &str) -> std::result::Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(ef) if ef > 0 => Ok(ef),
+        _ => Err(format!("`{text}` is not a number of rows, 1 or more")),
+    }
+}
+
+/// What was wrong with vectors is of the file that they came from, not of the one that is written.
+pub fn of_input(input: &Path) -> impl Fn(Error) -> Error {
+    move |e| match e.kind() {
+        Kind::Invalid | Kind::Limit => e.path(input),
+        _ => e,
+    }
+}
+
 /// A row id as people write it: signed keys with their sign.
 pub fn parse_id(text: &str) -> Result<u64> {
     let text = text.trim();
@@ -91,18 +109,21 @@ pub fn parse_id(text: &str) -> Result<u64> {
     parsed.ok_or_else(|| Error::usage("not a row id").expected("a 64-bit integer").got(format!("{text:?}")))
 }
 
-/// The lines of a file that are not empty.
-pub fn lines(path: &Path) -> Result<Vec<String>> {
+/// The lines of a file that are not empty, with their numbers from 1.
+fn lines(path: &Path) -> Result<Vec<(usize, String)>> {
     let bytes = input::bytes(path)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|e| Error::invalid("not text").path(path).offset(e.valid_up_to() as u64))?;
-    Ok(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect())
+    let lines = (1..).zip(text.lines().map(str::trim)).filter(|(_, l)| !l.is_empty());
+    Ok(lines.map(|(number, l)| (number, l.to_owned())).collect())
 }
 
 /// Ids of a file, one a line.
 pub fn ids_of(path: &Path) -> Result<IdSet> {
-    let wrong = |line: &str| Error::invalid("a line is not a row id").path(path).got(format!("{line:?}"));
-    lines(path)?.iter().map(|l| parse_id(l).map_err(|_| wrong(l))).collect()
+    let wrong = |number: usize, line: &str| {
+        Error::invalid(format!("line {number} is not a row id")).path(path).got(format!("{line:?}"))
+    };
+    lines(path)?.iter().map(|(number, l)| parse_id(l).map_err(|_| wrong(*number, l))).collect()
 }
 
 impl IdArgs {
@@ -116,7 +137,7 @@ impl IdArgs {
             all.extend(ids_of(path)?.iter());
         }
         if let Some(path) = &self.keys {
-            all.extend(lines(path)?.iter().map(|k| hash_key(k.as_bytes())));
+            all.extend(lines(path)?.iter().map(|(_, k)| hash_key(k.as_bytes())));
         }
         Ok(all.into_iter().collect())
     }
@@ -147,7 +168,7 @@ pub fn report(
 pub fn warn_of_recoded(cx: &Context, recoded: u64) {
     if recoded > 0 {
         let rows = count(recoded, "row");
-        cx.warn(format!("{rows} coded anew, no longer exact: their codes have another mean than those that were kept"));
+        cx.warn(format!("{rows} coded anew, no longer exact: theirs do not fit the codes of the others"));
     }
 }
 

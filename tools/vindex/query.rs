@@ -6,6 +6,7 @@ use std::path::Path;
 use qx_cli::Context;
 use qx_formats::{Error, Kind, Result};
 use qx_vector::ndjson::{self, Columns};
+use qx_vector::set::Segments;
 use qx_vector::{literal, npy};
 
 use crate::input;
@@ -15,9 +16,11 @@ const BATCH: usize = 256;
 /// A line of more is not a vector: the largest dimension takes less.
 const LONGEST_LINE: u64 = 4 << 20;
 
-/// Calls `answer` with queries in batches, from wherever they come. `columns` names the field of NDJSON objects.
+/// Calls `answer` with queries of `set` in batches, from wherever they come. `columns` names the field of NDJSON
+/// objects.
 pub fn each(
     text: &str,
+    set: &Segments,
     columns: Columns<'_>,
     cx: &mut Context,
     mut answer: impl FnMut(&mut Context, &[Vec<f32>]) -> Result<()>,
@@ -26,11 +29,11 @@ pub fn each(
         return stream(columns, cx, answer);
     }
     if let Some(path) = text.strip_prefix('@') {
-        return file(Path::new(path), columns, cx, answer);
+        return file(Path::new(path), set, columns, cx, answer);
     }
     match literal::parse(text) {
         Ok(query) => answer(cx, &[query]),
-        Err(_) if Path::new(text).exists() => file(Path::new(text), columns, cx, answer),
+        Err(_) if Path::new(text).exists() => file(Path::new(text), set, columns, cx, answer),
         Err(e) => Err(Error::usage("--query is neither a vector nor a file")
             .expected("a vector such as '[1,2]', a path, or - for stdin")
             .got(format!("{text:?}"))
@@ -40,29 +43,42 @@ pub fn each(
 
 fn file(
     path: &Path,
+    set: &Segments,
     columns: Columns<'_>,
     cx: &mut Context,
     mut answer: impl FnMut(&mut Context, &[Vec<f32>]) -> Result<()>,
 ) -> Result<()> {
-    let source = input::source(path, None, columns)?;
+    let source = input::source(path, None, columns, false)?;
     let vectors = source.vectors();
     let mut batch = Vec::new();
     for row in 0..vectors.rows() {
         let mut query = Vec::new();
         vectors.read(row, &mut query)?;
+        let fits = match query.as_slice() {
+            [] => Err(Error::invalid("there is no vector")),
+            query => set.check_query(query),
+        };
+        fits.map_err(|e| at(&vectors.place(row), e).path(path))?;
         batch.push(query);
         if batch.len() == BATCH {
             cx.cancel.check()?;
-            answer(cx, &batch).map_err(|e| of(path, e))?;
+            answer(cx, &batch)?;
             batch.clear();
         }
     }
-    if batch.is_empty() { Ok(()) } else { answer(cx, &batch).map_err(|e| of(path, e)) }
+    if batch.is_empty() { Ok(()) } else { answer(cx, &batch) }
 }
 
-/// A refused query gets the path that it came from; what went wrong with the answer does not.
-fn of(path: &Path, e: Error) -> Error {
-    if e.kind() == Kind::Invalid { e.path(path) } else { e }
+/// A refused query with the place where it stands.
+fn at(place: &str, e: Error) -> Error {
+    let mut out = Error::new(e.kind(), format!("{place}: {}", e.message()));
+    if let Some(v) = e.get_expected() {
+        out = out.expected(v);
+    }
+    if let Some(v) = e.get_got() {
+        out = out.got(v);
+    }
+    out
 }
 
 /// One query a line, answered as soon as it is there; or a whole npy file.
@@ -96,14 +112,7 @@ fn stream(
                 if e.kind() != Kind::Invalid {
                     return e;
                 }
-                let mut out = Error::new(e.kind(), format!("line {number}: {}", e.message())).path("-").offset(offset);
-                if let Some(v) = e.get_expected() {
-                    out = out.expected(v);
-                }
-                if let Some(v) = e.get_got() {
-                    out = out.got(v);
-                }
-                out
+                at(&format!("line {number}"), e).path("-").offset(offset)
             };
             let query = ndjson::read_line(&line, columns).map_err(place)?;
             answer(cx, &[query]).map_err(place)?;

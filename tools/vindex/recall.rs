@@ -37,7 +37,8 @@ pub struct Args {
     queries: QueryArgs,
 
     /// Rows kept in mind during the walk; several, separated by commas
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256])]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = crate::options::parse_ef,
+        default_values_t = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256])]
     ef: Vec<usize>,
 
     /// Recall that the best of them must reach
@@ -77,10 +78,13 @@ impl QueryArgs {
         if self.k == 0 {
             return Err(Error::usage("-k is out of range").expected("1 or more").got(0));
         }
+        if self.sample == 0 {
+            return Err(Error::usage("--sample is out of range").expected("1 or more").got(0));
+        }
         let Some(text) = &self.queries else { return Truth::sample(set, self.sample, self.k) };
         let mut all = Vec::new();
         let columns = Columns { vector: self.column.as_deref(), id: None };
-        query::each(text, columns, cx, |_, batch| {
+        query::each(text, set, columns, cx, |_, batch| {
             all.extend_from_slice(batch);
             Ok(())
         })?;

@@ -31,7 +31,8 @@ Examples:
 /// indexes are scanned. Scores are the metric itself, of the vectors as they are stored; ties go by row id. An index
 /// of fewer than k rows answers them all, and so does a filter that lets fewer through. A definition (.vindex) is
 /// searched with all that was added and deleted; so is x.vdata where x.vindex stands beside it. In a pipe, and with
-/// --json, answers are NDJSON; on a terminal a table.
+/// --json, answers are NDJSON, where a score beyond the range of 32-bit floats is null (`inf` in the other forms); on a
+/// terminal a table.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -49,7 +50,7 @@ pub struct Args {
     k: usize,
 
     /// Rows kept in mind during the walk: more find more, slower (default: what the index says)
-    #[arg(long, value_name = "N", conflicts_with = "recall_target")]
+    #[arg(long, value_name = "N", conflicts_with = "recall_target", value_parser = crate::options::parse_ef)]
     ef: Option<usize>,
 
     /// Answer exactly
@@ -93,7 +94,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let columns = Columns { vector: args.column.as_deref(), id: None };
     let opts = SetOptions { ef, exact, filter: filter.as_ref() };
     let mut answers = Answers { set: &set, format, table: table(&set), queries: 0, hits: 0, codes: 0, vectors: 0 };
-    query::each(&args.query, columns, cx, |cx, batch| {
+    query::each(&args.query, &set, columns, cx, |cx, batch| {
         let found = set.search_many(batch, args.k, &opts)?;
         found.iter().try_for_each(|answer| answers.print(answer, cx))
     })?;

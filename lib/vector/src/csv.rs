@@ -4,12 +4,13 @@ use ::csv::{ReaderBuilder, StringRecord};
 use qx_formats::{Error, Result};
 
 use crate::literal;
-use crate::ndjson::{Columns, Id, Vectors};
+use crate::ndjson::{Columns, DUMPED_ID, DUMPED_VECTOR, Id, Vectors};
 
 /// Reads a CSV file; `delimiter` is usually a comma or a tab.
 ///
 /// With a column of vectors named, the first line names the columns. Without, every column but that of the ids is a
-/// component, and the first line is a header unless all of it is numbers.
+/// component, and the first line is a header unless all of it is numbers; but a column of the name that `vindex dump`
+/// gives to the vectors is read as if it were named, and the one of the ids with it.
 ///
 /// # Errors
 /// `Invalid` with line and offset.
@@ -18,6 +19,13 @@ pub fn read(bytes: &[u8], delimiter: u8, columns: Columns<'_>) -> Result<Vectors
     let mut record = StringRecord::new();
     let mut all = Vectors::default();
     let Some(first) = next(&mut reader, &mut record)?.then(|| record.clone()) else { return Ok(all) };
+    let has = |name: &str| first.iter().any(|f| f == name);
+    let columns = if columns.vector.is_none() && has(DUMPED_VECTOR) {
+        let id = columns.id.or(has(DUMPED_ID).then_some(DUMPED_ID));
+        Columns { vector: Some(DUMPED_VECTOR), id }
+    } else {
+        columns
+    };
     let plain =
         columns.vector.is_none() && columns.id.is_none() && first.iter().all(|f| f.trim().parse::<f64>().is_ok());
     let find = |name: &str| {
@@ -85,6 +93,9 @@ fn take(record: &StringRecord, vector: Option<usize>, id: Option<usize>, all: &m
         id => id.map(Id::text),
     };
     all.push_row(row, id);
+    if let Some(place) = record.position() {
+        all.at_line(place.line());
+    }
     Ok(())
 }
 
@@ -106,6 +117,9 @@ mod tests {
         let all = read(b"id,a,b\nx,1,2\n", b',', Columns { vector: None, id: Some("id") }).unwrap();
         assert!(all.get(0) == [1.0, 2.0] && matches!(all.row_ids().unwrap(), RowIds::Hashed(_)));
         assert_eq!(read(b"", b',', Columns::default()).unwrap().rows(), 0);
+        let all = read(b"id,vector\n7,\"[1,2]\"\n-8,\"[3,4]\"\n", b',', Columns::default()).unwrap();
+        assert_eq!((all.get(0), all.get(1), all.place(1)), (&[1.0, 2.0][..], &[3.0, 4.0][..], "row 1 (line 3)".into()));
+        assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [7, -8i64 as u64]));
     }
 
     #[test]

@@ -29,16 +29,18 @@ pub struct Rows<B> {
     /// Where the first vector begins, and how far the next is.
     first: usize,
     stride: usize,
+    /// Where each begins and how many components it has, if not all have the same number.
+    uneven: Vec<(usize, usize)>,
 }
 
 fn int(b: &[u8], at: usize) -> Option<usize> {
     Some(i32::from_le_bytes(*b.get(at..)?.first_chunk()?)).and_then(|v| usize::try_from(v).ok())
 }
 
-/// `.fvecs`: before each vector its dimension, an i32; all the same.
+/// `.fvecs`: before each vector its dimension, an i32. Whether all must be the same is for the policy of a build.
 ///
 /// # Errors
-/// `Invalid` for a dimension that changes or is not positive, `Corrupt` for a file that ends inside a vector.
+/// `Invalid` for a dimension that is not positive, `Corrupt` for a file that ends inside a vector.
 pub fn fvecs<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
     vecs(bytes, Type::F32, "fvecs")
 }
@@ -69,19 +71,29 @@ fn vecs<B: AsRef<[u8]>>(bytes: B, component: Type, name: &str) -> Result<Rows<B>
         .ok_or_else(|| Error::invalid(format!("{name} dimension is not positive")).offset(0))?;
     let stride = dim.checked_mul(component.len()).and_then(|n| n.checked_add(4)).filter(|&s| s <= b.len());
     let stride = stride.ok_or_else(|| truncated(b, name).expected(format!("a vector of dimension {dim}")))?;
-    for (row, v) in b.chunks(stride).enumerate() {
-        let at = (row * stride) as u64;
-        if int(v, 0) != Some(dim) {
-            return Err(Error::invalid(format!("{name} vector {row} has another dimension"))
-                .offset(at)
-                .expected(dim)
-                .got(int(v, 0).map_or("no dimension".to_owned(), |d| d.to_string())));
+    let even = b.len().is_multiple_of(stride) && b.chunks(stride).all(|v| int(v, 0) == Some(dim));
+    let uneven = if even { Vec::new() } else { spans(b, component, name)? };
+    let rows = if even { b.len() / stride } else { uneven.len() };
+    Ok(Rows { rows, component, dim, first: 4, stride, uneven, bytes })
+}
+
+/// Where each vector begins, and how many components it has.
+fn spans(b: &[u8], component: Type, name: &str) -> Result<Vec<(usize, usize)>> {
+    let (mut all, mut at) = (Vec::new(), 0);
+    while at < b.len() {
+        let row = all.len();
+        if b.len() - at < 4 {
+            return Err(truncated(b, name).expected(format!("the dimension of vector {row}")));
         }
-        if v.len() != stride {
-            return Err(truncated(b, name).expected(format!("{stride} bytes")).got(format!("{} bytes", v.len())));
-        }
+        let dim = int(b, at).filter(|&d| d > 0).ok_or_else(|| {
+            Error::invalid(format!("{name} dimension of vector {row} is not positive")).offset(at as u64)
+        })?;
+        let end = dim.checked_mul(component.len()).and_then(|n| n.checked_add(at + 4)).filter(|&end| end <= b.len());
+        let end = end.ok_or_else(|| truncated(b, name).expected(format!("vector {row} of dimension {dim}")))?;
+        all.push((at + 4, dim));
+        at = end;
     }
-    Ok(Rows { rows: b.len() / stride, component, dim, first: 4, stride, bytes })
+    Ok(all)
 }
 
 /// `.fbin`: number of vectors and dimension, a u32 each, then the vectors.
@@ -99,7 +111,7 @@ pub fn fbin<B: AsRef<[u8]>>(bytes: B) -> Result<Rows<B>> {
             .expected(want.map_or("a possible length".to_owned(), |w| format!("{w} bytes")))
             .got(format!("{} bytes", b.len())));
     }
-    Ok(Rows { rows, component: Type::F32, dim, first: 8, stride: dim * 4, bytes })
+    Ok(Rows { rows, component: Type::F32, dim, first: 8, stride: dim * 4, uneven: Vec::new(), bytes })
 }
 
 fn truncated(b: &[u8], name: &str) -> Error {
@@ -107,6 +119,7 @@ fn truncated(b: &[u8], name: &str) -> Error {
 }
 
 impl<B> Rows<B> {
+    /// Of the first vector.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -118,9 +131,13 @@ impl<B: AsRef<[u8]> + Sync> VectorSource for Rows<B> {
     }
 
     fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
-        let start = row.checked_mul(self.stride).and_then(|at| at.checked_add(self.first));
-        let bytes = start
-            .and_then(|s| self.bytes.as_ref().get(s..s.checked_add(self.dim * self.component.len())?))
+        let span = if self.uneven.is_empty() {
+            row.checked_mul(self.stride).and_then(|at| at.checked_add(self.first)).map(|start| (start, self.dim))
+        } else {
+            self.uneven.get(row).copied()
+        };
+        let bytes = span
+            .and_then(|(start, dim)| self.bytes.as_ref().get(start..start.checked_add(dim * self.component.len())?))
             .unwrap_or(&[]);
         match self.component {
             Type::F32 => Element::F32.read(bytes, out),
@@ -134,6 +151,10 @@ impl<B: AsRef<[u8]> + Sync> VectorSource for Rows<B> {
             }
         }
         Ok(())
+    }
+
+    fn declared_dim(&self) -> Option<usize> {
+        Some(self.dim)
     }
 }
 
@@ -168,6 +189,8 @@ mod tests {
         let f = fbin(bytes(&[3, 2], &rows, false)).unwrap();
         assert_eq!((vectors(&f), f.dim()), (rows.map(<[f32]>::to_vec).to_vec(), 2));
         assert_eq!(fbin(bytes(&[0, 2], &[], false)).unwrap().rows(), 0);
+        let uneven = fvecs(bytes(&[], &[&[1.0, 2.0], &[3.0], &[4.0, 5.0]], true)).unwrap();
+        assert_eq!(vectors(&uneven), [vec![1.0, 2.0], vec![3.0], vec![4.0, 5.0]]);
         let mut none = vec![1.0];
         f.read(usize::MAX, &mut none).unwrap();
         assert!(none.is_empty());
@@ -188,7 +211,12 @@ mod tests {
         for len in (0..whole.len()).filter(|&len| len != 12) {
             assert!(fvecs(&whole[..len]).is_err(), "{len} bytes");
         }
-        assert_eq!(fvecs(bytes(&[], &[&[1.0, 2.0], &[3.0]], true)).unwrap_err().kind(), Kind::Invalid);
+        let uneven = bytes(&[], &[&[1.0, 2.0], &[3.0], &[4.0, 5.0]], true);
+        for len in (0..uneven.len()).filter(|len| ![12, 20].contains(len)) {
+            assert!(fvecs(&uneven[..len]).is_err(), "{len} bytes");
+        }
+        let hollow = [&uneven[..12], &0u32.to_le_bytes()[..]].concat();
+        assert_eq!(fvecs(hollow).unwrap_err().kind(), Kind::Invalid);
         for dim in [0, u32::MAX, i32::MAX as u32] {
             assert!(fvecs(dim.to_le_bytes()).is_err());
         }

@@ -15,6 +15,10 @@ pub struct Columns<'a> {
     pub id: Option<&'a str>,
 }
 
+/// Fields and columns that `vindex dump` writes.
+pub(crate) const DUMPED_VECTOR: &str = "vector";
+pub(crate) const DUMPED_ID: &str = "id";
+
 /// The vectors of a file, and their row ids.
 #[derive(Debug, Clone, Default)]
 pub struct Vectors {
@@ -26,6 +30,8 @@ pub struct Vectors {
     pub blank_lines: u64,
     /// Lines that have the field which was named.
     named: u64,
+    /// The line of each row, in files of text.
+    lines: Vec<u64>,
 }
 
 /// A row id as a source has it.
@@ -61,6 +67,10 @@ impl VectorSource for Vectors {
         out.extend_from_slice(self.get(row));
         Ok(())
     }
+
+    fn place(&self, row: usize) -> String {
+        self.lines.get(row).map_or_else(|| format!("row {row}"), |line| format!("row {row} (line {line})"))
+    }
 }
 
 impl Vectors {
@@ -69,6 +79,11 @@ impl Vectors {
         self.data.extend(vector);
         self.ends.push(self.data.len());
         self.ids.extend(id);
+    }
+
+    /// Says on which line of its file the last row stands, from 1.
+    pub(crate) fn at_line(&mut self, line: u64) {
+        self.lines.push(line);
     }
 
     /// Empty for a row without a vector.
@@ -105,7 +120,7 @@ impl Vectors {
         }
         match self.ids.iter().position(|id| matches!(id, Id::Signed(n) if *n < 0)) {
             None => Ok(RowIds::UnsignedKey(all)),
-            Some(row) => Err(Error::invalid(format!("row {row} has a negative id while another is above 2^63-1"))
+            Some(row) => Err(Error::invalid(format!("{} has a negative id, another is above 2^63-1", self.place(row)))
                 .hint("no 64-bit integer type holds both")),
         }
     }
@@ -117,12 +132,15 @@ impl Vectors {
 /// `Invalid` with line and offset: not JSON, no such column, a value that is no vector or no id.
 pub fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
     let mut all = Vectors::default();
+    let first = bytes.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty());
+    let columns = first.map_or(columns, |line| dumped(line, columns));
     let mut offset = 0;
     for (number, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
         if line.iter().all(u8::is_ascii_whitespace) {
             all.blank_lines += 1;
         } else {
             all.push(line, columns).map_err(|e| place(&e, number + 1, offset))?;
+            all.at_line(number as u64 + 1);
         }
         offset += line.len() as u64;
     }
@@ -144,8 +162,23 @@ pub fn read_line(line: &[u8], columns: Columns<'_>) -> Result<Vec<f32>> {
         return literal::parse(text);
     }
     let mut one = Vectors::default();
-    one.push(line, columns)?;
+    one.push(line, Columns { id: None, ..dumped(line, columns) })?;
     Ok(one.data)
+}
+
+/// The fields of objects as `vindex dump` writes them, where none was named and the line is one of those.
+fn dumped<'a>(line: &[u8], columns: Columns<'a>) -> Columns<'a> {
+    if columns.vector.is_some() || !line.trim_ascii_start().starts_with(b"{") {
+        return columns;
+    }
+    let has = |object: &serde_json::Value, name: &str| object.get(name).is_some();
+    match serde_json::from_slice::<serde_json::Value>(line) {
+        Ok(object) if has(&object, DUMPED_VECTOR) => Columns {
+            vector: Some(DUMPED_VECTOR),
+            id: columns.id.or(has(&object, DUMPED_ID).then_some(DUMPED_ID)),
+        },
+        _ => columns,
+    }
 }
 
 fn place(e: &Error, line: usize, offset: u64) -> Error {
@@ -230,6 +263,15 @@ impl<'de> Visitor<'de> for &mut Row<'_> {
         }
         self.found = true;
         Value { data: self.data }.visit_seq(seq)
+    }
+
+    /// A line that is null: a row without a vector.
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        if self.columns.vector.is_some() {
+            return Err(de::Error::invalid_type(de::Unexpected::Unit, &self));
+        }
+        self.found = true;
+        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -336,8 +378,11 @@ mod tests {
 
     #[test]
     fn arrays_and_objects_are_read() {
+        let all = read(b"null\n[1]\nnull", Columns::default()).unwrap();
+        assert_eq!((all.rows(), all.get(0), all.get(1), all.get(2)), (3, &[][..], &[1.0][..], &[][..]));
         let all = read(b"[1, 2.5]\n\n[3,null]\n", Columns::default()).unwrap();
         assert_eq!((all.rows(), all.blank_lines), (2, 1));
+        assert_eq!(all.place(1), "row 1 (line 3)");
         assert_eq!(all.get(0), [1.0, 2.5]);
         assert!(all.get(1)[1].is_nan());
         assert!(matches!(all.row_ids().unwrap(), RowIds::Ordinal));
@@ -352,6 +397,18 @@ mod tests {
             [vec![1.0, 2.0], vec![], vec![], vec![3.0, 4.0]]
         );
         assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 3, 4, 5]));
+    }
+
+    #[test]
+    fn what_dump_writes_is_read_without_columns() {
+        let text = b"{\"id\":-7,\"vector\":[1,2]}\n{\"id\":8,\"vector\":[3,4]}\n";
+        let all = read(text, Columns::default()).unwrap();
+        assert_eq!((all.get(0), all.get(1)), (&[1.0, 2.0][..], &[3.0, 4.0][..]));
+        assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 8]));
+        assert_eq!(read_line(b"{\"id\":null,\"vector\":[5]}", Columns::default()).unwrap(), [5.0]);
+        // What was named counts.
+        let named = Columns { vector: Some("v"), id: None };
+        assert_eq!(read(b"{\"v\":[1],\"vector\":[2],\"id\":3}", named).unwrap().get(0), [1.0]);
     }
 
     #[test]

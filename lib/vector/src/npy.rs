@@ -151,6 +151,10 @@ impl<B: AsRef<[u8]> + Sync> VectorSource for Matrix<B> {
         self.row_into(row, out);
         Ok(())
     }
+
+    fn declared_dim(&self) -> Option<usize> {
+        Some(self.dim).filter(|&d| d > 0)
+    }
 }
 
 struct Header {

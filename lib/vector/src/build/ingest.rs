@@ -166,7 +166,7 @@ pub(super) fn ingest<'a>(
         }
         job.step((wave.len() * BLOCK) as u64)?;
     }
-    unique(row_ids, &all)?;
+    unique(source, row_ids, &all)?;
     if !keep {
         // Without gaps the rows are the source's, one by one.
         let gaps = kept.len() != rows;
@@ -187,13 +187,17 @@ fn dimension(source: &dyn VectorSource, opts: &BuildOptions) -> Result<u32> {
     for row in 0..source.rows() {
         source.read(row, &mut v)?;
         if !v.is_empty() {
-            return match u32::try_from(v.len()) {
-                Ok(dim) if dim <= MAX_DIM => Ok(dim),
-                _ => Err(Error::limit("dimension", MAX_DIM.into(), v.len() as u64)),
-            };
+            return within(v.len());
         }
     }
-    Ok(0)
+    within(source.declared_dim().unwrap_or(0))
+}
+
+fn within(dim: usize) -> Result<u32> {
+    match u32::try_from(dim) {
+        Ok(dim) if dim <= MAX_DIM => Ok(dim),
+        _ => Err(Error::limit("dimension", MAX_DIM.into(), dim as u64)),
+    }
 }
 
 fn read_block(
@@ -219,14 +223,15 @@ fn read_block(
                 block.skipped.dim += 1;
                 continue;
             }
-            return Err(wrong(format!("vector of row {row} has another dimension")).expected(dim).got(v.len()));
+            return Err(wrong(format!("vector of {} has another dimension", source.place(row))).expected(dim).got(v.len()));
         }
         if let Some((i, &x)) = v.iter().enumerate().find(|(_, x)| !opts.element.round(**x).is_finite()) {
             if opts.dim_policy == DimPolicy::Skip {
                 block.skipped.value += 1;
                 continue;
             }
-            return Err(wrong(format!("vector of row {row} cannot be stored: component {i}"))
+            let place = source.place(row);
+            return Err(wrong(format!("vector of {place} cannot be stored: component {i}"))
                 .expected(format!("a finite {}", opts.element))
                 .got(x));
         }
@@ -247,7 +252,7 @@ fn read_block(
     Ok((block, kept))
 }
 
-fn unique(row_ids: &RowIds, all: &Ingested<'_>) -> Result<()> {
+fn unique(source: &dyn VectorSource, row_ids: &RowIds, all: &Ingested<'_>) -> Result<()> {
     if matches!(row_ids, RowIds::Ordinal | RowIds::OrdinalFrom(_)) {
         return Ok(());
     }
@@ -257,7 +262,9 @@ fn unique(row_ids: &RowIds, all: &Ingested<'_>) -> Result<()> {
         Some(pair) => {
             let id = pair.first().copied().unwrap_or_default();
             let shown = crate::show_row_id(all.flavour, id);
-            Err(Error::new(Kind::Invalid, format!("row id {shown} stands twice"))
+            let rows = (0..source.rows()).filter(|&row| row_ids.get(row) == id).take(2);
+            let places: Vec<String> = rows.map(|row| source.place(row)).collect();
+            Err(Error::new(Kind::Invalid, format!("row id {shown} stands twice: in {}", places.join(" and ")))
                 .hint("every indexed row needs an id of its own"))
         }
         None => Ok(()),

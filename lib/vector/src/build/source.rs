@@ -13,6 +13,16 @@ pub trait VectorSource: Sync {
     /// What the source says; it ends the build.
     fn read(&self, row: usize, out: &mut Vec<f32>) -> Result<()>;
 
+    /// The dimension that the source says its vectors have, for one without rows.
+    fn declared_dim(&self) -> Option<usize> {
+        None
+    }
+
+    /// Where a row stands in the source, for messages: "row 3", with the line of a file of text.
+    fn place(&self, row: usize) -> String {
+        format!("row {row}")
+    }
+
     /// The codes that the vector of a row is read from, where it is a row of a compact index: another such index takes
     /// them over as they are. None by default.
     fn coded(&self, _row: usize) -> Option<CodedRow<'_>> {

@@ -61,6 +61,14 @@ impl VectorSource for Chosen<'_> {
         }
     }
 
+    fn declared_dim(&self) -> Option<usize> {
+        self.source.declared_dim()
+    }
+
+    fn place(&self, row: usize) -> String {
+        self.rows.get(row).map_or_else(|| format!("row {row}"), |&at| self.source.place(at))
+    }
+
     fn coded(&self, row: usize) -> Option<CodedRow<'_>> {
         self.source.coded(*self.rows.get(row)?)
     }
@@ -141,7 +149,19 @@ fn write_file<T>(
     fill: impl FnOnce(&mut std::io::BufWriter<std::fs::File>) -> Result<T>,
 ) -> Result<(String, PathBuf, T)> {
     let building = path.with_extension(format!("{extension}.building"));
-    let value = qx_io::publish(&building, Publish::Replace, fill)?;
+    let mut refused = None;
+    let done = qx_io::publish(&building, Publish::Replace, |out| {
+        fill(out).map_err(|e| {
+            let same = Error::new(e.kind(), e.message());
+            refused = Some(e);
+            same
+        })
+    });
+    // What was wrong with the content is not of this file, which is gone.
+    let value = match refused {
+        Some(e) => return Err(if e.kind() == Kind::Io { e.path(path) } else { e }),
+        None => done?,
+    };
     // The content hash of a container stands in its header.
     let bytes = Map::open(&building)?;
     let content: String = bytes.get(40..48).unwrap_or(&[]).iter().map(|b| format!("{b:02x}")).collect();

@@ -122,6 +122,14 @@ impl Segments {
         Ok(answer)
     }
 
+    /// Whether a query can be asked at all.
+    ///
+    /// # Errors
+    /// As [`Segments::search`].
+    pub fn check_query(&self, query: &[f32]) -> Result<()> {
+        self.parts.iter().try_for_each(|part| part.index.check_query(query))
+    }
+
     /// [`Segments::search`] for each query, on all cores.
     ///
     /// # Errors
@@ -130,9 +138,7 @@ impl Segments {
         if let [one] = queries {
             return Ok(vec![self.search(one, k, opts)?]);
         }
-        for part in &self.parts {
-            queries.iter().try_for_each(|q| part.index.check_query(q))?;
-        }
+        queries.iter().try_for_each(|q| self.check_query(q))?;
         queries.par_iter().map(|q| self.search(q, k, opts)).collect()
     }
 

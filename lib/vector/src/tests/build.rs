@@ -85,7 +85,7 @@ fn row_ids_must_fit() {
     };
     assert_eq!(run(RowIds::Hashed(vec![1, 2])).unwrap_err().kind(), Kind::Usage);
     let e = run(RowIds::PrimaryKey(vec![u64::MAX, 2, u64::MAX])).unwrap_err();
-    assert!(e.kind() == Kind::Invalid && e.message().contains("row id -1 stands twice"), "{e}");
+    assert!(e.kind() == Kind::Invalid && e.message().contains("row id -1 stands twice: in row 0 and row 2"), "{e}");
     assert!(run(RowIds::UnsignedKey(vec![1, u64::MAX, 3])).is_ok());
 }
 
@@ -103,6 +103,9 @@ fn options_out_of_range_are_refused() {
     ] {
         assert_eq!(bad.check().unwrap_err().kind(), Kind::Usage);
     }
+    // A source without rows may know its dimension all the same.
+    let hollow = crate::input::fbin([0u32.to_le_bytes(), 4u32.to_le_bytes()].concat()).unwrap();
+    assert_eq!(built(&hollow, RowIds::Ordinal, &base).1.dim, 4);
     let widest = BuildOptions { m: 256, ..base };
     let data = Numbers::new(13).clustered(600, 3, 2);
     assert_eq!(crate::verify(&built(&data, RowIds::Ordinal, &widest).0, true), []);
