@@ -223,7 +223,8 @@ fn read_block(
                 block.skipped.dim += 1;
                 continue;
             }
-            return Err(wrong(format!("vector of {} has another dimension", source.place(row))).expected(dim).got(v.len()));
+            let place = source.place(row);
+            return Err(wrong(format!("vector of {place} has another dimension")).expected(dim).got(v.len()));
         }
         if let Some((i, &x)) = v.iter().enumerate().find(|(_, x)| !opts.element.round(**x).is_finite()) {
             if opts.dim_policy == DimPolicy::Skip {
