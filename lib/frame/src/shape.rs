@@ -337,8 +337,8 @@ impl Shape {
         if let Some(hint) = hints.take(path) {
             return hint;
         }
-        let map_asked = hints.is_map(path);
-        if map_asked && self.count(Seen::Object) == 0 {
+        // Whatever else is there does not fit, as with any type that is given.
+        if hints.is_map(path) && !self.text_only {
             return Type::Map(Box::new(self.map_values().resolve_inside(path, hints)));
         }
         if let Some(t) = self.scalar_type() {
@@ -351,11 +351,11 @@ impl Shape {
             let item = self.item.as_ref().map_or(Type::Undecided, |item| item.resolve_inside(path, hints));
             return Type::List(Box::new(item));
         }
-        if map_asked || self.values.is_some() || self.keys_vary() {
+        if self.values.is_some() || self.keys_vary() {
             match self.map_values().resolve_inside(path, hints) {
-                Type::Json if self.values.is_some() && !map_asked => return Type::Json,
+                Type::Json if self.values.is_some() => return Type::Json,
                 // Fields of their own types are better than values without one.
-                Type::Json if !map_asked => {}
+                Type::Json => {}
                 value => return Type::Map(Box::new(value)),
             }
         }
