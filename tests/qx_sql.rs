@@ -459,3 +459,27 @@ fn what_is_exported_as_json_is_loaded_back() {
     }
     assert_eq!(db.sql("select count(*) c from b", &[])[0]["c"], 5);
 }
+
+#[test]
+fn floats_that_are_no_numbers_are_exported_and_loaded_back() {
+    let db = Db::new();
+    let columns = "(id int primary key, d double, f real, l double[], r real[])";
+    db.sql(&format!("create table a {columns}; create table b {columns}"), &[]);
+    db.sql(
+        "insert into a values (1, 'NaN', 'inf', ['-inf', '1.5', null, 'NaN'], ['inf']); \
+         insert into a values (2, '-inf', 'NaN', null, null); insert into a values (3, 'inf', '-inf', [0.5], [0.5]); \
+         insert into a values (4, 2.5, 0.1, [], null)",
+        &[],
+    );
+    let first = serde_json::json!({"id": 1, "d": "NaN", "f": "inf", "l": ["-inf", 1.5, null, "NaN"], "r": ["inf"]});
+    assert_eq!(db.sql("select * from a where id = 1", &[]), [first.clone()]);
+    for format in ["ndjson", "json", "csv"] {
+        let file = db.1.with_file_name(format!("floats.{format}"));
+        db.ok(&["export", db.path(), "a", "-o", file.to_str().unwrap()]);
+        db.ok(&["load", db.path(), "b", file.to_str().unwrap()]);
+        let rows = db.ok(&["export", db.path(), "b"]);
+        assert_eq!(rows, db.ok(&["export", db.path(), "a"]), "{format}");
+        assert_eq!(serde_json::from_str::<Value>(rows.lines().next().unwrap()).unwrap(), first);
+        db.sql("truncate table b", &[]);
+    }
+}

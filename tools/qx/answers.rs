@@ -1,10 +1,15 @@
 //! Rows of the engine on stdout, or in any other sink: a table for people, NDJSON, CSV or TSV for programs.
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef};
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::WriterBuilder;
-use arrow::json::writer::LineDelimited;
+use arrow::json::writer::{
+    Encoder as JsonEncoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, make_encoder,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::ValueEnum;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -32,7 +37,7 @@ pub enum Format {
     Parquet,
 }
 
-fn engine(e: arrow::error::ArrowError) -> Error {
+fn engine(e: ArrowError) -> Error {
     Error::new(Kind::Engine, e.to_string())
 }
 
@@ -73,8 +78,61 @@ pub fn ndjson(answer: &Answer) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// Writes floats that JSON has no number for as the texts `NaN`, `inf` and `-inf`, which a load reads: as null they would
+/// be lost.
+#[derive(Debug)]
+struct NoNumbers;
+
+impl EncoderFactory for NoNumbers {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        // With the options that the writer begins with, and without this.
+        static PLAIN: LazyLock<EncoderOptions> = LazyLock::new(EncoderOptions::default);
+        let floats = matches!(array.data_type(), DataType::Float32 | DataType::Float64);
+        if !floats || (0..array.len()).all(|row| no_number(array, row).is_none()) {
+            return Ok(None);
+        }
+        let numbers = make_encoder(field, array, &PLAIN)?;
+        Ok(Some(NullableEncoder::new(Box::new(Floats { array, numbers }), array.nulls().cloned())))
+    }
+}
+
+struct Floats<'a> {
+    array: &'a dyn Array,
+    numbers: NullableEncoder<'a>,
+}
+
+impl JsonEncoder for Floats<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        match no_number(self.array, row) {
+            Some(text) => out.extend_from_slice(text),
+            None => self.numbers.encode(row, out),
+        }
+    }
+}
+
+/// The text of a float that is no number.
+fn no_number(array: &dyn Array, row: usize) -> Option<&'static [u8]> {
+    let value = match array.data_type() {
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row),
+        DataType::Float32 => f64::from(array.as_primitive::<Float32Type>().value(row)),
+        _ => return None,
+    };
+    match value {
+        v if v.is_finite() || array.is_null(row) => None,
+        v if v.is_nan() => Some(b"\"NaN\""),
+        v if v > 0.0 => Some(b"\"inf\""),
+        _ => Some(b"\"-inf\""),
+    }
+}
+
 fn lines(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(out);
+    let writer = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(NoNumbers));
+    let mut writer = writer.build::<_, LineDelimited>(out);
     writer.write(batch).map_err(engine)?;
     writer.finish().map_err(engine)
 }

@@ -39,7 +39,24 @@ pub(crate) fn uint64(row: &Row<'_>, index: usize, hinted: bool) -> Option<u64> {
     if hinted { number::decimal128(text, 38, 0)?.try_into().ok() } else { None }
 }
 
+/// What JSON has no number for, as writers put it.
+fn no_number(row: &Row<'_>, index: usize) -> Option<f64> {
+    let node = row.tape.node(index);
+    if node.kind != Kind::String || node.escaped {
+        return None;
+    }
+    match json::content(row.raw, node) {
+        b"NaN" => Some(f64::NAN),
+        b"inf" | b"Infinity" => Some(f64::INFINITY),
+        b"-inf" | b"-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
 pub(crate) fn float64(row: &Row<'_>, index: usize, hinted: bool) -> Option<f64> {
+    if let Some(value) = no_number(row, index).filter(|_| hinted) {
+        return Some(value);
+    }
     let text = digits(row, index, hinted)?;
     let exact = match row.tape.node(index).kind {
         Kind::Int => number::int_as_f64(text),

@@ -172,3 +172,20 @@ fn outputs_are_compressed_as_asked() {
         assert!(e.kind() == Kind::Usage && e.get_expected().is_some(), "{e}");
     }
 }
+
+#[test]
+fn floats_that_are_no_numbers_are_texts_in_json() {
+    let text = r#"{"f":"NaN","l":["inf",1.5,"-inf"]}"#;
+    let hints = [("f".to_owned(), DataType::Float64), ("l".to_owned(), DataType::new_list(DataType::Float64, true))];
+    let opts = Options { hints: hints.to_vec(), ..Options::default() };
+    let sources = [Source::Bytes { name: "x".into(), bytes: text.into() }];
+    let (schema, batches, _) = read_all(&sources, &opts, &Job::default()).unwrap();
+    assert_eq!(batches[0].column(0).data_type(), &DataType::Float64);
+    let json = written(Format::Ndjson, WriteOptions::default(), &schema, &batches);
+    assert_eq!(String::from_utf8(json).unwrap(), format!("{text}\n"));
+    let csv = String::from_utf8(written(Format::Csv, WriteOptions::default(), &schema, &batches)).unwrap();
+    assert!(csv.contains("\nNaN,"), "{csv}");
+    // Without a hint they are texts like any other.
+    let (schema, _) = read(text);
+    assert_eq!(schema.field(0).data_type(), &DataType::Utf8);
+}

@@ -30,6 +30,8 @@ pub struct Cells<'a> {
 enum Kind<'a> {
     /// Its text is the same in JSON and outside.
     Bare(WriteAt<'a>),
+    /// A number, or what is none and stands in quotes in JSON.
+    Float(WriteAt<'a>),
     /// Its text stands in quotes in JSON.
     Quoted(WriteAt<'a>),
     Text(&'a StringArray),
@@ -50,13 +52,9 @@ where
     Kind::Bare(Box::new(move |i, out| drop(write!(out, "{}", array.value(i)))))
 }
 
-/// The shortest text that reads back as the same float; JSON has none for infinities and NaN, which become null.
-fn float(value: f64, shortest: impl std::fmt::Debug, out: &mut Vec<u8>) {
-    if value.is_finite() {
-        drop(write!(out, "{shortest:?}"));
-    } else {
-        out.extend_from_slice(b"null");
-    }
+/// The shortest text that reads back as the same float: `NaN`, `inf` and `-inf` beside the numbers.
+fn float(value: impl std::fmt::Debug, out: &mut Vec<u8>) {
+    drop(write!(out, "{value:?}"));
 }
 
 fn timestamps<'a, T>(array: &'a dyn Array, per_second: i64, zone: bool) -> Kind<'a>
@@ -121,11 +119,11 @@ fn kind_of<'a>(array: &'a dyn Array, field: &'a Field) -> Result<Kind<'a>> {
         DataType::UInt64 => integers::<UInt64Type>(array),
         DataType::Float32 => {
             let array = array.as_primitive::<Float32Type>();
-            Kind::Bare(Box::new(move |i, out| float(f64::from(array.value(i)), array.value(i), out)))
+            Kind::Float(Box::new(move |i, out| float(array.value(i), out)))
         }
         DataType::Float64 => {
             let array = array.as_primitive::<Float64Type>();
-            Kind::Bare(Box::new(move |i, out| float(array.value(i), array.value(i), out)))
+            Kind::Float(Box::new(move |i, out| float(array.value(i), out)))
         }
         DataType::Decimal128(..) => {
             let array: &Decimal128Array = array.as_primitive();
@@ -203,6 +201,15 @@ impl<'a> Cells<'a> {
         }
         match &self.kind {
             Kind::Bare(write) => write(row, out),
+            Kind::Float(write) => {
+                let start = out.len();
+                write(row, out);
+                // A number ends with a digit.
+                if out.last().is_some_and(u8::is_ascii_alphabetic) {
+                    out.insert(start, b'"');
+                    out.push(b'"');
+                }
+            }
             Kind::Quoted(write) => {
                 let mut text = Vec::new();
                 write(row, &mut text);
@@ -261,7 +268,7 @@ impl<'a> Cells<'a> {
         match &self.kind {
             _ if self.is_null(row) => {}
             Kind::Text(array) => out.extend_from_slice(array.value(row).as_bytes()),
-            Kind::Quoted(write) => write(row, out),
+            Kind::Float(write) | Kind::Quoted(write) => write(row, out),
             _ => self.json(row, out),
         }
     }
