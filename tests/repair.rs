@@ -209,3 +209,26 @@ fn the_manifest_of_a_graph_is_taken_from_its_generation_before() {
     assert!(help().starts_with("qx restore"), "{}", help());
     assert_eq!(code(&["repair", &db.1]), 1);
 }
+
+#[test]
+fn a_graph_whose_only_manifest_is_damaged_is_named_with_what_helps() {
+    let db = Db::new();
+    db.sql("create graph g using graphstore; use graph g; insert node N key 'a'; insert node N key 'b'");
+    ok(&["maintain", &db.1, "-q"]);
+    let dir = db.path().join("main/public/g.graph");
+    let _ = fs::remove_file(dir.join("manifest.prev.json"));
+    let mut bytes = fs::read(dir.join("manifest.json")).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(dir.join("manifest.json"), bytes).unwrap();
+    let out = qx(&["sql", "--db", &db.1, "-c", "select * from graph_nodes('g')"]);
+    let said = text(&out.stderr);
+    assert!(!out.status.success() && !said.contains(".prev"), "{said}");
+    let out = qx(&["fsck", &db.1]);
+    let (table, last) = (text(&out.stdout), text(&out.stderr));
+    let help = format!("qx sql --db {} -c 'DROP GRAPH public.g'", db.1);
+    assert!(table.contains(&help), "{table}");
+    assert!(last.contains("repair mends none") && !last.contains("--dry-run"), "{last}");
+    db.sql("drop graph public.g; create graph g using graphstore; insert node N key 'a' graph g");
+    assert_eq!(code(&["fsck", &db.1]), 0);
+}

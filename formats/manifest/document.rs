@@ -51,8 +51,7 @@ pub fn open(bytes: &[u8], what: &str) -> Result<Value> {
         return Err(Error::corrupt(format!("{what} checksum does not match"))
             .offset(body.len() as u64)
             .expected(format!("{want:08x}"))
-            .got(format!("{have:08x}"))
-            .hint("the previous generation stands beside it, with .prev before the extension"));
+            .got(format!("{have:08x}")));
     }
     let mut value = strict::parse(bytes)?;
     // The trailer was found by its bytes; in a document that parses it can only be the last member of the outermost

@@ -68,10 +68,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         print(cx, &report.found)?;
     }
     let path = args.db.display();
+    let repaired = report.found.iter().any(|f| f.finding.severity == Severity::Error && f.repair.is_some());
     match errors {
         0 => cx.say(format!("{path}: whole; {} files, {} bytes", report.files, report.bytes)),
-        n => cx
+        n if repaired => cx
             .say(format!("{path}: damaged, {}; `qx repair {path} --dry-run` says what can be done", count(n, "error"))),
+        n => cx.say(format!("{path}: damaged, {}, of which repair mends none: see what helps", count(n, "error"))),
     }
     Ok(Status::from_bool(report.sound()))
 }

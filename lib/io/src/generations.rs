@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use qx_formats::{Error, Result};
+use qx_formats::{Error, Kind, Result};
 
 use crate::publish::{Publish, write_atomic};
 
@@ -49,11 +49,24 @@ pub fn publish_generation(dir: &Path, name: &str, bytes: &[u8], whole: impl FnOn
 pub fn read_generation<T>(dir: &Path, name: &str, decode: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {
     let path = dir.join(name);
     match read(&path)? {
-        Some(bytes) => decode(&bytes).map(Some).map_err(|e| e.path(&path)),
+        Some(bytes) => decode(&bytes).map(Some).map_err(|e| with_previous(e.path(&path), dir, name)),
         None if previous_path(dir, name).exists() => Err(Error::corrupt("the newest generation is missing")
             .path(&path)
             .hint(format!("the previous one is {}", previous_path(dir, name).display()))),
         None => Ok(None),
+    }
+}
+
+/// Says of a damaged document whether there is one before it.
+fn with_previous(e: Error, dir: &Path, name: &str) -> Error {
+    let previous = previous_path(dir, name);
+    match e.kind() {
+        _ if e.get_hint().is_some() => e,
+        Kind::Corrupt | Kind::Invalid if previous.exists() => {
+            e.hint(format!("the generation before it is {}", previous.display()))
+        }
+        Kind::Corrupt | Kind::Invalid => e.hint("it is the first generation, or the one before it is gone"),
+        _ => e,
     }
 }
 
@@ -115,7 +128,12 @@ mod tests {
         publish_generation(dir, "m.json", b"good 1", whole).unwrap();
         publish_generation(dir, "m.json", b"good 2", whole).unwrap();
         fs::write(dir.join("m.json"), b"damaged").unwrap();
-        assert!(read_generation(dir, "m.json", text).is_err());
+        let hint = || read_generation(dir, "m.json", text).unwrap_err().get_hint().unwrap().to_owned();
+        assert!(hint().contains("m.prev.json"), "{}", hint());
+        let previous = fs::read(previous_path(dir, "m.json")).unwrap();
+        fs::remove_file(previous_path(dir, "m.json")).unwrap();
+        assert!(!hint().contains("prev"), "{}", hint());
+        fs::write(previous_path(dir, "m.json"), previous).unwrap();
         publish_generation(dir, "m.json", b"good 3", whole).unwrap();
         assert_eq!(read_previous_generation(dir, "m.json", text).unwrap().unwrap(), "good 1");
     }

@@ -27,7 +27,7 @@ impl Check<'_> {
                 && generation_before(&dir, def.uuid, catalog).is_none()
             {
                 // What repair would take is not there, or not whole either.
-                (f.repair, f.help) = (None, help::from_backup(&f.path));
+                (f.repair, f.help) = (None, help::of_graph(self.root, key));
             }
             let have = manifest.as_ref().map_or(0, |m| m.delta_lsn.max(m.lsn).max(1));
             if self.found.len() == before

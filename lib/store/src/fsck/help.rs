@@ -49,6 +49,15 @@ pub(super) fn from_backup(path: &str) -> String {
     format!("qx restore, or build {path} again from what it was built from")
 }
 
+/// What helps where a graph cannot be read any more.
+pub(super) fn of_graph(root: &Path, name: &str) -> String {
+    let root = root.display();
+    format!(
+        "qx restore BACKUP -o NEW; without one, qx sql --db {root} -c 'DROP GRAPH {name}', and make {name} again from what \
+         it was built from"
+    )
+}
+
 /// The name of the index whose definition stands there: `main/public/name.vindex`.
 fn index_of(path: &str) -> String {
     let mut parts = path.rsplit('/');
