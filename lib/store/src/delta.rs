@@ -271,6 +271,15 @@ pub fn delta_type(t: &DataType) -> DataType {
             DataType::List(field(f))
         }
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            // A key is never null, whatever it is made of.
+            DataType::Struct(members) => {
+                let member = |f: &Arc<Field>| f.as_ref().clone().with_data_type(delta_type(f.data_type()));
+                let members = DataType::Struct(members.iter().map(member).collect());
+                DataType::Map(Arc::new(entries.as_ref().clone().with_data_type(members)), *sorted)
+            }
+            _ => t.clone(),
+        },
         DataType::Dictionary(_, value) => delta_type(value),
         other => other.clone(),
     }

@@ -1,6 +1,8 @@
 //! CREATE TABLE and DROP TABLE.
 
-use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharLengthUnits, CharacterLength, ColumnOption, CreateTable, CreateTableOptions,
     DataType as SqlType, ExactNumberInfo, Expr, ObjectName as SqlName, SqlOption, TableConstraint, Value,
@@ -158,6 +160,11 @@ pub(crate) fn check_column_name(name: &str) -> Result<()> {
 
 /// The engine's type for one of SQL, as the tables store it.
 pub(crate) async fn arrow_type(session: &Session, sql: &SqlType) -> Result<DataType> {
+    if let SqlType::Map(key, value) = sql {
+        // The engine has maps, and no name for them.
+        let (key, value) = (Box::pin(arrow_type(session, key)).await?, Box::pin(arrow_type(session, value)).await?);
+        return Ok(map_of(key, value));
+    }
     check_digits(sql)?;
     let text = format!("SELECT CAST(NULL AS {sql})");
     let statement = Session::parse(&text)?.pop().ok_or_else(|| Error::usage("no type"))?;
@@ -167,6 +174,12 @@ pub(crate) async fn arrow_type(session: &Session, sql: &SqlType) -> Result<DataT
     let t = t.ok_or_else(|| Error::usage(format!("`{sql}` is not a type")))?;
     check_stored(&t, sql)?;
     Ok(delta::delta_type(&t))
+}
+
+/// Maps as the engine's function `map` makes them.
+fn map_of(key: DataType, value: DataType) -> DataType {
+    let members = vec![Field::new("key", key, false), Field::new("value", value, true)];
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(members.into()), false)), false)
 }
 
 /// Refuses numbers of digits that the engine would cut to fewer: it counts them in a byte.

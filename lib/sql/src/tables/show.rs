@@ -98,6 +98,13 @@ fn type_text(t: &DataType) -> String {
         DataType::Timestamp(_, Some(_)) => "TIMESTAMP WITH TIME ZONE".to_owned(),
         DataType::Decimal128(p, s) => format!("DECIMAL({p}, {s})"),
         DataType::List(item) => format!("{}[]", type_text(item.data_type())),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(members) => {
+                let members: Vec<String> = members.iter().map(|f| type_text(f.data_type())).collect();
+                format!("MAP({})", members.join(", "))
+            }
+            other => other.to_string(),
+        },
         DataType::Struct(fields) => {
             let fields: Vec<String> =
                 fields.iter().map(|f| format!("{} {}", quoted(f.name()), type_text(f.data_type()))).collect();
