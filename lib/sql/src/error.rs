@@ -18,11 +18,48 @@ pub fn engine_error(e: DataFusionError) -> Error {
         DataFusionError::Plan(message) => Error::usage(readable(&message)),
         DataFusionError::SchemaError(inner, _) => Error::usage(inner.to_string()),
         DataFusionError::NotImplemented(message) => unsupported(message),
-        DataFusionError::ArrowError(inner, said) => match *inner {
+        // One that several partitions wait for.
+        DataFusionError::Shared(inner) => shared(&inner),
+        e @ DataFusionError::ArrowError(..) => shared(&e),
+        other => Error::new(Kind::Engine, other.strip_backtrace()),
+    }
+}
+
+/// An error that others have, too.
+fn shared(e: &DataFusionError) -> Error {
+    match e {
+        DataFusionError::Shared(inner) => shared(inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => shared(inner),
+        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
+            Some(ours) => copied(ours),
+            None => Error::new(Kind::Engine, inner.to_string()),
+        },
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
             ArrowError::ArithmeticOverflow(what) => outgrown(what.trim_start_matches("Overflow happened on: ")),
-            inner => Error::new(Kind::Engine, DataFusionError::ArrowError(Box::new(inner), said).strip_backtrace()),
+            _ => Error::new(Kind::Engine, e.strip_backtrace()),
         },
         other => Error::new(Kind::Engine, other.strip_backtrace()),
+    }
+}
+
+/// One of ours, but for the system's own error beneath it.
+fn copied(e: &Error) -> Error {
+    let mut copy = Error::new(e.kind(), e.message());
+    if let Some(path) = e.get_path() {
+        copy = copy.path(path);
+    }
+    if let Some(offset) = e.get_offset() {
+        copy = copy.offset(offset);
+    }
+    if let Some(expected) = e.get_expected() {
+        copy = copy.expected(expected);
+    }
+    if let Some(got) = e.get_got() {
+        copy = copy.got(got);
+    }
+    match e.get_hint() {
+        Some(hint) => copy.hint(hint),
+        None => copy,
     }
 }
 
