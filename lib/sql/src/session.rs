@@ -244,14 +244,14 @@ impl Session {
 
     /// Plans a statement of the engine in a state, of which a copy is not cheap.
     async fn plan_in(&self, state: &SessionState, mut statement: EngineStatement) -> Result<LogicalPlan> {
-        let (mut numbers, mut described) = (false, None);
+        let (mut marks, mut described) = (false, None);
         if let Some(sql) = arguments::inner(&mut statement) {
             self.prepare(sql).await?;
-            numbers = exact::mark(sql);
+            marks = exact::mark(sql)?;
             described = tables::described(self, sql);
         }
         let plan = state.statement_to_plan(statement).await.map_err(engine_error)?;
-        let plan = if numbers { exact::settle(plan)? } else { plan };
+        let plan = exact::settle(plan, marks)?;
         Ok(match described {
             Some(def) => tables::nullable(plan, &def),
             None => plan,

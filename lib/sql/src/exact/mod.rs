@@ -4,12 +4,16 @@
 //!
 //! Three steps: [`mark`] keeps the text of numbers that a double does not hold, in the statement; [`Arithmetic`] decides
 //! of sums and products while the engine plans, since it changes their type; [`settle`] does the rest in the plan, and
-//! makes doubles of what is left.
+//! makes doubles of what is left. There a decimal that meets a double which was no number becomes a double: the engine
+//! would make a decimal of fifteen digits behind the point of the double.
 
+mod arithmetic;
 mod assign;
+mod meet;
 mod nested;
 mod number;
 mod settle;
+mod shown;
 
 use std::ops::ControlFlow;
 
@@ -17,18 +21,19 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue, plan_err};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::BinaryExpr;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
     lit,
 };
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, Query, Statement as Sql, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, Query, Statement as Sql, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
+use qx_formats::{Error, Result};
 use qx_store::rows::Number;
 
+pub(crate) use arithmetic::Arithmetic;
 pub(crate) use assign::{to_column, to_columns};
 pub(crate) use settle::settle;
 
@@ -96,16 +101,23 @@ fn marked(e: &Expr) -> Option<&str> {
     }
 }
 
-/// Puts marks around the numbers of a statement that a double does not hold. Returns whether it has any number that
-/// would be a double.
-pub(crate) fn mark(sql: &mut Sql) -> bool {
-    let mut marks = Marks { found: false, arguments: 0 };
-    let _ = sql.visit(&mut marks);
-    marks.found
+/// Puts marks around the numbers of a statement that a double does not hold. Returns whether there are any.
+///
+/// # Errors
+/// `Invalid` for a number that is too large for any type: the engine would take it for infinity.
+pub(crate) fn mark(sql: &mut Sql) -> Result<bool> {
+    let mut marks = Marks { set: false, arguments: 0 };
+    match sql.visit(&mut marks) {
+        ControlFlow::Break(text) => {
+            let short: String = text.chars().take(80).collect();
+            Err(Error::invalid("a number is too large").expected("at most 1.7976931348623157e308").got(short))
+        }
+        ControlFlow::Continue(()) => Ok(marks.set),
+    }
 }
 
 struct Marks {
-    found: bool,
+    set: bool,
     /// Table functions around the place: their arguments are values that somebody looks at before anything is planned.
     arguments: u32,
 }
@@ -118,14 +130,14 @@ fn has_arguments(factor: &TableFactor) -> bool {
 }
 
 impl VisitorMut for Marks {
-    type Break = ();
+    type Break = String;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
         query.with.iter_mut().flat_map(|w| &mut w.cte_tables).for_each(|cte| nested::columns(&mut cte.query.body));
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
         self.arguments += u32::from(has_arguments(factor));
         if let TableFactor::Derived { subquery, .. } = factor {
             nested::columns(&mut subquery.body);
@@ -133,21 +145,26 @@ impl VisitorMut for Marks {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
         self.arguments -= u32::from(has_arguments(factor));
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, e: &mut SqlExpr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, e: &mut SqlExpr) -> ControlFlow<String> {
         if let SqlExpr::Subquery(query) | SqlExpr::InSubquery { subquery: query, .. } = e {
             nested::columns(&mut query.body);
         }
         if is_double(e) {
-            self.found = true;
+            if let Some((text, _)) = unsigned(e)
+                && number::is_infinite(text)
+            {
+                return ControlFlow::Break(text.to_owned());
+            }
             // What is shorter a double holds; vectors are many such numbers.
             let text = unsigned(e).filter(|(text, _)| self.arguments == 0 && text.len() > 15).and_then(|_| signed(e));
             if let Some(text) = text.filter(|text| number::outgrows_a_double(text)) {
                 *e = call(text);
+                self.set = true;
             }
         }
         ControlFlow::Continue(())
@@ -238,7 +255,7 @@ fn is_decimal(e: &Expr, schema: &DFSchema) -> bool {
 /// The expression with its numbers as decimals, where it is made of numbers, integers and decimals alone.
 fn exact(e: &Expr, schema: &DFSchema) -> Option<Expr> {
     if is_number(e) {
-        return Some(lit(number(e)?.decimal()?));
+        return Some(lit(number(e).filter(|n| !n.is_cut())?.decimal()?));
     }
     match e {
         Expr::BinaryExpr(b) if is_exact(b.op) && has_number(e) => {
@@ -274,42 +291,4 @@ fn doubles(e: &Expr) -> EngineResult<Expr> {
         Expr::Negative(inner) => Expr::Negative(Box::new(doubles(inner)?)),
         other => other.clone(),
     })
-}
-
-/// Decides of arithmetic between decimals and numbers: sums, differences, products and remainders are decimals. A
-/// quotient has no end of digits; it is the double that it would be without us.
-#[derive(Debug)]
-pub(crate) struct Arithmetic;
-
-impl ExprPlanner for Arithmetic {
-    fn plan_binary_op(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> EngineResult<PlannerResult<RawBinaryExpr>> {
-        let op = match raw.op {
-            BinaryOperator::Plus => Operator::Plus,
-            BinaryOperator::Minus => Operator::Minus,
-            BinaryOperator::Multiply => Operator::Multiply,
-            BinaryOperator::Modulo => Operator::Modulo,
-            BinaryOperator::Divide => {
-                if was_number(&raw.left) || was_number(&raw.right) {
-                    (raw.left, raw.right) = (doubles(&raw.left)?, doubles(&raw.right)?);
-                }
-                return Ok(PlannerResult::Original(raw));
-            }
-            _ => return Ok(PlannerResult::Original(raw)),
-        };
-        let sides = match (has_number(&raw.left), has_number(&raw.right)) {
-            (true, false) if is_decimal(&raw.right, schema) => {
-                exact(&raw.left, schema).map(|left| (left, raw.right.clone()))
-            }
-            (false, true) if is_decimal(&raw.left, schema) => {
-                exact(&raw.right, schema).map(|right| (raw.left.clone(), right))
-            }
-            _ => None,
-        };
-        let planned = sides.map(|(l, r)| Expr::BinaryExpr(BinaryExpr::new(Box::new(l), op, Box::new(r))));
-        // Too many digits for any decimal, and it stays a double.
-        match planned.filter(|e| is_decimal(e, schema)) {
-            Some(planned) => Ok(PlannerResult::Planned(planned)),
-            None => Ok(PlannerResult::Original(raw)),
-        }
-    }
 }

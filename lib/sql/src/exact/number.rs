@@ -13,6 +13,12 @@ fn is_integer(text: &str) -> bool {
     plain.parse::<i64>().is_ok() || plain.parse::<u64>().is_ok()
 }
 
+/// Whether a number is read as a double that is none.
+pub(crate) fn is_infinite(text: &str) -> bool {
+    // No other has as many digits.
+    (text.contains(['e', 'E']) || text.len() > 300) && text.replace('_', "").parse().is_ok_and(f64::is_infinite)
+}
+
 /// Whether a number that is read as a double has digits which the double does not keep.
 pub(crate) fn outgrows_a_double(text: &str) -> bool {
     // Any fifteen digits come back from a double.
@@ -29,6 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_larger_than_all_doubles_is_seen() {
+        assert!(is_infinite("1e400") && is_infinite("1_0E308") && is_infinite(&"9".repeat(400)));
+        assert!(!is_infinite("1e308") && !is_infinite("1e-400") && !is_infinite(&format!("0.{}", "9".repeat(400))));
+    }
+
+    #[test]
     fn digits_that_a_double_drops_are_seen() {
         for kept in ["1.5", "0.1", "123456789012345", "12345678901.2345", "9007199254740993", "18446744073709551615"] {
             assert!(!outgrows_a_double(kept), "{kept}");
@@ -43,6 +55,7 @@ mod tests {
             "-9223372036854775809",
             "123456789012345678901234567890",
             "1.2345678901234567890e2",
+            "0.10000000000000000000000000000000000000000000000000000000000000000000000000000000001",
         ] {
             assert!(outgrows_a_double(lost), "{lost}");
         }

@@ -1,60 +1,93 @@
-//! Numbers in a plan whose place says that they are decimals: beside one in a comparison, or under a cast to one.
+//! Numbers in a plan whose place says that they are decimals, and decimals whose place says that they are doubles.
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, plan_err};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, plan_err};
 use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, Cast, InList, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{Distinct, Expr, Join, LogicalPlan, Projection, Union, lit};
 use qx_formats::Result;
+use qx_store::rows::Number;
 
-use super::{
-    MARK, double, doubles, exact, has_number, is_decimal, is_exact, is_number, marked, number, type_of, was_number,
+use super::meet::{
+    any_of_subquery, as_double, between, cased, chooses, chosen, compared, compares, in_subquery, listed, wanted,
 };
+use super::shown::shown;
+use super::{MARK, double, marked, number, type_of};
 use crate::error::engine_error;
 
-/// Functions whose value is one of their arguments.
-const CHOOSE: [&str; 5] = ["coalesce", "nvl", "ifnull", "greatest", "least"];
-
-/// Makes decimals of the numbers that are compared with decimals or cast to one, and doubles of the marks that are left.
-/// No column changes its name or type.
+/// Makes decimals of the numbers that meet decimals or are cast to one, doubles of the decimals that meet doubles, and
+/// doubles of the marks that are left, where there are `marks`. No column changes its name.
 ///
 /// # Errors
 /// `Engine`.
-pub(crate) fn settle(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn settle(plan: LogicalPlan, marks: bool) -> Result<LogicalPlan> {
+    let mut changed = false;
     let settled = plan.transform_up_with_subqueries(|plan| {
-        let schema = merge_schema(&plan.inputs());
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|e| {
-            if !e.exists(|e| Ok(concerns(e)))? {
-                return Ok(Transformed::no(e));
-            }
-            let name = names.save(&e);
-            // From above: a comparison is met before the marks in it are gone.
-            let settled = e.transform_down(|e| one(e, &schema))?;
-            Ok(settled.update_data(|e| name.restore(e)))
-        })
+        let plan = node(plan)?;
+        changed |= plan.transformed;
+        match changed {
+            // What is below may have columns of other types now.
+            true => plan.map_data(LogicalPlan::recompute_schema),
+            false => Ok(plan),
+        }
     });
-    settled.data().map_err(engine_error)
+    let plan = settled.data().map_err(engine_error)?;
+    if !marks {
+        return Ok(plan);
+    }
+    plan.transform_up_with_subqueries(|plan| expressions(plan, |e| marked(e).is_some(), |e, _| unmarked(e)))
+        .data()
+        .map_err(engine_error)
+}
+
+fn node(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
+    expressions(plan, concerns, one)?.transform_data(|plan| match plan {
+        LogicalPlan::Join(join) => Ok(joined(join)),
+        LogicalPlan::Union(union) => united(union),
+        plan => Ok(Transformed::no(plan)),
+    })
+}
+
+/// Changes what concerns us in the expressions of a plan, which keep their names.
+fn expressions(
+    plan: LogicalPlan,
+    concerns: impl Fn(&Expr) -> bool,
+    change: impl Fn(Expr, &DFSchema) -> EngineResult<Transformed<Expr>>,
+) -> EngineResult<Transformed<LogicalPlan>> {
+    let mut any = false;
+    plan.apply_expressions(|e| {
+        any = e.exists(|e| Ok(concerns(e)))?;
+        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !any {
+        return Ok(Transformed::no(plan));
+    }
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|e| {
+        let name = names.save(&e);
+        // From below: what is compared has the type by then that it comes to.
+        let new = e.transform_up(|e| change(e, &schema))?;
+        match new.transformed {
+            true => Ok(new.update_data(|e| name.restore(e))),
+            false => Ok(new),
+        }
+    })
 }
 
 fn concerns(e: &Expr) -> bool {
     match e {
         Expr::BinaryExpr(b) => compares(b.op),
-        Expr::Between(_) | Expr::InList(_) => true,
-        Expr::Case(case) => case.expr.is_some(),
+        Expr::Between(_) | Expr::InList(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::Case(_) => true,
+        Expr::ScalarFunction(call) => chooses(call),
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => field.data_type().is_decimal(),
-        e => marked(e).is_some(),
+        _ => false,
     }
-}
-
-fn compares(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
 fn one(e: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
@@ -62,143 +95,116 @@ fn one(e: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
         Expr::BinaryExpr(b) if compares(b.op) => compared(b, schema)?,
         Expr::Between(b) => between(b, schema)?,
         Expr::InList(list) => listed(list, schema)?,
-        Expr::Case(case) => chosen_by(case, schema),
-        Expr::Cast(Cast { expr, field }) if field.data_type().is_decimal() => {
-            wanted(expr, schema).map(|expr| Expr::Cast(Cast { expr: Box::new(expr), field: Arc::clone(field) }))
-        }
+        Expr::InSubquery(i) => in_subquery(i, schema)?,
+        Expr::SetComparison(s) => any_of_subquery(s, schema)?,
+        Expr::Case(case) => cased(case, schema)?,
+        Expr::ScalarFunction(call) if chooses(call) => chosen(call, schema)?,
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_decimal() => match wanted(expr, schema) {
+            Some(expr) => Some(Expr::Cast(Cast { expr: Box::new(expr), field: Arc::clone(field) })),
+            None => type_of(expr, schema)
+                .is_some_and(|t| t.is_floating())
+                .then(|| shown(expr.as_ref().clone(), field.data_type().clone())),
+        },
         Expr::TryCast(TryCast { expr, field }) if field.data_type().is_decimal() => {
             wanted(expr, schema).map(|expr| Expr::TryCast(TryCast { expr: Box::new(expr), field: Arc::clone(field) }))
         }
-        Expr::ScalarFunction(call) if call.func.name() == MARK => match marked(&e) {
-            Some(text) => Some(double(text)?),
-            None => return plan_err!("{MARK} marks a number"),
-        },
         _ => None,
     };
     Ok(new.map_or_else(|| Transformed::no(e), Transformed::yes))
 }
 
-/// `e` as it is compared with a value of the type `t`; `None` when it stays as it is.
-fn beside(e: &Expr, t: Option<&DataType>, schema: &DFSchema) -> EngineResult<Option<Expr>> {
-    match t {
-        Some(t) if t.is_decimal() && is_number(e) => Ok(number(e).and_then(|n| n.decimal_beside(t)).map(lit)),
-        Some(t) if t.is_decimal() && has_number(e) => Ok(exact(e, schema)),
-        // Beside a double it is one again: a decimal has no room for the largest of those.
-        Some(t) if t.is_floating() && was_number(e) => Ok(Some(doubles(e)?)),
-        _ => Ok(None),
+fn unmarked(e: Expr) -> EngineResult<Transformed<Expr>> {
+    match &e {
+        Expr::ScalarFunction(call) if call.func.name() == MARK => match marked(&e) {
+            Some(text) => Ok(Transformed::yes(double(text)?)),
+            None => plan_err!("{MARK} marks a number"),
+        },
+        _ => Ok(Transformed::no(e)),
     }
 }
 
-/// The type that a number beside this expression takes after; none beside another number.
-fn leading(e: &Expr, schema: &DFSchema) -> Option<DataType> {
-    match has_number(e) && exact(e, schema).is_some() {
-        true => None,
-        false => type_of(e, schema),
+/// Columns that a join compares by itself, as USING and INTERSECT have it.
+fn joined(mut join: Join) -> Transformed<LogicalPlan> {
+    let mut changed = false;
+    for (left, right) in &mut join.on {
+        let (l, r) = (type_of(left, join.left.schema()), type_of(right, join.right.schema()));
+        let side = match (l, r) {
+            (Some(l), Some(r)) if l.is_decimal() && r.is_floating() => left,
+            (Some(l), Some(r)) if l.is_floating() && r.is_decimal() => right,
+            _ => continue,
+        };
+        *side = Expr::Cast(Cast::new(Box::new(side.clone()), DataType::Float64));
+        changed = true;
     }
+    Transformed::new_transformed(LogicalPlan::Join(join), changed)
 }
 
-fn compared(b: &BinaryExpr, schema: &DFSchema) -> EngineResult<Option<Expr>> {
-    let left = beside(&b.left, leading(&b.right, schema).as_ref(), schema)?;
-    let right = beside(&b.right, leading(&b.left, schema).as_ref(), schema)?;
-    if left.is_none() && right.is_none() {
-        return Ok(None);
+/// The columns of a UNION.
+fn united(union: Union) -> EngineResult<Transformed<LogicalPlan>> {
+    let width = union.schema.fields().len();
+    let targets: Vec<Option<DataType>> = (0..width).map(|at| target(&union.inputs, at)).collect();
+    if targets.iter().all(Option::is_none) {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
-    let left = left.map_or_else(|| b.left.clone(), Box::new);
-    let right = right.map_or_else(|| b.right.clone(), Box::new);
-    Ok(Some(Expr::BinaryExpr(BinaryExpr::new(left, b.op, right))))
+    let inputs = union.inputs.into_iter().map(|input| brought(input, &targets)).collect::<EngineResult<Vec<_>>>()?;
+    let fields = union.schema.iter().zip(&targets).map(|((qualifier, field), target)| {
+        let t = target.as_ref().unwrap_or(field.data_type()).clone();
+        (qualifier.cloned(), Arc::new(field.as_ref().clone().with_data_type(t)))
+    });
+    let schema = DFSchema::new_with_metadata(fields.collect(), union.schema.as_arrow().metadata.clone())?;
+    Ok(Transformed::yes(LogicalPlan::Union(Union { inputs, schema: Arc::new(schema) })))
 }
 
-/// What several expressions are compared with that stand for the same kind of value.
-fn leading_of<'a>(all: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> Option<DataType> {
-    let mut found = None;
-    for t in all.into_iter().filter_map(|e| leading(e, schema)) {
-        if t.is_floating() {
-            return Some(t);
-        }
-        if t.is_decimal() {
-            found.get_or_insert(t);
-        }
+/// The type that a column of a UNION comes to; `None` unless decimals meet doubles in it.
+fn target(inputs: &[Arc<LogicalPlan>], at: usize) -> Option<DataType> {
+    let types: Vec<&DataType> = inputs.iter().map(|input| input.schema().field(at).data_type()).collect();
+    if !types.iter().any(|t| t.is_decimal()) || !types.iter().any(|t| t.is_floating()) {
+        return None;
     }
-    found
-}
-
-fn between(b: &Between, schema: &DFSchema) -> EngineResult<Option<Expr>> {
-    let t = leading(&b.expr, schema).filter(|t| t.is_decimal() || t.is_floating());
-    let t = t.or_else(|| leading_of([b.low.as_ref(), b.high.as_ref()], schema));
-    let mut any = false;
-    let mut side = |e: &Expr| -> EngineResult<Box<Expr>> {
-        let new = beside(e, t.as_ref(), schema)?;
-        any |= new.is_some();
-        Ok(Box::new(new.unwrap_or_else(|| e.clone())))
-    };
-    let new = Between::new(side(&b.expr)?, b.negated, side(&b.low)?, side(&b.high)?);
-    Ok(any.then_some(Expr::Between(new)))
-}
-
-fn listed(list: &InList, schema: &DFSchema) -> EngineResult<Option<Expr>> {
-    let t = leading(&list.expr, schema).filter(|t| t.is_decimal() || t.is_floating());
-    let t = t.or_else(|| leading_of(&list.list, schema));
-    let mut any = false;
-    let mut side = |e: &Expr| -> EngineResult<Expr> {
-        let new = beside(e, t.as_ref(), schema)?;
-        any |= new.is_some();
-        Ok(new.unwrap_or_else(|| e.clone()))
-    };
-    let expr = side(&list.expr)?;
-    let items = list.list.iter().map(side).collect::<EngineResult<Vec<_>>>()?;
-    Ok(any.then(|| Expr::InList(InList::new(Box::new(expr), items, list.negated))))
-}
-
-/// CASE over a decimal, whose WHENs are compared with it.
-fn chosen_by(case: &Case, schema: &DFSchema) -> Option<Expr> {
-    let t = case.expr.as_deref().and_then(|e| leading(e, schema)).filter(DataType::is_decimal)?;
-    let mut new = case.clone();
-    let mut any = false;
-    for (when, _) in &mut new.when_then_expr {
-        if let Ok(Some(e)) = beside(when, Some(&t), schema) {
-            **when = e;
-            any = true;
-        }
+    let (mut whole, mut scale) = (1, 0);
+    for (input, t) in inputs.iter().zip(types) {
+        let (w, s) = match t {
+            DataType::Decimal128(p, s) => (i16::from(*p) - i16::from(*s), i16::from(*s)),
+            t if t.is_floating() => match constant(input, at) {
+                Some(n) => (i16::try_from(n.whole()).ok()?, i16::try_from(n.scale()).ok()?),
+                None => return Some(DataType::Float64),
+            },
+            t if t.is_decimal() => return Some(DataType::Float64),
+            _ => continue,
+        };
+        (whole, scale) = (whole.max(w), scale.max(s));
     }
-    any.then_some(Expr::Case(new))
+    let precision = u8::try_from(whole + scale).ok().filter(|p| *p <= DECIMAL128_MAX_PRECISION);
+    let decimal = precision.zip(i8::try_from(scale).ok()).map(|(p, s)| DataType::Decimal128(p, s));
+    Some(decimal.unwrap_or(DataType::Float64))
 }
 
-/// What a cast to a decimal is given: `e` with its numbers as decimals, where they come out of it as they are.
-fn wanted(e: &Expr, schema: &DFSchema) -> Option<Expr> {
-    if is_number(e) {
-        return exact(e, schema);
-    }
-    match e {
-        Expr::BinaryExpr(b) if is_exact(b.op) => {
-            let (left, right) = (candidate(&b.left, schema)?, candidate(&b.right, schema)?);
-            let new = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), b.op, Box::new(right)));
-            changed(new, e).filter(|new| is_decimal(new, schema))
-        }
-        Expr::Negative(inner) => changed(Expr::Negative(Box::new(candidate(inner, schema)?)), e),
-        Expr::Case(case) => {
-            let mut new = case.clone();
-            for (_, then) in &mut new.when_then_expr {
-                **then = candidate(then, schema)?;
-            }
-            if let Some(other) = &mut new.else_expr {
-                **other = candidate(other, schema)?;
-            }
-            changed(Expr::Case(new), e)
-        }
-        Expr::ScalarFunction(call) if CHOOSE.contains(&call.func.name()) => {
-            let args = call.args.iter().map(|e| candidate(e, schema)).collect::<Option<Vec<_>>>()?;
-            changed(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&call.func), args)), e)
-        }
+/// The number that a column of a plan is in all rows.
+fn constant(plan: &LogicalPlan, at: usize) -> Option<Number> {
+    match plan {
+        LogicalPlan::Projection(p) => number(&p.expr.get(at)?.clone().unalias()),
+        LogicalPlan::SubqueryAlias(alias) => constant(&alias.input, at),
+        LogicalPlan::Distinct(Distinct::All(input)) => constant(input, at),
+        LogicalPlan::Sort(sort) => constant(&sort.input, at),
+        LogicalPlan::Limit(limit) => constant(&limit.input, at),
         _ => None,
     }
 }
 
-fn changed(new: Expr, old: &Expr) -> Option<Expr> {
-    (new != *old).then_some(new)
-}
-
-/// One of several values of which one is taken; `None` for what is no decimal.
-fn candidate(e: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let fits = |t: DataType| t.is_decimal() || t.is_integer() || t == DataType::Null;
-    wanted(e, schema).or_else(|| type_of(e, schema).is_some_and(fits).then(|| e.clone()))
+/// An input of a UNION with columns of the types that they come to.
+fn brought(input: Arc<LogicalPlan>, targets: &[Option<DataType>]) -> EngineResult<Arc<LogicalPlan>> {
+    let mut exprs = Vec::with_capacity(targets.len());
+    for (at, ((qualifier, field), target)) in input.schema().iter().zip(targets).enumerate() {
+        let column = Expr::Column(Column::from((qualifier, field)));
+        let new = match target {
+            Some(DataType::Float64) => as_double(&column, input.schema())?,
+            Some(t) if field.data_type().is_floating() => {
+                let value = constant(&input, at).and_then(|n| n.decimal_beside(t));
+                value.map_or_else(|| column.clone(), lit)
+            }
+            _ => column.clone(),
+        };
+        exprs.push(if new == column { new } else { new.alias_qualified(qualifier.cloned(), field.name()) });
+    }
+    Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(exprs, input)?)))
 }
