@@ -100,7 +100,7 @@ fn integer(e: &Expr) -> Option<Number> {
 
 /// `e` as it meets a double.
 pub(super) fn as_double(e: &Expr, schema: &DFSchema) -> EngineResult<Expr> {
-    Ok(match is_decimal(e, schema) {
+    Ok(match leading(e, schema).is_some_and(|t| t.is_decimal()) {
         true if was_number(e) => doubles(e)?,
         true => Expr::Cast(Cast::new(Box::new(e.clone()), DataType::Float64)),
         false => e.clone(),

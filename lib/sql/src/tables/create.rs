@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharLengthUnits, CharacterLength, ColumnOption, CreateTable, CreateTableOptions,
-    DataType as SqlType, ExactNumberInfo, Expr, ObjectName as SqlName, SqlOption, TableConstraint, Value,
+    DataType as SqlType, ExactNumberInfo, Expr, ObjectName as SqlName, Query, SqlOption, TableConstraint, Value,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -63,17 +63,7 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
                 columns.push(column);
             }
             let rows = match &create.query {
-                Some(query) => {
-                    let answer = session.run_query(query.as_ref().clone()).await?;
-                    if columns.is_empty() {
-                        for (id, field) in (1u32..).zip(answer.schema.fields()) {
-                            check_stored(field.data_type(), field.data_type())
-                                .map_err(|e| e.got(format!("the column {}", field.name())))?;
-                            columns.push(Column::new(id, field.name(), &delta::delta_type(field.data_type()), true));
-                        }
-                    }
-                    Some(answer)
-                }
+                Some(query) => Some(selected(session, query.as_ref().clone(), &mut columns).await?),
                 None => None,
             };
             check_columns(&columns)?;
@@ -94,6 +84,21 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
             Ok(Answer::affected(count as u64))
         })
         .await
+}
+
+/// The rows of AS SELECT, whose columns are those of the table unless it says others.
+async fn selected(session: &Session, mut query: Query, columns: &mut Vec<Column>) -> Result<Answer> {
+    if !columns.is_empty() {
+        insert::into_columns(&mut query, &TableDef::plain(Uuid::nil(), columns.clone()), None)?;
+        return session.run_query(query).await;
+    }
+    let answer = session.run_query(query).await?;
+    for (id, field) in (1u32..).zip(answer.schema.fields()) {
+        check_stored(field.data_type(), field.data_type())
+            .map_err(|e| e.got(format!("the column {}", field.name())))?;
+        columns.push(Column::new(id, field.name(), &delta::delta_type(field.data_type()), true));
+    }
+    Ok(answer)
 }
 
 /// The columns of PRIMARY KEY (...), behind those that say so themselves.
