@@ -16,7 +16,7 @@ fn is_integer(text: &str) -> bool {
 /// Whether a number is read as a double that is none.
 pub(crate) fn is_infinite(text: &str) -> bool {
     // No other has as many digits.
-    (text.contains(['e', 'E']) || text.len() > 300) && text.replace('_', "").parse().is_ok_and(f64::is_infinite)
+    (text.contains(['e', 'E']) || text.len() > 300) && text.replace('_', "").parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 /// Whether a number that is read as a double has digits which the double does not keep.

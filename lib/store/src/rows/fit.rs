@@ -53,8 +53,8 @@ pub(crate) fn whole(array: &dyn Array) -> Result<()> {
         t if t.is_string() => {
             let texts = cast(array, &DataType::Utf8).map_err(arrow_error)?;
             let mut texts = texts.as_string::<i32>().iter().flatten();
-            let cut = |t: &str| t.contains(['.', 'e', 'E']) && Number::parse(t.trim()).is_some_and(|n| n.scale() > 0);
-            texts.find(|t| cut(t)).map(str::to_owned)
+            let cut = |t: &&str| t.contains(['.', 'e', 'E']) && Number::parse(t.trim()).is_some_and(|n| n.scale() > 0);
+            texts.find(cut).map(str::to_owned)
         }
         _ => None,
     };
@@ -118,15 +118,15 @@ fn cut_double(array: &dyn Array) -> Result<Option<String>> {
     Ok(doubles.iter().flatten().find(|v| v.is_finite() && v.fract() != 0.0).map(|v| v.to_string()))
 }
 
+/// The ticks of a day.
 fn day(unit: TimeUnit) -> i64 {
-    24 * 60
-        * 60
-        * match unit {
-            TimeUnit::Second => 1,
-            TimeUnit::Millisecond => 1_000,
-            TimeUnit::Microsecond => 1_000_000,
-            TimeUnit::Nanosecond => 1_000_000_000,
-        }
+    let second = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    24 * 60 * 60 * second
 }
 
 fn not_midnight() -> String {
