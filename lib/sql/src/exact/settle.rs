@@ -40,13 +40,13 @@ pub(crate) fn settle(plan: LogicalPlan, marks: bool) -> Result<LogicalPlan> {
     if !marks {
         return Ok(plan);
     }
-    plan.transform_up_with_subqueries(|plan| expressions(plan, |e| marked(e).is_some(), |e, _| unmarked(e)))
-        .data()
-        .map_err(engine_error)
+    // Nothing is renamed by this: the name of a mark is that of the double.
+    let plain = plan.transform_up_with_subqueries(|plan| plan.map_expressions(|e| e.transform_up(unmarked)));
+    plain.data().map_err(engine_error)
 }
 
 fn node(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
-    expressions(plan, concerns, one)?.transform_data(|plan| match plan {
+    expressions(plan)?.transform_data(|plan| match plan {
         LogicalPlan::Join(join) => Ok(joined(join)),
         LogicalPlan::Union(union) => united(union),
         plan => Ok(Transformed::no(plan)),
@@ -54,14 +54,13 @@ fn node(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
 }
 
 /// Changes what concerns us in the expressions of a plan, which keep their names.
-fn expressions(
-    plan: LogicalPlan,
-    concerns: impl Fn(&Expr) -> bool,
-    change: impl Fn(Expr, &DFSchema) -> EngineResult<Transformed<Expr>>,
-) -> EngineResult<Transformed<LogicalPlan>> {
+fn expressions(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
+    // A name around a grouping set would make another expression of it.
+    let here =
+        |e: &Expr| -> EngineResult<bool> { Ok(!matches!(e, Expr::GroupingSet(_)) && e.exists(|e| Ok(concerns(e)))?) };
     let mut any = false;
     plan.apply_expressions(|e| {
-        any = e.exists(|e| Ok(concerns(e)))?;
+        any = here(e)?;
         Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     if !any {
@@ -70,13 +69,16 @@ fn expressions(
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
     plan.map_expressions(|e| {
+        if !here(&e)? {
+            return Ok(Transformed::no(e));
+        }
         let name = names.save(&e);
         // From below: what is compared has the type by then that it comes to.
-        let new = e.transform_up(|e| change(e, &schema))?;
-        match new.transformed {
-            true => Ok(new.update_data(|e| name.restore(e))),
-            false => Ok(new),
-        }
+        let new = e.transform_up(|e| one(e, &schema))?;
+        Ok(match new.transformed {
+            true => new.update_data(|e| name.restore(e)),
+            false => new,
+        })
     })
 }
 
