@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::{
@@ -185,6 +186,12 @@ pub(super) fn chosen(call: &ScalarFunction, schema: &DFSchema) -> EngineResult<O
 
 /// What a cast to a decimal is given: `e` with its numbers as decimals, where they come out of it as they are.
 pub(super) fn wanted(e: &Expr, schema: &DFSchema) -> Option<Expr> {
+    // Most expressions have none, and to ask each part of a long sum for its type takes its time.
+    let any = e.exists(|e| Ok(is_number(e))).unwrap_or(false);
+    if any { with_decimals(e, schema) } else { None }
+}
+
+fn with_decimals(e: &Expr, schema: &DFSchema) -> Option<Expr> {
     if is_number(e) {
         return Some(lit(number(e)?.decimal()?));
     }
@@ -220,5 +227,5 @@ fn changed(new: Expr, old: &Expr) -> Option<Expr> {
 /// One of several values of which one is taken; `None` for what is no decimal.
 fn candidate(e: &Expr, schema: &DFSchema) -> Option<Expr> {
     let fits = |t: DataType| t.is_decimal() || t.is_integer() || t == DataType::Null;
-    wanted(e, schema).or_else(|| type_of(e, schema).is_some_and(fits).then(|| e.clone()))
+    with_decimals(e, schema).or_else(|| type_of(e, schema).is_some_and(fits).then(|| e.clone()))
 }
