@@ -51,7 +51,14 @@ fn lookups_answer_in_order_and_say_what_is_missing() {
     says(&run(d, &["has", "x.seg", "plan", "no"]), 1, "plan\tyes\nno\t\n");
     says(&run(d, &["id", "x.seg", "1", "3", "5"]), 1, "1\tTool\tplanner\n3\t\t\n5\t\tplan\n");
     says(&feed(d, &["id", "x.seg"], b"2\n1\n"), 0, "2\tTool\tplan\n1\tTool\tplanner\n");
-    assert_eq!(feed(d, &["id", "x.seg"], b"2\nx\n").status.code(), Some(65));
+    // What is no id has an answer as well, so that those behind it stay beside their questions.
+    let out = feed(d, &["id", "x.seg"], b"2\n\nx\ty\n1\n");
+    says(&out, 1, "2\tTool\tplan\n\t\t\nx y\t\t\n1\tTool\tplanner\n");
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "warning: line 3: not an id: x\\ty\n");
+    let out = feed(d, &["id", "x.seg", "--json"], b"2\nx\n");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.code() == Some(1) && text.contains("{\"id\":null}\n"), "{text}");
+    assert!(text.ends_with("{\"summary\":{\"v\":1,\"asked\":2,\"found\":1}}\n"), "{text}");
     says(&run(d, &["prefix", "x.seg", "plan", "--format", "tsv"]), 0, "\tplan\t5\nTool\tplan\t2\nTool\tplanner\t1\n");
     says(&run(d, &["prefix", "x.seg", "plan", "--format", "tsv", "--limit", "1"]), 0, "\tplan\t5\n");
     says(&run(d, &["prefix", "x.seg", "zz"]), 1, "");

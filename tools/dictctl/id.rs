@@ -19,7 +19,8 @@ Examples:
 
 /// Look up the labels and keys of ids
 ///
-/// Prints ID<TAB>LABEL<TAB>KEY for each id, in order; a missing id has empty fields and makes the exit status 1.
+/// Prints ID<TAB>LABEL<TAB>KEY for each id, in order; a missing id has empty fields and makes the exit status 1. So does a
+/// line of stdin that is no id, with an answer that repeats it, and a warning unless it is blank.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -83,26 +84,35 @@ impl Query {
         done.map_err(|e| if e.kind() == qx_formats::Kind::Corrupt { e.path(path) } else { e })
     }
 
+    /// The answer to a line that is no id: as to an id that is not there, so that questions and answers stay side by side.
+    fn no_id(&mut self, cx: &mut Context, line: &[u8], number: u64) -> Result<()> {
+        self.asked += 1;
+        if !line.trim_ascii().is_empty() {
+            cx.warn(format!("line {number}: not an id: {}", line.escape_ascii()));
+        }
+        if cx.json() {
+            return cx.out.record(&Record::new(None, None, None));
+        }
+        self.text.clear();
+        // A tab in it would make columns of it.
+        self.text.extend(line.iter().map(|&b| if b == b'\t' { b' ' } else { b }));
+        self.text.extend([b'\t', b'\t', self.end.byte()]);
+        cx.out.bytes(&self.text)
+    }
+
     fn answer_stdin(&mut self, cx: &mut Context) -> Result<()> {
-        each_batch(cx, self.end, |cx, lines, number| {
-            let mut ids = Vec::with_capacity(lines.len());
-            let mut failed = None;
-            for (line, number) in lines.iter().zip(number..) {
-                match std::str::from_utf8(line).ok().and_then(|t| t.parse().ok()) {
-                    Some(id) => ids.push(id),
-                    None => {
-                        failed = Some(
-                            Error::invalid(format!("line {number}: not an id"))
-                                .path("-")
-                                .expected("a number from 0 on")
-                                .got(line.escape_ascii()),
-                        );
-                        break;
-                    }
+        each_batch(cx, self.end, |cx, lines, first| {
+            let mut ids: Vec<u64> = Vec::with_capacity(lines.len());
+            for (line, number) in lines.iter().zip(first..) {
+                if let Some(id) = std::str::from_utf8(line).ok().and_then(|t| t.parse().ok()) {
+                    ids.push(id);
+                    continue;
                 }
+                self.answer(cx, &ids)?;
+                ids.clear();
+                self.no_id(cx, line, number)?;
             }
-            self.answer(cx, &ids)?;
-            failed.map_or(Ok(()), Err)
+            self.answer(cx, &ids)
         })
     }
 
