@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use qx_cli::{Context, Status};
 use qx_formats::{Error, Result};
 
-use crate::input::{FormArg, Reader, read};
+use crate::input::{Columns, FormArg, Reader, read};
 use crate::output::{ColumnArgs, Counts, LabelArg, SegmentArgs, one_stdin, report};
 
 const EXAMPLES: &str = "\
@@ -57,9 +57,10 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     args.seg.check(cx)?;
     let mut builder = args.seg.builder(cx);
-    let mut reader = Reader::new(&mut builder, args.label.label.as_bytes(), args.columns.columns());
+    let mut reader = Reader::new(&mut builder, args.label.label.as_bytes(), Columns::default());
     read(&mut reader, &args.old, None)?;
     let old = Counts::of(&reader, 1);
+    reader.name_columns(args.columns.columns());
     for path in &args.inputs {
         read(&mut reader, path, args.input)?;
     }

@@ -10,12 +10,13 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamDecoder};
 use arrow::ipc::root_as_footer;
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Map, foreign};
 
-use super::Reader;
+use super::{Reader, find_column};
 
 /// Places of the columns in a batch.
 struct Found {
@@ -24,22 +25,30 @@ struct Found {
     id: Option<usize>,
 }
 
-/// A column whose values are those of the file, or an error that names the first that is not.
-fn cast(column: &ArrayRef, to: &DataType, name: &str) -> Result<ArrayRef> {
+fn convert(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
     // A key may be a number, which stands for its digits; going by text spares a rule for each type.
     let text = matches!(to, DataType::Binary) && !matches!(column.data_type(), DataType::Binary | DataType::Utf8);
     let binary_like =
         matches!(column.data_type(), DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_));
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let step = if text && !binary_like {
-        cast_with_options(column, &DataType::Utf8, &strict)
+        cast_with_options(column, &DataType::Utf8, &strict)?
     } else {
-        Ok(ArrayRef::clone(column))
+        ArrayRef::clone(column)
     };
-    step.and_then(|column| cast_with_options(&column, to, &strict)).map_err(|e| {
-        Error::invalid(format!("column {name} is no {}", if *to == DataType::UInt64 { "id" } else { "text" }))
-            .got(column.data_type())
-            .hint(e.to_string())
+    cast_with_options(&step, to, &strict)
+}
+
+/// A column whose values are those of the file, or an error that names the first that is not; `row` is that of the first
+/// value.
+fn cast(column: &ArrayRef, to: &DataType, name: &str, row: u64) -> Result<ArrayRef> {
+    convert(column, to).map_err(|_| {
+        let (what, expected) = if *to == DataType::UInt64 { ("id", "a number from 0 on") } else { ("text", "text") };
+        let bad = (0..column.len()).find(|&i| convert(&column.slice(i, 1), to).is_err());
+        let place = bad.map_or_else(String::new, |i| format!("row {}: ", row + i as u64));
+        let value = bad.and_then(|i| array_value_to_string(column, i).ok()).unwrap_or_default();
+        let got = format!("{} {value}", column.data_type());
+        Error::invalid(format!("{place}column {name} is no {what}")).expected(expected).got(got.trim_end())
     })
 }
 
@@ -78,7 +87,7 @@ impl Reader<'_> {
     fn find_columns(&self, schema: &Schema) -> Result<Found> {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         let find = |asked: &Option<String>, usual: &str| {
-            let at = names.iter().position(|n| *n == asked.as_deref().unwrap_or(usual));
+            let at = find_column(&names, asked.as_deref().unwrap_or(usual))?;
             match asked {
                 Some(name) if at.is_none() => Err(Error::new(Kind::NotFound, format!("no column {name}"))
                     .expected("one of the file's")
@@ -168,7 +177,9 @@ impl Reader<'_> {
     }
 
     fn batch(&mut self, batch: &RecordBatch, found: &Found, row: &mut u64) -> Result<()> {
-        let column = |at: usize, to: &DataType| foreign(|| cast(batch.column(at), to, batch.schema().field(at).name()));
+        let start = *row;
+        let column =
+            |at: usize, to: &DataType| foreign(|| cast(batch.column(at), to, batch.schema().field(at).name(), start));
         // A column without values claims rows at no cost, and would be turned into as many.
         let holds = |at: &usize| *batch.column(*at).data_type() != DataType::Null;
         if !holds(&found.key) && batch.num_rows() > 0 {

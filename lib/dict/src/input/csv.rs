@@ -6,7 +6,7 @@ use qx_formats::{Error, Kind, Result};
 
 use super::detect::is_header;
 use super::text::Place;
-use super::{Reader, parse_id};
+use super::{Reader, find_column, parse_id};
 
 /// Places of the columns in a row.
 #[derive(Clone, Copy)]
@@ -62,13 +62,13 @@ impl Reader<'_> {
         let names: Vec<&str> = row.iter().map(|c| std::str::from_utf8(c).unwrap_or_default().trim()).collect();
         let bom = |name: &&str| name.trim_start_matches('\u{FEFF}').to_owned();
         let names: Vec<String> = names.iter().map(bom).collect();
-        let find = |name: &str| names.iter().position(|n| n == name);
+        let find = |name: &str| find_column(&names, name).map_err(|e| place.put(e));
         let asked = &self.columns;
         if asked.key.is_some() || asked.label.is_some() || asked.id.is_some() || is_header(names.iter().map(|n| &n[..]))
         {
             let named = |asked: &Option<String>, usual: &str| match asked {
-                None => Ok(find(usual)),
-                Some(name) => find(name).map(Some).ok_or_else(|| {
+                None => find(usual),
+                Some(name) => find(name)?.map(Some).ok_or_else(|| {
                     Error::new(Kind::NotFound, format!("no column {name}"))
                         .expected("one of the first row")
                         .got(names.join(", "))

@@ -30,6 +30,33 @@ pub struct Columns {
     pub id: Option<String>,
 }
 
+impl Columns {
+    fn any(&self) -> bool {
+        self.key.is_some() || self.label.is_some() || self.id.is_some()
+    }
+}
+
+/// Where the column of this name is; which of two of one name is meant cannot be told.
+fn find_column(names: &[impl AsRef<str>], name: &str) -> Result<Option<usize>> {
+    let mut places = (0..names.len()).filter(|&i| names[i].as_ref() == name);
+    let first = places.next();
+    if places.next().is_none() {
+        return Ok(first);
+    }
+    let all: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    Err(Error::invalid(format!("two columns are named {name}")).got(all.join(", ")).hint("rename one of them"))
+}
+
+/// What to do about an input whose form cannot be told.
+fn say_the_form(look: &[u8]) -> &'static str {
+    let first = look.split(|&b| b == b'\n').next().unwrap_or_default();
+    if first.contains(&b'\t') {
+        "say --input tsv if it holds columns in some other encoding"
+    } else {
+        "say --input lines if it holds one key a line in some other encoding, --input csv if it holds columns"
+    }
+}
+
 /// Reads inputs, one after the other, into one builder.
 pub struct Reader<'a> {
     builder: &'a mut Builder,
@@ -91,15 +118,39 @@ impl<'a> Reader<'a> {
         Reader { builder, label, columns, removes: false, pairs: 0, blank: 0, returns: 0 }
     }
 
+    /// Names the columns of what is read from now on.
+    pub fn name_columns(&mut self, columns: Columns) {
+        self.columns = columns;
+    }
+
     /// What is read from now on is removed rather than written.
     pub fn removing(&mut self, removes: bool) {
         self.removes = removes;
     }
 
+    /// Refuses names of columns for an input that has none: they would say nothing, and a whole row might become a key.
+    /// A segment or what is to be removed, beside tables, is let pass.
+    fn check_columns(&self, form: Form) -> Result<()> {
+        let name = match form {
+            Form::Ndjson => "ndjson",
+            Form::Json => "json",
+            Form::Tsv => "tsv",
+            Form::Lines => "lines",
+            Form::Csv | Form::Parquet | Form::Arrow | Form::Seg => return Ok(()),
+        };
+        if self.removes || !self.columns.any() {
+            return Ok(());
+        }
+        Err(Error::usage(format!("columns are named, but this input is read as {name}, whose columns have no names"))
+            .expected("CSV, Parquet or Arrow")
+            .hint("leave --key-column, --label-column and --id-column out, or say --input csv"))
+    }
+
     /// Reads one input, its form told by name and content unless it is given.
     ///
     /// # Errors
-    /// `Invalid` with line and offset for what is no pair; `Corrupt` for a damaged segment; `Io`; those of a [`Builder`].
+    /// `Usage` where columns are named and the input has no names of columns; `Invalid` with line and offset for what is no
+    /// pair; `Corrupt` for a damaged segment; `Io`; those of a [`Builder`].
     pub fn input(&mut self, input: Input, form: Option<Form>) -> Result<()> {
         let form = match form {
             Some(form) => form,
@@ -107,9 +158,10 @@ impl<'a> Reader<'a> {
             None => detect(&input.look, input.more)?.ok_or_else(|| {
                 Error::invalid("cannot tell the form of this input: it is neither text nor a segment")
                     .offset(0)
-                    .hint("say --input lines if it holds one key a line in some other encoding")
+                    .hint(say_the_form(&input.look))
             })?,
         };
+        self.check_columns(form)?;
         match form {
             Form::Seg => self.segment(&input.whole()?),
             Form::Json => self.document(input.reader()),
@@ -174,6 +226,13 @@ impl<'a> Reader<'a> {
                     .expected(if first > 3 { "at most 3".to_owned() } else { format!("{first}, as on the first line") })
                     .got(count)
                     .hint("a key or label that holds a tab needs --input ndjson"));
+            }
+            // An id has no carriage return: behind one, it is the end of a line as other systems write it.
+            if let Some(id) = count.checked_sub(1).filter(|at| *at > 0).and_then(|at| cells.get_mut(at))
+                && let Some(bare) = id.strip_suffix(b"\r")
+            {
+                *id = bare;
+                r.returns -= 1;
             }
             match (count, cells) {
                 (1, [key, ..]) => r.pair(None, key, None),

@@ -128,6 +128,51 @@ fn errors_name_line_and_byte() {
 }
 
 #[test]
+fn an_id_may_stand_before_a_carriage_return() {
+    let mut builder = builder(Job::default());
+    let mut reader = Reader::new(&mut builder, b"", Columns::default());
+    reader.input(Input::of(b"L\ta\t5\r\nL\tb\t\r\n\r\n"), None).unwrap();
+    assert_eq!((reader.pairs, reader.blank, reader.returns), (2, 1, 0));
+    let want = [("a", 5), ("b", 6)].map(|(k, id)| Entry { label: b"L".into(), key: k.into(), id });
+    assert_eq!(entries(builder).unwrap(), want);
+}
+
+#[test]
+fn columns_that_cannot_be_told_are_refused() {
+    let columns = || Columns { key: Some("name".into()), ..Columns::default() };
+    let ask = |text: &[u8], form: Option<Form>, removes: bool| {
+        let mut builder = builder(Job::default());
+        let mut reader = Reader::new(&mut builder, b"", columns());
+        reader.removing(removes);
+        reader.input(Input::of(text), form)
+    };
+    for form in [None, Some(Form::Lines), Some(Form::Tsv), Some(Form::Ndjson), Some(Form::Json)] {
+        assert_eq!(ask(b"name,q\na,1\n", form, false).unwrap_err().kind(), Kind::Usage, "{form:?}");
+    }
+    ask(b"name,q\na,1\n", Some(Form::Csv), false).unwrap();
+    // Keys to be removed stand beside tables.
+    ask(b"a\n", None, true).unwrap();
+    let e = ask(b"name,id,name\na,1,b\n", Some(Form::Csv), false).unwrap_err();
+    assert!(e.kind() == Kind::Invalid && e.message().contains("two columns are named name"), "{e}");
+    assert!(error(b"key,key\na,b\n").1.contains("two columns are named key"));
+    // One that is not asked for may stand twice.
+    ask(b"name,q,q\na,1,2\n", Some(Form::Csv), false).unwrap();
+    let hint = |text: &[u8]| read(text, None).unwrap_err().get_hint().map(str::to_owned).unwrap_or_default();
+    assert!(hint(b"caf\xE9\t1\n").contains("--input tsv") && hint(b"caf\xE9\n").contains("--input lines"));
+}
+
+#[test]
+fn a_cell_that_is_no_id_is_named() {
+    let names = StringArray::from(vec!["a", "b", "c"]);
+    let numbers = StringArray::from(vec!["1", "2", "x"]);
+    let fields = [Field::new("key", DataType::Utf8, true), Field::new("id", DataType::Utf8, true)];
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(names), Arc::new(numbers)]);
+    let e = read(&arrow_forms(&batch.unwrap())[0], None).unwrap_err();
+    assert_eq!((e.kind(), e.message()), (Kind::Invalid, "row 2: column id is no id"));
+    assert_eq!(e.get_got(), Some("Utf8 x"));
+}
+
+#[test]
 fn a_cancelled_read_stops() {
     let job = Job::default();
     job.cancel.set();
