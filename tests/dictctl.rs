@@ -257,6 +257,29 @@ fn a_segment_that_was_cut_off_is_not_said_to_be_whole() {
 }
 
 #[test]
+fn what_says_nothing_is_refused_and_the_json_form_is_called_by_its_name() {
+    let dir = built();
+    let d = dir.path();
+    for args in [
+        &["build", "-", "-o", "y.seg", "--input", "lines", "--key-column", "name", "--id-column", "q"][..],
+        &["bench", "x.seg", "--lookups", "0"],
+    ] {
+        let out = feed(d, args, b"one\n");
+        assert!(out.status.code() == Some(2) && out.stdout.is_empty(), "{args:?}");
+    }
+    assert_eq!(names(d), ["x.seg"]);
+    ok(&feed(d, &["build", "-", "-o", "y.seg", "--input", "csv", "--key-column", "name"], b"name,q\none,1\n"));
+    let out = feed(d, &["append", "y.seg", "-", "-o", "z.seg", "--key-column", "name"], b"x,name\n");
+    assert_eq!(out.status.code(), Some(2), "lines, for the first names no key");
+    ok(&run(d, &["to-json", "x.seg", "-o", "x.json"]));
+    let length = fs::metadata(d.join("x.json")).unwrap().len();
+    let said = ok(&run(d, &["stat", "x.json"]));
+    assert!(said.contains("format\tJSON form of a dictionary\n") && said.contains("entries\t4\n"), "{said}");
+    assert!(said.contains(&format!("bytes\t{length}\n")) && !said.contains("section "), "{said}");
+    assert!(ok(&run(d, &["stat", "x.seg"])).contains("section KEYS\t"));
+}
+
+#[test]
 fn what_cannot_be_written_leaves_nothing() {
     let dir = built();
     let d = dir.path();

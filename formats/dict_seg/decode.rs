@@ -385,7 +385,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     }
 
     /// The number of the chunk that holds what stands at `from` among the blocks.
-    fn chunk_of(&self, chunks: &Section, from: u64) -> Result<u64> {
+    pub(super) fn chunk_of(&self, chunks: &Section, from: u64) -> Result<u64> {
         let (mut low, mut high) = (0, (chunks.len() / CHUNK_ROW_LEN) as u64 - 1);
         while high - low > 1 {
             let mid = low + (high - low) / 2;

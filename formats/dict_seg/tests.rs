@@ -242,6 +242,42 @@ fn a_liar_is_harmless_and_found() {
 }
 
 #[test]
+fn a_trace_lists_what_a_lookup_reads() {
+    let small_zstd = Options { zstd: Some(3), ..SMALL };
+    for (options, found_by) in [(ZSTD, "HASH"), (small_zstd, "BLKS")] {
+        let bytes = again(&small(), options);
+        let seg = DictSeg::open(&bytes[..]).unwrap();
+        let trace = seg.trace(Some(b"Tool"), b"http://example.org/tool/007").unwrap();
+        assert_eq!(trace.id, Some(15));
+        let reads = |name: &str| trace.steps.iter().any(|s| s.section == name && s.bytes > 0);
+        assert!(reads(found_by) && reads("CHNK"), "{:?}", trace.steps);
+        // The only frame is all of KEYS.
+        let keys = section(&bytes, KIND_KEYS).range;
+        let mut frames = trace.steps.iter().filter(|s| s.section == "KEYS");
+        assert!(frames.all(|s| (s.offset, s.bytes) == (keys.start as u64, keys.len() as u64)) && reads("KEYS"));
+    }
+    // Of several blocks, the small layout halves its way to one.
+    let keys: Vec<_> = (0..1000).map(|i| format!("k{i:04}")).collect();
+    let (bytes, _) = build(&keys.iter().map(|k| (&b""[..], k.as_bytes(), None)).collect::<Vec<_>>());
+    let bytes = again(&bytes, SMALL);
+    let seg = DictSeg::open(&bytes[..]).unwrap();
+    for (i, key) in keys.iter().enumerate() {
+        let trace = seg.trace(None, key.as_bytes()).unwrap();
+        assert_eq!(trace.id, Some(i as u64 + 1));
+        let blocks = trace.steps.iter().filter(|s| s.section == "KEYS").count();
+        assert!((4..=6).contains(&blocks), "{blocks} of 16");
+    }
+}
+
+#[test]
+fn bytes_that_several_steps_read_are_counted_once() {
+    let step = |offset, bytes| Step { section: "KEYS".to_owned(), offset, bytes, what: String::new() };
+    let trace = Trace { steps: vec![step(100, 10), step(5, 10), step(0, 10), step(130, 0), step(2, 3)], id: None };
+    assert_eq!(trace.bytes(), 25);
+    assert_eq!((step(130, 0).lines().count(), step(130, 1).lines().count(), step(120, 10).lines().count()), (0, 1, 2));
+}
+
+#[test]
 fn newer_versions_are_refused_by_name() {
     let mut bytes = dense();
     bytes[8] = 2;

@@ -20,7 +20,9 @@ pub struct Step {
 impl Step {
     /// Cache lines of 64 bytes that hold these bytes.
     pub fn lines(&self) -> std::ops::Range<u64> {
-        self.offset / 64..(self.offset + self.bytes).div_ceil(64)
+        let first = self.offset / 64;
+        let end = if self.bytes == 0 { first } else { (self.offset + self.bytes).div_ceil(64) };
+        first..end
     }
 }
 
@@ -32,6 +34,18 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Bytes that are read, those that several steps read counted once.
+    pub fn bytes(&self) -> u64 {
+        let mut ranges: Vec<(u64, u64)> = self.steps.iter().map(|s| (s.offset, s.offset + s.bytes)).collect();
+        ranges.sort_unstable();
+        let (mut sum, mut end) = (0, 0);
+        for (from, to) in ranges {
+            sum += to.saturating_sub(from.max(end));
+            end = end.max(to);
+        }
+        sum
+    }
+
     fn step(&mut self, section: &crate::container::Section, at: u64, bytes: u64, what: impl Into<String>) {
         let offset = section.range.start as u64 + at;
         self.steps.push(Step { section: section.name(), offset, bytes, what: what.into() });
@@ -91,20 +105,43 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         Ok(t)
     }
 
+    /// The blocks that a search without a hash looks into, when nothing is known of them yet.
     fn trace_halving(&self, t: &mut Trace, ranks: std::ops::Range<u64>, key: &[u8]) -> Result<()> {
-        let rank = self.rank_from(ranks.clone(), key, false)?;
-        let blocks = (ranks.end - ranks.start).div_ceil(self.meta.block_entries.into()).max(1);
-        let steps = u64::BITS - blocks.leading_zeros();
-        t.step(&self.blocks, 0, 0, format!("no hash: about {steps} blocks are halved, each by its first key"));
-        if rank < ranks.end {
-            let (number, place) = self.block_and_place(rank);
-            let width = u64::from(self.meta.offset_bytes);
-            t.step(&self.blocks, number * width, 2 * width, format!("where block {number} begins and ends"));
-            let (from, to) = self.block_range(number)?;
-            self.trace_entry(t, from, to - from, format!("entry {place} of block {number}, rank {rank}"));
-            t.id = self.get_by_order(ranks, key)?;
+        let size = u64::from(self.meta.block_entries);
+        let (mut low, mut high) = (ranks.start / size, ranks.end.div_ceil(size));
+        while high.saturating_sub(low) > 1 {
+            let mid = low + (high - low) / 2;
+            let (from, _) = self.block_range(mid)?;
+            let first = self.with_block(from, |bytes| {
+                let first = self.refs.form.first(bytes)?;
+                // As far as to the end of the key, which stands in these bytes.
+                let len = first.as_ptr() as usize - bytes.as_ptr() as usize + first.len();
+                Some((first.cmp(key), len as u64))
+            })?;
+            let (order, len) = first.ok_or_else(|| self.block_error(mid))?;
+            let what = format!("the first key of block {mid}, half way from {low} to {high}");
+            self.trace_block(t, mid, Some(len), what)?;
+            if order.is_lt() { low = mid } else { high = mid }
         }
+        if ranks.is_empty() {
+            return Ok(());
+        }
+        self.trace_block(t, low, None, format!("the keys of block {low}"))?;
+        let rank = self.rank_from(ranks.clone(), key, false)?;
+        let (number, place) = self.block_and_place(rank);
+        if number != low && rank < ranks.end {
+            self.trace_block(t, number, None, format!("entry {place} of block {number}, rank {rank}"))?;
+        }
+        t.id = self.get_by_order(ranks, key)?;
         Ok(())
+    }
+
+    /// A block that is found by its number: its first `len` bytes, or all of it.
+    fn trace_block(&self, t: &mut Trace, number: u64, len: Option<u64>, what: String) -> Result<()> {
+        let (from, to) = self.block_range(number)?;
+        let width = u64::from(self.meta.offset_bytes);
+        t.step(&self.blocks, number * width, 2 * width, format!("where block {number} begins and ends"));
+        self.trace_entry(t, from, len.unwrap_or(to - from), what)
     }
 
     fn trace_hash(
@@ -150,29 +187,35 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     fn trace_reference(&self, t: &mut Trace, reference: u64) -> Result<()> {
         let (from, place) = self.refs.split(reference);
         match self.refs.form {
-            Form::Chain => {
-                let (at, to) = self.block_range(from)?;
-                self.trace_entry(t, at, to - at, format!("entry {place} of block {from}"));
-            }
+            Form::Chain => self.trace_block(t, from, None, format!("entry {place} of block {from}"))?,
             form => {
                 let len = self.with_block(from, |bytes| form.extent(bytes))?.unwrap_or(0) as u64;
                 let what = match form {
                     Form::Head => format!("entry {place} of the block at {from}"),
                     _ => format!("the entry at {from}"),
                 };
-                self.trace_entry(t, from, len, what);
+                self.trace_entry(t, from, len, what)?;
             }
         }
         Ok(())
     }
 
-    fn trace_entry(&self, t: &mut Trace, from: u64, len: u64, what: String) {
-        if self.chunks.is_some() {
-            let at = self.offset_of(from) - self.keys.range.start as u64;
-            t.step(&self.keys, at, 0, format!("{what}, in a chunk that is decompressed whole"));
-        } else {
+    fn trace_entry(&self, t: &mut Trace, from: u64, len: u64, what: String) -> Result<()> {
+        let Some(chunks) = &self.chunks else {
             t.step(&self.keys, from, len, what);
-        }
+            return Ok(());
+        };
+        // It refuses a table that does not lead to a frame.
+        self.block_from(from)?;
+        let row = CHUNK_ROW_LEN as u64;
+        let (chunk, count) = (self.chunk_of(chunks, from)?, chunks.len() as u64 / row - 1);
+        let ((first, at), (next, end)) = (self.chunk_row(chunks, chunk)?, self.chunk_row(chunks, chunk + 1)?);
+        let halvings = u64::BITS - count.leading_zeros();
+        let found = format!("chunk {chunk} of {count}, found in at most {halvings} steps");
+        t.step(chunks, chunk * row, 2 * row, found);
+        let what = format!("{what}, in a frame that is unpacked whole, to {} bytes", next - first);
+        t.step(&self.keys, at, end - at, what);
+        Ok(())
     }
 
     /// Every field of META, with its offset in the file, its bytes and its value.

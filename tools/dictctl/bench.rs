@@ -182,6 +182,9 @@ fn run_all(seg: &DictSeg<Map>, path: &std::path::Path, args: &Args, cx: &Context
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    if args.lookups == 0 {
+        return Err(Error::usage("--lookups 0 leaves nothing to measure").expected("1 or more"));
+    }
     let seg = open::segment(&args.segment, false)?;
     if seg.is_empty() {
         return Err(Error::usage("an empty segment answers nothing that could be measured").path(&args.segment));

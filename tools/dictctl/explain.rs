@@ -20,7 +20,8 @@ Examples:
 /// Show the sections, bytes and cache lines that the lookup of a key touches
 ///
 /// Exit status 1 when the key is not there. What is read at every open (META) and what stays in the processor's cache
-/// (labels, the directory of blocks) is listed, too.
+/// (labels, the directory of blocks, the table of chunks) is listed, too. Bytes and lines that several steps read are counted
+/// once in the sum. Of the JSON form, the segment that is made of it in memory is shown.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -44,7 +45,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let trace = seg.trace(label, key).map_err(|e| e.path(&args.segment))?;
     // A line that several steps read is loaded once.
     let lines: BTreeSet<u64> = trace.steps.iter().flat_map(qx_formats::dict_seg::Step::lines).collect();
-    let bytes: u64 = trace.steps.iter().map(|s| s.bytes).sum();
+    let bytes = trace.bytes();
     let of = |s: &qx_formats::dict_seg::Step| s.lines().end.saturating_sub(s.lines().start);
     if cx.json() {
         for s in &trace.steps {

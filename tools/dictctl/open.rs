@@ -26,13 +26,19 @@ pub fn segment(path: &Path, checked: bool) -> Result<DictSeg<Map>> {
 /// A segment for a few lookups: of a file that is not in memory only the pages that they touch are read. What a kernel
 /// reads around each can be megabytes.
 pub fn for_lookups(path: &Path, checked: bool) -> Result<DictSeg<Map>> {
+    with_form(path, checked).map(|(seg, _)| seg)
+}
+
+/// As [`for_lookups`], and whether it was made of the JSON form.
+pub fn with_form(path: &Path, checked: bool) -> Result<(DictSeg<Map>, bool)> {
     let input = input::open(path)?;
     let form = if input.look.is_empty() { None } else { detect(&input.look, input.more).map_err(|e| e.path(path))? };
-    let map: Map = if form == Some(Form::Json) {
+    let json = form == Some(Form::Json);
+    let map: Map = if json {
         in_memory(|reader| reader.input(input, form)).map_err(|e| e.path(path))?.into()
     } else {
         input.whole().map_err(|e| e.path(path))?
     };
     map.advise_random();
-    DictSeg::open(map).map(|seg| seg.checked(checked)).map_err(|e| e.path(path))
+    DictSeg::open(map).map(|seg| (seg.checked(checked), json)).map_err(|e| e.path(path))
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use qx_cli::{Context, Status, Table};
 use qx_formats::Result;
+use qx_formats::dict_seg::DictSeg;
 use serde_json::{Map, Value, json};
 
 use crate::open;
@@ -18,6 +19,8 @@ Examples:
 const LISTED_LABELS: u64 = 64;
 
 /// Print counts, id range, sizes and sections
+///
+/// The JSON form has counts and ids; what only a segment has is left out.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -26,36 +29,48 @@ pub struct Args {
     segment: PathBuf,
 }
 
-pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let seg = open::for_lookups(&args.segment, true)?;
+/// What there is to say of a file in a line each; `json`: it is in the JSON form, of which `seg` was made.
+fn fields(args: &Args, seg: &DictSeg<qx_io::Map>, json: bool) -> Map<String, Value> {
     let (major, minor) = seg.version();
-    let bytes = seg.bytes().len() as u64;
-    let per_entry = (!seg.is_empty()).then(|| (bytes as f64 / seg.len() as f64 * 100.0).round() / 100.0);
+    let size = seg.bytes().len() as u64;
+    let per_entry = (!seg.is_empty()).then(|| (size as f64 / seg.len() as f64 * 100.0).round() / 100.0);
     let ids = seg.id_range();
-    let mut fields = Map::new();
-    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    put("path", args.segment.to_string_lossy().into());
-    put("format", format!("dict.seg {major}.{minor}").into());
-    put("uuid", seg.uuid().to_string().into());
-    put("entries", seg.len().into());
-    put("labels", seg.label_count().into());
-    put("distinct_keys", seg.distinct_keys().into());
-    put("next_id", seg.next_id().into());
-    put("id_min", ids.map(|r| r.0).into());
-    put("id_max", ids.map(|r| r.1).into());
-    put("id_index", if seg.ids_dense() { "dense" } else { "hashed" }.into());
-    put("layout", seg.layout_name().into());
-    put("compression", if seg.is_compressed() { "zstd" } else { "none" }.into());
-    put("key_bytes", seg.key_bytes().into());
-    put("longest_key", seg.longest_key().into());
-    put("bytes", bytes.into());
-    put("bytes_per_entry", per_entry.into());
-    let sections: Vec<_> = seg.sections().collect();
+    let format = if json { "JSON form of a dictionary".to_owned() } else { format!("dict.seg {major}.{minor}") };
+    // How long a stream was is not known any more.
+    let length = std::fs::metadata(&args.segment).ok().filter(|m| m.is_file()).map(|m| m.len());
+    let bytes = if json { length } else { Some(size) };
+    let all: [(&str, bool, Value); 16] = [
+        ("path", true, args.segment.to_string_lossy().into()),
+        ("format", true, format.into()),
+        ("uuid", false, seg.uuid().to_string().into()),
+        ("entries", true, seg.len().into()),
+        ("labels", true, seg.label_count().into()),
+        ("distinct_keys", true, seg.distinct_keys().into()),
+        ("next_id", true, seg.next_id().into()),
+        ("id_min", true, ids.map(|r| r.0).into()),
+        ("id_max", true, ids.map(|r| r.1).into()),
+        ("id_index", false, if seg.ids_dense() { "dense" } else { "hashed" }.into()),
+        ("layout", false, seg.layout_name().into()),
+        ("compression", false, if seg.is_compressed() { "zstd" } else { "none" }.into()),
+        ("key_bytes", true, seg.key_bytes().into()),
+        ("longest_key", true, seg.longest_key().into()),
+        ("bytes", true, bytes.into()),
+        ("bytes_per_entry", false, per_entry.into()),
+    ];
+    all.into_iter().filter(|f| f.1 || !json).map(|(name, _, value)| (name.to_owned(), value)).collect()
+}
+
+pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
+    let (seg, json) = open::with_form(&args.segment, true)?;
+    let fields = fields(&args, &seg, json);
+    let sections: Vec<_> = seg.sections().filter(|_| !json).collect();
     if cx.json() {
         let mut document = Map::from_iter([("v".to_owned(), json!(1))]);
         document.extend(fields);
-        let list = sections.iter().map(|s| json!({"name": s.name, "offset": s.offset, "bytes": s.bytes}));
-        document.insert("sections".to_owned(), list.collect());
+        if !json {
+            let list = sections.iter().map(|s| json!({"name": s.name, "offset": s.offset, "bytes": s.bytes}));
+            document.insert("sections".to_owned(), list.collect());
+        }
         if seg.label_count() <= LISTED_LABELS {
             let mut by_label = Vec::new();
             for entry in seg.label_counts() {
