@@ -271,6 +271,76 @@ fn a_folder_of_queries_is_gated() {
 }
 
 #[test]
+fn what_cannot_be_read_of_a_folder_of_queries_is_told() {
+    let bench = Bench::new();
+    let queries = bench.file("queries");
+    std::fs::create_dir_all(&queries).unwrap();
+    std::fs::write(queries.join("q1.sql"), "select * from t where n > 2").unwrap();
+    std::fs::write(queries.join("q2.sql"), "select count(*) from u").unwrap();
+    let db = ["--db", "x.db"];
+    for args in [
+        &["baseline", "check", "nope", "--db", "x.db"][..],
+        &["baseline", "add", "nope", "--db", "x.db"],
+        &["baseline", "list", "nope"],
+        &["baseline", "approve", "nope", "--all"],
+    ] {
+        bench.told(args, 2);
+    }
+    bench.told(&[&["baseline", "add", "queries", "--approve"][..], &db].concat(), 0);
+    // A plan that was rejected is so whatever kinds of change are passed over.
+    std::fs::write(queries.join("q1.sql"), "select * from t where n > 3").unwrap();
+    let check = [&["baseline", "check", "queries"][..], &db].concat();
+    bench.told(&[&check[..], &["--keep"]].concat(), 1);
+    bench.told(&["baseline", "approve", "queries", "q1", "--reject"], 0);
+    for more in [&[][..], &["--fail-on", "shape"], &["--ignore", "detail"]] {
+        let text = bench.told(&[&check[..], more].concat(), 1);
+        assert!(text.contains("rejected\tq1") && text.contains("approved\tq2"), "{more:?}: {text}");
+    }
+    // The plan of one query that is damaged, or edited, says nothing about the other.
+    let plan = queries.join("plans/q1.json");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    for bad in [text.replace("n > 2", "n > 4"), text[..text.len() / 2].to_owned()] {
+        assert_ne!(bad, text);
+        std::fs::write(&plan, &bad).unwrap();
+        let text = bench.told(&check, 1);
+        assert!(text.contains("failed\tq1") && text.contains("approved\tq2"), "{text}");
+        let text = bench.told(&["baseline", "list", "queries"], 1);
+        assert!(text.contains("damaged") && text.contains("q2"), "{text}");
+        bench.told(&["diff", "queries/plans/q1.json", "queries/plans/q2.json"], 65);
+    }
+}
+
+/// The engine's rules take minutes over such a statement, and know of no request to stop.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_long_planning() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::time::{Duration, Instant};
+
+    let bench = Bench::new();
+    let sql = format!("select {}", vec!["1"; 6000].join("+"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_explain"));
+    command.args(["plan", &sql, "--db", "x.db"]).current_dir(bench.dir.path());
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(child.try_wait().unwrap(), None, "it was planned at once: the test needs a longer statement");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let asked = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if asked.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it went on planning");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.signal(), Some(15), "{status}");
+}
+
+#[test]
 fn the_functions_are_those_that_were_checked_in() {
     let bench = Bench::new();
     let found = bench.told(&["functions", "--db", "x.db", "--json"], 0);

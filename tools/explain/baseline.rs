@@ -53,7 +53,13 @@ impl Place {
         self.store.clone().unwrap_or_else(|| folder.join("plans"))
     }
 
+    /// That there is something at the place of the queries.
+    fn check(&self) -> Result<()> {
+        std::fs::metadata(&self.queries).map(drop).map_err(|e| Error::io("read the queries", e).path(&self.queries))
+    }
+
     fn queries(&self) -> Result<Vec<Query>> {
+        self.check()?;
         queries(&self.queries, &self.store())
     }
 }
@@ -80,7 +86,7 @@ pub struct Add {
     environment: Environment,
 }
 
-/// Plan every query and compare; exit 1 when any plan is not the approved one
+/// Plan every query and compare; exit 1 when any plan is not the approved one, or the file of one is damaged
 #[derive(clap::Args)]
 pub struct Check {
     #[command(flatten)]
@@ -129,7 +135,7 @@ pub struct Approve {
     dry_run: bool,
 }
 
-/// List the queries and which plans are kept of them
+/// List the queries and which plans are kept of them; exit 1 when a plan's file is damaged
 #[derive(clap::Args)]
 pub struct List {
     #[command(flatten)]
@@ -151,6 +157,9 @@ fn add(args: &Add, cx: &mut Context) -> Result<Exit> {
     let slot = if args.approve { Slot::Approved } else { Slot::New };
     let mut added = 0;
     for query in args.place.queries()? {
+        cx.cancel.check()?;
+        // Whoever stops a long planning has what was told before it.
+        cx.out.flush()?;
         if store.load(&query.name, Slot::Approved)?.is_some() {
             continue;
         }
@@ -207,11 +216,13 @@ fn check(args: Check, cx: &mut Context) -> Result<Exit> {
     let mut count = Count::default();
     for query in &queries {
         cx.cancel.check()?;
+        cx.out.flush()?;
         let planned = text(query).and_then(|sql| planner.bundle(&sql, &Asked::default(), false));
-        let (status, diff, error) = match planned {
+        let judged = planned.and_then(|bundle| store.judge(&query.name, &bundle, &rules).map(|found| (bundle, found)));
+        let (status, diff, error) = match judged {
+            // A damaged plan of one query says nothing about the others.
             Err(e) => (Status::Failed, None, Some(e)),
-            Ok(bundle) => {
-                let (status, diff) = store.judge(&query.name, &bundle, &rules)?;
+            Ok((bundle, (status, diff))) => {
                 if args.keep && status == Status::Unapproved {
                     store.save(&query.name, Slot::New, &bundle)?;
                 }
@@ -268,6 +279,7 @@ fn report(name: &str, status: Status, diff: Option<&Diff>, error: Option<&Error>
 }
 
 fn approve(args: &Approve, cx: &mut Context) -> Result<Exit> {
+    args.place.check()?;
     let store = Baselines::new(&args.place.store());
     let names = match args.all {
         true => {
@@ -299,6 +311,7 @@ fn approve(args: &Approve, cx: &mut Context) -> Result<Exit> {
 }
 
 fn list(args: &List, cx: &mut Context) -> Result<Exit> {
+    args.place.check()?;
     let store = Baselines::new(&args.place.store());
     let mut names = store.names()?;
     if args.place.queries.is_dir() {
@@ -308,11 +321,19 @@ fn list(args: &List, cx: &mut Context) -> Result<Exit> {
     names.sort();
     names.dedup();
     let mut table = Table::new(["query", "approved", "waits", "rejected"]);
+    let mut damaged = 0;
     for name in &names {
-        let shape = |slot| -> Result<Option<String>> {
-            Ok(store.load(name, slot)?.and_then(|b| b.stage("P2").and_then(|s| s.shape.clone())))
-        };
-        let (approved, new, rejected) = (shape(Slot::Approved)?, shape(Slot::New)?, shape(Slot::Rejected)?);
+        let mut errors = Vec::new();
+        let shapes = [Slot::Approved, Slot::New, Slot::Rejected].map(|slot| match store.load(name, slot) {
+            Ok(bundle) => bundle.and_then(|b| b.stage("P2").and_then(|s| s.shape.clone())),
+            Err(e) => {
+                errors.push(e);
+                Some("damaged".to_owned())
+            }
+        });
+        errors.iter().for_each(|e| cx.warn(e));
+        damaged += errors.len();
+        let [approved, new, rejected] = shapes;
         if cx.json() {
             cx.out.record(&json!({"query": name, "approved": approved, "waits": new, "rejected": rejected}))?;
         } else {
@@ -321,9 +342,9 @@ fn list(args: &List, cx: &mut Context) -> Result<Exit> {
         }
     }
     if cx.json() {
-        cx.out.record(&json!({"summary": {"v": 1, "queries": names.len()}}))?;
+        cx.out.record(&json!({"summary": {"v": 1, "queries": names.len(), "damaged": damaged}}))?;
     } else {
         cx.out.table(&table)?;
     }
-    Ok(Exit::Yes)
+    Ok(Exit::from_bool(damaged == 0))
 }

@@ -87,6 +87,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     }
     let planner = Planner::open(&args.db, &args.environment)?;
     let bundle = planned(&planner, &args, args.deltas || cx.global.verbose > 0)?;
+    cx.cancel.check()?;
     let bytes = bundle.encode()?;
     let Some(path) = output else {
         cx.out.bytes(&bytes)?;

@@ -111,6 +111,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let verbose = cx.global.verbose > 0 || args.stage == Some(Which::All);
     let planner = Planner::open(&args.db, &args.environment)?;
     let bundle = planner.bundle(&args.sql, &args.asked, verbose)?;
+    cx.cancel.check()?;
     if cx.json() {
         cx.out.record(&bundle)?;
         return Ok(Status::Yes);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::execution::SessionState;
 #[cfg(feature = "substrait")]
 use datafusion::logical_expr::LogicalPlan;
+use qx_cli::EndsOnSignal;
 use qx_formats::{Error, Result};
 #[cfg(feature = "substrait")]
 use qx_plan::substrait;
@@ -48,7 +49,8 @@ pub struct Asked {
     pub redact: bool,
 }
 
-/// A database, opened for planning.
+/// A database, opened for planning. The engine's rules make no pauses and may take minutes over a statement that a
+/// machine wrote, and nothing is written meanwhile: so a request to stop ends the process in the middle of them.
 pub struct Planner {
     root: PathBuf,
     session: Session,
@@ -95,6 +97,7 @@ impl Planner {
     /// # Errors
     /// As [`Planner::bundle`].
     pub fn bundle_and(&self, sql: &str, asked: &Asked, verbose: bool, export: Option<&dyn Export>) -> Result<Bundle> {
+        let _stop = EndsOnSignal::begin();
         self.runtime.block_on(async {
             let subject = self.subject(sql, asked).await?;
             capture(&self.state, subject, Options { substrait: export, ..self.options(asked, verbose) }).await
@@ -138,6 +141,7 @@ impl Planner {
     /// # Errors
     /// `Unsupported` with the operator that cannot be carried; those of planning.
     pub fn substrait(&self, sql: &str, asked: &Asked) -> Result<Vec<u8>> {
+        let _stop = EndsOnSignal::begin();
         self.runtime.block_on(async {
             let plan = self.state.optimize(&self.portable(sql, asked).await?);
             let plan = plan.map_err(|e| Error::new(qx_formats::Kind::Engine, e.strip_backtrace()))?;
@@ -151,6 +155,7 @@ impl Planner {
     /// # Errors
     /// Those of [`substrait::import`] and of planning.
     pub fn imported(&self, bytes: &[u8], verbose: bool) -> Result<Bundle> {
+        let _stop = EndsOnSignal::begin();
         self.runtime.block_on(async {
             // The engine's reader may trip over a hostile message, which is caught and told as an error.
             let hook = std::panic::take_hook();
@@ -167,6 +172,7 @@ impl Planner {
     /// # Errors
     /// Those of [`substrait::round_trip`].
     pub fn round_trip(&self, sql: &str, asked: &Asked, run: bool) -> Result<substrait::RoundTrip> {
+        let _stop = EndsOnSignal::begin();
         self.runtime.block_on(async {
             let plan = self.portable(sql, asked).await?;
             substrait::round_trip(plan, &self.state, run).await

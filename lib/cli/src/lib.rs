@@ -22,5 +22,6 @@ pub use global::{ColorWhen, Global, OutputArgs, WaitArg};
 pub use memory::keep_freed_memory;
 pub use out::Out;
 pub use run::{Status, Tool, main, main_on_stack};
+pub use signals::EndsOnSignal;
 pub use table::{Align, Table};
 pub use units::{Duration, Size, count, parse_duration, parse_size};

@@ -96,7 +96,7 @@ pub enum Status {
     Unapproved,
     /// A plan that was rejected.
     Rejected,
-    /// It could not be planned.
+    /// It could not be planned, or what was decided about it cannot be read.
     Failed,
     /// Plans without a query.
     Orphaned,
@@ -199,18 +199,21 @@ impl Baselines {
         self.remove(name, Slot::New)
     }
 
-    /// Compares a plan with what was decided about this query.
+    /// Compares a plan with what was decided about this query. One that was rejected stays so whatever `rules` pass
+    /// over; they only say which differences from the approved one count.
     ///
     /// # Errors
     /// Those of [`Baselines::load`].
     pub fn judge(&self, name: &str, plan: &Bundle, rules: &Rules) -> Result<(Status, Option<Diff>)> {
         let approved = self.load(name, Slot::Approved)?;
-        let diff = approved.map(|a| Diff::of(&a, plan).judged(rules));
-        if diff.as_ref().is_some_and(|d| d.same) {
-            return Ok((Status::Approved, diff));
+        let diff = approved.map(|a| Diff::of(&a, plan));
+        let equal = diff.as_ref().is_some_and(|d| d.same);
+        let diff = diff.map(|d| d.judged(rules));
+        if !equal && self.load(name, Slot::Rejected)?.is_some_and(|r| same_plan(&r, plan)) {
+            return Ok((Status::Rejected, diff));
         }
-        let rejected = self.load(name, Slot::Rejected)?.is_some_and(|r| same_plan(&r, plan));
-        Ok((if rejected { Status::Rejected } else { Status::Unapproved }, diff))
+        let passes = diff.as_ref().is_some_and(|d| d.same);
+        Ok((if passes { Status::Approved } else { Status::Unapproved }, diff))
     }
 
     /// Names of all queries that have a plan here, sorted.

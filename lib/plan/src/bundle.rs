@@ -179,10 +179,11 @@ fn children_first<'a>(node: &'a Node, out: &mut Vec<&'a str>) {
     node.children.iter().for_each(|c| children_first(c, out));
 }
 
-/// Reads a bundle.
+/// Reads a bundle, and checks that its digests are of what it holds, since comparisons go by them. Those of a redacted
+/// one are of what was taken out of it, and are believed.
 ///
 /// # Errors
-/// `Invalid` with the place for what is not a bundle; `Unsupported` for another version; `Limit`.
+/// `Invalid` with the place for what is not a bundle, and for one that was changed; `Unsupported` for another version; `Limit`.
 pub fn parse(bytes: &[u8]) -> Result<Bundle> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::limit("bytes of a plan bundle", MAX_BYTES, bytes.len() as u64));
@@ -201,7 +202,10 @@ pub fn parse(bytes: &[u8]) -> Result<Bundle> {
         let got = head.version.map_or_else(|| "none".to_owned(), |v| v.to_string());
         return Err(Error::new(Kind::Unsupported, "the bundle's version").expected(VERSION).got(got));
     }
-    serde_json::from_slice(bytes).map_err(|e| Error::invalid(format!("not a plan bundle: {e}")))
+    let bundle: Bundle =
+        serde_json::from_slice(bytes).map_err(|e| Error::invalid(format!("not a plan bundle: {e}")))?;
+    crate::prints::check(&bundle)?;
+    Ok(bundle)
 }
 
 /// The JSON Schema of the document.

@@ -16,9 +16,9 @@ use crate::planning::{Planned, plan};
 use crate::providers::{Provider, providers, roots};
 use crate::rules::RuleSet;
 use crate::schema::{columns, fingerprint, qualified_columns};
-use crate::structure::{Names, Node, digest_of, digest_parts, logical, physical_named};
+use crate::structure::{Names, Node, logical, physical_named};
 use crate::summary::Summary;
-use crate::{functions, measure, redact};
+use crate::{functions, measure, prints, redact};
 
 /// A statement as the area that runs it describes it.
 #[derive(Debug, Clone, Default)]
@@ -121,7 +121,7 @@ pub async fn capture(state: &SessionState, subject: Subject, options: Options<'_
     let rules = RuleSet::of(state);
     let settings: BTreeMap<String, Option<String>> =
         state.config_options().entries().into_iter().map(|e| (e.key, e.value)).collect();
-    let fingerprints = prints(&statement, &found, &rules, &settings, state);
+    let fingerprints = fingerprints(&statement, &found, &rules, &settings, state);
     let capabilities = capabilities(&options, &stages, &statement, &substrait);
     let engine = Engine {
         name: "datafusion".to_owned(),
@@ -221,26 +221,19 @@ async fn analyze(state: &SessionState, planned: &Planned) -> Result<measure::Mea
     }
 }
 
-fn prints(
+fn fingerprints(
     statement: &StatementInfo,
     found: &[Provider],
     rules: &RuleSet,
     settings: &BTreeMap<String, Option<String>>,
     state: &SessionState,
 ) -> Prints {
-    let each =
-        |f: fn(&Provider) -> &str| digest_parts("qx.plan.each.1", found.iter().flat_map(|p| [&p.relation, f(p)]));
-    let providers = found.iter().flat_map(|p| {
-        let f = &p.fingerprints;
-        [p.relation.as_str(), &f.content, &f.statistics, &f.facts]
-    });
-    let said = (&statement.kind, &statement.sql, &statement.parameters);
     Prints {
-        statement: digest_of("qx.plan.statement.1", &said),
-        schema: each(|p| &p.fingerprints.schema),
-        providers: digest_parts("qx.plan.providers.1", providers),
+        statement: prints::statement(statement),
+        schema: prints::schemas(found),
+        providers: prints::providers(found),
         rules: rules.fingerprint(),
-        settings: digest_of("qx.plan.settings.1", settings),
+        settings: prints::settings(settings),
         functions: functions::fingerprint(state),
     }
 }

@@ -14,6 +14,7 @@ mod measure;
 mod overlay;
 pub mod params;
 mod planning;
+mod prints;
 mod providers;
 mod redact;
 pub mod render;

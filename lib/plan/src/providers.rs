@@ -20,8 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Described, Facts, File};
-use crate::schema::{ColumnInfo, columns, fingerprint};
-use crate::structure::{Figure, Names, digest_of, digest_parts, relation};
+use crate::prints;
+use crate::schema::{ColumnInfo, columns};
+use crate::structure::{Figure, Names, digest_parts, relation};
 
 /// A relation as it was found when the plan was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -139,13 +140,7 @@ async fn one(state: &SessionState, relation: String, provider: &dyn TableProvide
         facts.kind = "relation".to_owned();
     }
     let statistics = described(statistics.as_ref(), &columns, facts.files.as_deref().unwrap_or_default());
-    let content: Vec<(&str, u64)> = facts.files.iter().flatten().map(|f| (f.path.as_str(), f.bytes)).collect();
-    let fingerprints = ProviderPrints {
-        schema: fingerprint(&columns),
-        content: digest_of("qx.plan.content.1", &(&facts.version, content)),
-        statistics: statistics.digest.clone(),
-        facts: digest_of("qx.plan.facts.1", &(&facts.kind, &facts.entries, &facts.reasons)),
-    };
+    let fingerprints = prints::provider(&facts, &columns, &statistics);
     Provider { relation, facts, columns, statistics, fingerprints }
 }
 

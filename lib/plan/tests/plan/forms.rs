@@ -162,6 +162,35 @@ async fn redaction_leaves_no_name_and_no_literal() {
     }
 }
 
+#[tokio::test]
+async fn a_bundle_that_was_changed_is_refused() {
+    let context = session();
+    context.register_table("t", memory(&[1, 20, 30])).unwrap();
+    let sql = "select name from t where id > 2";
+    let bundle = plan(&context, sql).await;
+    let text = String::from_utf8(bundle.encode().unwrap()).unwrap();
+    assert_eq!(parse(text.as_bytes()).unwrap(), bundle);
+    let whole: Value = serde_json::from_str(&text).unwrap();
+    for (place, value, names) in [
+        ("/stages/1/plan/op", Value::from("Sort"), "the shape of P1"),
+        ("/stages/2/full", "0".into(), "the plan of P2"),
+        ("/stages/0/columns/0/name", "other".into(), "the columns of P0"),
+        ("/statement/sql", "select name from t where id > 3".into(), "the statement"),
+        ("/providers/0/columns/0/type", "Utf8".into(), "the columns of"),
+        ("/providers/0/kind", "table".into(), "the facts of"),
+        ("/rules/optimizer/0", "no_rule".into(), "the rules"),
+        ("/settings/datafusion.execution.batch_size", "7".into(), "the settings"),
+    ] {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).unwrap() = value;
+        let e = parse(changed.to_string().as_bytes()).unwrap_err();
+        assert!(e.kind() == Kind::Invalid && e.message().contains(names), "{place}: {e}");
+    }
+    // What was taken out of a redacted one is what its digests are of.
+    let shown = plan_in(&context.state(), sql, Options { redact: true, ..Options::default() }).await;
+    assert_eq!(parse(&shown.encode().unwrap()).unwrap(), shown);
+}
+
 #[test]
 fn what_is_no_bundle_is_refused_by_name() {
     for (text, kind) in [
