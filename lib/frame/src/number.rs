@@ -165,49 +165,52 @@ pub(crate) fn float(raw: &[u8]) -> Option<f64> {
     if !value.is_finite() {
         return None;
     }
-    let mantissa = raw.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or_default();
-    let mut significant = mantissa.iter().filter(|b| b.is_ascii_digit()).skip_while(|b| **b == b'0');
-    let first = significant.next();
-    if first.is_none() {
+    let mut buffer = ryu::Buffer::new();
+    // Most long texts are a float64 in its shortest form.
+    let unsigned = raw.strip_prefix(b"-").unwrap_or(raw);
+    if unsigned.len() > 16 && buffer.format_finite(value.abs()).as_bytes() == unsigned {
+        return Some(value);
+    }
+    let digits = significand(raw);
+    if digits.is_empty() {
         // All digits are zero, so is the value.
         return Some(value);
     }
     if value == 0.0 {
         return None;
     }
-    let count = 1 + significant.count();
+    let count = digits.len() - usize::from(digits.contains(&b'.'));
     // 15 digits survive the way into a normal float64 and back, always.
     if count <= 15 && value.is_normal() {
         return Some(value);
     }
-    let digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').collect();
-    let digits = trim_zeros(&digits);
-    // A float64 has at most 767 significant digits; a longer text that is exact ends in zeros, trimmed above.
-    if digits.len() > 800 {
+    // A float64 has at most 767 significant digits; a longer text that is exact ends in zeros, which do not count.
+    if count > 800 {
         return None;
     }
-    // Most long texts are a float64 in its shortest form.
-    let mut buffer = ryu::Buffer::new();
-    let shortest = significand(buffer.format_finite(value.abs()));
-    let begin = shortest.iter().position(|b| *b != b'0').unwrap_or(0);
-    if trim_zeros(shortest.get(begin..).unwrap_or_default()) == digits {
+    if same_digits(buffer.format_finite(value.abs()), digits) {
         return Some(value);
     }
-    let written = format!("{:.*e}", digits.len().saturating_sub(1), value.abs());
+    let written = format!("{:.*e}", count - 1, value.abs());
     // Where the value lies half-way between two texts of that length, its shortest form may be the other one.
     let shortest = format!("{:e}", value.abs());
-    let same = |text: &str| trim_zeros(&significand(text)) == digits;
-    (same(&written) || same(&shortest)).then_some(value)
+    (same_digits(&written, digits) || same_digits(&shortest, digits)).then_some(value)
 }
 
-/// The digits before the exponent.
-fn significand(text: &str) -> Vec<u8> {
-    text.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).collect()
+/// A number from its first digit that is not zero to its last before the exponent; the point may stand among them.
+fn significand(number: &[u8]) -> &[u8] {
+    let mantissa = number.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or_default();
+    let counts = |b: &u8| matches!(b, b'1'..=b'9');
+    match (mantissa.iter().position(counts), mantissa.iter().rposition(counts)) {
+        (Some(first), Some(last)) => mantissa.get(first..=last).unwrap_or_default(),
+        _ => &[],
+    }
 }
 
-fn trim_zeros(digits: &[u8]) -> &[u8] {
-    let end = digits.iter().rposition(|b| *b != b'0').map_or(0, |i| i + 1);
-    digits.get(..end).unwrap_or_default()
+/// Whether a number has the digits of a significand.
+fn same_digits(number: &str, digits: &[u8]) -> bool {
+    let digit = |b: &&u8| **b != b'.';
+    significand(number.as_bytes()).iter().filter(digit).eq(digits.iter().filter(digit))
 }
 
 /// The digits of `number * 10^scale` where that is a whole number of at most `precision` digits: what a decimal
