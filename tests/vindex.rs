@@ -149,6 +149,9 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
         assert!(status == code && err.contains(want), "{args:?}: {status} {err}");
     }
     ok(dir, &with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--codes", "none"]));
+    text("short.vdata", "QXVDAT");
+    let (code, err) = refused(dir, &["repair", "short.vdata", "-o", "mended.vdata"]);
+    assert!(code == 65 && err.contains("short.vdata: "), "{err}");
     // Options may stand behind ids, and ids may be negative.
     assert_eq!(status(dir, &["delete", "x.vindex", "--id", "-7", "1", "--dry-run"]), 0);
     assert_eq!(ok(dir, &["dump", "x.vindex", "--format", "ids"]), "1\n2\n");

@@ -8,7 +8,7 @@ use qx_formats::Result;
 use qx_vector::set::Editor;
 use serde_json::json;
 
-use crate::options::{EffortArgs, report, warn_of_recoded};
+use crate::options::{EffortArgs, of_input, report, warn_of_recoded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +50,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         return Ok(Status::Yes);
     }
     let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
-    let r = editor.compact(args.effort.threads, args.effort.memory, &cx.job())?;
+    let done = editor.compact(args.effort.threads, args.effort.memory, &cx.job());
+    let r = done.map_err(of_input(&args.index))?;
     let path = editor.path().display();
     let sentence = if r.changed {
         format!(

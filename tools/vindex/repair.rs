@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use qx_cli::{Context, OutputArgs, Status, count};
-use qx_formats::Result;
+use qx_formats::{Kind, Result};
 use serde_json::json;
 
 use crate::build::{check_output, to_output};
@@ -43,8 +43,11 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     check_output(&args.output, &args.out, cx)?;
     let bytes = input::bytes(&args.index)?;
     let job = cx.job();
-    let r = to_output(&args.output, &args.out, cx, |o| qx_vector::repair::repair(&bytes, args.threads, &job, o))
-        .map_err(|e| e.path(&args.index))?;
+    let r = to_output(&args.output, &args.out, cx, |o| {
+        let done = qx_vector::repair::repair(&bytes, args.threads, &job, o);
+        // What could not be written is of the new file, everything else of the damaged one.
+        done.map_err(|e| if e.kind() == Kind::Io { e } else { e.path(&args.index) })
+    })?;
     let verb = if args.out.dry_run { "would save" } else { "saved" };
     let mut sentence =
         format!("{}: {verb} {} of {} rows into {}", args.index.display(), r.saved, r.rows, args.output.display());

@@ -183,7 +183,8 @@ fn children_first<'a>(node: &'a Node, out: &mut Vec<&'a str>) {
 /// one are of what was taken out of it, and are believed.
 ///
 /// # Errors
-/// `Invalid` with the place for what is not a bundle, and for one that was changed; `Unsupported` for another version; `Limit`.
+/// `Invalid` with the place for what is not a bundle, and for one that was changed; `Unsupported` for another version;
+/// `Limit`.
 pub fn parse(bytes: &[u8]) -> Result<Bundle> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::limit("bytes of a plan bundle", MAX_BYTES, bytes.len() as u64));

@@ -173,10 +173,9 @@ fn dumped<'a>(line: &[u8], columns: Columns<'a>) -> Columns<'a> {
     }
     let has = |object: &serde_json::Value, name: &str| object.get(name).is_some();
     match serde_json::from_slice::<serde_json::Value>(line) {
-        Ok(object) if has(&object, DUMPED_VECTOR) => Columns {
-            vector: Some(DUMPED_VECTOR),
-            id: columns.id.or(has(&object, DUMPED_ID).then_some(DUMPED_ID)),
-        },
+        Ok(object) if has(&object, DUMPED_VECTOR) => {
+            Columns { vector: Some(DUMPED_VECTOR), id: columns.id.or(has(&object, DUMPED_ID).then_some(DUMPED_ID)) }
+        }
         _ => columns,
     }
 }

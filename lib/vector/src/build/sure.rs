@@ -10,10 +10,10 @@ use qx_formats::vdata::layout::NO_NEIGHBOUR;
 use qx_io::Job;
 use rayon::prelude::*;
 
-use super::{BuildOptions, CodeKind};
 use super::code::Coded;
 use super::ingest::Ingested;
 use super::link::{Linked, mix};
+use super::{BuildOptions, CodeKind};
 use crate::kernel::{self, Kernels};
 use crate::pool::Pool;
 use crate::quant::{Codes, Quantizer, Query, to_unit};
