@@ -336,7 +336,7 @@ fn a_damaged_delta_log_is_told_once_and_counted() {
     let summary: Value = serde_json::from_str(records.lines().last().unwrap()).unwrap();
     let errors = summary["summary"]["errors"].as_u64().unwrap();
     let told = String::from_utf8_lossy(&db.run(&["fsck", db.path()]).stderr).into_owned();
-    let count = if errors == 1 { "1 error;".to_owned() } else { format!("{errors} errors;") };
+    let count = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
     assert!(errors > 0 && told.contains(&format!("damaged, {count}")), "{told}");
 }
 

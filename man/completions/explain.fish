@@ -122,9 +122,9 @@ complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish
 complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "add" -d 'Keep the plans of queries that have none yet'
-complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "check" -d 'Plan every query and compare; exit 1 when any plan is not the approved one'
+complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "check" -d 'Plan every query and compare; exit 1 when any plan is not the approved one, or the file of one is damaged'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "approve" -d 'Decide about plans that wait: they become the approved ones, or with --reject are told by name from then on'
-complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "list" -d 'List the queries and which plans are kept of them'
+complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "list" -d 'List the queries and which plans are kept of them; exit 1 when a plan\'s file is damaged'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and not __fish_seen_subcommand_from add check approve list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from add" -l store -d 'Folder of the plans (default: `plans` in the folder of the queries)' -r -F
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from add" -l db -d 'Database folder' -r -F
@@ -173,9 +173,9 @@ complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_see
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "add" -d 'Keep the plans of queries that have none yet'
-complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "check" -d 'Plan every query and compare; exit 1 when any plan is not the approved one'
+complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "check" -d 'Plan every query and compare; exit 1 when any plan is not the approved one, or the file of one is damaged'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Decide about plans that wait: they become the approved ones, or with --reject are told by name from then on'
-complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the queries and which plans are kept of them'
+complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the queries and which plans are kept of them; exit 1 when a plan\'s file is damaged'
 complete -c explain -n "__fish_explain_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c explain -n "__fish_explain_using_subcommand rules" -l db -d 'Database folder' -r -F
 complete -c explain -n "__fish_explain_using_subcommand rules" -l overlay -d 'File of changes to the rules and settings (TOML, or JSON by its extension)' -r -F
@@ -216,6 +216,6 @@ complete -c explain -n "__fish_explain_using_subcommand help; and not __fish_see
 complete -c explain -n "__fish_explain_using_subcommand help; and not __fish_seen_subcommand_from plan capture diff baseline rules functions schema help" -f -a "schema" -d 'Print the JSON Schema of a plan bundle'
 complete -c explain -n "__fish_explain_using_subcommand help; and not __fish_seen_subcommand_from plan capture diff baseline rules functions schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c explain -n "__fish_explain_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "add" -d 'Keep the plans of queries that have none yet'
-complete -c explain -n "__fish_explain_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "check" -d 'Plan every query and compare; exit 1 when any plan is not the approved one'
+complete -c explain -n "__fish_explain_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "check" -d 'Plan every query and compare; exit 1 when any plan is not the approved one, or the file of one is damaged'
 complete -c explain -n "__fish_explain_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "approve" -d 'Decide about plans that wait: they become the approved ones, or with --reject are told by name from then on'
-complete -c explain -n "__fish_explain_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "list" -d 'List the queries and which plans are kept of them'
+complete -c explain -n "__fish_explain_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "list" -d 'List the queries and which plans are kept of them; exit 1 when a plan\'s file is damaged'

@@ -357,7 +357,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__convert)
-            opts="-o -q -v -h --output --metric --element --codes --engine --threads --memory --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --output --metric --element --codes --engine --dim-policy --threads --memory --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -384,6 +384,10 @@ _vindex() {
                     return 0
                     ;;
                 --engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dim-policy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -65,13 +65,13 @@ tsv\t'As csv, separated by tabs'
 parquet\t'A column of lists (see --column)'
 arrow\t'Arrow IPC, file or stream; a column of lists (see --column)'
 vdata\t'An index: the vectors and row ids that it holds'"
-complete -c vindex -n "__fish_vindex_using_subcommand build" -l column -d 'Field or column that holds the vector (default: NDJSON lines are arrays, CSV columns are components, Parquet and Arrow have one column of lists)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand build" -l id-column -d 'Field or column that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64 (default: the position in the input)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand build" -l column -d 'Field or column that holds the vector (default: `vector` as `dump` writes it, else NDJSON lines are arrays, CSV columns are components, Parquet and Arrow have one column of lists)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand build" -l id-column -d 'Field or column that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64 (default: `id` beside the `vector` of what `dump` writes, else the position in the input)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l dim -d 'Dimension that vectors must have (default: that of the first)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l dim-policy -d 'error or skip: what to do with vectors that cannot be indexed' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l element -d 'f32, f16 or bf16: how components are stored' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l codes -d '8bit (beside the vectors), none (no graph either) or only (compact: codes stand for the vectors)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand build" -l engine -d 'hnsw (a search graph) or flat (every search scans); hnsw_rs where that library is built in' -r
+complete -c vindex -n "__fish_vindex_using_subcommand build" -l engine -d 'hnsw (a search graph) or flat (every search scans); hnsw_rs where that library is built in (default: hnsw, flat with --codes none)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l m -d 'Neighbours that a row chooses in the graph' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l ef-build -d 'Rows kept in mind while a row looks for its neighbours: more make a better graph, slower' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l ef-search -d 'Default of searches in this index that name no --ef' -r
@@ -181,8 +181,8 @@ tsv\t'As csv, separated by tabs'
 parquet\t'A column of lists (see --column)'
 arrow\t'Arrow IPC, file or stream; a column of lists (see --column)'
 vdata\t'An index: the vectors and row ids that it holds'"
-complete -c vindex -n "__fish_vindex_using_subcommand add" -l column -d 'Field or column that holds the vector (default: NDJSON lines are arrays, CSV columns are components, Parquet and Arrow have one column of lists)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand add" -l id-column -d 'Field or column that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64 (default: the position in the input)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand add" -l column -d 'Field or column that holds the vector (default: `vector` as `dump` writes it, else NDJSON lines are arrays, CSV columns are components, Parquet and Arrow have one column of lists)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand add" -l id-column -d 'Field or column that holds the row id: 64-bit integers are kept as they are, text is hashed with xxh3-64 (default: `id` beside the `vector` of what `dump` writes, else the position in the input)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l dim-policy -d 'error or skip: what to do with vectors that cannot be indexed' -r
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l on-conflict -d 'What to do with a row whose id is in the index' -r -f -a "replace\t'Take its place'
 skip\t'Leave the added row out'
@@ -198,7 +198,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand add" -l json -d 'Answer in
 complete -c vindex -n "__fish_vindex_using_subcommand add" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c vindex -n "__fish_vindex_using_subcommand add" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c vindex -n "__fish_vindex_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c vindex -n "__fish_vindex_using_subcommand delete" -l id -d 'Row ids, as `vindex search` prints them: numbers, several after each other or separated by commas' -r
+complete -c vindex -n "__fish_vindex_using_subcommand delete" -l id -d 'Row ids, as `vindex search` prints them: numbers, several after each other or separated by commas (`--id=-7,8` where a list begins with a negative one)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand delete" -l key -d 'Keys of an index whose row ids are hashes of them' -r
 complete -c vindex -n "__fish_vindex_using_subcommand delete" -l ids -d 'File of row ids, one a line; `-` is stdin' -r -F
 complete -c vindex -n "__fish_vindex_using_subcommand delete" -l keys -d 'File of keys, one a line; `-` is stdin' -r -F
@@ -239,6 +239,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand convert" -l metric -d 'Met
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l element -d 'f32, f16 or bf16 (default: that of the input)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l codes -d '8bit, none or only (default: as the input has)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l engine -d 'hnsw or flat (default: that of the input)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand convert" -l dim-policy -d 'error or skip: what to do with vectors that cannot be indexed' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l threads -d 'Threads to use (default: as many as there are cores)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
