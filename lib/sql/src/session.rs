@@ -350,11 +350,15 @@ impl Session {
     async fn launch(&self, statement: EngineStatement) -> Result<(SchemaRef, SendableRecordBatchStream)> {
         let question = Question::of(&statement);
         let known = question.as_ref().and_then(|q| self.kept.find(q, &self.current, &self.settings));
-        if let Some(Ready { schema, plan, context }) = known {
-            return Ok((schema, execute_stream(plan, context).map_err(engine_error)?));
+        if let Some(ready) = known {
+            return run(ready);
         }
-        let state = self.state();
+        let mut state = self.state();
         let question = question.filter(|q| q.is_timeless(&state));
+        if question.is_some() {
+            // How much a search finds is an estimate to the engine; it is not worth two threads where it is little.
+            state.config_mut().options_mut().execution.use_row_number_estimates_to_optimize_partitioning = true;
+        }
         let plan = self.plan_in(&state, statement).await?;
         self.start(state, plan, question).await
     }
@@ -378,16 +382,11 @@ impl Session {
         let schema = Arc::clone(frame.schema().inner());
         let context = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(engine_error)?;
-        let brief = is_brief(&plan);
         let ready = Ready { schema, plan, context };
-        if let (Some(question), true) = (question, brief) {
+        if let Some(question) = question.filter(|_| is_brief(&ready.plan)) {
             self.kept.keep(question, &ready, &self.current, &self.settings);
         }
-        let Ready { schema, plan, context } = ready;
-        let rows = execute_stream(plan, context).map_err(engine_error)?;
-        // A task of its own makes the rows where there are threads for it: whoever waits for them can then stop waiting,
-        // however long an operator works without a pause.
-        Ok((schema, if brief { rows } else { spawn_buffered(rows, 2) }))
+        run(ready)
     }
 
     /// Runs a text that holds exactly one statement.
@@ -508,6 +507,15 @@ impl Session {
         let batch = answer.batches.iter().find(|b| b.num_rows() == 1).ok_or_else(shape)?;
         scalar::literal(batch.column(0))
     }
+}
+
+/// Begins to run a plan: its columns, and its rows.
+fn run(Ready { schema, plan, context }: Ready) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+    let brief = is_brief(&plan);
+    let rows = execute_stream(plan, context).map_err(engine_error)?;
+    // A task of its own makes the rows where there are threads for it: whoever waits for them can then stop waiting,
+    // however long an operator works without a pause.
+    Ok((schema, if brief { rows } else { spawn_buffered(rows, 2) }))
 }
 
 /// The engine's state, with our rules among its own.

@@ -10,7 +10,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 const MAX_ROWS: usize = 8192;
 
 /// Operators whose work is a small multiple of the rows that they read.
-const LINEAR: [&str; 11] = [
+const LINEAR: [&str; 12] = [
     "AggregateExec",
     "CoalescePartitionsExec",
     "CooperativeExec",
@@ -21,6 +21,7 @@ const LINEAR: [&str; 11] = [
     "PlaceholderRowExec",
     "ProjectionExec",
     "SortExec",
+    "SortExec(TopK)",
     "VectorSearch",
 ];
 

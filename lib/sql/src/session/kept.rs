@@ -31,7 +31,7 @@ use crate::vector::VectorSearch;
 const MAX_PLANS: usize = 16;
 
 /// Operators that may stand over a search: what they do depends on their input, and they can begin anew.
-const OVER: [&str; 7] = [
+const OVER: [&str; 8] = [
     "AggregateExec",
     "CoalescePartitionsExec",
     "CooperativeExec",
@@ -39,6 +39,7 @@ const OVER: [&str; 7] = [
     "GlobalLimitExec",
     "ProjectionExec",
     "SortExec",
+    "SortExec(TopK)",
 ];
 
 /// A statement as one of those that differ in what they search for.
