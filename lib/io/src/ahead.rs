@@ -95,7 +95,7 @@ mod tests {
         for piece in &pieces {
             ahead.write_all(piece).unwrap();
         }
-        assert!(ahead.begun > 0 && ahead.begun % RUN == 0 && ahead.begun <= ahead.at);
+        assert!(ahead.begun > 0 && ahead.begun.is_multiple_of(RUN) && ahead.begun <= ahead.at);
         let end = ahead.at;
         // The header at the end.
         ahead.seek(SeekFrom::Start(3)).unwrap();

@@ -167,7 +167,14 @@ impl Moment {
 
 /// The plans of one session.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<(Option<Moment>, Vec<(Box<Sql>, Ready)>)>);
+pub(super) struct Kept(Mutex<Plans>);
+
+/// Plans with the statements that they are of, all of one moment.
+#[derive(Default)]
+struct Plans {
+    at: Option<Moment>,
+    plans: Vec<(Box<Sql>, Ready)>,
+}
 
 impl Kept {
     /// The plan of a statement, if one like it was planned at this moment.
@@ -175,10 +182,10 @@ impl Kept {
         let ready = {
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Moment::of(current, settings);
-            if !kept.0.as_ref().is_some_and(|at| at.is(&now)) {
-                *kept = (Some(now), Vec::new());
+            if !kept.at.as_ref().is_some_and(|at| at.is(&now)) {
+                *kept = Plans { at: Some(now), plans: Vec::new() };
             }
-            kept.1.iter().find(|(pattern, _)| *pattern == question.pattern)?.1.clone()
+            kept.plans.iter().find(|(pattern, _)| *pattern == question.pattern)?.1.clone()
         };
         let plan = anew(&ready.plan, &question.text, current)?;
         Some(Ready { plan, ..ready })
@@ -191,23 +198,23 @@ impl Kept {
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Planning may have waited while others moved on.
-        if !kept.0.as_ref().is_some_and(|at| at.is(&Moment::of(current, settings))) {
+        if !kept.at.as_ref().is_some_and(|at| at.is(&Moment::of(current, settings))) {
             return;
         }
-        kept.1.retain(|(pattern, _)| *pattern != question.pattern);
-        if kept.1.len() >= MAX_PLANS {
-            kept.1.remove(0);
+        kept.plans.retain(|(pattern, _)| *pattern != question.pattern);
+        if kept.plans.len() >= MAX_PLANS {
+            kept.plans.remove(0);
         }
-        kept.1.push((question.pattern, ready.clone()));
+        kept.plans.push((question.pattern, ready.clone()));
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.len()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).plans.len()
     }
 
     pub(super) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (None, Vec::new());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Plans::default();
     }
 }
 
