@@ -90,8 +90,13 @@ impl GraphSearch {
     /// The same search around another node. `None` where the search fails.
     pub(crate) fn anew(&self, text: &str) -> Option<Arc<dyn ExecutionPlan>> {
         let rows = (self.found.again)(text).ok()?;
-        let found = Found { rows, start: text.to_owned(), again: Arc::clone(&self.found.again) };
-        Some(Arc::new(GraphSearch::new(found, self.projection.clone()).ok()?))
+        Some(Arc::new(GraphSearch {
+            found: Found { rows, start: text.to_owned(), again: Arc::clone(&self.found.again) },
+            projection: self.projection.clone(),
+            // The same ones, so that the operators above keep theirs and do not work them out again.
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Nearest {
     pub(crate) query: Arc<Vec<f32>>,
     pub(crate) key: RowKey,
     /// Gives the keys of the rows that may be answered.
-    pub(crate) keys: Option<LogicalPlan>,
+    pub(crate) keys: Option<Arc<LogicalPlan>>,
     /// Not all rows of the table may be; else `keys` is only asked when too few have a distance.
     pub(crate) filtered: bool,
     pub(crate) shape: Shape,
@@ -83,7 +83,7 @@ impl Nearest {
             ],
         };
         let schema = Arc::new(Schema::new(fields));
-        Nearest { searcher, query: Arc::new(query), key, keys, filtered, shape, schema }
+        Nearest { searcher, query: Arc::new(query), key, keys: keys.map(Arc::new), filtered, shape, schema }
     }
 
     /// What EXPLAIN says.
@@ -216,9 +216,14 @@ impl VectorSearch {
         if !fits || !Arc::ptr_eq(&now.set, &index.set) {
             return None;
         }
-        let nearest = Nearest { query: Arc::new(query), ..self.nearest.clone() };
-        let search = VectorSearch::new(nearest, self.keys.clone(), self.projection.clone()).ok()?;
-        Some(Arc::new(search))
+        Some(Arc::new(VectorSearch {
+            nearest: Nearest { query: Arc::new(query), ..self.nearest.clone() },
+            keys: self.keys.clone(),
+            projection: self.projection.clone(),
+            // The same ones, so that the operators above keep theirs and do not work them out again.
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
     }
 
     /// The same search over another plan of its keys.
