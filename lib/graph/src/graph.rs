@@ -177,6 +177,16 @@ impl Graph {
         Ok(None)
     }
 
+    /// Every node that a person may mean by `name`: a key under each of its labels, else as [`Graph::resolve`] takes it.
+    /// Ascending.
+    ///
+    /// # Errors
+    /// `Corrupt` where a dictionary is damaged.
+    pub fn resolve_all(&self, name: &str) -> Result<Vec<u64>> {
+        let ids = self.names.ids_of(name.as_bytes())?;
+        Ok(if ids.is_empty() { self.resolve(name)?.into_iter().collect() } else { ids })
+    }
+
     /// Label and key of a node id.
     ///
     /// # Errors

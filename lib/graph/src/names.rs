@@ -54,7 +54,13 @@ impl Names {
         if let ([dict], None) = (&self.dicts[..], changed) {
             return dict.get_any_label(key);
         }
-        let mut lowest = changed.and_then(|c| c.values().flatten().min().copied());
+        Ok(self.ids_of(key)?.first().copied())
+    }
+
+    /// The id that a key has under each label that has it, ascending.
+    pub fn ids_of(&self, key: &[u8]) -> Result<Vec<u64>> {
+        let changed = self.delta.labels_of(key);
+        let mut ids: Vec<u64> = changed.into_iter().flat_map(|c| c.values().flatten().copied()).collect();
         let mut labels = BTreeSet::new();
         for dict in &self.dicts {
             // Most keys are new to most segments, and one lookup says so.
@@ -68,10 +74,11 @@ impl Names {
             if !changed.is_some_and(|c| c.contains_key(label))
                 && let Some(id) = self.stored_id(label, key)?
             {
-                lowest = Some(lowest.map_or(id, |low| low.min(id)));
+                ids.push(id);
             }
         }
-        Ok(lowest)
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     pub fn name(&self, id: u64) -> Result<Option<NodeName>> {

@@ -236,6 +236,9 @@ fn names_resolve_by_key_then_by_label_and_key() {
     assert_eq!(g.resolve("a:b:c").unwrap(), Some(odd));
     assert_eq!(g.resolve("Tool:").unwrap(), None);
     assert_eq!(g.resolve("").unwrap(), None);
+    assert_eq!(g.resolve_all("gcc").unwrap(), [gcc, tool]);
+    assert_eq!(g.resolve_all("Tool:gcc").unwrap(), [tool]);
+    assert!(g.resolve_all("nobody").unwrap().is_empty());
     let name = g.node(tool).unwrap().unwrap();
     assert_eq!((&name.label[..], &name.key[..]), (&b"Tool"[..], &b"gcc"[..]));
 
@@ -250,7 +253,9 @@ fn names_resolve_by_key_then_by_label_and_key() {
     assert_eq!(g.upsert_node(3, b"New", b"x", Some(tool)).unwrap(), tool);
     assert_eq!(g.id_of(b"Tool", b"gcc").unwrap(), None);
     assert_eq!(g.resolve("gcc").unwrap(), Some(again));
+    assert_eq!(g.resolve_all("gcc").unwrap(), [again]);
     assert_eq!(g.upsert_node(4, b"Tool", b"gcc", None).unwrap(), again + 1);
+    assert_eq!(g.resolve_all("gcc").unwrap(), [again, again + 1]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use datafusion::catalog::MemTable;
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, Value, VisitMut, VisitorMut};
 use qx_formats::{Error, Kind, Result};
-use qx_graph::{Direction, NodeRef, Walk, count_search};
+use qx_graph::{Direction, Walk, count_search};
 use serde_json::Value as Json;
 
 use super::load::Loaded;
@@ -181,7 +181,8 @@ fn name_items(statement: &mut Match) {
     }
 }
 
-/// The nodes that an end of the pattern means; `None` for all of a label, or all.
+/// The nodes that an end of the pattern means: without a label, those of every label that has the key. `None` for all of
+/// a label, or all.
 async fn ends(session: &Session, loaded: &Loaded, end: &End) -> Result<Option<Vec<u64>>> {
     let Some((column, value)) = &end.key else { return Ok(None) };
     let (text, is_number) = constant(session, value).await?;
@@ -202,14 +203,28 @@ async fn ends(session: &Session, loaded: &Loaded, end: &End) -> Result<Option<Ve
         return Err(Error::usage(format!("a node is found by its key, not by {column}"))
             .expected(format!("key, id, {}", keys.join(", "))));
     }
-    let found = match label {
-        Some(label) => loaded.graph.find(&NodeRef::Name { label: label.to_owned(), key: text }),
-        None => loaded.graph.find(&NodeRef::Text(text)),
+    let mut found: Vec<u64> = match label {
+        Some(label) => loaded.graph.id_of(label.as_bytes(), text.as_bytes())?.into_iter().collect(),
+        None => loaded.graph.resolve_all(&text)?,
     };
-    match found {
-        Err(e) if e.kind() == Kind::NotFound => Ok(Some(Vec::new())),
-        found => Ok(Some(vec![found?])),
+    if column != "key" && label.is_none() {
+        retain_keyed_by(loaded, column, &mut found)?;
     }
+    Ok(Some(found))
+}
+
+/// Leaves out the nodes whose label has another column for its key.
+fn retain_keyed_by(loaded: &Loaded, column: &str, nodes: &mut Vec<u64>) -> Result<()> {
+    let mut kept = Vec::with_capacity(nodes.len());
+    for &id in nodes.iter() {
+        let Some(node) = loaded.graph.node(id)? else { continue };
+        let label = String::from_utf8_lossy(&node.label);
+        if loaded.def.key_of(&label).is_none_or(|key| key.eq_ignore_ascii_case(column)) {
+            kept.push(id);
+        }
+    }
+    *nodes = kept;
+    Ok(())
 }
 
 /// A constant as text, and whether it is a number.

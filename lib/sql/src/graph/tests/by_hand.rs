@@ -118,6 +118,31 @@ fn a_number_is_an_id_and_no_key() {
 }
 
 #[test]
+fn a_key_without_a_label_is_of_every_label_that_has_it() {
+    let db = Database::new();
+    db.run("CREATE GRAPH g NODES (A KEY(x), B KEY(y), C KEY(x)) USING GRAPHSTORE; USE GRAPH g");
+    db.run("INSERT NODE A KEY 'k'; INSERT NODE B KEY 'k'; INSERT NODE C KEY 'k'; INSERT NODE A KEY 'far'");
+    db.run("INSERT EDGE A:k -> far; INSERT EDGE B:k -> far; INSERT EDGE C:k -> far; INSERT EDGE far -> C:k");
+    for collected in [false, true] {
+        if collected {
+            db.run("GC GRAPH g");
+        }
+        let of = |pattern: &str| db.rows(&format!("MATCH {pattern} RETURN s.label, t.label ORDER BY s.label, t.label"));
+        assert_eq!(of("(s {key: 'k'})-[]->(t)"), texts(&[&["A", "A"], &["B", "A"], &["C", "A"]]));
+        assert_eq!(of("(s)-[]->(t {key: 'k'})"), texts(&[&["A", "C"]]));
+        assert_eq!(of("SHORTEST (s {key: 'k'})-[*1..2]->(t {key: 'k'})"), texts(&[&["A", "C"], &["B", "C"]]));
+        // A column is the key of the labels that have it for that.
+        assert_eq!(of("(s {x: 'k'})-[]->(t)"), texts(&[&["A", "A"], &["C", "A"]]));
+        assert_eq!(of("(s {y: 'k'})-[]->(t)"), texts(&[&["B", "A"]]));
+        assert_eq!(of("(s:C {key: 'k'})-[]->(t)"), texts(&[&["C", "A"]]));
+        assert_eq!(of("(s {key: 'B:k'})-[]->(t)"), texts(&[&["B", "A"]]));
+        assert!(of("(s {key: 'nobody'})-[]->(t)").is_empty());
+        // One node is asked for: that of the lowest id.
+        assert_eq!(db.rows("SELECT prev_id FROM graph_neighbors('g', 'k')"), texts(&[&["1"]]));
+    }
+}
+
+#[test]
 fn ids_of_nodes_that_are_gone_are_not_given_again() {
     let mut db = Database::new();
     db.run("CREATE GRAPH g USING GRAPHSTORE WITH (partitions=2); INSERT NODE N KEY 'stays' GRAPH g");
