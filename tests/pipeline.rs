@@ -227,6 +227,34 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn an_index_of_a_pipeline_and_its_table_give_the_same_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("small.db");
+    succeed(&mut small(&db));
+    let question = "(select vector from questions where question = 'image viewer')";
+    let ids = |sql: &str| rows(&db, sql).iter().map(|r| r["id"].as_u64().unwrap()).collect::<Vec<u64>>();
+    // The index is one of cosine: by any other metric the table answers.
+    for (metric, function, way) in [("cosine", "cosine_sim", "desc"), ("l2", "vec_l2", "asc")] {
+        let search = format!("nearest_neighbors('package_vectors', 'vector', {question}, 3, metric => '{metric}')");
+        let found = ids(&format!("select row_id as id from {search} order by score {way}, row_id"));
+        let sorted = format!("select id from package_vectors order by {function}(vector, {question}) {way}, id");
+        let all = ids(&sorted);
+        assert_eq!(found, all[..3], "{metric}");
+        let joined = format!("select p.id from {search} n join packages p on p.id = n.row_id");
+        assert_eq!(ids(&joined).len(), 3, "{metric}");
+    }
+    // The table has no number of its own by which the index knew a row.
+    let sql = "select v.__row_id from package_vectors v";
+    let output = Command::new(env!("CARGO_BIN_EXE_qx")).args(["sql", "-c", sql, "--db"]).arg(&db).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("public.package_vectors by their column id") && message.contains("join by id"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_second_writer_is_told_to_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("locked.db");

@@ -17,13 +17,12 @@ use datafusion::sql::sqlparser::ast::{
 use qx_formats::{Error, Result};
 use qx_plan::{Described, Facts};
 use qx_store::names::ObjectName;
-use qx_store::table_def::ROW_ID;
 use qx_store::vectors::{Delta, RowKey};
 use qx_store::{Table, View};
 use qx_vector::{Flavour, Metric};
 
 use super::nearest::{Nearest, ORDER, Shape};
-use super::opened::{Opened, Pick, find};
+use super::opened::{Opened, Pick, find, key_on};
 use super::parse_name;
 use super::search::{Ask, Searcher};
 use crate::error::engine_error;
@@ -54,7 +53,7 @@ pub(crate) struct Question {
 /// How it is answered.
 pub(super) enum Answerer {
     Index { searcher: Arc<Searcher>, key: RowKey, table: Option<Arc<Table>> },
-    Rows { table: Arc<Table>, column: String, metric: Metric, reason: String },
+    Rows { table: Arc<Table>, key: RowKey, column: String, metric: Metric, reason: String },
 }
 
 /// Opens the tables that the searches of a statement are about: a table function cannot wait for one.
@@ -127,7 +126,10 @@ pub(super) fn answerer(source: &Source, question: &Question) -> Result<Answerer>
             let metric = question.metric.unwrap_or_else(|| metric_on(&view, &table, column));
             match source.current.vectors().pick(&view, &table, column, metric)? {
                 Pick::Index(index) => by_index(source, &view, question, *index, Some(table)),
-                Pick::Exact(reason) => Ok(Answerer::Rows { table, column: column.to_owned(), metric, reason }),
+                Pick::Exact(reason) => {
+                    let key = key_on(&view.catalog(), &table, column)?;
+                    Ok(Answerer::Rows { table, key, column: column.to_owned(), metric, reason })
+                }
             }
         }
         Target::Index(text) => {
@@ -148,7 +150,8 @@ pub(super) fn answerer(source: &Source, question: &Question) -> Result<Answerer>
                 (_, Some(reason), Some(table)) => {
                     let column = def.column_in(&table.name.key(), &table.def).map(|c| c.name.clone());
                     let column = column.unwrap_or_default();
-                    Ok(Answerer::Rows { table, column, metric: def.metric.parse()?, reason })
+                    let key = RowKey::of_index(&table.def, def)?;
+                    Ok(Answerer::Rows { table, key, column, metric: def.metric.parse()?, reason })
                 }
                 (_, reason, _) => {
                     Err(Error::unsupported(reason.unwrap_or_default()).hint("BUILD VECTOR INDEX builds it"))
@@ -189,7 +192,7 @@ fn by_index(
     {
         let column = index.column(&table).unwrap_or_default().to_owned();
         let reason = "the index holds the vectors in less than their precision".to_owned();
-        return Ok(Answerer::Rows { table, column, metric: index.metric(), reason });
+        return Ok(Answerer::Rows { table, key, column, metric: index.metric(), reason });
     }
     let ef = question.ef.or_else(|| source.ef_search());
     let ask = Ask { k: question.k, width: question.candidates.max(question.k), ef, exact: question.exact, ties: false };
@@ -236,7 +239,7 @@ pub(crate) fn relation(
                 let reason = format!("the vector has dimension {}, the index {dim}", query.len());
                 let column = searcher.index.column(table).unwrap_or_default().to_owned();
                 let metric = searcher.index.metric();
-                return rows(question, table, &column, metric, &reason, &query).map_err(engine_error);
+                return rows(question, table, &key, &column, metric, &reason, &query).map_err(engine_error);
             }
             check(function, &searcher, &query)?;
             let expiring = table.filter(|t| t.def.options.ttl_ms.is_some());
@@ -246,8 +249,8 @@ pub(crate) fn relation(
             let about = nearest.about();
             Ok(Described::wrap(Arc::new(nearest), about))
         }
-        Answerer::Rows { table, column, metric, reason } => {
-            rows(question, &table, &column, metric, &reason, &query).map_err(engine_error)
+        Answerer::Rows { table, key, column, metric, reason } => {
+            rows(question, &table, &key, &column, metric, &reason, &query).map_err(engine_error)
         }
     }
 }
@@ -260,18 +263,19 @@ fn keys_of(table: &Arc<Table>, key: &RowKey) -> EngineResult<LogicalPlan> {
     scan.project(key.columns.iter().map(|c| Expr::Column(datafusion::common::Column::from_name(c))))?.build()
 }
 
-/// Every row of the table, scored and sorted.
+/// Every row of the table, scored and sorted, by the ids that an index knows them by.
 fn rows(
     question: &Question,
     table: &Arc<Table>,
+    key: &RowKey,
     column: &str,
     metric: Metric,
     reason: &str,
     query: &[f32],
 ) -> EngineResult<Arc<dyn TableProvider>> {
     let name = table.name.key();
-    let provider = Rows::new(Arc::clone(table), Asked::Ids).map_err(crate::error::to_engine)?;
-    let key = RowKey::of(&table.def).map_err(crate::error::to_engine)?;
+    let shape = if key.flavour == Flavour::Ordinal { Asked::Hidden } else { Asked::Plain };
+    let provider = Rows::new(Arc::clone(table), shape).map_err(crate::error::to_engine)?;
     let facts = Facts::new("table")
         .entry("table", name)
         .entry("column", column)
@@ -283,16 +287,20 @@ fn rows(
     let values: Vec<ScalarValue> = query.iter().map(|v| ScalarValue::Float32(Some(*v))).collect();
     let query = ScalarValue::List(ScalarValue::new_list_nullable(&values, &DataType::Float32));
     let score = ScalarUDF::from(distance::Distance::new(metric)).call(vec![named(column), lit(query)]);
+    let row_id = distance::row_id_function().call(key.columns.iter().map(|c| named(c)).collect());
     // Ties go as in an index: signed keys by their value, which is not the order of the row ids that they make.
     let order = match (key.flavour, key.columns.first()) {
         (Flavour::SignedKey, Some(column)) => named(column),
-        _ => named(ROW_ID),
+        _ => row_id.clone(),
     };
+    // A column that is not the key may hold nothing, and then the row stands in no index.
+    let known = key.columns.iter().fold(lit(true), |all, c| all.and(named(c).is_not_null()));
     let nearest_first = || vec![col("score").sort(!metric.larger_is_nearer(), false), col(ORDER).sort(true, false)];
     let scan = LogicalPlanBuilder::scan("t", provider_as_source(provider), None)?;
     let mut columns = vec![col("row_id"), col("score")];
     let mut plan = scan
-        .project([named(ROW_ID).alias("row_id"), score.alias("score"), order.alias(ORDER)])?
+        .filter(known)?
+        .project([row_id.alias("row_id"), score.alias("score"), order.alias(ORDER)])?
         .filter(col("score").is_not_null())?
         .sort(nearest_first())?
         .limit(0, Some(question.k))?;

@@ -227,6 +227,17 @@ impl Opened {
     }
 }
 
+/// The key by which searches know the rows of a table: that of an index on the column, asked or not, else the table's.
+///
+/// # Errors
+/// Those of [`RowKey::of_index`].
+pub(crate) fn key_on(catalog: &Catalog, table: &Table, column: &str) -> Result<RowKey> {
+    let (name, def) = (table.name.key(), &table.def);
+    let mut on = catalog.indexes_on(&name).map(|(_, index)| index);
+    let index = on.find(|index| index.column_in(&name, def).is_some_and(|c| c.name == column));
+    index.map_or_else(|| RowKey::of(def), |index| RowKey::of_index(def, index))
+}
+
 /// The index of a name.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ use qx_vector::{Flavour, Metric};
 use super::chain::{self, Place, Swap};
 use super::hint::{self, Using};
 use super::nearest::{KEY, Nearest, ORDER, SCORE, Shape};
-use super::opened::{Opened, Pick};
+use super::opened::{Opened, Pick, key_on};
 use super::search::{Ask, Searcher};
 use crate::error::to_engine;
 use crate::functions::{Source, distance, literal};
@@ -271,10 +271,7 @@ impl OrderByDistance {
 
     /// The key by which ties go: that of an index on the column, asked or not, else the table's.
     fn tie_key(&self, wanted: &Wanted<'_>) -> Option<RowKey> {
-        let (catalog, name, def) = (self.0.current.view().catalog(), wanted.table.name.key(), &wanted.table.def);
-        let mut on = catalog.indexes_on(&name).map(|(_, index)| index);
-        let index = on.find(|index| index.column_in(&name, def).is_some_and(|c| c.name == wanted.column.name));
-        index.map_or_else(|| RowKey::of(def), |index| RowKey::of_index(def, index)).ok()
+        key_on(&self.0.current.view().catalog(), &wanted.table, &wanted.column.name).ok()
     }
 
     /// USING ANN without LIMIT: what the index finds comes first, all other rows behind it.
