@@ -133,8 +133,23 @@ fn walk(sql: &mut Sql, f: &mut dyn FnMut(&mut Expr) -> Result<()>) -> Result<()>
 
 /// The argument of a search that says what is searched for: a vector, or a node.
 pub(crate) fn sought(factor: &mut TableFactor) -> Option<&mut Expr> {
+    let place = signature(factor)?.parameters.iter().position(|p| matches!(*p, "qvec" | "start"))?;
+    given(factor, place)
+}
+
+/// The text that a call of one of our table functions has for a parameter.
+pub(crate) fn text(factor: &mut TableFactor, parameter: &str) -> Option<String> {
+    let place = signature(factor)?.parameters.iter().position(|p| *p == parameter)?;
+    let Expr::Value(value) = given(factor, place)? else { return None };
+    match &value.value {
+        Value::SingleQuotedString(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The argument for the parameter at a place, whether the place says so or its name.
+fn given(factor: &mut TableFactor, place: usize) -> Option<&mut Expr> {
     let parameters = signature(factor)?.parameters;
-    let place = parameters.iter().position(|p| matches!(*p, "qvec" | "start"))?;
     let args = arguments(factor)?;
     let mut position = 0;
     for arg in args {

@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use qx_formats::Result;
-use qx_store::names::ObjectName;
 
+use crate::graph;
 use crate::session::{Answer, Session};
 use crate::statement::{take, word};
 
@@ -23,7 +23,7 @@ pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError
             if !take(p, &["TRANSACTION"]) {
                 take(p, &["WORK"]);
             }
-            let graph = if take(p, &["GRAPH"]) { Some(p.parse_object_name(false)?.to_string()) } else { None };
+            let graph = if take(p, &["GRAPH"]) { Some(graph::parse_object(p)?) } else { None };
             Statement::Begin(graph)
         }
         Some("COMMIT" | "END") => {
@@ -48,7 +48,7 @@ pub(crate) fn parse(p: &mut Parser<'_>) -> Result<Option<Statement>, ParserError
 pub(crate) async fn run(session: &Session, statement: Statement) -> Result<Answer> {
     match statement {
         Statement::Begin(graph) => {
-            let graph = graph.map(|g| ObjectName::parse("graph", &g)).transpose()?;
+            let graph = graph.map(|g| graph::graph_name(session, &g)).transpose()?;
             session.begin(graph).await?;
         }
         Statement::Commit => session.commit().await?,

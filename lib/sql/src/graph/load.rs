@@ -22,6 +22,7 @@ use qx_store::{View, Writer, check_taken_over, graph_holds};
 use uuid::Uuid;
 
 use super::{definition, parse_name, show, tables};
+use crate::arguments;
 use crate::session::Session;
 
 /// A graph at one moment.
@@ -219,13 +220,7 @@ pub(crate) async fn preload(session: &Session, sql: &mut Sql) -> Result<()> {
     impl VisitorMut for Named {
         type Break = ();
         fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-            if let TableFactor::Table { name, args: Some(args), .. } = factor
-                && name.to_string().to_lowercase().starts_with("graph_")
-                && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) = args.args.first()
-                && let Value::SingleQuotedString(text) = &value.value
-            {
-                self.0.push(text.clone());
-            }
+            self.0.extend(arguments::text(factor, "graph"));
             ControlFlow::Continue(())
         }
 

@@ -402,6 +402,28 @@ fn definitions_are_shown_and_make_the_same_graph_again() {
 }
 
 #[test]
+fn arguments_and_graphs_go_by_any_of_their_names() {
+    let db = Database::new();
+    fill(&db, &[(0, 1, 8, None, None), (1, 2, 8, None, None)], 1);
+    for (graph, name) in GRAPHS {
+        for call in [
+            format!("graph_neighbors(graph => '{graph}', start => 'k0', max_hops => 2)"),
+            format!("graph_neighbors(max_hops => 2, start => 'k0', graph => '{graph}')"),
+            format!("graph_neighbors('{graph}', 'k0', max_hops => 2)"),
+        ] {
+            let found = db.sorted(&format!("SELECT node_id, hop FROM {call}"));
+            assert_eq!(found, [vec![name(1), "1".into()], vec![name(2), "2".into()]], "{call}");
+        }
+        db.run(&format!("BEGIN GRAPH main/public/{graph}; ROLLBACK; BEGIN GRAPH '{graph}'; ROLLBACK; USE GRAPH NONE"));
+    }
+    let e = db.error("BEGIN GRAPH nobody");
+    assert_eq!((e.kind(), e.get_expected()), (Kind::NotFound, Some("public.s, public.t")));
+    db.run("CREATE TABLE docs (id BIGINT PRIMARY KEY, v REAL[]); INSERT INTO docs VALUES (1, [1, 2]), (2, [3, 4])");
+    let near = "nearest_neighbors(qvec => '[3,4]', k => 1, table => 'docs', column => 'v')";
+    assert_eq!(db.rows(&format!("SELECT row_id FROM {near}")), texts(&[&["2"]]));
+}
+
+#[test]
 fn graphs_over_tables_follow_their_rows_and_show_their_columns() {
     let db = Database::new();
     db.run("CREATE TABLE n (id BIGINT PRIMARY KEY, name VARCHAR, size INT); CREATE TABLE e (src BIGINT, dst BIGINT, type VARCHAR)");

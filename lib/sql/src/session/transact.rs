@@ -78,10 +78,8 @@ impl Session {
             return Err(Error::usage("a transaction is open already").hint("COMMIT or ROLLBACK first"));
         }
         let writer = self.writer(&mut state).await?;
-        if let Some(graph) = &graph
-            && writer.catalog().graph(graph).is_none()
-        {
-            return Err(Error::new(qx_formats::Kind::NotFound, format!("there is no graph {}", graph.key())));
+        if let Some(graph) = &graph {
+            graph::definition(&writer.catalog(), graph)?;
         }
         if graph.is_some() {
             self.current.set_graph(graph);

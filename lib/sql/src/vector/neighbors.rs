@@ -11,9 +11,7 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::Result as EngineResult;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, ScalarUDF, col, lit};
-use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, FunctionArg, FunctionArgExpr, Statement as Sql, TableFactor, Value, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Statement as Sql, TableFactor, VisitMut, VisitorMut};
 use qx_formats::{Error, Result};
 use qx_plan::{Described, Facts};
 use qx_store::names::ObjectName;
@@ -25,6 +23,7 @@ use super::nearest::{Nearest, ORDER, Shape};
 use super::opened::{Opened, Pick, find, key_on};
 use super::parse_name;
 use super::search::{Ask, Searcher};
+use crate::arguments;
 use crate::error::engine_error;
 use crate::functions::{Source, distance};
 use crate::session::Session;
@@ -62,21 +61,8 @@ pub(crate) async fn preload(session: &Session, sql: &mut Sql) -> Result<()> {
     impl VisitorMut for Named {
         type Break = ();
         fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-            let (name, first) = match factor {
-                TableFactor::Table { name, args: Some(args), .. } => (name, args.args.first()),
-                TableFactor::Function { name, args, .. } => (name, args.first()),
-                _ => return ControlFlow::Continue(()),
-            };
-            let of_table = match name.to_string().to_lowercase().as_str() {
-                "nearest_neighbors" => true,
-                "vector_search" => false,
-                _ => return ControlFlow::Continue(()),
-            };
-            if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(SqlExpr::Value(value)))) = first
-                && let Value::SingleQuotedString(text) = &value.value
-            {
-                self.0.push((of_table, text.clone()));
-            }
+            let table = arguments::text(factor, "table").map(|text| (true, text));
+            self.0.extend(table.or_else(|| arguments::text(factor, "index").map(|text| (false, text))));
             ControlFlow::Continue(())
         }
     }
