@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr_schema::cast_subquery;
 use datafusion::logical_expr::{Expr, Operator, Subquery, lit};
 use qx_store::rows::Number;
 
-use super::{doubles, is_decimal, is_exact, is_number, number, type_of, was_number};
+use super::{doubles, inside, is_decimal, is_exact, is_number, number, type_of, was_number};
 
 /// Functions whose value is one of their arguments.
 const CHOOSE: [&str; 5] = ["coalesce", "nvl", "ifnull", "greatest", "least"];
@@ -34,12 +34,16 @@ pub(super) fn compares(op: Operator) -> bool {
 
 /// Whether the arguments of a function come to one type.
 pub(super) fn chooses(call: &ScalarFunction) -> bool {
-    CHOOSE.contains(&call.func.name()) || matches!(call.func.name(), "nullif" | "nvl2")
+    match call.func.name() {
+        // Literals are of one kind by themselves, and vectors are many of them.
+        inside::ARRAY => call.args.iter().any(|e| !matches!(e, Expr::Literal(..))),
+        name => CHOOSE.contains(&name) || matches!(name, "nullif" | "nvl2"),
+    }
 }
 
 /// What an expression says of the type that it comes to with others; a number says nothing.
 fn leading(e: &Expr, schema: &DFSchema) -> Option<DataType> {
-    if is_number(e) || wanted(e, schema).is_some() {
+    if is_number(e) || wanted(e, schema).is_some() || inside::is_numbers(e) {
         return None;
     }
     match e {
@@ -62,7 +66,9 @@ pub(super) fn together<'a>(
 ) -> EngineResult<Option<Vec<Expr>>> {
     let all: Vec<&Expr> = all.into_iter().collect();
     let led: Vec<DataType> = all.iter().filter_map(|e| leading(e, schema)).collect();
-    let Some(decimal) = led.iter().find(|t| t.is_decimal()) else { return Ok(None) };
+    let Some(decimal) = led.iter().find(|t| t.is_decimal()) else {
+        return Ok(inside::together(&all, &led, meeting, schema));
+    };
     let exact = match led.iter().any(DataType::is_floating) {
         true => None,
         false => all.iter().map(|e| beside(e, decimal, meeting, schema)).collect::<Option<Vec<_>>>(),
@@ -91,7 +97,7 @@ fn beside(e: &Expr, t: &DataType, meeting: Meeting, schema: &DFSchema) -> Option
     }
 }
 
-fn integer(e: &Expr) -> Option<Number> {
+pub(super) fn integer(e: &Expr) -> Option<Number> {
     match e {
         Expr::Literal(ScalarValue::Int64(Some(value)), _) => Number::parse(&value.to_string()),
         Expr::Literal(ScalarValue::UInt64(Some(value)), _) => Number::parse(&value.to_string()),

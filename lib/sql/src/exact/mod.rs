@@ -9,11 +9,13 @@
 
 mod arithmetic;
 mod assign;
+mod inside;
 mod meet;
 mod nested;
 mod number;
 mod settle;
 mod shown;
+mod unite;
 
 use std::ops::ControlFlow;
 

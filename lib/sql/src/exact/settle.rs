@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, plan_err};
+use datafusion::common::{DFSchema, plan_err};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Distinct, Expr, Join, LogicalPlan, Projection, Union, lit};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan};
 use qx_formats::Result;
-use qx_store::rows::Number;
 
-use super::meet::{
-    any_of_subquery, as_double, between, cased, chooses, chosen, compared, compares, in_subquery, listed, wanted,
-};
+use super::meet::{any_of_subquery, between, cased, chooses, chosen, compared, compares, in_subquery, listed, wanted};
 use super::shown::shown;
-use super::{MARK, double, marked, number, type_of};
+use super::unite::united;
+use super::{MARK, double, marked, type_of};
 use crate::error::engine_error;
 
 /// Makes decimals of the numbers that meet decimals or are cast to one, doubles of the decimals that meet doubles, and
@@ -139,74 +137,4 @@ fn joined(mut join: Join) -> Transformed<LogicalPlan> {
         changed = true;
     }
     Transformed::new_transformed(LogicalPlan::Join(join), changed)
-}
-
-/// The columns of a UNION.
-fn united(union: Union) -> EngineResult<Transformed<LogicalPlan>> {
-    let width = union.schema.fields().len();
-    let targets: Vec<Option<DataType>> = (0..width).map(|at| target(&union.inputs, at)).collect();
-    if targets.iter().all(Option::is_none) {
-        return Ok(Transformed::no(LogicalPlan::Union(union)));
-    }
-    let inputs = union.inputs.into_iter().map(|input| brought(input, &targets)).collect::<EngineResult<Vec<_>>>()?;
-    let fields = union.schema.iter().zip(&targets).map(|((qualifier, field), target)| {
-        let t = target.as_ref().unwrap_or(field.data_type()).clone();
-        (qualifier.cloned(), Arc::new(field.as_ref().clone().with_data_type(t)))
-    });
-    let schema = DFSchema::new_with_metadata(fields.collect(), union.schema.as_arrow().metadata.clone())?;
-    Ok(Transformed::yes(LogicalPlan::Union(Union { inputs, schema: Arc::new(schema) })))
-}
-
-/// The type that a column of a UNION comes to; `None` unless decimals meet doubles in it.
-fn target(inputs: &[Arc<LogicalPlan>], at: usize) -> Option<DataType> {
-    let types: Vec<&DataType> = inputs.iter().map(|input| input.schema().field(at).data_type()).collect();
-    if !types.iter().any(|t| t.is_decimal()) || !types.iter().any(|t| t.is_floating()) {
-        return None;
-    }
-    let (mut whole, mut scale) = (1, 0);
-    for (input, t) in inputs.iter().zip(types) {
-        let (w, s) = match t {
-            DataType::Decimal128(p, s) => (i16::from(*p) - i16::from(*s), i16::from(*s)),
-            t if t.is_floating() => match constant(input, at) {
-                Some(n) => (i16::try_from(n.whole()).ok()?, i16::try_from(n.scale()).ok()?),
-                None => return Some(DataType::Float64),
-            },
-            t if t.is_decimal() => return Some(DataType::Float64),
-            _ => continue,
-        };
-        (whole, scale) = (whole.max(w), scale.max(s));
-    }
-    let precision = u8::try_from(whole + scale).ok().filter(|p| *p <= DECIMAL128_MAX_PRECISION);
-    let decimal = precision.zip(i8::try_from(scale).ok()).map(|(p, s)| DataType::Decimal128(p, s));
-    Some(decimal.unwrap_or(DataType::Float64))
-}
-
-/// The number that a column of a plan is in all rows.
-fn constant(plan: &LogicalPlan, at: usize) -> Option<Number> {
-    match plan {
-        LogicalPlan::Projection(p) => number(&p.expr.get(at)?.clone().unalias()),
-        LogicalPlan::SubqueryAlias(alias) => constant(&alias.input, at),
-        LogicalPlan::Distinct(Distinct::All(input)) => constant(input, at),
-        LogicalPlan::Sort(sort) => constant(&sort.input, at),
-        LogicalPlan::Limit(limit) => constant(&limit.input, at),
-        _ => None,
-    }
-}
-
-/// An input of a UNION with columns of the types that they come to.
-fn brought(input: Arc<LogicalPlan>, targets: &[Option<DataType>]) -> EngineResult<Arc<LogicalPlan>> {
-    let mut exprs = Vec::with_capacity(targets.len());
-    for (at, ((qualifier, field), target)) in input.schema().iter().zip(targets).enumerate() {
-        let column = Expr::Column(Column::from((qualifier, field)));
-        let new = match target {
-            Some(DataType::Float64) => as_double(&column, input.schema())?,
-            Some(t) if field.data_type().is_floating() => {
-                let value = constant(&input, at).and_then(|n| n.decimal_beside(t));
-                value.map_or_else(|| column.clone(), lit)
-            }
-            _ => column.clone(),
-        };
-        exprs.push(if new == column { new } else { new.alias_qualified(qualifier.cloned(), field.name()) });
-    }
-    Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(exprs, input)?)))
 }
