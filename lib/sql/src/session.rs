@@ -258,6 +258,15 @@ impl Session {
         })
     }
 
+    /// A plan with the types that its columns have when it runs: before, those of a UNION are those of its first input.
+    ///
+    /// # Errors
+    /// `Engine` for types that do not come to one.
+    pub(crate) fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let state = self.context.state();
+        state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(engine_error)
+    }
+
     /// Runs one statement and collects its rows.
     ///
     /// # Errors

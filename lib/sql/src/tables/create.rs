@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field};
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharLengthUnits, CharacterLength, ColumnOption, CreateTable, CreateTableOptions,
-    DataType as SqlType, ExactNumberInfo, Expr, ObjectName as SqlName, Query, SqlOption, TableConstraint, Value,
+    DataType as SqlType, ExactNumberInfo, Expr, ObjectName as SqlName, Query, SqlOption, Statement as Sql,
+    TableConstraint, Value,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -18,6 +20,7 @@ use uuid::Uuid;
 
 use super::insert::{self, Source};
 use super::names::{check_schema, ident, table_name};
+use super::origin;
 use crate::session::{Answer, Session};
 use crate::statement::ahead;
 
@@ -86,19 +89,25 @@ pub(crate) async fn run(session: &Session, create: CreateTable) -> Result<Answer
         .await
 }
 
-/// The rows of AS SELECT, whose columns are those of the table unless it says others.
+/// The rows of AS SELECT, whose columns are those of the table unless it says others: what a column of a table keeps to,
+/// they keep to as well.
 async fn selected(session: &Session, mut query: Query, columns: &mut Vec<Column>) -> Result<Answer> {
     if !columns.is_empty() {
         insert::into_columns(&mut query, &TableDef::plain(Uuid::nil(), columns.clone()), None)?;
         return session.run_query(query).await;
     }
-    let answer = session.run_query(query).await?;
-    for (id, field) in (1u32..).zip(answer.schema.fields()) {
+    let statement = EngineStatement::Statement(Box::new(Sql::Query(Box::new(query))));
+    let plan = session.analyzed(session.plan_engine(statement).await?)?;
+    for (at, field) in plan.schema().fields().iter().enumerate() {
         check_stored(field.data_type(), field.data_type())
             .map_err(|e| e.got(format!("the column {}", field.name())))?;
-        columns.push(Column::new(id, field.name(), &delta::delta_type(field.data_type()), true));
+        let id = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let mut column = Column::new(id, field.name(), &delta::delta_type(field.data_type()), true);
+        let origin = origin::column(&plan, at).filter(|from| from.data_type == column.data_type);
+        column.bound = origin.and_then(|from| from.bound);
+        columns.push(column);
     }
-    Ok(answer)
+    session.run_plan(plan).await
 }
 
 /// The columns of PRIMARY KEY (...), behind those that say so themselves.

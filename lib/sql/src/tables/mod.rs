@@ -17,6 +17,7 @@ mod json;
 mod merge;
 mod missing;
 mod names;
+mod origin;
 mod provider;
 pub(crate) mod query;
 mod show;

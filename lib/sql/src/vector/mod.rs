@@ -27,7 +27,7 @@ pub(crate) use lateral::{Lateral, Outer, is_outer};
 pub(crate) use nearest::VectorSearch;
 pub(crate) use neighbors::{Question, Target, preload, relation};
 pub(crate) use opened::Cache;
-pub(crate) use order::OrderByDistance;
+pub(crate) use order::{OrderByDistance, table_of};
 pub(crate) use parse::parse;
 pub(crate) use show::status_of;
 

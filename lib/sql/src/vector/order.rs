@@ -443,7 +443,7 @@ fn rows_of(limit: &Limit) -> Option<usize> {
 }
 
 /// The table of the database that a scan reads as it is now, and in which form.
-fn table_of(source: &Arc<dyn TableSource>) -> Option<(Arc<Table>, Asked)> {
+pub(crate) fn table_of(source: &Arc<dyn TableSource>) -> Option<(Arc<Table>, Asked)> {
     let provider = source_as_provider(source).ok()?;
     let described = Described::of(provider.as_ref())?;
     let inner: &dyn std::any::Any = described.inner().as_ref();
