@@ -22,6 +22,8 @@ pub mod settings;
 mod statement;
 mod system;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod transactions;
 mod vector;
 

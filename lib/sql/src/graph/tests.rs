@@ -3,69 +3,12 @@
 mod by_hand;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use qx_formats::Kind;
-use qx_store::Store;
 
 use crate::session::Session;
-
-struct Database {
-    _dir: tempfile::TempDir,
-    store: Arc<Store>,
-    runtime: tokio::runtime::Runtime,
-    session: Session,
-}
-
-impl Database {
-    fn new() -> Database {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::init(&dir.path().join("db")).unwrap().0);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let session = Session::open(&store).unwrap();
-        Database { _dir: dir, store, runtime, session }
-    }
-
-    fn run(&self, sql: &str) {
-        self.runtime.block_on(self.session.script(sql)).unwrap_or_else(|e| panic!("{sql}: {e}"));
-    }
-
-    fn error(&self, sql: &str) -> qx_formats::Error {
-        match self.runtime.block_on(self.session.script(sql)) {
-            Ok(_) => panic!("{sql} was taken"),
-            Err(e) => e,
-        }
-    }
-
-    /// The rows of a query as texts, in their order.
-    fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        rows_of(&self.runtime, &self.session, sql)
-    }
-
-    fn sorted(&self, sql: &str) -> Vec<Vec<String>> {
-        let mut rows = self.rows(sql);
-        rows.sort();
-        rows
-    }
-
-    fn reopen(&mut self) {
-        self.runtime.block_on(self.session.close()).unwrap();
-        self.session = Session::open(&self.store).unwrap();
-    }
-}
-
-fn rows_of(runtime: &tokio::runtime::Runtime, session: &Session, sql: &str) -> Vec<Vec<String>> {
-    use datafusion::arrow::util::display::array_value_to_string;
-    let answer = runtime.block_on(session.script(sql)).unwrap_or_else(|e| panic!("{sql}: {e}"));
-    let mut rows = Vec::new();
-    for batch in &answer.batches {
-        for row in 0..batch.num_rows() {
-            rows.push(batch.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect());
-        }
-    }
-    rows
-}
+use crate::testing::Database;
 
 fn texts(rows: &[&[&str]]) -> Vec<Vec<String>> {
     rows.iter().map(|r| r.iter().map(|&s| s.to_owned()).collect()).collect()
@@ -284,7 +227,7 @@ fn a_transaction_is_whole_or_absent_and_sees_itself() {
     let hops = "SELECT node_id, hop FROM graph_neighbors('g', 'a', 'Knows', 2)";
     assert_eq!(db.rows(hops), texts(&[&["2", "1"]]));
     let nodes = "SELECT key FROM graph_nodes('g') ORDER BY key";
-    assert!(rows_of(&db.runtime, &other, nodes).is_empty());
+    assert!(db.rows_in(&other, nodes).is_empty());
     db.run("ROLLBACK");
     assert!(db.rows(nodes).is_empty());
     db.run("INSERT INTO r VALUES (7); BEGIN; INSERT NODE P KEY 'a'; INSERT INTO r VALUES (1); INSERT NODE P KEY 'c'");
@@ -292,11 +235,11 @@ fn a_transaction_is_whole_or_absent_and_sees_itself() {
     assert_eq!(db.error("INSERT EDGE a -> nobody").kind(), Kind::NotFound);
     db.run("INSERT EDGE a -> c; COMMIT");
     assert_eq!(db.rows(hops), texts(&[&["2", "1"]]));
-    assert_eq!(rows_of(&db.runtime, &other, nodes), texts(&[&["a"], &["c"]]));
-    assert_eq!(rows_of(&db.runtime, &other, "SELECT a FROM r ORDER BY a"), texts(&[&["1"], &["7"]]));
+    assert_eq!(db.rows_in(&other, nodes), texts(&[&["a"], &["c"]]));
+    assert_eq!(db.rows_in(&other, "SELECT a FROM r ORDER BY a"), texts(&[&["1"], &["7"]]));
     db.run("DELETE EDGE a -> c ETYPE Knows");
     assert!(db.rows(hops).is_empty());
-    assert!(rows_of(&db.runtime, &other, hops).is_empty());
+    assert!(db.rows_in(&other, hops).is_empty());
     db.run("INSERT EDGE a -> c; DELETE NODE P KEY 'c'; INSERT NODE P KEY 'c'");
     assert!(db.rows(hops).is_empty(), "an edge goes with its node");
     db.run("GC GRAPH g");
