@@ -174,10 +174,25 @@ pub(crate) fn check_column_name(name: &str) -> Result<()> {
 
 /// The engine's type for one of SQL, as the tables store it.
 pub(crate) async fn arrow_type(session: &Session, sql: &SqlType) -> Result<DataType> {
-    if let SqlType::Map(key, value) = sql {
-        // The engine has maps, and no name for them.
-        let (key, value) = (Box::pin(arrow_type(session, key)).await?, Box::pin(arrow_type(session, value)).await?);
-        return Ok(map_of(key, value));
+    // The engine has maps, and no name for them. Of what holds others the parts are asked for, since each may be one.
+    match sql {
+        SqlType::Map(key, value) => {
+            let (key, value) = (Box::pin(arrow_type(session, key)).await?, Box::pin(arrow_type(session, value)).await?);
+            return Ok(map_of(key, value));
+        }
+        SqlType::Array(ArrayElemTypeDef::AngleBracket(of) | ArrayElemTypeDef::SquareBracket(of, _)) => {
+            let of = Box::pin(arrow_type(session, of)).await?;
+            return Ok(DataType::List(Arc::new(Field::new_list_field(of, true))));
+        }
+        SqlType::Struct(members, _) => {
+            let mut fields = Vec::with_capacity(members.len());
+            for (at, member) in members.iter().enumerate() {
+                let name = member.field_name.as_ref().map_or_else(|| format!("c{at}"), ident);
+                fields.push(Field::new(name, Box::pin(arrow_type(session, &member.field_type)).await?, true));
+            }
+            return Ok(DataType::Struct(fields.into()));
+        }
+        _ => {}
     }
     check_digits(sql)?;
     let text = format!("SELECT CAST(NULL AS {sql})");
@@ -199,12 +214,6 @@ fn map_of(key: DataType, value: DataType) -> DataType {
 /// Refuses numbers of digits that the engine would cut to fewer: it counts them in a byte.
 fn check_digits(sql: &SqlType) -> Result<()> {
     let (digits, scale) = match sql {
-        SqlType::Array(
-            ArrayElemTypeDef::AngleBracket(of)
-            | ArrayElemTypeDef::SquareBracket(of, _)
-            | ArrayElemTypeDef::Parenthesis(of),
-        ) => return check_digits(of),
-        SqlType::Struct(fields, _) => return fields.iter().try_for_each(|f| check_digits(&f.field_type)),
         // Whatever it says, the engine takes it for one of 24 bits.
         SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits > 24 => {
             return Err(

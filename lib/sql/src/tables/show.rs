@@ -108,8 +108,77 @@ fn type_text(t: &DataType) -> String {
         DataType::Struct(fields) => {
             let fields: Vec<String> =
                 fields.iter().map(|f| format!("{} {}", quoted(f.name()), type_text(f.data_type()))).collect();
-            format!("STRUCT<{}>", fields.join(", "))
+            let fields = fields.join(", ");
+            // The parser takes what stands behind `>>` for a part of the inner one.
+            let apart = if fields.ends_with('>') { " " } else { "" };
+            format!("STRUCT<{fields}{apart}>")
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::TimeUnit;
+
+    use super::*;
+    use crate::testing::Database;
+
+    fn plain() -> Vec<DataType> {
+        use DataType::{
+            Binary, Boolean, Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Timestamp, Utf8,
+        };
+        let mut types = vec![Boolean, Int8, Int16, Int32, Int64, Float32, Float64, Utf8, Binary, Date32];
+        types.extend([(1, 0), (10, 2), (38, 38)].map(|(p, s)| Decimal128(p, s)));
+        types.extend([None, Some("UTC".into())].map(|zone| Timestamp(TimeUnit::Microsecond, zone)));
+        types
+    }
+
+    fn list(of: DataType) -> DataType {
+        DataType::List(Arc::new(Field::new_list_field(of, true)))
+    }
+
+    fn map(key: DataType, value: DataType) -> DataType {
+        let members = vec![Field::new("key", key, false), Field::new("value", value, true)];
+        DataType::Map(Arc::new(Field::new("entries", DataType::Struct(members.into()), false)), false)
+    }
+
+    fn structure(members: &[(&str, DataType)]) -> DataType {
+        DataType::Struct(members.iter().map(|(name, t)| Field::new(*name, t.clone(), true)).collect())
+    }
+
+    /// Each of the types inside of each thing that holds others.
+    fn around(types: &[DataType]) -> Vec<DataType> {
+        let holders = |t: &DataType| {
+            [
+                list(t.clone()),
+                map(DataType::Utf8, t.clone()),
+                structure(&[("a", t.clone()), ("Order", DataType::Int32), ("map", t.clone())]),
+            ]
+        };
+        types.iter().flat_map(holders).collect()
+    }
+
+    #[test]
+    fn what_is_shown_makes_the_same_table_again() {
+        let db = Database::new();
+        let mut types = plain();
+        types.extend(around(&plain()));
+        let held = around(&[DataType::Int64]);
+        types.extend(around(&held));
+        types.extend(around(&around(&held)));
+        let columns: Vec<String> = (0..).zip(&types).map(|(n, t)| format!("c{n} {}", type_text(t))).collect();
+        db.run(&format!("CREATE TABLE t ({})", columns.join(", ")));
+        let name = ObjectName::parse("table", "t").unwrap();
+        let made = || -> Vec<DataType> {
+            let catalog = db.session.view().catalog();
+            let def = catalog.table(&name).unwrap();
+            def.columns.iter().map(|c| c.arrow_type().unwrap()).collect()
+        };
+        assert_eq!(made(), types);
+        let shown = db.rows("SHOW CREATE TABLE t");
+        db.run(&format!("DROP TABLE t; {}", shown[0][1]));
+        assert_eq!(made(), types);
+        assert_eq!(db.rows("SHOW CREATE TABLE t"), shown);
     }
 }
