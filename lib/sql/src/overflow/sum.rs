@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 use datafusion::physical_expr::NullState;
+use datafusion::physical_expr::expressions::CastExpr;
 
 use super::sum_outgrown;
 
@@ -49,6 +50,18 @@ fn kind(args: &AccumulatorArgs<'_>) -> Option<Kind> {
         DataType::UInt64 => Some(Kind::Unsigned),
         DataType::Decimal128(DECIMAL128_MAX_PRECISION, _) => Some(Kind::Decimal),
         _ => None,
+    }
+}
+
+/// How many rows can be added before their sum could outgrow its type: of integers of 32 bits and fewer that are summed as
+/// 64. None of what is as long as its sum.
+fn free_rows(args: &AccumulatorArgs<'_>) -> u64 {
+    let cast = args.exprs.first().and_then(|e| e.downcast_ref::<CastExpr>());
+    match cast.and_then(|cast| cast.expr().data_type(args.schema).ok()) {
+        Some(DataType::Int8 | DataType::UInt8) => 1 << 55,
+        Some(DataType::Int16 | DataType::UInt16) => 1 << 47,
+        Some(DataType::Int32 | DataType::UInt32) => 1 << 31,
+        _ => 0,
     }
 }
 
@@ -92,11 +105,11 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        let t = args.return_type().clone();
+        let (t, free) = (args.return_type().clone(), free_rows(&args));
         match kind(&args) {
-            Some(Kind::Signed) => Ok(Box::new(Totals::<Int64Type>::new(t))),
-            Some(Kind::Unsigned) => Ok(Box::new(Totals::<UInt64Type>::new(t))),
-            Some(Kind::Decimal) => Ok(Box::new(Totals::<Decimal128Type>::new(t))),
+            Some(Kind::Signed) => Ok(Box::new(Totals::<Int64Type>::new(t, free))),
+            Some(Kind::Unsigned) => Ok(Box::new(Totals::<UInt64Type>::new(t, free))),
+            Some(Kind::Decimal) => Ok(Box::new(Totals::<Decimal128Type>::new(t, 0))),
             None => self.engine.create_groups_accumulator(args),
         }
     }
@@ -157,7 +170,15 @@ trait Number: ArrowPrimitiveType + Send + Sync + Debug {
 
     /// The sum, and whether it is too large.
     fn plus(a: Self::Native, b: Self::Native) -> (Self::Native, bool);
+
+    /// The sum of many; `None` where an `i128` has no room for it.
+    fn all(values: &[Self::Native]) -> Option<i128> {
+        values.iter().try_fold(0i128, |sum, v| sum.checked_add(Self::wide(*v)))
+    }
 }
+
+/// So many integers have sums of their halves that 64 bits hold.
+const HALVES: usize = 1 << 20;
 
 impl Number for Int64Type {
     fn wide(value: i64) -> i128 {
@@ -170,6 +191,14 @@ impl Number for Int64Type {
 
     fn plus(a: i64, b: i64) -> (i64, bool) {
         a.overflowing_add(b)
+    }
+
+    /// The halves are summed each by itself, which takes no carry from one to the other at each value.
+    fn all(values: &[i64]) -> Option<i128> {
+        let halves = |sum: (i64, i64), v: &i64| (sum.0.wrapping_add(v >> 32), sum.1.wrapping_add(v & 0xffff_ffff));
+        let part = |part: &[i64]| part.iter().fold((0, 0), halves);
+        let sums = values.chunks(HALVES).map(part);
+        Some(sums.map(|(high, low)| (i128::from(high) << 32) + i128::from(low)).sum())
     }
 }
 
@@ -184,6 +213,13 @@ impl Number for UInt64Type {
 
     fn plus(a: u64, b: u64) -> (u64, bool) {
         a.overflowing_add(b)
+    }
+
+    fn all(values: &[u64]) -> Option<i128> {
+        let halves = |sum: (u64, u64), v: &u64| (sum.0.wrapping_add(v >> 32), sum.1.wrapping_add(v & 0xffff_ffff));
+        let part = |part: &[u64]| part.iter().fold((0, 0), halves);
+        let sums = values.chunks(HALVES).map(part);
+        Some(sums.map(|(high, low)| (i128::from(high) << 32) + i128::from(low)).sum())
     }
 }
 
@@ -219,7 +255,7 @@ impl<T: Number> Total<T> {
     /// Takes `values` into the sum, or out of it, by `step`.
     fn take(&mut self, values: &PrimitiveArray<T>, step: fn(i128, i128) -> Option<i128>) -> Result<()> {
         let sum = match values.null_count() {
-            0 => values.values().iter().try_fold(0i128, |sum, v| sum.checked_add(T::wide(*v))),
+            0 => T::all(values.values()),
             _ => values.iter().flatten().try_fold(0i128, |sum, v| sum.checked_add(T::wide(v))),
         };
         let sum = sum.and_then(|sum| step(self.sum, sum));
@@ -317,11 +353,20 @@ struct Totals<T: Number> {
     sums: Vec<T::Native>,
     nulls: NullState,
     t: DataType,
+    /// Rows that need not be looked at: the sums cannot have outgrown their type before.
+    free: u64,
 }
 
 impl<T: Number> Totals<T> {
-    fn new(t: DataType) -> Totals<T> {
-        Totals { sums: Vec::new(), nulls: NullState::new(), t }
+    fn new(t: DataType, free: u64) -> Totals<T> {
+        Totals { sums: Vec::new(), nulls: NullState::new(), t, free }
+    }
+
+    /// Takes so many rows out of those that need not be looked at; false when they are too many.
+    fn is_free(&mut self, rows: usize) -> bool {
+        let left = self.free.checked_sub(rows as u64);
+        self.free = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
@@ -333,9 +378,19 @@ impl<T: Number> GroupsAccumulator for Totals<T> {
         filter: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
-        let sums = &mut self.sums;
-        sums.resize(count, T::default_value());
-        let mut outgrown = false;
+        let free = self.is_free(groups.len());
+        self.sums.resize(count, T::default_value());
+        let (sums, mut outgrown) = (self.sums.as_mut_slice(), false);
+        if free {
+            for values in values.iter().map(|v| v.as_primitive::<T>()) {
+                self.nulls.accumulate(groups, values, filter, count, |group, value| {
+                    if let Some(sum) = sums.get_mut(group) {
+                        *sum = T::plus(*sum, value).0;
+                    }
+                });
+            }
+            return Ok(());
+        }
         for values in values.iter().map(|v| v.as_primitive::<T>()) {
             self.nulls.accumulate(groups, values, filter, count, |group, value| {
                 if let Some(sum) = sums.get_mut(group) {
@@ -362,6 +417,8 @@ impl<T: Number> GroupsAccumulator for Totals<T> {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
+        // A state is the sum of any number of rows.
+        self.free = 0;
         self.update_batch(states, groups, None, count)
     }
 
@@ -380,5 +437,37 @@ impl<T: Number> GroupsAccumulator for Totals<T> {
 
     fn size(&self) -> usize {
         self.sums.capacity() * size_of::<T::Native>() + self.nulls.size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::Int64Array;
+
+    use super::*;
+
+    #[test]
+    fn sums_of_halves_are_those_of_the_whole() {
+        let slow = |values: &[i64]| values.iter().map(|v| i128::from(*v)).sum::<i128>();
+        let extremes = [i64::MIN, i64::MAX, -1, 0, 1, 1 << 32, -(1 << 32), (1 << 32) - 1, i64::MIN + 1];
+        for values in [vec![], vec![i64::MIN; 1000], vec![i64::MAX; 1000], vec![-1; 3], extremes.to_vec()] {
+            assert_eq!(Int64Type::all(&values), Some(slow(&values)), "{values:?}");
+        }
+        let largest = vec![u64::MAX; 1000];
+        assert_eq!(UInt64Type::all(&largest), Some(1000 * i128::from(u64::MAX)));
+    }
+
+    #[test]
+    fn rows_are_looked_at_once_their_sum_could_be_too_large() {
+        let all = |values: Vec<i64>| [Arc::new(Int64Array::from(values)) as ArrayRef];
+        let mut totals = Totals::<Int64Type>::new(DataType::Int64, 3);
+        totals.update_batch(&all(vec![1, 2]), &[0, 0], None, 1).unwrap();
+        assert_eq!(totals.free, 1);
+        // Two more are one too many: they are looked at, as are all behind them.
+        assert!(totals.update_batch(&all(vec![i64::MAX, 1]), &[0, 0], None, 1).is_err());
+        assert_eq!(totals.free, 0);
+        let mut merged = Totals::<Int64Type>::new(DataType::Int64, 1 << 31);
+        merged.merge_batch(&all(vec![i64::MAX]), &[0], 1).unwrap();
+        assert!(merged.merge_batch(&all(vec![1]), &[0], 1).is_err());
     }
 }
