@@ -156,6 +156,24 @@ impl Error {
         self
     }
 
+    /// The same error for somebody else who has it, too. Of what is underneath, what the operating system said stays.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let Inner { kind, message, path, offset, expected, got, hint, source } = &*self.0;
+        let said = source.as_deref().and_then(|source| source.downcast_ref::<std::io::Error>());
+        let said = said.map(|e| e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error));
+        Error(Box::new(Inner {
+            kind: *kind,
+            message: message.clone(),
+            path: path.clone(),
+            offset: *offset,
+            expected: expected.clone(),
+            got: got.clone(),
+            hint: hint.clone(),
+            source: said.map(|e| Box::new(e) as Box<dyn std::error::Error + Send + Sync>),
+        }))
+    }
+
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -212,5 +230,26 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_says_what_the_error_says() {
+        let full = Error::corrupt("a length").path("x.seg").offset(7).expected(1).got(2).hint("repair it");
+        let missing = Error::io("open", std::io::Error::from(std::io::ErrorKind::NotFound)).path("y");
+        let denied = Error::io("write", std::io::Error::from_raw_os_error(13));
+        for e in [&full, &missing, &denied, &Error::usage("no")] {
+            let copy = e.copied();
+            assert_eq!((copy.kind(), copy.to_string(), copy.io_kind()), (e.kind(), e.to_string(), e.io_kind()));
+            assert_eq!(
+                (copy.get_hint(), copy.get_offset(), copy.get_path()),
+                (e.get_hint(), e.get_offset(), e.get_path())
+            );
+        }
+        assert!(denied.copied().io_kind().is_some());
     }
 }

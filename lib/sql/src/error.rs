@@ -31,7 +31,7 @@ fn shared(e: &DataFusionError) -> Error {
         DataFusionError::Shared(inner) => shared(inner),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => shared(inner),
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
-            Some(ours) => copied(ours),
+            Some(ours) => ours.copied(),
             None => Error::new(Kind::Engine, inner.to_string()),
         },
         DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
@@ -39,27 +39,6 @@ fn shared(e: &DataFusionError) -> Error {
             _ => Error::new(Kind::Engine, e.strip_backtrace()),
         },
         other => Error::new(Kind::Engine, other.strip_backtrace()),
-    }
-}
-
-/// One of ours, but for the system's own error beneath it.
-fn copied(e: &Error) -> Error {
-    let mut copy = Error::new(e.kind(), e.message());
-    if let Some(path) = e.get_path() {
-        copy = copy.path(path);
-    }
-    if let Some(offset) = e.get_offset() {
-        copy = copy.offset(offset);
-    }
-    if let Some(expected) = e.get_expected() {
-        copy = copy.expected(expected);
-    }
-    if let Some(got) = e.get_got() {
-        copy = copy.got(got);
-    }
-    match e.get_hint() {
-        Some(hint) => copy.hint(hint),
-        None => copy,
     }
 }
 
