@@ -27,7 +27,7 @@ pub(crate) fn settle(plan: LogicalPlan, marks: bool) -> Result<LogicalPlan> {
     let mut changed = false;
     let settled = plan.transform_up_with_subqueries(|plan| {
         let plan = node(plan)?;
-        changed |= plan.transformed;
+        changed |= plan.transformed && !keeps_columns(&plan.data);
         match changed {
             // What is below may have columns of other types now.
             true => plan.map_data(LogicalPlan::recompute_schema),
@@ -41,6 +41,12 @@ pub(crate) fn settle(plan: LogicalPlan, marks: bool) -> Result<LogicalPlan> {
     // Nothing is renamed by this: the name of a mark is that of the double.
     let plain = plan.transform_up_with_subqueries(|plan| plan.map_expressions(|e| e.transform_up(unmarked)));
     plain.data().map_err(engine_error)
+}
+
+/// Whether a plan has the columns of what is below, whatever its expressions are: what is above need not work out its own
+/// again. Most of what is compared stands in conditions.
+fn keeps_columns(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Filter(_) | LogicalPlan::Join(_) | LogicalPlan::Sort(_))
 }
 
 fn node(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
