@@ -289,7 +289,7 @@ impl Session {
         let mut restarts = 0;
         let stream = loop {
             self.refresh().await?;
-            match self.launch(query.as_ref().clone()).await {
+            match self.launch(query).await {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
                     restarts += 1;
                     self.renew().await?;
@@ -305,7 +305,7 @@ impl Session {
         let mut restarts = 0;
         loop {
             self.refresh().await?;
-            match Box::pin(self.dispatch(statement.clone())).await {
+            match Box::pin(self.dispatch(&statement)).await {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
                     restarts += 1;
                     self.renew().await?;
@@ -315,26 +315,26 @@ impl Session {
         }
     }
 
-    async fn dispatch(&self, statement: Statement) -> Result<Answer> {
-        match statement.body {
-            Body::Engine(statement) => self.run_engine(*statement).await,
-            Body::Transaction(statement) => transactions::run(self, statement).await,
-            Body::Table(statement) => tables::run(self, *statement).await,
-            Body::Kv(statement) => kv::run(self, statement).await,
-            Body::Graph(statement) => graph::run(self, statement).await,
-            Body::Vector(statement) => vector::run(self, statement).await,
-            Body::System(statement) => system::run(self, statement).await,
-            Body::Explain(explain) => explain::run(self, *explain, &statement.text).await,
+    async fn dispatch(&self, Statement { text, body }: &Statement) -> Result<Answer> {
+        match body {
+            Body::Engine(statement) => self.run_engine(statement).await,
+            Body::Transaction(statement) => transactions::run(self, statement.clone()).await,
+            Body::Table(statement) => tables::run(self, statement.as_ref().clone()).await,
+            Body::Kv(statement) => kv::run(self, statement.clone()).await,
+            Body::Graph(statement) => graph::run(self, statement.clone()).await,
+            Body::Vector(statement) => vector::run(self, statement.clone()).await,
+            Body::System(statement) => system::run(self, statement.clone()).await,
+            Body::Explain(explain) => explain::run(self, explain.as_ref().clone(), text).await,
         }
     }
 
     /// Runs a statement that is part of another one, at the same moment.
     pub(crate) async fn run_inner(&self, statement: Statement) -> Result<Answer> {
-        Box::pin(self.dispatch(statement)).await
+        Box::pin(self.dispatch(&statement)).await
     }
 
     /// Plans and runs a statement of the engine.
-    pub(crate) async fn run_engine(&self, statement: EngineStatement) -> Result<Answer> {
+    async fn run_engine(&self, statement: &EngineStatement) -> Result<Answer> {
         let (schema, rows) = self.launch(statement).await?;
         let batches = rows.try_collect().await.map_err(engine_error)?;
         Ok(Answer::new(schema, batches))
@@ -342,7 +342,7 @@ impl Session {
 
     /// Plans and runs a query that was put together.
     pub(crate) async fn run_query(&self, query: Query) -> Result<Answer> {
-        Box::pin(self.run_engine(EngineStatement::Statement(Box::new(Sql::Query(Box::new(query)))))).await
+        Box::pin(self.run_engine(&EngineStatement::Statement(Box::new(Sql::Query(Box::new(query)))))).await
     }
 
     /// Runs a plan and collects its rows.
@@ -356,8 +356,8 @@ impl Session {
     }
 
     /// Begins to run a statement of the engine: the columns that it gives, and its rows.
-    async fn launch(&self, statement: EngineStatement) -> Result<(SchemaRef, SendableRecordBatchStream)> {
-        let question = Question::of(&statement);
+    async fn launch(&self, statement: &EngineStatement) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        let question = Question::of(statement);
         let known = question.as_ref().and_then(|q| self.kept.find(q, &self.current, &self.settings));
         if let Some(ready) = known {
             return run(ready);
@@ -368,7 +368,7 @@ impl Session {
             // How much a search finds is an estimate to the engine; it is not worth two threads where it is little.
             state.config_mut().options_mut().execution.use_row_number_estimates_to_optimize_partitioning = true;
         }
-        let plan = self.plan_in(&state, statement).await?;
+        let plan = self.plan_in(&state, statement.clone()).await?;
         self.start(state, plan, question).await
     }
 

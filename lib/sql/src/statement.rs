@@ -193,6 +193,10 @@ impl<'a> Lines<'a> {
         let column = usize::try_from(at.column.saturating_sub(before)).unwrap_or(usize::MAX);
         let Some(start) = self.starts.get(line) else { return self.text.len() };
         let rest = self.text.get(*start..).unwrap_or_default();
+        // Most text is ASCII, where a column is a byte; a vector of a thousand numbers is one long line of it.
+        if rest.as_bytes().get(..column).is_some_and(<[u8]>::is_ascii) {
+            return start + column;
+        }
         start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i)
     }
 }

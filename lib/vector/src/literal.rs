@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Result<Vec<f32>> {
     while !rest.trim_start().is_empty() {
         let here = |rest: &str| at + inside.len() - rest.len();
         rest = rest.trim_start();
-        let len = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
+        let len = length(rest);
         let (number, after) = rest.split_at(len);
         let value: f64 = number.parse().map_err(|_| wrong(here(rest), "a number"))?;
         out.push(value as f32);
@@ -46,6 +46,16 @@ pub fn parse(text: &str) -> Result<Vec<f32>> {
         return Err(wrong(at, "at least one number"));
     }
     Ok(out)
+}
+
+/// Bytes before the next separator. Numbers are ASCII, so that no character need be decoded before there is another one.
+fn length(text: &str) -> usize {
+    let is_end = |b: &u8| matches!(b, b',' | b' ' | b'\t'..=b'\r' | 0x80..);
+    match text.as_bytes().iter().position(is_end) {
+        Some(at) if text.as_bytes().get(at).is_some_and(u8::is_ascii) => at,
+        Some(_) => text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len()),
+        None => text.len(),
+    }
 }
 
 #[cfg(test)]

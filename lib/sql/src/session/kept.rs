@@ -16,8 +16,8 @@ use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, Statement as Sql, TableFactor, Value,
-    VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SetExpr, Statement as Sql, TableFactor,
+    Value, VisitMut, VisitorMut,
 };
 use qx_store::View;
 
@@ -56,9 +56,9 @@ impl Question {
     /// What a statement searches for: one select of one relation, with one text for the vector or the node.
     pub(super) fn of(statement: &EngineStatement) -> Option<Question> {
         let EngineStatement::Statement(sql) = statement else { return None };
-        if !matches!(sql.as_ref(), Sql::Query(_)) {
-            return None;
-        }
+        let Sql::Query(query) = sql.as_ref() else { return None };
+        // What is none of these may be long, and is not copied.
+        let SetExpr::Select(_) = query.body.as_ref() else { return None };
         let mut pattern = sql.clone();
         let mut reader = Reader::default();
         if pattern.visit(&mut reader).is_break() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, Float32Array, RecordBatch, UInt64Array};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{SortOptions, cast};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session as EngineSession, TableProvider};
 use datafusion::common::stats::Precision;
@@ -15,7 +15,8 @@ use datafusion::common::{Statistics, internal_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
@@ -89,6 +90,33 @@ impl Nearest {
     /// What EXPLAIN says.
     pub(crate) fn about(&self) -> About {
         About { searcher: Arc::clone(&self.searcher), filtered: self.filtered, dim: self.query.len() }
+    }
+
+    /// How its rows are ordered, by those of its columns that `schema` has: nobody need sort them again.
+    fn ordering(&self, schema: &SchemaRef) -> Vec<PhysicalSortExpr> {
+        let by = match &self.shape {
+            Shape::Table { .. } => vec![("ord", false)],
+            Shape::Join(_) => vec![(SCORE, self.searcher.index.metric().larger_is_nearer()), (ORDER, false)],
+        };
+        let known = by.into_iter().map_while(|(name, descending)| {
+            let at = schema.index_of(name).ok()?;
+            let options = SortOptions { descending, nulls_first: false };
+            Some(PhysicalSortExpr::new(Arc::new(Column::new(name, at)), options))
+        });
+        known.collect()
+    }
+
+    /// Brings rows into that order, which is the one that the engine sorts by.
+    fn sort(&self, rows: &mut [(u64, Option<f32>)]) {
+        let larger_first = self.searcher.index.metric().larger_is_nearer();
+        rows.sort_unstable_by(|(a, x), (b, y)| {
+            let by_score = match (x, y) {
+                (Some(x), Some(y)) if larger_first => y.total_cmp(x),
+                (Some(x), Some(y)) => x.total_cmp(y),
+                (x, y) => y.is_some().cmp(&x.is_some()),
+            };
+            by_score.then_with(|| self.key.flavour.order(*a).cmp(&self.key.flavour.order(*b)))
+        });
     }
 
     fn batch(&self, rows: &[(u64, Option<f32>)]) -> Result<RecordBatch> {
@@ -193,7 +221,7 @@ impl VectorSearch {
             None => Arc::clone(&nearest.schema),
         };
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
+            EquivalenceProperties::new_with_orderings(Arc::clone(&schema), [nearest.ordering(&schema)]),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Final,
             Boundedness::Bounded,
@@ -385,6 +413,7 @@ async fn run(nearest: Nearest, keys: Option<SendableRecordBatchStream>, counters
             let have: IdSet = rows.iter().map(|r| r.id).collect();
             found.extend(all.into_iter().filter(|id| !have.contains(*id)).map(|id| (id, None)));
         }
+        nearest.sort(&mut found);
     }
     let batch = nearest.batch(&found)?;
     counters.output_rows.add(batch.num_rows());
