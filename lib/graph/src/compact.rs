@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::folder::{GraphManifest, MANIFEST};
 use crate::graph::Graph;
-use crate::open::Home;
+use crate::open::{Home, check_whole};
 use crate::stage::{make_folders, prune, write_adj, write_dict};
 use crate::tail::delta_dirs;
 
@@ -44,8 +44,8 @@ pub struct Compaction {
 /// is durable.
 ///
 /// # Errors
-/// As [`Graph::open_hot`]; `Io`; `Limit`; `Cancelled` between two steps. A call that ended early is made good by the
-/// next one.
+/// As [`Graph::open_hot`]; `Corrupt` with the path of a segment that is damaged; `Io`; `Limit`; `Cancelled` between two
+/// steps. A call that ended early is made good by the next one.
 pub fn compact(home: &Home, job: &Job) -> Result<Compaction> {
     let graph = Graph::open_hot(home)?;
     let before = graph.manifest().clone();
@@ -130,6 +130,7 @@ fn fold_dicts(home: &Home, graph: &Graph, done: &mut Compaction) -> Result<Vec<S
             builder.insert(label, key, Some(id))?;
         }
     } else {
+        old.iter().try_for_each(|segment| check_whole(&home.dir, segment))?;
         graph.names.each(|id, label, key| builder.insert(label, key, Some(id)).map(drop))?;
     }
     let (segment, _, _) = write_dict(&home.dir, builder)?;
@@ -157,6 +158,7 @@ fn fold_partition(
         done.segments_kept += 1;
         return Ok(old.clone());
     }
+    old.map_or(Ok(()), |segment| check_whole(&home.dir, segment))?;
     let mut builder = AdjBuilder::new(partition);
     graph.each_edge_in(partition, |src, edge, props| {
         *spread |= crate::folder::route(src, graph.partitions()) != partition as usize;

@@ -253,3 +253,19 @@ fn open_segment<S>(
     }
     Ok(seg)
 }
+
+/// That a segment still has the bytes that were published. Whoever makes a new segment of it asks first: what became of them
+/// since would stand there under a checksum that holds, and nobody would find it any more.
+pub(crate) fn check_whole(dir: &Path, segment: &Segment) -> Result<()> {
+    let path = dir.join(&segment.path);
+    let map = Map::open(&path)?;
+    let crc = crc32c::crc32c(&map);
+    if map.len() as u64 == segment.bytes && crc == segment.crc32c {
+        return Ok(());
+    }
+    Err(Error::corrupt("the segment is damaged, and no new one is made of it")
+        .path(&path)
+        .expected(format!("{} bytes, {:08x}", segment.bytes, segment.crc32c))
+        .got(format!("{} bytes, {crc:08x}", map.len()))
+        .hint("what was committed since stays in the logs; restore the file, or build the graph again"))
+}

@@ -453,3 +453,31 @@ fn what_cannot_be_is_refused_in_words() {
     assert_eq!(g.remove_edge(&edge(NodeRef::Id(99), node(1), None)).unwrap(), None);
     assert_eq!(g.remove_node(&NodeRef::Text("nobody".into())).unwrap(), None);
 }
+
+#[test]
+fn nothing_new_is_made_of_a_segment_that_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut f = Fixture::new(dir.path(), 1);
+    let mut steps: Vec<Step> = (0..6).map(|k| Step::Node(k, None)).collect();
+    steps.extend((0..5).map(|k| Step::Edge(k, k + 1, 1, None, Some(2), None)));
+    run(&mut f, &steps);
+    compact(&f.home, &Job::default()).unwrap();
+    f.graph = Graph::open_hot(&f.home).unwrap();
+    // A node that goes takes edges along: both segments are to be made anew.
+    run(&mut f, &[Step::DropNode(3)]);
+    let manifest = f.home.manifest().unwrap().unwrap();
+    for segment in manifest.dicts.iter().chain(&manifest.adjacency) {
+        let path = f.home.dir.join(&segment.path);
+        let whole = std::fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(5) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(compact(&f.home, &Job::default()).is_err(), "{} byte {at}", segment.path);
+            assert_eq!(f.home.manifest().unwrap().unwrap(), manifest, "nothing is published");
+        }
+        std::fs::write(&path, &whole).unwrap();
+    }
+    compact(&f.home, &Job::default()).unwrap();
+    assert_eq!(Model::of(&Graph::open_hot(&f.home).unwrap()), f.model);
+}
