@@ -2,7 +2,7 @@
 #![cfg(feature = "engine")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -231,4 +231,120 @@ fn a_graph_whose_only_manifest_is_damaged_is_named_with_what_helps() {
     assert!(last.contains("repair mends none") && !last.contains("--dry-run"), "{last}");
     db.sql("drop graph public.g; create graph g using graphstore; insert node N key 'a' graph g");
     assert_eq!(code(&["fsck", &db.1]), 0);
+}
+
+/// Changes a byte that no decoder looks at: the first one of the file.
+fn change_first(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[0] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+fn parquet_of(db: &Db, table: &str) -> PathBuf {
+    let all = files(&db.path().join("main/public").join(table).join("cold"));
+    all.into_iter().find(|f| f.extension().is_some_and(|e| e == "parquet")).unwrap()
+}
+
+/// What is made of damaged bytes would stand under checksums that hold.
+#[test]
+fn nothing_new_is_made_of_what_is_damaged() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key, v varchar); insert into t values (1,'a'),(2,'b')");
+    let text = "v".repeat(900);
+    db.sql(&format!("create store s; write key a in s = '{text}'"));
+    ok(&["maintain", &db.1, "-q"]);
+    change_first(&parquet_of(&db, "t"));
+    db.sql("update t set v = 'c' where id = 1; write key b in s = 1");
+    for args in [vec!["flush", &db.1], vec!["compact", &db.1, "t", "--rewrite"], vec!["maintain", &db.1]] {
+        assert_eq!(code(&args), 65, "{args:?}");
+        assert!(db.findings().iter().any(|f| f.1 == "db.checksum"), "{args:?}: {:?}", db.findings());
+    }
+    // A manifest that is made anew does not vouch for it either.
+    ok(&["manifest", "rebuild", &db.1, "t", "-q"]);
+    assert!(db.findings().iter().any(|f| f.1 == "db.checksum"), "{:?}", db.findings());
+    let done = lines(&ok(&["repair", &db.1, "--json"]));
+    assert!(done[0]["loss"].as_str().unwrap().starts_with("the certainty of 2 rows"), "{done:?}");
+    let rows = db.sql("select id, v from t order by id");
+    assert_eq!((&rows[0]["v"], &rows[1]["v"], rows.len()), (&Value::from("c"), &Value::from("b"), 2));
+    ok(&["flush", &db.1, "-q"]);
+    // The snapshot of a store.
+    let snap = files(&db.path().join("main/store/s")).into_iter().find(|f| f.extension().is_some_and(|e| e == "kv"));
+    let snap = snap.unwrap();
+    let mut bytes = fs::read(&snap).unwrap();
+    let at = bytes.windows(8).position(|w| w == b"vvvvvvvv").unwrap();
+    bytes[at] = b'w';
+    fs::write(&snap, bytes).unwrap();
+    assert_eq!(code(&["maintain", &db.1]), 65);
+    assert_eq!(code(&["fsck", &db.1]), 1);
+    ok(&["repair", &db.1, "-q"]);
+    ok(&["maintain", &db.1, "-q"]);
+    assert_eq!((db.sql("list keys in s").iter().any(|k| k["key"] == "b"), code(&["fsck", &db.1])), (true, 0));
+}
+
+#[test]
+fn rows_of_a_damaged_file_keep_what_the_file_does_not_hold() {
+    let db = Db::new();
+    db.sql("create table p (id bigint primary key, day varchar, n int) partition by (day)");
+    db.sql("insert into p values (1,'a',10),(2,'a',20),(3,'b',30)");
+    ok(&["flush", &db.1, "-q"]);
+    db.sql("alter table p add column later int default 7; alter table p rename column n to m");
+    let rows = || db.sql("select id, day, m, later from p order by id");
+    let before = rows();
+    assert_eq!((&before[0]["day"], &before[0]["later"]), (&Value::from("a"), &Value::from(7)));
+    for file in files(&db.path().join("main/public/p/cold")) {
+        if file.extension().is_some_and(|e| e == "parquet") {
+            change_first(&file);
+        }
+    }
+    ok(&["repair", &db.1, "-q"]);
+    assert_eq!((rows(), code(&["fsck", &db.1])), (before, 0));
+}
+
+/// The manifest names every file: a Delta log that is gone or damaged takes no row along.
+#[test]
+fn a_delta_log_is_made_anew_from_the_manifest() {
+    let db = Db::new();
+    db.sql("create table p (id bigint primary key, day varchar, n int, x int) partition by (day)");
+    db.sql("insert into p values (1,'a b',10,1),(2,null,20,2),(3,'c',30,3)");
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("update p set n = 11 where id = 1; insert into p values (4,'c',40,4)");
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("alter table p drop column x; insert into p values (5,'d',50); delete from p where id = 3");
+    let rows = || db.sql("select id, day, n from p order by id");
+    let before = rows();
+    assert_eq!(before.len(), 4);
+    let cold = db.path().join("main/public/p/cold");
+    let log = cold.join("_delta_log");
+    let commits =
+        || -> Vec<PathBuf> { files(&log).into_iter().filter(|f| f.extension().is_some_and(|e| e == "json")).collect() };
+    let flip = || {
+        let last = commits().pop().unwrap();
+        let mut bytes = fs::read(&last).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        fs::write(&last, bytes).unwrap();
+    };
+    let lose_last = || fs::remove_file(commits().pop().unwrap()).unwrap();
+    let lose_all = || fs::remove_dir_all(&log).unwrap();
+    for (what, damage) in [("flipped", &flip as &dyn Fn()), ("last", &lose_last), ("all", &lose_all)] {
+        damage();
+        let found = lines(&text(&qx(&["fsck", &db.1, "--json"]).stdout));
+        let help =
+            |f: &Value| f["severity"] == "error" && f["help"].as_str().is_some_and(|h| h.starts_with("qx repair"));
+        assert!(found.iter().any(help), "{what}: {found:?}");
+        let done = lines(&ok(&["repair", &db.1, "--json"]));
+        assert_eq!((rows(), code(&["fsck", &db.1])), (before.clone(), 0), "{what}: {done:?}");
+        assert_eq!(lines(&ok(&["repair", &db.1, "--json"])).len(), 1, "{what}: a second repair has nothing to do");
+    }
+    // The table goes on: a name that was dropped is still that of another column in the files.
+    db.sql("alter table p add column x int; update p set n = 0 where id = 4");
+    ok(&["maintain", &db.1, "-q"]);
+    assert_eq!(db.sql("select count(x) as x, sum(n) as n from p")[0], serde_json::json!({"x": 0, "n": 81}));
+    assert_eq!(code(&["fsck", &db.1]), 0);
+    // With all files gone, what is missing is told, and no empty table is made of it.
+    let aside = db.path().parent().unwrap().join("aside");
+    fs::rename(&cold, &aside).unwrap();
+    assert_eq!(code(&["repair", &db.1]), 1);
+    fs::rename(&aside, &cold).unwrap();
+    assert_eq!((code(&["fsck", &db.1]), db.sql("select id from p").len()), (0, 4));
 }

@@ -40,18 +40,6 @@ pub struct TableManifest {
 /// # Errors
 /// `Io`; `Engine` when the Delta log cannot be read.
 pub fn publish_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64) -> Result<()> {
-    publish(dir, name, def, table, lsn, true)
-}
-
-/// [`publish_manifest`] of all files as they are now, whatever was said of them before.
-///
-/// # Errors
-/// As [`publish_manifest`].
-pub(crate) fn renew_manifest(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64) -> Result<()> {
-    publish(dir, name, def, table, lsn, false)
-}
-
-fn publish(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64, keep: bool) -> Result<()> {
     // What was decoded once is whole: with many files, decoding is a good part of what a manifest costs.
     let mut whole = Vec::new();
     let previous = qx_io::read_generation(dir, FILE, |bytes| {
@@ -61,8 +49,7 @@ fn publish(dir: &Path, name: &str, def: &TableDef, table: &DeltaTable, lsn: u64,
     })?;
     let generation = previous.as_ref().map_or(0, |m| m.generation) + 1;
     let (segments, members) = previous.map_or_else(Default::default, |m| (m.segments, m.extra));
-    let said: BTreeMap<&str, &Segment> =
-        segments.iter().filter(|_| keep).map(|segment| (segment.path.as_str(), segment)).collect();
+    let said: BTreeMap<&str, &Segment> = segments.iter().map(|segment| (segment.path.as_str(), segment)).collect();
     let old = serde_json::from_value::<TableManifest>(Value::Object(members)).ok();
     let (mut schema_history, known) = old.map(|m| (m.schema_history, m.delta_log)).unwrap_or_default();
     if schema_history.last() != Some(&def.columns) {

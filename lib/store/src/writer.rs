@@ -363,6 +363,8 @@ impl Writer {
         let Some(table) = self.view.table(name).await? else {
             return Err(Error::new(Kind::NotFound, format!("there is no table {}", name.key())));
         };
+        // Before the definition calls for it: until a damaged file is repaired, the table goes on as it is.
+        cold::check_files(&table.dir, &table.cold.files)?;
         let change = {
             let mut hot = table.hot_mut();
             Change { over: hot.over()?, rows: hot.live()? }

@@ -12,14 +12,17 @@ use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use deltalake::DeltaTable;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, StructType, Transaction};
+use deltalake::kernel::{Action, Add, StructType, Transaction};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use qx_formats::{Error, Kind, Result};
+use uuid::Uuid;
 
 use super::files::{Files, properties};
+use super::whole::{self, Vouched};
 use super::{Cold, ColdFile, Expiry, FOLDER};
 use crate::delta::{self, engine};
+use crate::delta_sums::Sum;
 use crate::rows::{KeySet, conform};
 use crate::table_def::TableDef;
 
@@ -43,7 +46,8 @@ fn arrow(e: impl std::fmt::Display) -> Error {
 /// up to `lsn`. A table that says so already is left as it is: the commit happened before a crash.
 ///
 /// # Errors
-/// `Engine`, `Io`: nothing was committed then, or it was and the next call finds out.
+/// `Corrupt` when a file that is to be written anew is damaged: nothing was committed then. `Engine`, `Io`: nothing was, or
+/// it was and the next call finds out.
 pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Change, lsn: u64) -> Result<Cold> {
     let dir = table_dir.join(FOLDER);
     let mut table = match &cold.table {
@@ -63,8 +67,9 @@ pub async fn commit(table_dir: &Path, def: &TableDef, cold: &Cold, change: Chang
     if let Some(over) = change.over.as_ref().filter(|o| !o.is_empty()) {
         let state = table.snapshot().map_err(|e| engine(&dir, "cannot read the Delta log", e))?;
         let views: Vec<_> = state.log_data().iter().collect();
+        let vouched = Vouched::read(table_dir)?;
         for (file, view) in cold.files.iter().zip(views) {
-            if let Some(kept) = without(file, def, &physical, over).await? {
+            if let Some(kept) = without(file, def, &physical, over, vouched.sum(file)).await? {
                 for batch in kept {
                     files.write(&batch).await?;
                 }
@@ -181,6 +186,34 @@ async fn create(dir: &Path, def: &TableDef) -> Result<DeltaTable> {
         .map_err(|e| engine(dir, "cannot create the table", e))
 }
 
+/// Begins a Delta log in `dir` with files that are there already, in one commit that says that they hold the rows of the log up
+/// to `lsn`.
+///
+/// # Errors
+/// `Engine`, when a log is there, too.
+pub async fn found(
+    dir: &Path,
+    schema: &datafusion::arrow::datatypes::Schema,
+    partitions: Vec<String>,
+    files: Vec<Add>,
+    app: Uuid,
+    lsn: u64,
+) -> Result<()> {
+    let version = i64::try_from(lsn).map_err(|_| Error::limit("log sequence number", i64::MAX as u64, lsn))?;
+    let schema: StructType = schema.try_into_kernel().map_err(arrow)?;
+    let fields: Vec<_> = schema.fields().cloned().collect();
+    let properties = CommitProperties::default().with_application_transaction(Transaction::new(app, version));
+    let made = CreateBuilder::new()
+        .with_log_store(delta::log_store(dir)?)
+        .with_columns(fields)
+        .with_partition_columns(partitions)
+        .with_save_mode(SaveMode::ErrorIfExists)
+        .with_actions(files.into_iter().map(Action::Add))
+        .with_commit_properties(properties)
+        .await;
+    made.map(drop).map_err(|e| engine(dir, "cannot create the table", e))
+}
+
 /// Columns that the Delta table does not have yet come in by a commit of their own, which changes no rows.
 async fn add_columns(table: DeltaTable, dir: &Path, def: &TableDef) -> Result<DeltaTable> {
     let state = table.snapshot().map_err(|e| engine(dir, "cannot read the Delta log", e))?;
@@ -193,12 +226,13 @@ async fn add_columns(table: DeltaTable, dir: &Path, def: &TableDef) -> Result<De
     table.add_columns().with_fields(missing).await.map_err(|e| engine(dir, "cannot add columns", e))
 }
 
-/// The rows of a file that are not in `over`; `None` when that is all of them.
+/// The rows of a file that are not in `over`; `None` when that is all of them. `sum`: what the file is to be.
 async fn without(
     file: &ColdFile,
     def: &TableDef,
     physical: &SchemaRef,
     over: &Arc<KeySet>,
+    sum: Option<Sum>,
 ) -> Result<Option<Vec<RecordBatch>>> {
     if !admits(file, def, over) {
         return Ok(None);
@@ -209,6 +243,7 @@ async fn without(
         if !any_key(&file, &def, &over)? {
             return Ok(None);
         }
+        whole::check(&file.path, sum)?;
         let mut kept = Vec::new();
         for batch in read(&file, &def, &physical)? {
             let batch = batch?;
@@ -287,21 +322,44 @@ pub(super) fn project(
     Ok(Box::new(reader.map(move |batch| {
         let batch =
             batch.map_err(|e| Error::new(Kind::Engine, format!("cannot read Parquet: {e}")).path(&file.path))?;
-        let column = |i: &usize| {
-            let field = physical.field(*i);
-            if let Some(array) = batch.column_by_name(field.name()) {
-                return conform(array, field.data_type());
-            }
-            if let Some((_, value)) = file.partition.iter().find(|(n, _)| n == field.name()) {
-                let text: ArrayRef = Arc::new(StringArray::from(vec![value.as_deref(); batch.num_rows()]));
-                return conform(&text, field.data_type());
-            }
-            crate::rows::codec_missing(def.columns.get(*i), field.data_type(), batch.num_rows())
-        };
-        let columns = wanted.iter().map(column).collect::<Result<Vec<_>>>()?;
-        let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options).map_err(arrow)
+        shape(&file, &def, &physical, &wanted, &schema, &batch)
     })))
+}
+
+/// The columns `wanted` of the physical schema, which are those of `schema`: what the batch of a file does not have is a
+/// partition value, or came later.
+fn shape(
+    file: &ColdFile,
+    def: &TableDef,
+    physical: &SchemaRef,
+    wanted: &[usize],
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+) -> Result<RecordBatch> {
+    let column = |i: &usize| {
+        let field = physical.field(*i);
+        if let Some(array) = batch.column_by_name(field.name()) {
+            return conform(array, field.data_type());
+        }
+        if let Some((_, value)) = file.partition.iter().find(|(n, _)| n == field.name()) {
+            let text: ArrayRef = Arc::new(StringArray::from(vec![value.as_deref(); batch.num_rows()]));
+            return conform(&text, field.data_type());
+        }
+        crate::rows::codec_missing(def.columns.get(*i), field.data_type(), batch.num_rows())
+    };
+    let columns = wanted.iter().map(column).collect::<Result<Vec<_>>>()?;
+    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(arrow)
+}
+
+/// A batch as a file holds it, in the table's present physical schema.
+///
+/// # Errors
+/// `Engine`, `Invalid` for columns that are not those of the table.
+pub fn completed(file: &ColdFile, def: &TableDef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let physical = def.physical_schema()?;
+    let all: Vec<usize> = (0..physical.fields().len()).collect();
+    shape(file, def, &physical, &all, &physical, batch)
 }
 
 /// Writes the whole table anew, as `new` defines it: the rows of the files less those that `change` replaced, and its
@@ -339,6 +397,8 @@ pub async fn remove_expired(
 ) -> Result<Cold> {
     let dir = delta::resolved(&table_dir.join(FOLDER))?;
     let physical = def.physical_schema()?;
+    // Of files all of whose rows go, nothing is taken over.
+    whole::check_files(table_dir, files.iter().filter(|(_, all)| !all).map(|(file, _)| file))?;
     let (mut names, mut rows) = (Vec::new(), Vec::new());
     for (file, all) in files {
         names.push(file.path.strip_prefix(&dir).unwrap_or(&file.path).to_string_lossy().into_owned());

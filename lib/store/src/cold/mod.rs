@@ -7,13 +7,15 @@ mod expire;
 mod files;
 mod keys;
 mod stats;
+mod whole;
 
-pub use commit::{Change, Load, commit, remove_expired, replace_files, rewrite};
+pub use commit::{Change, Load, commit, completed, found, remove_expired, replace_files, rewrite};
 pub use expire::Expiry;
 pub use files::properties;
 pub use keys::read_columns;
 use keys::read_keys;
 pub use stats::{ColumnBounds, FileStats};
+pub use whole::check_files;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

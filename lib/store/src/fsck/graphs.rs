@@ -56,7 +56,7 @@ impl Check<'_> {
                 Err(e) if damage(&e) || e.kind() == Kind::NotFound => {
                     self.put(&dir, Finding::from_error("db.graph_manifest", &e));
                 }
-                Err(e) => return Err(e),
+                Err(e) => self.unreadable(&dir, e)?,
             }
             self.files += 1 + manifest.adjacency.len() as u64;
         }

@@ -10,10 +10,15 @@ pub(super) struct Help {
 }
 
 pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
+    let full = root.join(path);
     let root = root.display();
     let repair = |what| Help { repair: Some(what), command: format!("qx repair {root} --finding {id}") };
     let command = |command: String| Help { repair: None, command };
     match id {
+        "db.unreadable" => command(format!(
+            "ls -ld {}: mend its permissions, move away what stands in its place, or restore it; then qx fsck again",
+            full.display()
+        )),
         "db.marker" => repair("write a new marker from the folders that are there"),
         "db.catalog" => repair("fold the definitions of the log over the generation before"),
         "db.previous" => command("nothing: the next publication replaces it".to_owned()),
@@ -26,6 +31,9 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         "db.index" => repair("set the damaged file aside; the index is empty until it is built again"),
         _ if path.ends_with(".vdata") || path.ends_with(".vindex") => {
             repair("set the damaged file aside; the index is empty until it is built again")
+        }
+        "db.delta_log" | "db.length" | "db.checksum" if id == "db.delta_log" || path.contains("/_delta_log/") => {
+            repair("make the Delta log anew from the manifest, which names every file; older versions go")
         }
         "db.missing" | "db.length" | "db.checksum" | "db.parquet" if path.ends_with(".parquet") => repair(
             "keep what can be read, set the file aside, take it out of the Delta table; the report counts the loss",

@@ -40,7 +40,10 @@ impl Check<'_> {
                     self.put(&wal, Finding::error("db.log", "the folder of the log holds no log"));
                 }
                 Err(e) if damage(&e) => self.put(&wal, Finding::from_error("db.log", &e)),
-                Err(e) => return Err(e),
+                Err(e) => {
+                    self.unreadable(&wal, e)?;
+                    return Ok(None);
+                }
             }
         }
         let stat = match qx_log::stat(&wal) {
@@ -52,7 +55,7 @@ impl Check<'_> {
                 }
                 return Ok(None);
             }
-            Err(e) => return Err(e),
+            Err(e) => return self.unreadable(&wal, e).map(|()| None),
         };
         self.files += stat.segments.len() as u64;
         self.bytes += stat.bytes;

@@ -20,6 +20,8 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::{Job, Map};
 use serde::Serialize;
 
+pub(crate) use tables::decoded;
+
 use crate::Store;
 use crate::catalog::Catalog;
 use deltalake::datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -75,8 +77,8 @@ impl Report {
 /// Checks the database folder `root`.
 ///
 /// # Errors
-/// `Io` when the folder or a file in it cannot be read; `Invalid` when it is no database folder; `Unsupported` for a
-/// newer version; `Cancelled`. Damage is a finding and no error.
+/// `Io` when the folder cannot be read; `Invalid` when it is no database folder; `Unsupported` for a newer version;
+/// `Cancelled`. Damage is a finding and no error, and so is a file that the system does not give.
 pub async fn check(root: &Path, level: Level, job: &Job) -> Result<Report> {
     let mut report = once(root, level, job).await?;
     // A writer that is at work may have moved on between two files that were compared: damage is what stays.
@@ -179,7 +181,18 @@ impl<'a> Check<'a> {
         self.know(qx_io::previous_path(dir, name));
     }
 
-    /// The bytes of a file; a finding when it is not there.
+    /// A file that the system does not give: no permission, a folder in its place, a disk that fails. Of the others there
+    /// is something to say all the same. Any other error goes on.
+    fn unreadable(&mut self, path: &Path, e: Error) -> Result<()> {
+        if e.kind() != Kind::Io {
+            return Err(e);
+        }
+        let path = e.get_path().unwrap_or(path).to_path_buf();
+        self.put(&path, Finding::from_error("db.unreadable", &e));
+        Ok(())
+    }
+
+    /// The bytes of a file; a finding when it is not there or cannot be read.
     fn read(&mut self, path: &Path, missing: Finding) -> Result<Option<Map>> {
         self.job.step(1)?;
         match Map::open(path) {
@@ -192,7 +205,7 @@ impl<'a> Check<'a> {
                 self.put(path, missing);
                 Ok(None)
             }
-            Err(e) => Err(e),
+            Err(e) => self.unreadable(path, e).map(|()| None),
         }
     }
 
@@ -239,7 +252,7 @@ impl<'a> Check<'a> {
                 f.severity = Severity::Warning;
                 self.put(&qx_io::previous_path(dir, name), f);
             }
-            Err(e) => return Err(e),
+            Err(e) => self.unreadable(&qx_io::previous_path(dir, name), e)?,
         }
         match qx_io::read_generation(dir, name, decode) {
             Ok(found) => {
@@ -250,7 +263,7 @@ impl<'a> Check<'a> {
                 self.put(&path, Finding::from_error(id, &e));
                 Ok(None)
             }
-            Err(e) => Err(e),
+            Err(e) => self.unreadable(&path, e).map(|()| None),
         }
     }
 

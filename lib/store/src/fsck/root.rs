@@ -29,6 +29,7 @@ impl Check<'_> {
                 self.put(&path, Finding::error("db.marker", "the marker of the database folder is missing"));
                 Ok(None)
             }
+            Err(e) if path.exists() => self.unreadable(&path, e).map(|()| None),
             Err(e) => Err(e),
         }
     }

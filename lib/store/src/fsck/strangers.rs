@@ -18,8 +18,10 @@ impl Check<'_> {
     }
 
     fn walk(&mut self, dir: &Path) -> Result<()> {
-        let io = |e| Error::io("list", e).path(dir);
-        let mut entries: Vec<_> = fs::read_dir(dir).map_err(io)?.collect::<Result<_, _>>().map_err(io)?;
+        let mut entries: Vec<_> = match fs::read_dir(dir).and_then(Iterator::collect) {
+            Ok(entries) => entries,
+            Err(e) => return self.unreadable(dir, Error::io("list", e).path(dir)),
+        };
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             self.job.step(0)?;

@@ -10,10 +10,11 @@ use qx_formats::{Kind, Result};
 use serde_json::Value;
 
 use super::log::LogState;
-use super::{Check, Level, damage};
+use super::{Check, Found, Level, damage, help};
 use crate::catalog::{Catalog, TableDef};
 use crate::delta_sums::DELTA_LOG;
 use crate::names::ObjectName;
+use crate::repair::delta_log_source;
 use crate::table::{FILE as MANIFEST, FORMAT as TABLE_FORMAT, TableManifest};
 use crate::{Store, check_taken_over, delta};
 
@@ -21,7 +22,16 @@ impl Check<'_> {
     pub(super) async fn tables(&mut self, store: &Store, catalog: &Catalog, log: Option<&LogState>) -> Result<()> {
         for (key, def) in &catalog.tables {
             let Ok(name) = ObjectName::parse("table", key) else { continue };
-            self.table(&store.layout().table_folder(&name, def), catalog, def, log).await?;
+            let dir = store.layout().table_folder(&name, def);
+            let before = self.found.len();
+            self.table(&dir, catalog, def, log).await?;
+            if delta_log_source(&dir, catalog, def).is_none() {
+                // What repair would make a Delta log of is not there, or not whole either.
+                let of_log = |f: &&mut Found| f.finding.id == "db.delta_log" || f.path.contains("/_delta_log/");
+                for f in self.found.iter_mut().skip(before).filter(of_log) {
+                    (f.repair, f.help) = (None, help::from_backup(&f.path));
+                }
+            }
         }
         Ok(())
     }
@@ -176,7 +186,7 @@ impl Check<'_> {
                 self.put(path, f.expected(rows.unwrap_or(0)).got(have));
             }
             Err(e) if damage(&e) => self.put(path, Finding::from_error("db.parquet", &e)),
-            Err(e) => return Err(e),
+            Err(e) => self.unreadable(path, e)?,
         }
         Ok(())
     }
@@ -227,7 +237,7 @@ impl Check<'_> {
 }
 
 /// A path as the Delta log writes it, without its URL escapes.
-fn decoded(path: &str) -> String {
+pub(crate) fn decoded(path: &str) -> String {
     let mut out = Vec::new();
     let mut bytes = path.bytes();
     while let Some(b) = bytes.next() {

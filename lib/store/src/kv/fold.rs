@@ -135,6 +135,22 @@ impl Keys {
         self.snapshot.is_some() && self.changes.is_empty()
     }
 
+    /// That the snapshot is whole. Whoever makes a new one of it asks first: what became of its bytes would stand there under
+    /// checksums that hold.
+    ///
+    /// # Errors
+    /// `Corrupt` with the first damaged place.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        let Some(first) = self.snapshot.as_ref().and_then(|s| s.verify().into_iter().next()) else { return Ok(()) };
+        Err(Error::corrupt(format!(
+            "the snapshot of the store is damaged, and no new one is made of it: {}",
+            first.message
+        ))
+        .hint(
+            "its keys and those of the log stay as they are; `qx fsck` names the file, `qx repair` keeps what is whole",
+        ))
+    }
+
     pub(super) fn reached(&mut self, lsn: u64) {
         self.lsn = self.lsn.max(lsn);
     }

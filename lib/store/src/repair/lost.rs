@@ -42,7 +42,8 @@ impl Lost {
 
     /// Moves a file there.
     pub(super) fn set_aside(&mut self, path: &Path) -> Result<()> {
-        if self.dry_run || !path.exists() {
+        // A link that leads nowhere is there, too.
+        if self.dry_run || fs::symlink_metadata(path).is_err() {
             return Ok(());
         }
         let target = self.place(path)?;

@@ -2,6 +2,7 @@
 //! with a report that says what was kept and what was not.
 
 mod catalog;
+mod delta_log;
 mod graphs;
 mod indexes;
 mod log;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use crate::Store;
 use crate::fsck::{self, Found, Level};
 
+pub(crate) use delta_log::source as delta_log_source;
 pub(crate) use graphs::generation_before;
 pub use lost::LOST_AND_FOUND;
 use lost::Lost;
@@ -130,6 +132,7 @@ enum Step {
     Catalog,
     Stores,
     Graphs,
+    DeltaLogs,
     TableFiles,
     TableManifests,
     Indexes,
@@ -137,12 +140,13 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 9] = [
+    const ALL: [Step; 10] = [
         Step::Marker,
         Step::Log,
         Step::Catalog,
         Step::Stores,
         Step::Graphs,
+        Step::DeltaLogs,
         Step::TableFiles,
         Step::TableManifests,
         Step::Indexes,
@@ -151,7 +155,8 @@ impl Step {
 
     fn takes(self, found: &Found) -> bool {
         let (id, path) = (found.finding.id, found.path.as_str());
-        let error = found.finding.severity == Severity::Error;
+        // What the system does not give may be whole: nobody goes on without it.
+        let error = found.finding.severity == Severity::Error && id != "db.unreadable";
         let index = path.ends_with(".vdata") || path.ends_with(".vindex");
         let in_store = path.split('/').nth(1) == Some("store");
         let in_wal = path.split('/').nth(1) == Some("wal");
@@ -161,6 +166,10 @@ impl Step {
             Step::Catalog => id == "db.catalog",
             Step::Stores => error && in_store,
             Step::Graphs => id == "db.graph_manifest",
+            Step::DeltaLogs => {
+                let file = matches!(id, "db.length" | "db.checksum") && path.contains("/_delta_log/");
+                error && (id == "db.delta_log" || file)
+            }
             Step::TableFiles => {
                 let damaged = matches!(id, "db.missing" | "db.length" | "db.checksum" | "db.parquet");
                 damaged && path.ends_with(".parquet") && !path.contains("_delta_log/")
@@ -180,6 +189,7 @@ impl Repair<'_> {
             Step::Catalog => self.catalog(found),
             Step::Stores => self.stores(found),
             Step::Graphs => self.graphs(found),
+            Step::DeltaLogs => self.delta_logs(found).await,
             Step::TableFiles => self.table_files(found).await,
             Step::TableManifests => self.table_manifests(found).await,
             Step::Indexes => self.indexes(found),

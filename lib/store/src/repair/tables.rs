@@ -13,13 +13,13 @@ use qx_io::Lock;
 
 use super::Repair;
 use crate::catalog::{Catalog, TableDef};
-use crate::cold::{Cold, replace_files};
+use crate::cold::{Cold, ColdFile, completed, replace_files};
 use crate::fsck::Found;
 use crate::names::ObjectName;
 use crate::{Store, delta, table};
 
 /// The table in whose folder a file lies.
-fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> Option<(ObjectName, &'a TableDef)> {
+pub(super) fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> Option<(ObjectName, &'a TableDef)> {
     catalog.tables.iter().find_map(|(key, def)| {
         let name = ObjectName::parse("table", key).ok()?;
         path.starts_with(store.layout().table_folder(&name, def)).then_some((name, def))
@@ -43,16 +43,18 @@ impl Repair<'_> {
             let Some(def) = catalog.table(&name) else { continue };
             let dir = store.layout().table_folder(&name, def);
             let cold = Cold::load(&dir, def.uuid).await?;
+            // Under the names that the columns have in these files.
+            let def = def.at(cold.lsn);
             let mut damaged = Vec::new();
             let mut seen = BTreeSet::new();
             for f in found {
                 let path = self.root.join(&f.path);
                 if path.starts_with(&dir) && seen.insert(path.clone()) {
-                    let rows = cold.files.iter().find(|c| same_file(&c.path, &path)).and_then(|c| c.rows);
-                    damaged.push((f.clone(), path, rows));
+                    let file = cold.files.iter().find(|c| same_file(&c.path, &path)).cloned();
+                    damaged.push((f.clone(), path, file));
                 }
             }
-            self.rewrite(&dir, &cold, def, damaged).await?;
+            self.rewrite(&dir, &cold, &def, damaged).await?;
         }
         Ok(())
     }
@@ -62,19 +64,19 @@ impl Repair<'_> {
         dir: &Path,
         tier: &Cold,
         def: &TableDef,
-        damaged: Vec<(Found, std::path::PathBuf, Option<u64>)>,
+        damaged: Vec<(Found, std::path::PathBuf, Option<ColdFile>)>,
     ) -> Result<()> {
         let mut kept = Vec::new();
         let mut names = Vec::new();
         let cold = dir.join(crate::cold::FOLDER);
-        for (f, path, rows) in damaged {
-            let read = salvage(&path);
+        for (f, path, file) in damaged {
+            let mut read = salvage(&path);
+            if let Some(file) = &file {
+                // With what the file itself does not hold, such as the values that the table is partitioned by.
+                read = read.iter().filter_map(|batch| completed(file, def, batch).ok()).collect();
+            }
             let have: u64 = read.iter().map(|b| b.num_rows() as u64).sum();
-            let loss = match rows {
-                Some(want) if have >= want => None,
-                Some(want) => Some(format!("{} of {want} rows of the file", want - have)),
-                None => Some("the rows of the file that could not be read; their number is not known".to_owned()),
-            };
+            let loss = loss(file.and_then(|file| file.rows), have);
             if let Ok(relative) = path.strip_prefix(&cold) {
                 names.push(relative.to_string_lossy().into_owned());
             }
@@ -141,7 +143,22 @@ pub(crate) async fn rebuild_manifest(dir: &Path, name: &ObjectName, def: &TableD
             }
         }
     }
-    table::renew_manifest(dir, &name.key(), def, delta, cold.lsn)
+    // What a generation that can be read says of a file holds: the file may be damaged by now, and must not be vouched for.
+    table::publish_manifest(dir, &name.key(), def, delta, cold.lsn)
+}
+
+/// What is gone of a damaged file of which `have` rows could be read. Even of those nobody knows that they are right: Parquet
+/// has no checksums, and a changed byte may read as another value.
+fn loss(rows: Option<u64>, have: u64) -> Option<String> {
+    let doubt =
+        format!("the certainty of {have} rows, which could be read: any value in them may be another than was written");
+    match rows {
+        Some(0) => None,
+        Some(want) if have >= want => Some(doubt),
+        Some(want) if have == 0 => Some(format!("{want} of {want} rows of the file")),
+        Some(want) => Some(format!("{} of {want} rows of the file, and {doubt}", want - have)),
+        None => Some("the rows of the file that could not be read; their number is not known".to_owned()),
+    }
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
