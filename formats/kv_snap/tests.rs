@@ -67,6 +67,28 @@ fn every_flipped_bit_and_every_truncation_is_found() {
     }
 }
 
+#[test]
+fn a_checked_lookup_answers_right_or_not_at_all() {
+    for (good, step) in [(example(), 1), (full(), 61)] {
+        let whole = KvSnap::open(&good).unwrap();
+        let all: Vec<Entry<'_>> = whole.iter().map(|e| e.unwrap()).collect();
+        let asked: Vec<&Entry<'_>> = all.iter().step_by(all.len().div_ceil(5)).collect();
+        assert!(asked.iter().all(|e| whole.checked_get(e.key).unwrap() == Some(**e)));
+        assert!(whole.checked_get("no such key").unwrap().is_none() && whole.check().is_ok());
+        for at in (0..good.len()).step_by(step) {
+            let mut bad = good.clone();
+            bad[at] ^= 4;
+            let Ok(snap) = KvSnap::open(&bad) else { continue };
+            for e in &asked {
+                let found = snap.checked_get(e.key);
+                assert!(found.is_err() || found.unwrap() == Some(**e), "byte {at}, key {}", e.key);
+            }
+            let same = snap.iter().map_while(|e| e.ok()).eq(all.iter().copied());
+            assert!(snap.check().is_err() || same, "byte {at}");
+        }
+    }
+}
+
 proptest! {
     /// Right checksums over any content: an answer or an error, never a panic or a wild allocation.
     #[test]

@@ -1,7 +1,7 @@
 //! A store as of some log sequence number: a snapshot, and the changes above it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -69,6 +69,8 @@ impl Item {
 pub struct Keys {
     store: String,
     snapshot: Option<KvSnap<Map>>,
+    /// Where it lies.
+    path: PathBuf,
     /// Changes above the snapshot; `None` for a deletion.
     changes: BTreeMap<String, Option<Item>>,
     lsn: u64,
@@ -80,7 +82,8 @@ impl Keys {
     /// # Errors
     /// `Corrupt`, `Io`, with the path.
     pub(super) fn open(dir: &Path, store: &str, uuid: Uuid) -> Result<Keys> {
-        let mut view = Keys { store: store.to_owned(), snapshot: None, changes: BTreeMap::new(), lsn: 0 };
+        let (store, path, changes) = (store.to_owned(), dir.to_path_buf(), BTreeMap::new());
+        let mut view = Keys { store, snapshot: None, path, changes, lsn: 0 };
         let Some(manifest) = super::read_manifest(dir)? else { return Ok(view) };
         // A store of this name that was dropped left it.
         if manifest.uuid != uuid {
@@ -99,6 +102,7 @@ impl Keys {
         }
         view.lsn = manifest.lsn;
         view.snapshot = Some(snapshot);
+        view.path = path;
         Ok(view)
     }
 
@@ -122,6 +126,7 @@ impl Keys {
     /// # Errors
     /// `Corrupt` when the snapshot is damaged.
     pub fn expired(&self, now_us: u64) -> Result<u64> {
+        self.check()?;
         let mut count = self.changes.values().flatten().filter(|item| !item.lives(now_us)).count() as u64;
         for entry in self.snapshot.iter().flat_map(KvSnap::iter) {
             let entry = entry?;
@@ -135,20 +140,16 @@ impl Keys {
         self.snapshot.is_some() && self.changes.is_empty()
     }
 
-    /// That the snapshot is whole. Whoever makes a new one of it asks first: what became of its bytes would stand there under
-    /// checksums that hold.
-    ///
-    /// # Errors
-    /// `Corrupt` with the first damaged place.
-    pub(super) fn check_whole(&self) -> Result<()> {
-        let Some(first) = self.snapshot.as_ref().and_then(|s| s.verify().into_iter().next()) else { return Ok(()) };
-        Err(Error::corrupt(format!(
-            "the snapshot of the store is damaged, and no new one is made of it: {}",
-            first.message
-        ))
-        .hint(
-            "its keys and those of the log stay as they are; `qx fsck` names the file, `qx repair` keeps what is whole",
-        ))
+    /// That the snapshot is whole, of which everything is about to be read.
+    fn check(&self) -> Result<()> {
+        match self.snapshot.as_ref().map(KvSnap::check) {
+            Some(Err(e)) => Err(self.damaged(e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn damaged(&self, e: Error) -> Error {
+        e.path(&self.path).hint("`qx fsck` says more; `qx repair` keeps the keys that are whole, and what the log has")
     }
 
     pub(super) fn reached(&mut self, lsn: u64) {
@@ -191,7 +192,9 @@ impl Keys {
     fn raw(&self, key: &str) -> Result<Option<Item>> {
         match (self.changes.get(key), &self.snapshot) {
             (Some(change), _) => Ok(change.clone()),
-            (None, Some(snapshot)) => Ok(snapshot.get(key)?.as_ref().map(Item::of)),
+            (None, Some(snapshot)) => {
+                Ok(snapshot.checked_get(key).map_err(|e| self.damaged(e))?.as_ref().map(Item::of))
+            }
             (None, None) => Ok(None),
         }
     }
@@ -209,6 +212,7 @@ impl Keys {
     /// # Errors
     /// `Corrupt` when the snapshot is damaged; those of `f`.
     pub fn each(&self, prefix: &str, now_us: u64, mut f: impl FnMut(&str, &Item) -> Result<()>) -> Result<()> {
+        self.check()?;
         let mut changes = self.changes.range(prefix.to_owned()..).peekable();
         let mut take = |key: &str, item: Option<&Item>| match item.filter(|i| i.lives(now_us)) {
             Some(item) if key.starts_with(prefix) => f(key, item),
