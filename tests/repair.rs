@@ -259,6 +259,9 @@ fn nothing_new_is_made_of_what_is_damaged() {
         assert_eq!(code(&args), 65, "{args:?}");
         assert!(db.findings().iter().any(|f| f.1 == "db.checksum"), "{args:?}: {:?}", db.findings());
     }
+    let copy = format!("{}.copy", db.1);
+    assert_eq!(code(&["backup", &db.1, "-o", &copy]), 1, "it is damaged in the backup as well");
+    assert_eq!(code(&["restore", &copy, "-o", &format!("{copy}.db")]), 0);
     // A manifest that is made anew does not vouch for it either.
     ok(&["manifest", "rebuild", &db.1, "t", "-q"]);
     assert!(db.findings().iter().any(|f| f.1 == "db.checksum"), "{:?}", db.findings());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qx_cli::{Context, Status, WaitArg};
+use qx_cli::{Context, Status, WaitArg, count};
 use qx_formats::Result;
 use qx_store::backup;
 use serde_json::json;
@@ -16,7 +16,7 @@ Examples:
 ///
 /// The copy is a folder of its own with a checksummed list of its files. It is taken without a lock: the files are
 /// copied, the log last, until nothing but the log moved meanwhile. A database that never stands still is locked for
-/// the last try (--wait).
+/// the last try (--wait). Exit 1 when files are not what the database's manifests say: the copy has them as they are.
 #[derive(clap::Args)]
 #[command(before_help = BACKUP_EXAMPLES)]
 pub struct BackupArgs {
@@ -43,12 +43,17 @@ pub fn backup(args: BackupArgs, cx: &mut Context) -> Result<Status> {
         cx.out.record(&json!({
             "v": 1, "path": args.db.to_string_lossy(), "output": args.output.to_string_lossy(), "dry_run": args.dry_run,
             "files": done.files.len(), "bytes": done.bytes(), "lsn": done.lsn, "taken_at": done.taken_at,
+            "damaged": done.damaged,
         }))?;
     }
     let verb = if args.dry_run { "would copy" } else { "copied" };
     let (files, bytes) = (done.files.len(), done.bytes());
     cx.say(format!("{}: {verb} {files} files, {bytes} bytes, as of LSN {}", args.output.display(), done.lsn));
-    Ok(Status::Yes)
+    if let Some(first) = done.damaged.first() {
+        let (n, path) = (count(done.damaged.len(), "file"), args.db.display());
+        cx.warn(format!("{path}: {n} not as the manifests say, {first} first; `qx fsck {path}` says more"));
+    }
+    Ok(Status::from_bool(done.damaged.is_empty()))
 }
 
 const RESTORE_EXAMPLES: &str = "\

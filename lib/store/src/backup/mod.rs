@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use qx_formats::manifest::Status;
 use qx_formats::{Error, Kind, Result, manifest};
 use qx_io::{Job, Lock, Publish};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub struct Backup {
     /// The database as of this commit.
     pub lsn: String,
     pub files: Vec<BackupFile>,
+    /// Of these, those that are not what the database's own manifests say: they were damaged before they were copied.
+    #[serde(skip)]
+    pub damaged: Vec<String>,
 }
 
 impl Backup {
@@ -82,7 +86,8 @@ pub fn backup(root: &Path, target: &Path, wait: Duration, dry_run: bool, job: &J
         return Ok(done(files.collect(), store.last_lsn()?));
     }
     let staging = staging(target);
-    let result = take(&store, root, &staging, wait, job).and_then(|backup| {
+    let result = take(&store, root, &staging, wait, job).and_then(|mut backup| {
+        backup.damaged = damaged(&staging, &backup.files);
         qx_io::write_atomic(&staging.join(LIST), Publish::New, &manifest::seal(&backup)?)?;
         copy::sync_tree(&staging)?;
         qx_io::rename(&staging, target).map_err(|e| Error::io("rename into place", e).path(target))?;
@@ -104,7 +109,19 @@ fn done(files: Vec<BackupFile>, lsn: u64) -> Backup {
         taken_at: qx_log::format_time_us(qx_log::now_us()),
         lsn: lsn.to_string(),
         files,
+        damaged: Vec::new(),
     }
+}
+
+/// The files of a copy that are missing, or others than its manifests say. Manifests that cannot be read say nothing.
+fn damaged(copy: &Path, files: &[BackupFile]) -> Vec<String> {
+    let named = Store::open(copy).and_then(|store| manifests::segments(&store, &store.catalog()?));
+    let have: BTreeMap<&str, &BackupFile> = files.iter().map(|f| (f.path.as_str(), f)).collect();
+    let other = |n: &manifests::Named| {
+        let sum = (n.segment.bytes, n.segment.crc32c);
+        n.segment.status == Status::Committed && have.get(n.path.as_str()).is_none_or(|f| (f.bytes, f.crc32c) != sum)
+    };
+    named.unwrap_or_default().into_iter().filter(other).map(|n| n.path).collect()
 }
 
 fn take(store: &Store, root: &Path, staging: &Path, wait: Duration, job: &Job) -> Result<Backup> {
