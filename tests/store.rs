@@ -209,6 +209,10 @@ fn a_backup_of_a_live_database_restores() {
     fs::write(&victim, b"short").unwrap();
     assert_eq!(code(&["restore", &path("a.bak"), "-o", &path("never.db")]), 65);
     assert!(!Path::new(&path("never.db")).exists());
+    // What a killed backup left goes with the next one.
+    fs::create_dir_all(path(".b.bak.tmp-1/main")).unwrap();
+    ok(&["backup", &db.1, "-o", &path("b.bak"), "-q"]);
+    assert!(!Path::new(&path(".b.bak.tmp-1")).exists() && Path::new(&path("b.bak")).exists());
 }
 
 #[test]

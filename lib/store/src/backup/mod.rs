@@ -85,7 +85,7 @@ pub fn backup(root: &Path, target: &Path, wait: Duration, dry_run: bool, job: &J
         let files = files.iter().map(|f| BackupFile { path: f.to_string_lossy().into(), bytes: size(f), crc32c: 0 });
         return Ok(done(files.collect(), store.last_lsn()?));
     }
-    let staging = staging(target);
+    let (staging, _held) = stage(target)?;
     let result = take(&store, root, &staging, wait, job).and_then(|mut backup| {
         backup.damaged = damaged(&staging, &backup.files);
         qx_io::write_atomic(&staging.join(LIST), Publish::New, &manifest::seal(&backup)?)?;
@@ -187,12 +187,33 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Where a folder is put together before it gets its name.
-fn staging(target: &Path) -> PathBuf {
+/// What the names begin with under which folders are put together before they become `target`.
+fn staging_prefix(target: &Path) -> OsString {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".tmp-{}", std::process::id()));
-    parent(target).join(name)
+    name.push(".tmp-");
+    name
+}
+
+/// Makes the folder in which `target` is put together. It counts as somebody's as long as the file is open: those that
+/// killed processes left are removed.
+fn stage(target: &Path) -> Result<(PathBuf, fs::File)> {
+    let prefix = staging_prefix(target);
+    for entry in fs::read_dir(parent(target)).into_iter().flatten().flatten() {
+        let ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if ours && fs::File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
+            // One that stays only takes room.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let mut name = prefix;
+    name.push(std::process::id().to_string());
+    let staging = parent(target).join(name);
+    fs::create_dir_all(&staging).map_err(|e| Error::io("create folder", e).path(&staging))?;
+    let held = fs::File::open(&staging).map_err(|e| Error::io("read", e).path(&staging))?;
+    // Where folders cannot be locked, the next one takes this for nobody's only once it has a name of its own.
+    let _ = held.try_lock();
+    Ok((staging, held))
 }
 
 fn inside(target: &Path, root: &Path) -> bool {

@@ -7,7 +7,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::{Job, Map};
 use serde::Serialize;
 
-use super::{Backup, LIST, copy, parent, staging};
+use super::{Backup, LIST, copy, parent, stage};
 use crate::Store;
 
 /// What a restore came to.
@@ -61,7 +61,7 @@ pub fn restore(backup: &Path, target: &Path, dry_run: bool, job: &Job) -> Result
     if dry_run {
         return Ok(report);
     }
-    let staging = staging(target);
+    let (staging, _held) = stage(target)?;
     let done = build(backup, &list, &staging, job).and_then(|()| {
         qx_io::rename(&staging, target).map_err(|e| Error::io("rename into place", e).path(target))?;
         qx_io::sync_dir(parent(target))
