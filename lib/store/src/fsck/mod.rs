@@ -110,7 +110,8 @@ fn is_written(root: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-async fn once(root: &Path, level: Level, job: &Job) -> Result<Report> {
+/// [`check`] of a database that nobody writes meanwhile.
+pub(crate) async fn once(root: &Path, level: Level, job: &Job) -> Result<Report> {
     let mut c = Check::new(root, level, job);
     if let Some(store) = c.marker()? {
         let catalog = c.catalog(&store)?;

@@ -10,7 +10,6 @@ mod lost;
 mod stores;
 mod tables;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use qx_io::{Job, Lock};
 use serde::Serialize;
 
 use crate::Store;
-use crate::fsck::{self, Found, Level};
+use crate::fsck::{self, Found, Level, Report};
 
 pub(crate) use delta_log::source as delta_log_source;
 pub(crate) use graphs::generation_before;
@@ -107,21 +106,28 @@ pub async fn repair(root: &Path, select: &Select, dry_run: bool, wait: Duration,
     let mut r = Repair { root, select, dry_run, wait, lost, actions: Vec::new() };
     // Other writers are kept out from the first look to the last; each step takes the inner locks that it needs.
     let lock = if dry_run { None } else { Some(Lock::acquire(&root.join("LOCK"), wait)?) };
-    let mut done = BTreeSet::new();
+    // Every byte is read for it: again only where something was done.
+    let mut report = look(root, dry_run, job).await?;
     for step in Step::ALL {
-        let report = fsck::check(root, Level::Bytes, job).await?;
-        let found: Vec<Found> = report.found.into_iter().filter(|f| select.takes(f) && step.takes(f)).collect();
-        let first = done.insert(step);
-        if found.is_empty() || !first {
+        let found: Vec<Found> = report.found.iter().filter(|f| select.takes(f) && step.takes(f)).cloned().collect();
+        if found.is_empty() {
             continue;
         }
         r.step(step, &found).await?;
+        if !dry_run {
+            report = look(root, dry_run, job).await?;
+        }
     }
-    let left = fsck::check(root, Level::Bytes, job).await?.found;
+    let left = report.found;
     drop(lock);
     r.lost.report(&r.actions)?;
     let lost_and_found = r.lost.folder().map(|p| p.strip_prefix(root).unwrap_or(p).to_path_buf());
     Ok(RepairReport { dry_run, actions: r.actions, lost_and_found, left })
+}
+
+/// A full check; under the lock nobody moves anything meanwhile, so one look is enough.
+async fn look(root: &Path, dry_run: bool, job: &Job) -> Result<Report> {
+    if dry_run { fsck::check(root, Level::Bytes, job).await } else { fsck::once(root, Level::Bytes, job).await }
 }
 
 /// The steps, in their order: each stands on what the ones before it mended.
