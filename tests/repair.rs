@@ -180,6 +180,23 @@ fn repair_makes_no_catalog_that_lacks_definitions_unasked() {
     assert!(asked[0]["loss"].as_str().unwrap().starts_with("definitions from LSN 1 to "), "{asked:?}");
 }
 
+/// Where the log begins later, only a catalog says that it lost nothing.
+#[test]
+fn a_catalog_that_is_gone_is_made_anew_from_the_one_before() {
+    let db = Db::full();
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("create table late (x int); insert into late values (1)");
+    ok(&["flush", &db.1, "-q"]);
+    db.sql("insert into late values (2)");
+    let all = || (rows(&db), db.sql("select x from late order by x"));
+    let before = all();
+    fs::remove_file(db.path().join("main/catalog.json")).unwrap();
+    let found = db.findings();
+    assert!(found.iter().all(|f| f.0 != "error" || f.1 == "db.catalog"), "{found:?}");
+    assert_eq!(lines(&ok(&["repair", &db.1, "--json"])).last().unwrap()["summary"]["losses"], 0);
+    assert_eq!((all(), code(&["fsck", &db.1])), (before, 0));
+}
+
 #[test]
 fn the_manifest_of_a_graph_is_taken_from_its_generation_before() {
     let db = Db::new();

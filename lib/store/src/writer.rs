@@ -9,7 +9,7 @@ use std::time::Duration;
 use datafusion::arrow::array::RecordBatch;
 use qx_formats::delta_log::{Op, layout};
 use qx_formats::{Error, Kind, Result};
-use qx_io::Lock;
+use qx_io::{Lock, Publish};
 use qx_log::{Ack, Log, Options, PruneOptions, SyncPolicy};
 use uuid::Uuid;
 
@@ -506,10 +506,24 @@ impl Writer {
         self.snapshots = retain::snapshots(&self.view, self.pruned)?;
         self.taken_over.extend(retain::taken_over(&self.view)?);
         self.publish_catalog(true)?;
+        self.double_catalog(needed)?;
         self.log.rotate()?;
         self.log.prune(&PruneOptions { before_lsn: needed, ..PruneOptions::default() })?;
         self.grown = folder_bytes(&self.store.layout().wal());
         Ok(())
+    }
+
+    /// Makes the generation before of the catalog the same as the newest one, before the log is let go of up to `needed`: it
+    /// would no longer lead from an older one to what is defined now.
+    fn double_catalog(&self, needed: u64) -> Result<()> {
+        let home = &self.store.layout().home;
+        let before = qx_io::read_previous_generation(home, FILE, Catalog::decode).ok().flatten();
+        if before.is_some_and(|before| before.lsn.saturating_add(1) >= needed) {
+            return Ok(());
+        }
+        let path = home.join(FILE);
+        let bytes = std::fs::read(&path).map_err(|e| Error::io("read", e).path(&path))?;
+        qx_io::write_atomic(&qx_io::previous_path(home, FILE), Publish::Replace, &bytes)
     }
 
     /// Writes a snapshot of a key-value store as of the last commit, so that readers and the log need not go back further.

@@ -68,7 +68,7 @@ impl Check<'_> {
     fn log_begin(&mut self, store: &Store, log: LogState) -> Result<()> {
         // A catalog that cannot be read says nothing of what was let go.
         let home = &store.layout().home;
-        if home.join(FILE).exists() && qx_io::read_generation(home, FILE, Catalog::decode).is_err() {
+        if qx_io::read_generation(home, FILE, Catalog::decode).is_err() {
             return Ok(());
         }
         let pruned = crate::retain::pruned_lsn(store)?;

@@ -48,7 +48,8 @@ impl Repair<'_> {
     fn begin(&mut self, f: &Found) -> Result<()> {
         let store = self.store()?;
         let home = &store.layout().home;
-        let Some(mut catalog) = qx_io::read_generation(home, FILE, Catalog::decode)? else { return Ok(()) };
+        // One that cannot be read is made anew next, and says itself where the log begins then.
+        let Ok(Some(mut catalog)) = qx_io::read_generation(home, FILE, Catalog::decode) else { return Ok(()) };
         let first = qx_log::stat(&store.layout().wal())?.first_lsn;
         let lost =
             format!("LSNs {} to {}, where no table, graph or snapshot holds them", catalog.pruned_lsn + 1, first - 1);
