@@ -483,8 +483,6 @@ impl Session {
     async fn prepare(&self, sql: &mut Sql) -> Result<()> {
         in_values::rewrite(sql);
         documents::rewrite(sql);
-        Box::pin(graph::preload(self, sql)).await?;
-        vector::preload(self, sql).await?;
         vector::row_ids::rewrite(self, sql)?;
         vector::hint::nulls_last(sql);
         let mut known = Vec::new();
@@ -497,7 +495,10 @@ impl Session {
         for query in arguments::subqueries(sql) {
             values.push(Box::pin(self.scalar(query)).await?);
         }
-        arguments::fill(sql, values)
+        arguments::fill(sql, values)?;
+        // Of which graph, table or index a call is stands in its first place by now, however it was said.
+        Box::pin(graph::preload(self, sql)).await?;
+        vector::preload(self, sql).await
     }
 
     /// The one value of a scalar subquery, as a literal.

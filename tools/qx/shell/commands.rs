@@ -24,6 +24,9 @@ const HELP: &[(&str, &str)] = &[
     ("\\?", "this list"),
 ];
 
+/// Files that may be run from within one another; one that runs itself would never end.
+const MAX_FILES: u32 = 16;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     Help,
@@ -100,7 +103,13 @@ impl Command {
             }
             Command::Include(path) => {
                 let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", e).path(&path))?;
-                shell.take(&text, cx).map(drop)
+                shell.files += 1;
+                let done = match shell.files {
+                    0..=MAX_FILES => shell.take(&text, cx).map(drop),
+                    n => Err(Error::limit("files that run each other", u64::from(MAX_FILES), u64::from(n)).path(&path)),
+                };
+                shell.files -= 1;
+                done
             }
             Command::Pager(on) => {
                 shell.pager = on.unwrap_or(!shell.pager);
@@ -131,8 +140,8 @@ fn help(cx: &mut Context) -> Result<()> {
 }
 
 fn columns(shell: &Shell, name: &str, cx: &mut Context) -> Result<()> {
-    let plain = name.trim_matches('"').replace('\'', "''");
-    let (schema, table) = plain.split_once('.').unwrap_or(("public", &plain));
+    let (schema, table) = named(shell.session.store().database(), name);
+    let (schema, table) = (schema.replace('\'', "''"), table.replace('\'', "''"));
     let sql = format!(
         "SELECT name, type, nullable, \"default\", primary_key FROM system.columns
          WHERE schema = '{schema}' AND \"table\" = '{table}' ORDER BY position"
@@ -143,6 +152,26 @@ fn columns(shell: &Shell, name: &str, cx: &mut Context) -> Result<()> {
             .hint("\\d lists what there is"));
     }
     shell.print(&answer, cx)
+}
+
+/// Schema and name of a table as statements take them: in small letters, but for what stands in double quotes.
+fn named(database: &str, name: &str) -> (String, String) {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for c in name.chars() {
+        match (c, parts.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            ('.', _) if !quoted => parts.push(String::new()),
+            (c, Some(part)) if quoted => part.push(c),
+            (c, Some(part)) => part.extend(c.to_lowercase()),
+            (_, None) => {}
+        }
+    }
+    if parts.len() == 3 && parts.first().is_some_and(|first| first == database) {
+        parts.remove(0);
+    }
+    let table = parts.pop().unwrap_or_default();
+    (if parts.is_empty() { "public".to_owned() } else { parts.join(".") }, table)
 }
 
 #[cfg(test)]
@@ -156,6 +185,11 @@ mod tests {
         assert_eq!(Command::parse("\\timing on").unwrap(), Command::Timing(Some(true)));
         assert_eq!(Command::parse("\\timing").unwrap(), Command::Timing(None));
         assert_eq!(Command::parse("\\i a b.sql").unwrap(), Command::Include("a b.sql".into()));
+        let name = |text| named("main", text);
+        let is = |schema: &str, table: &str| (schema.to_owned(), table.to_owned());
+        assert_eq!((name("t"), name("T"), name("\"T\"")), (is("public", "t"), is("public", "t"), is("public", "T")));
+        assert_eq!((name("s.T"), name("main.s.t")), (is("s", "t"), is("s", "t")));
+        assert_eq!((name("main.t"), name("\"a.b\"")), (is("main", "t"), is("public", "a.b")));
         for bad in ["\\nothing", "\\timing perhaps", "\\i"] {
             assert!(Command::parse(bad).is_err(), "{bad}");
         }

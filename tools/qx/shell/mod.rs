@@ -63,6 +63,8 @@ struct Shell {
     pager: bool,
     format: Option<Format>,
     people: bool,
+    /// How many files are being run, one from within the other.
+    files: u32,
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
@@ -74,7 +76,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     };
     let people = std::io::stdin().is_terminal();
     let session = Session::open_with(&store, options)?;
-    let mut shell = Shell { session, engine: Engine::start()?, timing: false, pager: true, format: None, people };
+    let mut shell =
+        Shell { session, engine: Engine::start()?, timing: false, pager: true, format: None, people, files: 0 };
     let done = if people { shell.prompt(&args, cx) } else { shell.piped(cx) };
     let open = shell.engine.wait(async { Ok(shell.session.in_transaction().await) })?;
     let closed = shell.engine.wait(shell.session.close());
@@ -161,6 +164,8 @@ impl Shell {
                 Err(ReadlineError::Eof) => return Ok(()),
                 Err(e) => return Err(broken(&e)),
             };
+            // Ctrl-C that was pressed while an answer was shown meant that answer, and not the next statement.
+            cx.cancel.flag().store(false, Ordering::Relaxed);
             match self.take(&line, cx) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),

@@ -301,17 +301,22 @@ impl Loaded {
 
     /// The node that an argument means.
     pub(crate) fn find(&self, text: &str, is_number: bool) -> Result<u64> {
-        if let Some(id) = self.rows.as_ref().and_then(|rows| rows.by_id.get(text)) {
-            return Ok(*id);
+        let in_tables = || self.rows.as_ref().and_then(|rows| rows.by_id.get(text)).copied();
+        if is_number {
+            // A number is an id, and not the key of another node that is written like it.
+            if let Some(id) = in_tables() {
+                return Ok(id);
+            }
+            if self.rows.is_none()
+                && let Ok(id) = text.parse()
+            {
+                return self.graph.find(&NodeRef::Id(id));
+            }
         }
-        // A number is an id, and not the key of another node that is written like it.
-        if is_number
-            && self.rows.is_none()
-            && let Ok(id) = text.parse()
-        {
-            return self.graph.find(&NodeRef::Id(id));
+        match self.graph.find(&NodeRef::Text(text.to_owned())) {
+            Err(e) if e.kind() == Kind::NotFound => in_tables().ok_or(e),
+            found => found,
         }
-        self.graph.find(&NodeRef::Text(text.to_owned()))
     }
 
     /// The name of an edge type; its number where it has none.

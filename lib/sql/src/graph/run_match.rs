@@ -187,18 +187,15 @@ async fn ends(session: &Session, loaded: &Loaded, end: &End) -> Result<Option<Ve
     let Some((column, value)) = &end.key else { return Ok(None) };
     let (text, is_number) = constant(session, value).await?;
     let label = end.label.as_deref();
-    if column == "id" {
-        let id = match loaded.find(&text, is_number) {
-            Err(e) if e.kind() == Kind::NotFound => return Ok(Some(Vec::new())),
-            id => id?,
-        };
-        return Ok(Some(vec![id]));
-    }
     let keys: Vec<&str> = loaded.def.labels.iter().map(|l| l.key.as_str()).collect();
     let known = match label {
         Some(label) => loaded.def.key_of(label).is_some_and(|k| k.eq_ignore_ascii_case(column)),
         None => keys.iter().any(|k| k.eq_ignore_ascii_case(column)),
     };
+    // A text is an id as well, unless the column of the key has that name.
+    if column == "id" && (is_number || !known) {
+        return one(loaded.find(&text, true));
+    }
     if column != "key" && !known {
         return Err(Error::usage(format!("a node is found by its key, not by {column}"))
             .expected(format!("key, id, {}", keys.join(", "))));
@@ -211,6 +208,14 @@ async fn ends(session: &Session, loaded: &Loaded, end: &End) -> Result<Option<Ve
         retain_keyed_by(loaded, column, &mut found)?;
     }
     Ok(Some(found))
+}
+
+/// A node that is there, or no node.
+fn one(found: Result<u64>) -> Result<Option<Vec<u64>>> {
+    match found {
+        Err(e) if e.kind() == Kind::NotFound => Ok(Some(Vec::new())),
+        found => Ok(Some(vec![found?])),
+    }
 }
 
 /// Leaves out the nodes whose label has another column for its key.

@@ -127,12 +127,17 @@ impl VisitorMut for Reader {
             return ControlFlow::Continue(());
         }
         let FunctionArguments::List(list) = &mut call.args else { return ControlFlow::Continue(()) };
+        let mut of_column = false;
+        let mut texts = 0;
         for arg in &mut list.args {
             if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
+                of_column |= matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+                texts += usize::from(matches!(expr, Expr::Value(_)));
                 self.take(expr)?;
             }
         }
-        ControlFlow::Continue(())
+        // The distance of two constants is a number in the plan, and another one for the next vector.
+        if texts > 0 && !of_column { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -143,6 +143,28 @@ fn a_key_without_a_label_is_of_every_label_that_has_it() {
 }
 
 #[test]
+fn over_tables_too_a_text_is_a_key_and_a_number_an_id() {
+    let db = Database::new();
+    db.run("CREATE TABLE n (id BIGINT PRIMARY KEY, code VARCHAR); CREATE TABLE e (src BIGINT, dst BIGINT)");
+    db.run("INSERT INTO n VALUES (1, '2'), (2, '3'), (3, '1'); INSERT INTO e VALUES (1, 2), (2, 3), (3, 40)");
+    db.run("CREATE GRAPH g NODES (N KEY(code)) EDGES (E FROM N TO N) USING TABLES (nodes=n, edges=e)");
+    let next = |start: &str| {
+        db.rows(&format!("SELECT node_id FROM graph_neighbors(max_hops => 1, start => {start}, graph => 'g')"))
+    };
+    assert_eq!((next("1"), next("'1'")), (texts(&[&["2"]]), texts(&[&["40"]])));
+    assert_eq!((next("2"), next("'N:2'")), (texts(&[&["3"]]), texts(&[&["2"]])));
+    // What no key is may be an id, as of a node that stands in no row.
+    let into = |end: &str| db.rows(&format!("SELECT node_id FROM graph_neighbors('g', {end}, direction => 'in')"));
+    assert_eq!((into("40"), into("'40'")), (texts(&[&["3"]]), texts(&[&["3"]])));
+    let counts =
+        db.rows("SELECT graph_reach_count('g', id, 1, 'in'), graph_reach_count('g', code, 1, 'in') FROM n ORDER BY id");
+    assert_eq!(counts, texts(&[&["0", "0"], &["1", "1"], &["1", "1"]]));
+    for (end, far) in [("{id: 1}", "2"), ("{id: '1'}", "2"), ("{key: '1'}", "40"), ("{code: 1}", "40")] {
+        assert_eq!(db.rows(&format!("MATCH USING GRAPH g (s {end})-[]->(t) RETURN t.id")), texts(&[&[far]]), "{end}");
+    }
+}
+
+#[test]
 fn ids_of_nodes_that_are_gone_are_not_given_again() {
     let mut db = Database::new();
     db.run("CREATE GRAPH g USING GRAPHSTORE WITH (partitions=2); INSERT NODE N KEY 'stays' GRAPH g");
