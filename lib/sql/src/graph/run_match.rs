@@ -12,7 +12,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use datafusion::catalog::MemTable;
 use datafusion::common::TableReference;
-use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, Value, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectNamePart, Query, SelectItem, TableFactor, Value, VisitMut, VisitorMut,
+};
 use qx_formats::{Error, Kind, Result};
 use qx_graph::{Direction, Walk, count_search};
 use serde_json::Value as Json;
@@ -87,6 +89,8 @@ struct Rename {
     aliases: BTreeSet<String>,
     /// Every name that was used.
     named: BTreeSet<String>,
+    /// The relations of the subqueries around an expression, by the names that they have there.
+    inner: Vec<BTreeSet<String>>,
     failed: Option<Error>,
 }
 
@@ -102,7 +106,8 @@ impl Rename {
 
     /// The name of a node by itself, which is its key; `None` for any other word.
     fn node(&mut self, ident: &Ident) -> Option<String> {
-        if let Some(end) = self.end(ident) {
+        // Inside a subquery it is a column there.
+        if let Some(end) = self.end(ident).filter(|_| self.inner.is_empty()) {
             return Some(format!("{end}.key"));
         }
         let plain = ident.value.to_lowercase();
@@ -113,8 +118,15 @@ impl Rename {
     }
 
     fn property(&mut self, variable: &Ident, column: &Ident) -> Option<String> {
+        let name = variable.value.to_lowercase();
+        if self.inner.iter().any(|relations| relations.contains(&name)) {
+            return None;
+        }
         if let Some(end) = self.end(variable) {
             return Some(format!("{end}.{}", column.value));
+        }
+        if !self.inner.is_empty() {
+            return None;
         }
         let known: Vec<&str> = self.source.iter().chain(&self.target).map(String::as_str).collect();
         let e = Error::usage(format!("the pattern has no variable {}", variable.value));
@@ -123,8 +135,40 @@ impl Rename {
     }
 }
 
+/// The names that the relations of a query have in it.
+fn relations(query: &mut Query) -> BTreeSet<String> {
+    struct Names(BTreeSet<String>);
+    impl VisitorMut for Names {
+        type Break = ();
+        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+            let name = match factor {
+                TableFactor::Table { alias: Some(alias), .. }
+                | TableFactor::Derived { alias: Some(alias), .. }
+                | TableFactor::Function { alias: Some(alias), .. } => Some(&alias.name),
+                TableFactor::Table { name, .. } => name.0.last().and_then(ObjectNamePart::as_ident),
+                _ => None,
+            };
+            self.0.extend(name.map(|name| name.value.to_lowercase()));
+            ControlFlow::Continue(())
+        }
+    }
+    let mut names = Names(BTreeSet::new());
+    let _ = query.visit(&mut names);
+    names.0
+}
+
 impl VisitorMut for Rename {
     type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.inner.push(relations(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.inner.pop();
+        ControlFlow::Continue(())
+    }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let name = match expr {
@@ -154,6 +198,7 @@ fn rewrite(statement: &mut Match) -> Result<BTreeSet<String>> {
         target: statement.target.variable.clone(),
         aliases: BTreeSet::new(),
         named: BTreeSet::new(),
+        inner: Vec::new(),
         failed: None,
     };
     name_items(statement);

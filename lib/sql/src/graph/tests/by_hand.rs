@@ -165,6 +165,27 @@ fn over_tables_too_a_text_is_a_key_and_a_number_an_id() {
 }
 
 #[test]
+fn subqueries_of_a_match_have_relations_of_their_own() {
+    let db = Database::new();
+    db.run("CREATE TABLE tools (name VARCHAR PRIMARY KEY, size INT); INSERT INTO tools VALUES ('a', 1), ('b', 2), ('c', 3)");
+    db.run("CREATE GRAPH g USING GRAPHSTORE; USE GRAPH g; INSERT NODE N KEY 'a'; INSERT NODE N KEY 'b'; INSERT NODE N KEY 'c'");
+    db.run("INSERT EDGE a -> b; INSERT EDGE b -> c");
+    let found = |filter: &str| {
+        db.rows(&format!("MATCH (s {{key: 'a'}})-[*]->(t) WHERE {filter} RETURN t.key ORDER BY t.key"))
+            .concat()
+            .join(" ")
+    };
+    assert_eq!(found("t.key IN (SELECT tools.name FROM tools WHERE size > 2)"), "c");
+    assert_eq!(
+        found("t.key IN (SELECT t.name FROM tools t WHERE t.size < 3)"),
+        "b",
+        "a name of the pattern, used anew"
+    );
+    assert_eq!(found("EXISTS (SELECT 1 FROM tools x WHERE x.name = t.key AND x.size = hop + 1)"), "b c");
+    assert_eq!(db.error("MATCH (s)-[]->(t) WHERE u.key = 'a' RETURN t.key").kind(), Kind::Usage);
+}
+
+#[test]
 fn ids_of_nodes_that_are_gone_are_not_given_again() {
     let mut db = Database::new();
     db.run("CREATE GRAPH g USING GRAPHSTORE WITH (partitions=2); INSERT NODE N KEY 'stays' GRAPH g");
