@@ -54,14 +54,14 @@ fn a_search_for_another_vector_is_not_planned_again() {
 #[test]
 fn a_distance_of_constants_is_that_of_its_own_statement() {
     let db = Database::new();
-    db.run(&db.session, ROWS);
+    db.run(ROWS);
     db.close();
     let far = |v: &str| format!("SELECT id, vec_l2('{v}', [0.0, 0]) AS d FROM v ORDER BY vec_l2(at, '{v}') LIMIT 1");
-    assert_eq!(db.same(&far("[3, 4]")), ["3 5.0"]);
-    assert_eq!(db.same(&far("[0, 0]")), ["1 0.0"]);
+    assert_eq!(same(&db, &far("[3, 4]")), ["3 5.0"]);
+    assert_eq!(same(&db, &far("[0, 0]")), ["1 0.0"]);
     let list = |v: &str| format!("SELECT vec_l2(to_vec('{v}'), '[0, 0]') AS d FROM vector_search('near', '{v}', 1)");
-    assert_eq!(db.same(&list("[3, 4]")), ["5.0"]);
-    assert_eq!(db.same(&list("[0, 0]")), ["0.0"]);
+    assert_eq!(same(&db, &list("[3, 4]")), ["5.0"]);
+    assert_eq!(same(&db, &list("[0, 0]")), ["0.0"]);
 }
 
 #[test]
