@@ -24,9 +24,9 @@ pub(super) fn show(text: &str, cx: &mut Context) -> bool {
     let Some(program) = words.next() else { return false };
     let Ok(mut child) = Command::new(program).args(words).stdin(Stdio::piped()).spawn() else { return false };
     let over = AtomicBool::new(false);
+    let flag = cx.cancel.flag();
     std::thread::scope(|scope| {
         // As long as it shows the text Ctrl-C is for the pager: a second one would end the shell.
-        let flag = cx.cancel.flag();
         scope.spawn(|| {
             while !over.load(Ordering::Acquire) {
                 flag.store(false, Ordering::Relaxed);
