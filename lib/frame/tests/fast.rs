@@ -191,6 +191,20 @@ fn records_longer_than_a_window_and_many_windows() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_refused_at_the_very_end() {
+    for bad in [&b"\xff"[..], b"\xe2", b"\xf0\x9f", b"\xc3"] {
+        for close in [&b"\"}"[..], b"\"}\n", b"\" }"] {
+            let text = [&b"{\"a\":\"x\"}\n".repeat(5)[..], b"{\"a\":\"x", bad, close].concat();
+            for nothing in [false, true] {
+                let opts = Options { sample: Some(2), nothing, ..Options::default() };
+                check(&text, &opts);
+                assert!(outcome(&text, &opts).contains("not UTF-8"));
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_wrong_far_inside_a_long_record_is_told_or_replaced() {
     for length in [1 << 10, 17 << 10, 100 << 10, 5 << 20] {
         for bad in [b'\x01', b'\xff'] {
