@@ -173,6 +173,12 @@ impl Records {
         Ok(true)
     }
 
+    /// How much more of a record that is cut off is asked for: at least `least`, as much again as there is, and not much more
+    /// than one may have.
+    fn ahead(&self, least: usize) -> usize {
+        (self.end - self.start).min(self.record_max).max(least)
+    }
+
     /// The next byte that is not space.
     fn peek(&mut self, job: &Job) -> Result<Option<u8>> {
         loop {
@@ -284,7 +290,7 @@ impl Records {
                     return Ok(Next::Record { raw, spot });
                 }
                 Err(fault) if fault.is_truncated() && !self.eof && have <= self.record_max => {
-                    self.fill(have.clamp(CHUNK / 4, self.record_max), job)?;
+                    self.fill(self.ahead(CHUNK / 4), job)?;
                 }
                 Err(fault) if fault.is_truncated() && !self.eof => {
                     return Err(self.too_long(have));

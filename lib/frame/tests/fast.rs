@@ -191,6 +191,21 @@ fn records_longer_than_a_window_and_many_windows() {
 }
 
 #[test]
+fn a_record_may_be_bounded_by_less_than_is_read_at_once() {
+    let text = "{\"a\":\"some text\",\"b\":[1,2,{\"c\":null}]}\n".repeat(20_000);
+    for (record_bytes, fits) in [(500, true), (100_000, true), (38, true), (37, false)] {
+        let limits = qx_frame::Limits { record_bytes, ..qx_frame::Limits::default() };
+        for (nothing, rejects) in [(false, false), (true, false), (false, true), (true, true)] {
+            let opts = Options { sample: Some(4), limits, nothing, rejects, ..Options::default() };
+            check(text.as_bytes(), &opts);
+            let said = outcome(text.as_bytes(), &opts);
+            assert_eq!(said.contains("the length of one record"), !fits, "{record_bytes}");
+            assert_eq!(said.contains("rows: 20000"), fits, "{record_bytes}");
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_are_refused_at_the_very_end() {
     for bad in [&b"\xff"[..], b"\xe2", b"\xf0\x9f", b"\xc3"] {
         for close in [&b"\"}"[..], b"\"}\n", b"\" }"] {

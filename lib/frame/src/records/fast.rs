@@ -112,7 +112,7 @@ impl Records {
                     if self.start == self.fast.from {
                         self.fast.window = self.fast.window.max(have * 2);
                     }
-                    if have > self.record_max || !self.fill(have.clamp(CHUNK / 2, self.record_max), job)? {
+                    if have > self.record_max || !self.fill(self.ahead(CHUNK / 2), job)? {
                         return Ok(());
                     }
                 }

@@ -61,7 +61,7 @@ impl Records {
         let end = loop {
             let Some(&b) = self.rest().get(at) else {
                 let have = self.end - self.start;
-                if have > self.record_max || !self.fill(have.clamp(CHUNK / 4, self.record_max), job)? {
+                if have > self.record_max || !self.fill(self.ahead(CHUNK / 4), job)? {
                     return Ok(None);
                 }
                 continue;
@@ -127,7 +127,7 @@ impl Records {
                     return Ok(Some((raw, length as u64)));
                 }
                 Err(fault) if fault.is_truncated() && !self.eof && have <= self.record_max => {
-                    self.fill(have.clamp(CHUNK / 4, self.record_max), job)?;
+                    self.fill(self.ahead(CHUNK / 4), job)?;
                 }
                 Err(fault) if fault.is_truncated() && !self.eof => return Err(self.too_long(have)),
                 Err(_) if self.state == State::Root && !self.root.inside() => return Ok(None),

@@ -244,7 +244,7 @@ impl Records {
                 Ok(length) if length <= self.record_max => return Ok(length),
                 Ok(length) => return Err(self.too_long(length)),
                 Err(fault) if fault.is_truncated() && !self.eof && have <= self.record_max => {
-                    self.fill(have.clamp(CHUNK / 4, self.record_max), job)?;
+                    self.fill(self.ahead(CHUNK / 4), job)?;
                 }
                 Err(fault) if fault.is_truncated() && !self.eof => return Err(self.too_long(have)),
                 Err(fault) => {
