@@ -57,7 +57,7 @@ miri:
     MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 \
     RUSTFLAGS="-Ctarget-feature=+avx2,+f16c,+bmi1,+popcnt,+pclmulqdq,+sse4.2" \
     cargo +nightly miri test -p qx-formats -p qx-frame -p qx-vector --lib -- \
-    crc:: marks:: words_are_compared json::index utf8:: kernel::
+    crc:: marks:: words_are_compared json::index json::skim utf8:: kernel::
 
 # Write generated files anew: fixtures, goldens, man pages, completions, outputs quoted in documents
 bless *ARGS:

@@ -5,7 +5,7 @@
 use crate::build::Data;
 use crate::column::Column;
 use crate::json::index::Escapes;
-use crate::json::{Kind, Tape, are_escapes, decode_into, scalar_end};
+use crate::json::{Kind, Tape, are_escapes, check_word, decode_into, scalar_end};
 use crate::number;
 use crate::record::Record;
 use crate::report::Became;
@@ -201,14 +201,6 @@ fn word_of(bytes: &[u8], start: usize, end: usize) -> Option<&[u8]> {
         Some(b' ' | b'\n' | b'\r' | b'\t') => Some(word.trim_ascii_end()),
         _ => Some(word),
     }
-}
-
-/// A number or one of the three words, which begins with `b`.
-#[inline]
-fn check_word(b: u8, word: &[u8]) -> Taken {
-    // Most are a few digits.
-    let digits = !matches!(b, b'0' | b'-') && word.iter().all(u8::is_ascii_digit);
-    (digits || scalar_end(word)? == word.len()).then_some(())
 }
 
 /// Words of one bit a level.

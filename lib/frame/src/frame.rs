@@ -103,8 +103,29 @@ impl Frame {
         Some(())
     }
 
+    /// Whether objects leave nothing but their number.
+    pub(crate) fn counts_only(&self) -> bool {
+        self.root.partial && self.root.columns.is_empty()
+    }
+
+    /// Appends objects of which nothing is asked.
+    pub(crate) fn count_rows(&mut self, mut rows: u64, sink: &mut dyn Sink) -> Result<()> {
+        while rows > 0 {
+            let room = self.batch_rows.saturating_sub(self.in_batch.0).max(1);
+            let some = usize::try_from(rows).map_or(room, |rows| rows.min(room));
+            if let Some(rescued) = &mut self.rescued {
+                (0..some).for_each(|_| rescued.append_none());
+            }
+            rows -= some as u64;
+            self.rows += some as u64;
+            self.in_batch.0 += some;
+            self.flush_if_full(sink)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_full(&self) -> bool {
-        self.in_batch.0 >= self.batch_rows || self.in_batch.1 >= self.batch_bytes
+        self.in_batch.0 >= self.batch_rows || (self.in_batch.1 >= self.batch_bytes && !self.counts_only())
     }
 
     fn count_altered(&mut self, tape: &Tape, raw: &[u8], spot: Spot) {

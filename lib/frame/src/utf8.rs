@@ -1,5 +1,6 @@
 //! Texts as an Arrow array. Arrow looks at every byte of them once more, and where not all are ASCII it takes its time; so
-//! that is done here by vector instructions, and Arrow is told. The only `unsafe` of the crate beside `json/simd.rs`.
+//! that is done here by vector instructions, and Arrow is told. The only `unsafe` of the crate beside `json/simd.rs` and
+//! `json/skim_simd.rs`.
 
 use arrow::array::StringArray;
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};

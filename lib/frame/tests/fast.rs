@@ -169,8 +169,12 @@ proptest! {
         let mut text = text.into_bytes();
         let at = at.index(text.len());
         if cut { text.truncate(at) } else if let Some(b) = text.get_mut(at) { *b = byte }
+        let twice = text.windows(11).any(|w| w == b"\"k\":1,\"k\":2" || w.starts_with(b"\"i\":7"));
         for rejects in [false, true] {
             check(&text, &Options { sample: Some(2), rejects, ..Options::default() });
+            if !twice {
+                check(&text, &Options { sample: Some(2), rejects, nothing: true, ..Options::default() });
+            }
         }
     }
 }
@@ -186,6 +190,9 @@ fn records_longer_than_a_window_and_many_windows() {
     check(text.as_bytes(), &Options { sample: Some(4), ..Options::default() });
     let array = format!("[{}]", text.trim_end().replace('\n', ","));
     check(array.as_bytes(), &Options { sample: Some(4), ..Options::default() });
+    for text in [&text, &array] {
+        check(text.as_bytes(), &Options { sample: Some(4), nothing: true, ..Options::default() });
+    }
     let limits = qx_frame::Limits { record_bytes: 1 << 20, ..qx_frame::Limits::default() };
     check(text.as_bytes(), &Options { sample: Some(4), limits, ..Options::default() });
 }
@@ -214,6 +221,54 @@ fn bytes_that_are_no_text_are_refused_at_the_very_end() {
                 let opts = Options { sample: Some(2), nothing, ..Options::default() };
                 check(&text, &opts);
                 assert!(outcome(&text, &opts).contains("not UTF-8"));
+            }
+        }
+    }
+}
+
+#[test]
+fn records_that_are_counted_are_checked() {
+    let long = "7".repeat(70);
+    for (one, good) in [
+        ("{\"a\":[1,-0,0.5,-12.25,1e5,1E-2,0e0,true,false,null,[],{}]}", true),
+        ("{ \"a\" : [ { \"b\" : \"c\" } , \"d\" ] , \"e\" : { \"f\" : { } } }", true),
+        ("{\"a\":[\"x\",\"y\"],\"b\":\"{\\\"[\"}", true),
+        ("{\"a\":01}", false),
+        ("{\"a\":1.}", false),
+        ("{\"a\":1.2.3}", false),
+        ("{\"a\":-}", false),
+        ("{\"a\":.5}", false),
+        ("{\"a\":1e}", false),
+        ("{\"a\":truefalse}", false),
+        ("{\"a\":[1 2]}", false),
+        ("{\"a\":[1,]}", false),
+        ("{\"a\":[\"b\":1]}", false),
+        ("{\"a\":[1,\"b\":1]}", false),
+        ("{\"a\":1,\"b\"}", false),
+        ("{\"a\":1,\"b\",\"c\":1}", false),
+        ("{\"a\":}", false),
+        ("{\"a\":1,}", false),
+        ("{\"a\":{1}}", false),
+        ("{\"a\" \"b\"}", false),
+        ("{\"a\":1]", false),
+        ("{\"a\":[1}", false),
+        ("{\"a\":1}}", false),
+        ("{\"a\":\"\\x\"}", false),
+        ("{\"a\":\\n}", false),
+        ("{\"a\":\"\t\"}", false),
+        ("{\"a\":1\u{1}}", false),
+        ("{\"a\":\u{e9}}", false),
+    ] {
+        let whole = one.replace("12", &long);
+        // Where blocks of 64 bytes begin must not matter, nor how many tokens stand before.
+        for pad in 0..70 {
+            let before = format!("{{\"k\":[{}1]}}{}", "1,".repeat(pad), " ".repeat(pad % 7));
+            for text in [format!("{before}{whole}{before}"), format!("[{before},{whole},{before}]")] {
+                let opts = Options { sample: Some(1), nothing: true, ..Options::default() };
+                check(text.as_bytes(), &opts);
+                let sources = [Source::Bytes { name: "x".into(), bytes: text.clone().into_bytes() }];
+                let rows = read_all(&sources, &opts, &Job::default()).ok().map(|(.., report)| report.rows);
+                assert_eq!(rows, good.then_some(3), "{text}");
             }
         }
     }

@@ -76,6 +76,11 @@ impl Index {
 pub(crate) struct Escapes<'a>(&'a [u64]);
 
 impl<'a> Escapes<'a> {
+    /// Of a bit for each backslash.
+    pub(super) fn of(backslashes: &'a [u64]) -> Self {
+        Escapes(backslashes)
+    }
+
     /// Whether one stands in `from..to`.
     #[inline]
     pub(crate) fn any(self, from: usize, to: usize) -> bool {
@@ -139,7 +144,7 @@ impl Iterator for Starts<'_> {
 }
 
 /// Whether text is UTF-8, up to a character that its end cuts off.
-fn whole_utf8(bytes: &[u8]) -> bool {
+pub(super) fn whole_utf8(bytes: &[u8]) -> bool {
     let lead = bytes.iter().rev().take(3).position(|b| *b >= 0xC0).map_or(bytes.len(), |back| bytes.len() - 1 - back);
     let tail = std::str::from_utf8(bytes.get(lead..).unwrap_or_default());
     let end = if tail.is_err_and(|e| e.error_len().is_none()) { lead } else { bytes.len() };
@@ -159,7 +164,7 @@ pub(super) fn prefix_xor(mut x: u64) -> u64 {
 
 /// The bytes that a backslash escapes.
 #[inline(always)]
-fn escaped(backslash: u64, carry: &mut u64) -> u64 {
+pub(super) fn escaped(backslash: u64, carry: &mut u64) -> u64 {
     if backslash == 0 {
         return std::mem::take(carry);
     }

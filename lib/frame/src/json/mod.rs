@@ -8,6 +8,8 @@ pub(crate) mod index;
 mod pull;
 mod scan;
 pub(crate) mod simd;
+pub(crate) mod skim;
+mod skim_simd;
 mod tape;
 mod text;
 
@@ -113,6 +115,19 @@ pub(crate) fn scalar_end(text: &[u8]) -> Option<usize> {
         b'n' => word("null"),
         _ => scan::number(text, 0, true).ok().map(|(end, _)| end),
     }
+}
+
+/// Whether a bare word, which begins with `b`, is a number or one of the three words.
+#[inline]
+pub(crate) fn check_word(b: u8, word: &[u8]) -> Option<()> {
+    // Most are a few digits.
+    let digits = !matches!(b, b'0' | b'-') && word.iter().all(u8::is_ascii_digit);
+    (digits || scalar_end(word)? == word.len()).then_some(())
+}
+
+/// Whether a bare word ends at this byte: structure, space or a quote.
+pub(crate) fn ends_word(b: u8) -> bool {
+    matches!(b, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// Where the string whose quote is at `start` ends, if it is one; strict.

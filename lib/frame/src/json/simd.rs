@@ -156,7 +156,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-fn classify_scalar(block: &[u8; 64]) -> Masks {
+pub(super) fn classify_scalar(block: &[u8; 64]) -> Masks {
     let mut masks = Masks::default();
     for (i, b) in block.iter().enumerate() {
         let class = CLASSES.get(usize::from(*b)).copied().unwrap_or(0);
@@ -172,7 +172,7 @@ fn classify_scalar(block: &[u8; 64]) -> Masks {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     use std::arch::x86_64::*;
 
     use super::{Carry, Masks, Out, flatten, structure};
@@ -205,14 +205,14 @@ mod x86 {
     /// Carry-less multiplication by all ones is a prefix sum without carries.
     #[target_feature(enable = "pclmulqdq")]
     #[inline]
-    fn xor_clmul(bits: u64) -> u64 {
+    pub(in super::super) fn xor_clmul(bits: u64) -> u64 {
         let ones = _mm_set1_epi8(-1);
         _mm_cvtsi128_si64(_mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits as i64), ones)) as u64
     }
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn classify_avx2(block: &[u8; 64]) -> Masks {
+    pub(in super::super) fn classify_avx2(block: &[u8; 64]) -> Masks {
         // SAFETY: both halves lie inside the array; the loads need no alignment.
         let (low, high) =
             unsafe { (_mm256_loadu_si256(block.as_ptr().cast()), _mm256_loadu_si256(block.as_ptr().add(32).cast())) };
@@ -247,7 +247,7 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
-    fn classify_avx512(block: &[u8; 64]) -> Masks {
+    pub(in super::super) fn classify_avx512(block: &[u8; 64]) -> Masks {
         // SAFETY: the array is as long as the load, which needs no alignment.
         let x = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
         let eq = |x: __m512i, y: __m512i| _mm512_cmpeq_epi8_mask(x, y);
@@ -319,7 +319,7 @@ mod x86 {
 }
 
 #[cfg(target_arch = "aarch64")]
-mod neon {
+pub(super) mod neon {
     use std::arch::aarch64::*;
 
     use super::{Carry, Masks, Out, flatten, prefix_xor, structure};
@@ -327,7 +327,7 @@ mod neon {
     /// One bit a byte, from four vectors of all-ones or nothing.
     #[target_feature(enable = "neon")]
     #[inline]
-    fn bits(v: [uint8x16_t; 4]) -> u64 {
+    pub(in super::super) fn bits(v: [uint8x16_t; 4]) -> u64 {
         const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
         // SAFETY: the array is as long as the load.
         let place = unsafe { vld1q_u8(BITS.as_ptr()) };
@@ -338,7 +338,7 @@ mod neon {
 
     #[target_feature(enable = "neon")]
     #[inline]
-    fn classify_neon(block: &[u8; 64]) -> Masks {
+    pub(in super::super) fn classify_neon(block: &[u8; 64]) -> Masks {
         // SAFETY: the four loads together are as long as the array.
         let x = unsafe {
             let p = block.as_ptr();

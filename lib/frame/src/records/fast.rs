@@ -10,6 +10,7 @@ use crate::frame::Frame;
 use crate::json::Tape;
 use crate::json::index::Index;
 use crate::json::simd::Path;
+use crate::json::skim::{Place, Skimmer};
 use crate::options::{Decode, Options};
 
 /// Bytes that are indexed at once, or a record that is longer. An index takes half as much memory as usual text, and up
@@ -30,6 +31,7 @@ pub(super) struct Fast {
     window: usize,
     /// Where in the source the text ends of which the index said last that something is wrong in it.
     doubtful: u64,
+    skimmer: Skimmer,
     tape: Tape,
 }
 
@@ -40,7 +42,8 @@ impl Fast {
             Decode::Scalar => Some(Path::Scalar),
             Decode::Careful => None,
         };
-        Fast { path, index: Index::default(), from: 0, to: 0, next: 0, window: WINDOW, doubtful: 0, tape }
+        let (index, skimmer) = (Index::default(), Skimmer::default());
+        Fast { path, index, from: 0, to: 0, next: 0, window: WINDOW, doubtful: 0, skimmer, tape }
     }
 
     /// What follows may begin inside what the index took for a string.
@@ -75,6 +78,12 @@ impl Records {
         }
         loop {
             let fresh = self.fast.to <= self.start || self.fast.from > self.start;
+            if fresh && frame.counts_only() && !self.skim(frame, sink, path)? {
+                if !self.more(job)? {
+                    return Ok(());
+                }
+                continue;
+            }
             if fresh {
                 let to = self.end.min(self.start + self.fast.window);
                 self.fast.index.build(self.buf.get(self.start..to).unwrap_or_default(), path);
@@ -108,16 +117,49 @@ impl Records {
                     self.fast.window = have * 2;
                 }
                 Stop::More => {
-                    let have = self.end - self.start;
                     if self.start == self.fast.from {
-                        self.fast.window = self.fast.window.max(have * 2);
+                        self.fast.window = self.fast.window.max((self.end - self.start) * 2);
                     }
-                    if have > self.record_max || !self.fill(self.ahead(CHUNK / 2), job)? {
+                    if !self.more(job)? {
                         return Ok(());
                     }
                 }
             }
         }
+    }
+
+    /// Reads on inside of a record. False: there is no more, or it would be too long.
+    fn more(&mut self, job: &Job) -> Result<bool> {
+        let have = self.end - self.start;
+        Ok(have <= self.record_max && self.fill(self.ahead(CHUNK / 2), job)?)
+    }
+
+    /// Counts records of which nothing is asked. True: what comes next is not as expected; else the text ends in it.
+    fn skim(&mut self, frame: &mut Frame, sink: &mut dyn Sink, path: Path) -> Result<bool> {
+        let place = match self.state {
+            State::Root => Place::Root,
+            State::First => Place::Opened,
+            State::Element => Place::Comma,
+            State::Comma => Place::Record,
+        };
+        let bytes = self.buf.get(self.start..self.end).unwrap_or_default();
+        // Of a text that is no longer than a record may be, no record is.
+        if self.root.asked() || bytes.len() > self.record_max {
+            return Ok(true);
+        }
+        let found = self.fast.skimmer.skim(bytes, place, self.depth_max, path);
+        if found.records > 0 {
+            self.count += found.records;
+            if self.state == State::Root {
+                self.roots += found.records;
+                self.only_null = false;
+            } else {
+                self.state = State::Comma;
+            }
+            self.consume(found.end);
+            frame.count_rows(found.records, sink)?;
+        }
+        Ok(found.odd)
     }
 
     /// Over what is indexed.
