@@ -41,6 +41,12 @@ impl Engine {
     pub fn run<T>(&self, cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.0.block_on(or_stop(cancel, work))
     }
+
+    /// Ends it without waiting for its threads: an operator that makes no pause may work on for long, whoever stopped
+    /// waiting for it.
+    pub fn leave(self) {
+        self.0.shutdown_background();
+    }
 }
 
 async fn or_stop<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -100,4 +106,31 @@ pub fn block_on<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Re
 /// As [`block_on`].
 pub fn wait<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(or_stop(cancel, work)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_engine_is_left_at_once() {
+        const BUSY: Duration = Duration::from_secs(20);
+        let (begun, at) = (Arc::new(AtomicBool::new(false)), Instant::now());
+        let engine = Engine::start().unwrap();
+        let started = Arc::clone(&begun);
+        engine.0.spawn(async move {
+            started.store(true, Ordering::Release);
+            // An operator that makes no pause.
+            std::thread::sleep(BUSY);
+        });
+        while !begun.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        engine.leave();
+        assert!(at.elapsed() < BUSY);
+    }
 }

@@ -187,7 +187,7 @@ impl GraphDef {
     /// The statement that makes such a graph.
     pub fn create_statement(&self, name: &ObjectName) -> String {
         let labels: Vec<String> =
-            self.labels.iter().map(|l| format!("{} KEY({})", word(&l.label), word(&l.key))).collect();
+            self.labels.iter().map(|l| format!("{} KEY({})", word(&l.label), small(&l.key))).collect();
         let edges: Vec<String> = self.ends.iter().map(|e| self.edge_text(e)).collect();
         let using = match &self.tables {
             Some(t) => format!("TABLES (nodes={}, edges={})", text(&t.nodes), text(&t.edges)),
@@ -198,7 +198,7 @@ impl GraphDef {
             options.insert(0, format!("partitions={}", self.partitions.max(1)));
         }
         let with = if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
-        let full = if name.schema == crate::names::DEFAULT_SCHEMA { word(&name.name) } else { text(&name.key()) };
+        let full = if name.schema == crate::names::DEFAULT_SCHEMA { small(&name.name) } else { text(&name.key()) };
         format!("CREATE GRAPH {full} NODES ({}) EDGES ({}) USING {using}{with}", labels.join(", "), edges.join(", "))
     }
 
@@ -219,6 +219,11 @@ fn word(name: &str) -> String {
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
+/// [`word`] for what statements take in lower case.
+fn small(name: &str) -> String {
+    if name == name.to_lowercase() { word(name) } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
 fn text(value: &str) -> String {
     if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
         return value.to_owned();
@@ -230,6 +235,16 @@ fn text(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalog::Define;
+
+    #[test]
+    fn names_that_are_not_in_small_letters_are_quoted() {
+        let label = LabelDef { label: "Tool".into(), key: "Name".into() };
+        let def = GraphDef { partitions: 1, labels: vec![label], ..GraphDef::default() };
+        let statement = |name: &str| def.create_statement(&ObjectName::parse("graph", name).unwrap());
+        let rest = "NODES (Tool KEY(\"Name\")) EDGES () USING GRAPHSTORE WITH (partitions=1)";
+        assert_eq!(statement("know"), format!("CREATE GRAPH know {rest}"));
+        assert_eq!(statement("Know"), format!("CREATE GRAPH \"Know\" {rest}"));
+    }
 
     #[test]
     fn a_definition_survives_the_log() {

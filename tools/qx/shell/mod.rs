@@ -5,6 +5,7 @@ mod complete;
 mod history;
 mod page;
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ pub struct Args {
 /// What a session at the prompt has of its own.
 struct Shell {
     session: Session,
-    engine: Engine,
+    /// Another one behind each statement that was stopped: the threads of the old one may be busy with it still.
+    engine: RefCell<Engine>,
     timing: bool,
     pager: bool,
     format: Option<Format>,
@@ -76,13 +78,14 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     };
     let people = std::io::stdin().is_terminal();
     let session = Session::open_with(&store, options)?;
-    let mut shell =
-        Shell { session, engine: Engine::start()?, timing: false, pager: true, format: None, people, files: 0 };
+    let engine = RefCell::new(Engine::start()?);
+    let mut shell = Shell { session, engine, timing: false, pager: true, format: None, people, files: 0 };
     let done = if people { shell.prompt(&args, cx) } else { shell.piped(cx) };
-    let open = shell.engine.wait(async { Ok(shell.session.in_transaction().await) })?;
-    let closed = shell.engine.wait(shell.session.close());
+    let open = shell.in_transaction();
+    let closed = shell.engine.borrow().wait(shell.session.close());
+    shell.engine.into_inner().leave();
     done.and(closed)?;
-    match (open, people) {
+    match (open?, people) {
         (true, true) => cx.warn("the open transaction was rolled back"),
         (true, false) => return Err(left_open()),
         (false, _) => {}
@@ -154,7 +157,7 @@ impl Shell {
 
     fn read(&mut self, prompt: &mut Prompt, cx: &mut Context) -> Result<()> {
         loop {
-            let text = match self.engine.wait(async { Ok(self.session.in_transaction().await) })? {
+            let text = match self.in_transaction()? {
                 true => "qx*> ",
                 false => "qx> ",
             };
@@ -201,16 +204,21 @@ impl Shell {
         Ok(true)
     }
 
+    fn in_transaction(&self) -> Result<bool> {
+        self.engine.borrow().wait(async { Ok(self.session.in_transaction().await) })
+    }
+
     /// Runs work that Ctrl-C stops. What it wrote so far is forgotten then, and so is the transaction around it: nobody
     /// can say how far it came.
     fn stoppable<T>(&self, work: impl Future<Output = Result<T>>, cx: &Context) -> Result<T> {
-        let done = self.engine.run(&cx.cancel, work);
+        let done = self.engine.borrow().run(&cx.cancel, work);
         if let Err(e) = &done
             && e.kind() == Kind::Cancelled
             && self.people
         {
             cx.cancel.flag().store(false, Ordering::Relaxed);
-            let open = self.engine.wait(self.session.abandon())?;
+            self.engine.replace(Engine::start()?).leave();
+            let open = self.engine.borrow().wait(self.session.abandon())?;
             let what = if open { "stopped; the transaction was rolled back" } else { "stopped" };
             return Err(Error::new(Kind::Cancelled, what));
         }

@@ -80,19 +80,31 @@ fn number(p: &mut Parser<'_>, what: &str) -> Parsed<u64> {
     Ok(n)
 }
 
-/// `name`, `schema.name` or `db.schema.name`, the parts separated by points or strokes, or all of it as a text.
+/// `name`, `schema.name` or `db.schema.name`, the parts separated by points or strokes, or all of it as a text. What is
+/// not quoted is in lower case, as names of tables are.
 pub(crate) fn name(p: &mut Parser<'_>) -> Parsed<String> {
-    let mut name = text(p, "the name of a graph or table")?;
+    dotted(p, plain)
+}
+
+fn dotted(p: &mut Parser<'_>, part: fn(&mut Parser<'_>, &str) -> Parsed<String>) -> Parsed<String> {
+    let mut name = part(p, "the name of a graph or table")?;
     loop {
         match p.peek_token().token {
             Token::Period | Token::Div => {
                 p.next_token();
                 name.push('.');
-                name.push_str(&text(p, "a part of a name")?);
+                name.push_str(&part(p, "a part of a name")?);
             }
             _ => return Ok(name.replace('/', ".")),
         }
     }
+}
+
+/// A word in lower case, or what is quoted.
+fn plain(p: &mut Parser<'_>, what: &str) -> Parsed<String> {
+    let quoted = !matches!(&p.peek_token_ref().token, Token::Word(w) if w.quote_style.is_none());
+    let text = text(p, what)?;
+    Ok(if quoted { text } else { text.to_lowercase() })
 }
 
 fn optional_name(p: &mut Parser<'_>) -> Parsed<Option<String>> {
@@ -116,7 +128,7 @@ fn create(p: &mut Parser<'_>) -> Parsed<Statement> {
             let label = text(p, "a label")?;
             expect(p, &["KEY"])?;
             p.expect_token(&Token::LParen)?;
-            let key = text(p, "the column of the key")?;
+            let key = plain(p, "the column of the key")?;
             p.expect_token(&Token::RParen)?;
             Ok((label, key))
         })?;
@@ -131,7 +143,7 @@ fn create(p: &mut Parser<'_>) -> Parsed<Statement> {
         })?;
     }
     if take(p, &["USING", "TABLES"]) {
-        let tables = options(p)?;
+        let tables = names(p)?;
         let table = |wanted: &str| {
             let found = tables.iter().find(|(k, _)| k == wanted);
             found.map(|(_, v)| v.clone()).ok_or(ParserError::ParserError(format!("USING TABLES needs {wanted}=TABLE")))
@@ -149,7 +161,8 @@ fn create(p: &mut Parser<'_>) -> Parsed<Statement> {
         })?;
     }
     if take(p, &["WITH"]) {
-        create.options = options(p)?;
+        // Over tables they name columns, in the graph store properties.
+        create.options = if create.tables.is_some() { names(p)? } else { options(p)? };
     }
     Ok(Statement::Create(Box::new(create)))
 }
@@ -171,6 +184,15 @@ fn list<T>(p: &mut Parser<'_>, mut item: impl FnMut(&mut Parser<'_>) -> Parsed<T
 
 /// `(name = value, ...)`; names in lower case, values as text: a name, a number, a text.
 pub(crate) fn options(p: &mut Parser<'_>) -> Parsed<Vec<(String, String)>> {
+    options_of(p, |p| dotted(p, text))
+}
+
+/// [`options`] whose values are names of tables and columns: in lower case where they are not quoted.
+fn names(p: &mut Parser<'_>) -> Parsed<Vec<(String, String)>> {
+    options_of(p, name)
+}
+
+fn options_of(p: &mut Parser<'_>, value: fn(&mut Parser<'_>) -> Parsed<String>) -> Parsed<Vec<(String, String)>> {
     list(p, |p| {
         let mut key = text(p, "the name of an option")?.to_lowercase();
         while p.consume_token(&Token::Period) {
@@ -183,7 +205,7 @@ pub(crate) fn options(p: &mut Parser<'_>) -> Parsed<Vec<(String, String)>> {
                 p.next_token();
                 digits
             }
-            _ => name(p)?,
+            _ => value(p)?,
         };
         Ok((key, value))
     })

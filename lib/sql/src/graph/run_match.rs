@@ -219,8 +219,10 @@ fn alias(item: &SelectItem) -> Option<String> {
 /// What is returned keeps the name that it was asked for by: `t.key`, not the name in the relation.
 fn name_items(statement: &mut Match) {
     for item in &mut statement.items {
-        if let SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) = item {
-            let alias = Ident::with_quote('"', expr.to_string().to_lowercase());
+        if let SelectItem::UnnamedExpr(expr) = item {
+            let text = expr.to_string();
+            let plain = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+            let alias = Ident::with_quote('"', if plain { text.to_lowercase() } else { text });
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }

@@ -47,7 +47,7 @@ pub(super) async fn read(session: &Session, def: &GraphDef) -> Result<(Graph, Ro
             continue;
         }
         let (Some(s), Some(d)) = (place.by_id.get(src.value(row)), place.by_id.get(dst.value(row))) else { continue };
-        let Some(etype) = graph_etypes.of.get(row).copied().flatten() else { continue };
+        let Some(etype) = graph_etypes.of.get(row).copied() else { continue };
         part.add_with(*s, *d, etype, &properties(costs.as_ref(), times.as_ref(), row))?;
     }
     let graph = Graph::in_memory(place.dict, vec![part])?;
@@ -203,6 +203,7 @@ impl Placed {
         let called = names.called(def, ends)?;
         let mut dict = DictBuilder::new();
         let mut by_id = HashMap::new();
+        let mut keys: HashSet<(&str, &str)> = HashSet::new();
         for (row, id) in (1u64..).zip(0..nodes.num_rows()).map(|(id, row)| (row, id)) {
             let (Some(label), Some(call)) = (names.labels.get(row), called.get(row)) else { break };
             let Some(call) = call else { continue };
@@ -211,6 +212,11 @@ impl Placed {
             if by_id.insert(call.clone(), id).is_some() {
                 return Err(Error::invalid(format!("two rows of {} are called {call}", of.nodes))
                     .hint("the key of a node is unique; WITH (id=COLUMN) says what the edges call it"));
+            }
+            // Of two nodes of one name all that asks for names would see one.
+            if !keys.insert((label.as_str(), key)) {
+                return Err(Error::invalid(format!("two rows of {} have the key {label}:{key}", of.nodes))
+                    .hint("the key of a node is unique within its label; KEY(COLUMN) may be the column of the ids"));
             }
         }
         let mut order: Vec<Option<String>> = called;
@@ -236,9 +242,12 @@ impl Placed {
     }
 }
 
+/// The number of edges whose type is null: searches for any type follow them all the same. Names count from 1.
+const NO_TYPE: u32 = 0;
+
 /// The type of each edge, and the names of all types.
 struct Etypes {
-    of: Vec<Option<u32>>,
+    of: Vec<u32>,
     names: BTreeMap<u32, String>,
 }
 
@@ -247,25 +256,30 @@ impl Etypes {
         let mut names = def.etypes.clone();
         let Some(column) = column(def, edges, "etype")? else {
             let only = names.keys().next().copied().unwrap_or(1);
-            return Ok(Etypes { of: vec![Some(only); edges.num_rows()], names });
+            return Ok(Etypes { of: vec![only; edges.num_rows()], names });
         };
         let column = plain(column, "etype")?;
         if *column.data_type() != DataType::Utf8 {
             let numbers = cast(&column, &DataType::UInt32).map_err(engine)?;
-            let of = numbers.as_primitive::<datafusion::arrow::datatypes::UInt32Type>().iter().collect();
-            return Ok(Etypes { of, names });
+            let numbers = numbers.as_primitive::<datafusion::arrow::datatypes::UInt32Type>();
+            if let Some(row) = (0..column.len()).find(|row| column.is_valid(*row) && numbers.is_null(*row)) {
+                let got = texts(&column)?.value(row).to_owned();
+                let most = format!("a whole number from 0 to {}", u32::MAX);
+                return Err(Error::invalid("the type of an edge is no number of a type").expected(most).got(got));
+            }
+            return Ok(Etypes { of: numbers.iter().map(|n| n.unwrap_or(NO_TYPE)).collect(), names });
         }
         let mut numbers: HashMap<String, u32> = names.iter().map(|(number, name)| (name.clone(), *number)).collect();
         let mut of = Vec::with_capacity(edges.num_rows());
         for name in texts(&column)?.iter() {
             let Some(name) = name else {
-                of.push(None);
+                of.push(NO_TYPE);
                 continue;
             };
             let next = names.keys().next_back().map_or(1, |n| n.saturating_add(1));
             let number = *numbers.entry(name.to_owned()).or_insert(next);
             names.entry(number).or_insert_with(|| name.to_owned());
-            of.push(Some(number));
+            of.push(number);
         }
         Ok(Etypes { of, names })
     }

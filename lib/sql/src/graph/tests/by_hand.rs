@@ -186,6 +186,45 @@ fn subqueries_of_a_match_have_relations_of_their_own() {
 }
 
 #[test]
+fn rows_that_are_no_nodes_or_edges_are_not_passed_over() {
+    let db = Database::new();
+    db.run("CREATE TABLE n (id BIGINT PRIMARY KEY, name VARCHAR); CREATE TABLE e (id BIGINT PRIMARY KEY, src BIGINT, dst BIGINT, type VARCHAR, kind INT)");
+    db.run("INSERT INTO n VALUES (1, 'a'), (2, 'b'), (3, 'c'); INSERT INTO e VALUES (1, 1, 2, 'X', 1), (2, 2, 3, NULL, NULL)");
+    db.run("CREATE GRAPH g NODES (N KEY(name)) EDGES (X FROM N TO N) USING TABLES (nodes=n, edges=e)");
+    db.run("CREATE GRAPH h NODES (N KEY(name)) USING TABLES (nodes=n, edges=e) WITH (etype=kind)");
+    for graph in ["g", "h"] {
+        let far =
+            |etype: &str| db.rows(&format!("SELECT count(*) FROM graph_neighbors('{graph}', 1, {etype}, 9)")).concat();
+        assert_eq!(
+            (far("NULL"), far("1"), far("0")),
+            (vec!["2".to_owned()], vec!["1".to_owned()], vec!["0".to_owned()])
+        );
+        assert_eq!(
+            db.rows(&format!("SELECT etype FROM graph_edges('{graph}') ORDER BY src")),
+            texts(&[&["1"], &["0"]])
+        );
+    }
+    db.run("UPDATE e SET kind = -1 WHERE id = 2");
+    assert!(db.error("SELECT * FROM graph_nodes('h')").to_string().contains("no number of a type"));
+    // One of them had no name, and was found by no MATCH.
+    db.run("INSERT INTO n VALUES (4, 'a')");
+    let e = db.error("MATCH USING GRAPH g (s)-[]->(t) RETURN t.key");
+    assert!(e.to_string().contains("two rows of public.n have the key N:a"), "{e}");
+    db.run("CREATE GRAPH k NODES (N KEY(id)) USING TABLES (nodes=n, edges=e)");
+    assert_eq!(db.rows("MATCH USING GRAPH k (s {id: 1})-[]->(t) RETURN t.name, t.id * 2"), texts(&[&["b", "4"]]));
+}
+
+#[test]
+fn what_a_match_returns_is_called_as_it_was_asked_for() {
+    let db = Database::new();
+    db.run("CREATE GRAPH g USING GRAPHSTORE; USE GRAPH g; INSERT NODE N KEY 'a'; INSERT EDGE a -> a ETYPE 0");
+    let answer =
+        db.runtime.block_on(db.session.script("MATCH (s)-[*0..1]->(t) RETURN T.key, hop + 1, s.id AS n")).unwrap();
+    let names: Vec<&str> = answer.schema.fields().iter().map(|f| f.name().as_str()).collect();
+    assert_eq!(names, ["t.key", "hop + 1", "n"]);
+}
+
+#[test]
 fn ids_of_nodes_that_are_gone_are_not_given_again() {
     let mut db = Database::new();
     db.run("CREATE GRAPH g USING GRAPHSTORE WITH (partitions=2); INSERT NODE N KEY 'stays' GRAPH g");
