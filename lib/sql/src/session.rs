@@ -41,8 +41,8 @@ use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
 use crate::{
-    arguments, documents, exact, explain, graph, in_values, kv, overflow, scalar, statement, system, tables,
-    transactions, vector,
+    arguments, dialect, documents, exact, explain, graph, in_values, kv, membership, overflow, scalar, statement,
+    system, tables, transactions, vector,
 };
 
 /// How often a reader starts a statement over because a writer moved on under it.
@@ -481,6 +481,7 @@ impl Session {
 
     /// Our own parts of the language, put into the terms of the engine.
     async fn prepare(&self, sql: &mut Sql) -> Result<()> {
+        dialect::rewrite(sql)?;
         in_values::rewrite(sql);
         documents::rewrite(sql);
         vector::row_ids::rewrite(self, sql)?;
@@ -530,8 +531,11 @@ fn run(Ready { schema, plan, context }: Ready) -> Result<(SchemaRef, SendableRec
 
 /// The engine's state, with our rules among its own.
 fn state(config: SessionConfig, source: &Arc<Source>) -> SessionState {
-    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
-        vec![Arc::new(vector::Outer), Arc::new(vector::OrderByDistance(Arc::clone(source)))];
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        Arc::new(membership::Membership),
+        Arc::new(vector::Outer),
+        Arc::new(vector::OrderByDistance(Arc::clone(source))),
+    ];
     for rule in Optimizer::new().rules {
         if rule.name() == "simplify_expressions" {
             rules.push(Arc::new(overflow::Constants));

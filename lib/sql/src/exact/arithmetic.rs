@@ -8,7 +8,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, Operator, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{doubles, exact, has_number, is_decimal, number, type_of, was_number};
+use super::{clock, doubles, exact, has_number, is_decimal, number, type_of, was_number};
 
 /// Decides of arithmetic between decimals and numbers: sums, differences, products and remainders are decimals. A
 /// quotient has no end of digits; it is the double that it would be without us.
@@ -17,6 +17,9 @@ pub(crate) struct Arithmetic;
 
 impl ExprPlanner for Arithmetic {
     fn plan_binary_op(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> EngineResult<PlannerResult<RawBinaryExpr>> {
+        if let Some(time) = clock::timed(&raw, schema) {
+            return Ok(PlannerResult::Planned(time));
+        }
         let op = match raw.op {
             BinaryOperator::Plus => Operator::Plus,
             BinaryOperator::Minus => Operator::Minus,

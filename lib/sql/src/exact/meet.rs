@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr_schema::cast_subquery;
 use datafusion::logical_expr::{Expr, Operator, Subquery, lit};
 use qx_store::rows::Number;
 
-use super::{doubles, inside, is_decimal, is_exact, is_number, number, type_of, was_number};
+use super::{clock, doubles, inside, is_decimal, is_exact, is_number, number, type_of, was_number};
 
 /// Functions whose value is one of their arguments.
 const CHOOSE: [&str; 5] = ["coalesce", "nvl", "ifnull", "greatest", "least"];
@@ -67,7 +67,9 @@ pub(super) fn together<'a>(
     let all: Vec<&Expr> = all.into_iter().collect();
     let led: Vec<DataType> = all.iter().filter_map(|e| leading(e, schema)).collect();
     let Some(decimal) = led.iter().find(|t| t.is_decimal()) else {
-        return Ok(inside::together(&all, &led, meeting, schema));
+        let nested = inside::together(&all, &led, meeting, schema);
+        let timed = || if meeting == Meeting::Compared { clock::together(&all, schema) } else { None };
+        return Ok(nested.or_else(timed));
     };
     let exact = match led.iter().any(DataType::is_floating) {
         true => None,

@@ -9,6 +9,7 @@
 
 mod arithmetic;
 mod assign;
+mod clock;
 mod inside;
 mod meet;
 mod nested;

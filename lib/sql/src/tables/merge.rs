@@ -1,11 +1,15 @@
 //! MERGE: one query per WHEN clause, all over the same state of the database, then their rows and keys together.
 
+use std::collections::HashSet;
+
+use datafusion::arrow::array::RecordBatch;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, Merge, MergeAction, MergeClauseKind, MergeInsertExpr, MergeInsertKind, Query,
     TableFactor,
 };
 use qx_formats::{Error, Kind, Result};
 use qx_store::catalog::TableDef;
+use qx_store::rows::KeyCodec;
 use qx_store::{Table, Writer};
 
 use super::dml::{Target, assigned, keys, new_rows, opened, take_keys, take_rows, unique};
@@ -189,23 +193,21 @@ pub(crate) async fn run(session: &Session, merge: Merge) -> Result<Answer> {
 }
 
 /// Updates and deletions of rows that matched; each row may have one of them only.
-fn change(
-    writer: &mut Writer,
-    table: &Table,
-    updates: Vec<datafusion::arrow::array::RecordBatch>,
-    deletes: &[datafusion::arrow::array::RecordBatch],
-) -> Result<u64> {
+fn change(writer: &mut Writer, table: &Table, updates: Vec<RecordBatch>, deletes: &[RecordBatch]) -> Result<u64> {
     let engine = |e: datafusion::arrow::error::ArrowError| Error::new(Kind::Engine, e.to_string());
     let mut count = 0;
-    let found: usize = deletes.iter().map(datafusion::arrow::array::RecordBatch::num_rows).sum();
+    let found: usize = deletes.iter().map(RecordBatch::num_rows).sum();
     let deletes = take_keys(&table.def, deletes)?;
-    if deletes.as_ref().map_or(0, datafusion::arrow::array::RecordBatch::num_rows) != found {
+    if deletes.as_ref().map_or(0, RecordBatch::num_rows) != found {
         return Err(Error::invalid("the MERGE would delete a row more than once")
             .hint("a row of the target matches several rows of the source"));
     }
     if let Some(first) = updates.first() {
         let rows = datafusion::arrow::compute::concat_batches(&first.schema(), &updates).map_err(engine)?;
         unique(table, &rows, "MERGE")?;
+        if let Some(keys) = &deletes {
+            apart(table, &rows, keys)?;
+        }
         writer.upsert(&table.def, &rows, false)?;
         count += rows.num_rows() as u64;
     }
@@ -214,4 +216,17 @@ fn change(
         count += keys.num_rows() as u64;
     }
     Ok(count)
+}
+
+/// Refuses a row that one clause changes and another one deletes.
+fn apart(table: &Table, rows: &RecordBatch, keys: &RecordBatch) -> Result<()> {
+    let changed = table.hot().key_columns(rows);
+    let codec = KeyCodec::new(changed.iter().map(|c| c.data_type().clone()).collect())?;
+    let (changed, deleted) = (codec.encode(&changed)?, codec.encode(keys.columns())?);
+    let deleted: HashSet<Vec<u8>> = deleted.iter().map(|key| key.data().to_vec()).collect();
+    if changed.iter().any(|key| deleted.contains(key.data())) {
+        return Err(Error::invalid("the MERGE would change a row and delete it")
+            .hint("a row of the target matches several rows of the source"));
+    }
+    Ok(())
 }
