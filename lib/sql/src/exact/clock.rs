@@ -9,6 +9,7 @@ use datafusion::logical_expr::planner::RawBinaryExpr;
 use datafusion::logical_expr::{Expr, Operator, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::meet::Meeting;
 use super::type_of;
 
 /// Nanoseconds of a day.
@@ -16,25 +17,31 @@ const DAY: i64 = 86_400_000_000_000;
 /// Days of a month, where months are compared with days.
 const MONTH_DAYS: i128 = 30;
 
-/// What is compared with times or lengths of time, in their unit; `None` where nothing changes.
-pub(super) fn together(all: &[&Expr], schema: &DFSchema) -> Option<Vec<Expr>> {
-    if !all.iter().any(|e| matches!(e, Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::IntervalMonthDayNano(_), _))) {
-        return None;
-    }
-    let mut types = all.iter().filter_map(|e| type_of(e, schema));
-    let target = types.find(|t| matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Duration(_)))?;
-    let new: Vec<Expr> = all.iter().map(|e| beside(e, &target).unwrap_or_else(|| (*e).clone())).collect();
+/// What meets times or lengths of time, in their unit; `None` where nothing changes. `types` are those of the expressions,
+/// as far as they are known.
+pub(super) fn together(all: &[&Expr], types: &[DataType], meeting: Meeting, schema: &DFSchema) -> Option<Vec<Expr>> {
+    let is_target = |t: &&DataType| matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Duration(_));
+    let target = types.iter().find(is_target)?;
+    let one = |e: &Expr| beside(e, target, meeting, schema).unwrap_or_else(|| e.clone());
+    let new: Vec<Expr> = all.iter().copied().map(one).collect();
     new.iter().zip(all).any(|(new, old)| new != *old).then_some(new)
 }
 
-fn beside(e: &Expr, t: &DataType) -> Option<Expr> {
+fn beside(e: &Expr, t: &DataType, meeting: Meeting, schema: &DFSchema) -> Option<Expr> {
+    let to = |t: DataType| Some(Expr::Cast(Cast::new(Box::new(e.clone()), t)));
     match (e, t) {
-        (Expr::Literal(ScalarValue::Utf8(Some(text)), _), DataType::Timestamp(..)) if !is_finer(text) => {
-            Some(Expr::Cast(Cast::new(Box::new(e.clone()), t.clone())))
+        (Expr::Literal(ScalarValue::Utf8(Some(text)), _), DataType::Timestamp(..)) => {
+            if meeting == Meeting::Compared && !is_finer(text) { to(t.clone()) } else { None }
         }
         (Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(length)), _), DataType::Duration(unit)) => {
             duration(*length, *unit).map(lit)
         }
+        // Nanoseconds, of `now()` and the like. A text that has some stays what it is.
+        (Expr::Cast(Cast { expr, .. }), _) if matches!(expr.as_ref(), Expr::Literal(ScalarValue::Utf8(_), _)) => None,
+        (e, DataType::Timestamp(..)) => match type_of(e, schema)? {
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) => to(DataType::Timestamp(TimeUnit::Microsecond, zone)),
+            _ => None,
+        },
         _ => None,
     }
 }

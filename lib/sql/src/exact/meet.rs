@@ -68,8 +68,7 @@ pub(super) fn together<'a>(
     let led: Vec<DataType> = all.iter().filter_map(|e| leading(e, schema)).collect();
     let Some(decimal) = led.iter().find(|t| t.is_decimal()) else {
         let nested = inside::together(&all, &led, meeting, schema);
-        let timed = || if meeting == Meeting::Compared { clock::together(&all, schema) } else { None };
-        return Ok(nested.or_else(timed));
+        return Ok(nested.or_else(|| clock::together(&all, &led, meeting, schema)));
     };
     let exact = match led.iter().any(DataType::is_floating) {
         true => None,
