@@ -368,3 +368,53 @@ fn a_delta_log_is_made_anew_from_the_manifest() {
     fs::rename(&aside, &cold).unwrap();
     assert_eq!((code(&["fsck", &db.1]), db.sql("select id from p").len()), (0, 4));
 }
+
+/// Files hold most of a database: a log that is gone takes along what only it held, and nothing else.
+#[test]
+fn a_database_whose_log_is_gone_or_lost_its_end_goes_on_when_asked() {
+    for (id, ids) in [("db.log", vec![1, 2]), ("db.watermark", vec![1, 2, 3, 4])] {
+        let db = Db::full();
+        let wal = db.path().join("main/wal");
+        let aside = db.path().parent().unwrap().join("aside");
+        if id == "db.watermark" {
+            copy(&wal, &aside);
+            db.sql("insert into t values (4,'d')");
+            ok(&["flush", &db.1, "-q"]);
+        }
+        fs::remove_dir_all(&wal).unwrap();
+        if id == "db.watermark" {
+            fs::rename(&aside, &wal).unwrap();
+        }
+        assert_eq!(code(&["sql", "--db", &db.1, "-c", "select * from t"]), 65);
+        assert_eq!(code(&["repair", &db.1]), 1, "nobody gets such a one unasked");
+        let found = lines(&text(&qx(&["fsck", &db.1, "--json"]).stdout));
+        let help = format!("--finding {id}");
+        assert!(found.iter().any(|f| f["id"] == id && f["help"].as_str().unwrap().contains(&help)), "{found:?}");
+        let done = lines(&ok(&["repair", &db.1, "--finding", id, "--json"]));
+        assert!(done[0]["loss"].as_str().unwrap().starts_with("what stood in that part of the log alone"), "{done:?}");
+        let t: Vec<i64> = db.sql("select id from t order by id").iter().map(|r| r["id"].as_i64().unwrap()).collect();
+        assert_eq!((t, db.sql("select x from u").len(), code(&["fsck", &db.1])), (ids, 3, 0), "{id}");
+        assert!(db.sql("list keys in s").iter().any(|k| k["key"] == "docs"));
+        db.sql("insert into t values (9,'new'); write key new in s = 1");
+        ok(&["maintain", &db.1, "-q"]);
+        assert_eq!(db.sql("select v from t where id = 9")[0]["v"], "new");
+        assert_eq!(code(&["fsck", &db.1]), 0, "{id}");
+    }
+}
+
+/// A deny list is as much a part of an index as its vectors.
+#[test]
+fn an_index_without_its_deny_list_is_emptied() {
+    let db = Db::new();
+    db.sql("create table d (id bigint primary key, e real[]); insert into d values (1,[1,0]),(2,[0,1]),(3,[1,1])");
+    db.sql("create vector index near on d(e) using flat with (metric = l2, mode = IMMEDIATE)");
+    db.sql("delete from d where id = 2");
+    let deny = files(&db.path().join("main/public")).into_iter().find(|f| f.extension().is_some_and(|e| e == "deny"));
+    fs::remove_file(deny.unwrap()).unwrap();
+    assert_eq!(code(&["fsck", &db.1]), 1);
+    ok(&["repair", &db.1, "-q"]);
+    assert_eq!(code(&["fsck", &db.1]), 0);
+    db.sql("reindex vector index near");
+    let near = db.sql("select id from d order by vec_l2(e, [0,1]) limit 1");
+    assert_eq!((&near[0]["id"], code(&["fsck", &db.1])), (&Value::from(3), 0));
+}

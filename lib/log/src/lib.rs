@@ -53,7 +53,7 @@ pub use frames::{RawFrame, frames, frames_on};
 pub use import::{ImportOptions, Imported, ImportedFile, import};
 pub use log::{Ack, Log};
 pub use merge::{Merge, MergeCounts, merge};
-pub use open::{RecoverOptions, recover, recover_on};
+pub use open::{RecoverOptions, recover, recover_on, skip_to};
 pub use options::{Numbering, Options, SyncPolicy, now_us};
 pub use prune::{PruneOptions, Pruned, PrunedSegment, prune, prune_on};
 pub use qx_formats::delta_log::{Op, Transaction};

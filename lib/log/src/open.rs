@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::chain::Segment;
 use crate::files::{LOCK_NAME, list, no_log};
 use crate::log::Log;
-use crate::options::{Numbering, Options};
+use crate::options::{Numbering, Options, now_us};
 use crate::rebuild::rebuild;
 use crate::recovery::{Action, Plan, plan};
 use crate::report::{Mode, RecoveryReport};
@@ -73,6 +73,41 @@ pub fn recover_on(disk: &Arc<dyn Disk>, dir: &Path, options: &RecoverOptions) ->
     Ok(report)
 }
 
+/// Makes a log go on at the number `next_lsn`, for whoever knows that it lost its end: what stood there is a gap from then on,
+/// as if a segment had been lost. Where no log is, one begins there; one that reaches further is left as it is.
+///
+/// # Errors
+/// As [`recover`].
+pub fn skip_to(dir: &Path, next_lsn: u64, wait: Duration) -> Result<()> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    disk.create_dir_all(dir).map_err(|e| Error::io("create folder", e).path(dir))?;
+    if list(disk.as_ref(), dir)?.segments.is_empty() {
+        let (log, _) = open(disk, dir, Options { wait, base_lsn: next_lsn, ..Options::default() })?;
+        return log.close();
+    }
+    {
+        let _guard = disk.lock(&dir.join(LOCK_NAME), wait)?;
+        let Plan { chain, report, .. } = plan(&disk, dir, Mode::Salvage, true)?;
+        if report.next_lsn >= next_lsn {
+            return Ok(());
+        }
+        let header = SegmentHeader {
+            uuid: chain.uuid,
+            // The one between is the one that is lost.
+            segment: chain.last_number + 2,
+            given: chain.given,
+            base_lsn: next_lsn,
+            base_txn: report.next_txn,
+            created_us: now_us(),
+            watermark: next_lsn - 1,
+            cut: None,
+            features_ro: 0,
+        };
+        SegmentOut::create(disk.as_ref(), dir, header)?.publish(disk.as_ref(), dir)?;
+    }
+    recover(dir, &RecoverOptions { mode: Mode::Salvage, wait, ..RecoverOptions::default() }).map(drop)
+}
+
 /// Opens a log for writing; see [`Log::open`].
 pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, opts: Options) -> Result<(Log, RecoveryReport)> {
     disk.create_dir_all(dir)
@@ -90,22 +125,29 @@ pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, opts: Options) -> Result<(Lo
         disk.remove(temp).map_err(|e| Error::io("remove", e).path(temp))?;
     }
     if listing.segments.is_empty() {
+        // Each transaction takes more than one number, so none before had this one either.
+        let base = opts.base_lsn.max(1);
         let header = SegmentHeader {
             uuid: opts.uuid.unwrap_or_else(Uuid::new_v4),
             segment: 1,
             given: opts.numbering == Numbering::Given,
-            base_lsn: 1,
-            base_txn: 1,
+            base_lsn: base,
+            base_txn: base,
             created_us: (opts.clock)(),
-            watermark: 0,
+            watermark: base - 1,
             cut: None,
             features_ro: 0,
         };
         let mut out = SegmentOut::create(disk.as_ref(), dir, header)?;
         out.publish(disk.as_ref(), dir)?;
-        let report =
-            RecoveryReport { path: dir.to_path_buf(), clean: true, next_lsn: 1, next_txn: 1, ..Default::default() };
-        return Ok((Log::start(disk, dir, opts, guard, out, 1, 1)?, report));
+        let report = RecoveryReport {
+            path: dir.to_path_buf(),
+            clean: true,
+            next_lsn: base,
+            next_txn: base,
+            ..Default::default()
+        };
+        return Ok((Log::start(disk, dir, opts, guard, out, base, base)?, report));
     }
     let plan = plan(&disk, dir, Mode::Tail, false)?;
     start(&disk, dir, opts, guard, plan)

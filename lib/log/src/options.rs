@@ -41,6 +41,8 @@ pub struct Options {
     pub clock: fn() -> u64,
     /// Identity of a new log; a random one when absent.
     pub uuid: Option<Uuid>,
+    /// Number of the first operation of a new log.
+    pub base_lsn: u64,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
             numbering: Numbering::Own,
             clock: now_us,
             uuid: None,
+            base_lsn: 1,
         }
     }
 }

@@ -106,3 +106,35 @@ fn sealed_segments_are_opened_by_their_footers() {
         assert!(sealed >= 8 && read <= (sealed + 1) * (48 << 10), "{read} bytes of {sealed} segments of {rotate_size}");
     }
 }
+
+/// A log that lost its end goes on behind numbers that others hold, and so does one that is gone.
+#[test]
+fn a_log_goes_on_behind_what_it_lost() {
+    let put = |key: &str| Op::KvPut {
+        store: "s".into(),
+        key: key.into(),
+        kind: 0,
+        value: b"v".to_vec(),
+        expires_at_us: None,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(dir.path(), Options::default()).unwrap();
+    log.commit(&[put("a")]).unwrap();
+    log.close().unwrap();
+    qx_log::skip_to(dir.path(), 2, Duration::ZERO).unwrap();
+    assert_eq!(qx_log::stat(dir.path()).unwrap().next_lsn, 3, "it reaches further");
+    qx_log::skip_to(dir.path(), 100, Duration::ZERO).unwrap();
+    let gone = tempfile::tempdir().unwrap();
+    qx_log::skip_to(gone.path(), 100, Duration::ZERO).unwrap();
+    for (dir, before) in [(dir.path(), 1), (gone.path(), 0)] {
+        let (log, report) = Log::open(dir, Options::default()).unwrap();
+        assert_eq!((report.dropped_bytes, log.next_lsn()), (0, 100));
+        assert!(log.commit(&[put("b")]).unwrap().lsn > 100);
+        log.close().unwrap();
+        let found = qx_log::verify_stopped(dir).unwrap();
+        assert!(found.iter().all(|f| f.severity != qx_formats::container::Severity::Error), "{found:?}");
+        let reader = qx_log::Reader::open(dir).unwrap();
+        let all: Vec<u64> = reader.transactions(1).map(|t| t.unwrap().commit_lsn).collect();
+        assert_eq!((all.len(), all.last()), (before + 1, Some(&101)), "{all:?}");
+    }
+}

@@ -427,7 +427,9 @@ pub(crate) fn log(store: &Store) -> Result<Option<Reader>> {
         // The folder is made before the first segment in it, and the catalog comes after both.
         Err(e) if e.kind() == Kind::NotFound || is_gone(&e) => {
             if store.layout().home.join(FILE).exists() {
-                return Err(Error::corrupt("the log of the database is missing").path(wal).hint("qx restore"));
+                return Err(Error::corrupt("the log of the database is missing")
+                    .path(wal)
+                    .hint("`qx restore` brings it back; `qx repair --finding db.log` goes on without it"));
             }
             Ok(None)
         }
@@ -441,7 +443,10 @@ pub(crate) fn lost_end(store: &Store, least: u64, end: u64) -> Error {
         .path(store.layout().wal())
         .expected(format!("LSN {least} or later"))
         .got(format!("LSN {end}"))
-        .hint("`qx fsck` tells what holds more of it; `qx restore` brings the whole database back")
+        .hint(
+            "`qx fsck` tells what holds more of it; `qx restore` brings the whole database back, `qx repair --finding \
+             db.watermark` goes on without what is gone",
+        )
 }
 
 /// Whether the log begins later than `after`, because what stood there was let go of: someone holds it elsewhere.

@@ -10,7 +10,7 @@ pub(super) struct Help {
 }
 
 pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
-    let full = root.join(path);
+    let (full, folder) = (root.join(path), root);
     let root = root.display();
     let repair = |what| Help { repair: Some(what), command: format!("qx repair {root} --finding {id}") };
     let command = |command: String| Help { repair: None, command };
@@ -29,7 +29,7 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         "db.index_stale" => command(format!("qx vector sync {root} {}", index_of(path))),
         "db.index_rows" => command(format!("qx sql --db {root} -c 'REINDEX VECTOR INDEX {}'", index_of(path))),
         "db.index" => repair("set the damaged file aside; the index is empty until it is built again"),
-        _ if path.ends_with(".vdata") || path.ends_with(".vindex") => {
+        _ if [".vdata", ".vindex", ".deny"].iter().any(|end| path.ends_with(end)) => {
             repair("set the damaged file aside; the index is empty until it is built again")
         }
         "db.delta_log" | "db.length" | "db.checksum" if id == "db.delta_log" || path.contains("/_delta_log/") => {
@@ -45,9 +45,7 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         _ if id.starts_with("log.") || matches!(id, "db.log" | "db.log_begin") => {
             repair("recover the log: keep every whole transaction; the report lists the gaps")
         }
-        "db.watermark" => {
-            command("qx restore: the log lost its end, and nothing is written before it has it again".to_owned())
-        }
+        "db.watermark" => command(without_log(folder, id)),
         _ => command(from_backup(path)),
     }
 }
@@ -55,6 +53,14 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
 /// What helps where nothing in the folder does.
 pub(super) fn from_backup(path: &str) -> String {
     format!("qx restore, or build {path} again from what it was built from")
+}
+
+/// What helps where the log is gone, or its end.
+pub(super) fn without_log(root: &Path, id: &str) -> String {
+    let root = root.display();
+    format!(
+        "qx restore BACKUP -o NEW; without one, qx repair {root} --finding {id} goes on without what only the log held"
+    )
 }
 
 /// What helps where a graph cannot be read any more.

@@ -1,9 +1,11 @@
 //! The database's log, and whether it reaches back to what others need of it.
 
+use std::path::Path;
+
 use qx_formats::container::{Finding, Severity};
 use qx_formats::{Kind, Result};
 
-use super::{Check, Level, damage};
+use super::{Check, Level, damage, help};
 use crate::Store;
 use crate::catalog::{Catalog, FILE};
 
@@ -23,7 +25,7 @@ impl Check<'_> {
         if !wal.is_dir() || matches!(qx_log::Reader::open_lossy(&wal), Err(e) if e.kind() == Kind::NotFound) {
             // Before the first write there is none; its folder comes before the first segment.
             if store.layout().home.join(crate::catalog::FILE).exists() {
-                self.put(&wal, Finding::error("db.log", "the log of the database is missing"));
+                self.log_is_gone(&wal, "the log of the database is missing");
             }
             return Ok(None);
         }
@@ -37,7 +39,7 @@ impl Check<'_> {
                     }
                 }
                 Err(e) if e.kind() == Kind::NotFound => {
-                    self.put(&wal, Finding::error("db.log", "the folder of the log holds no log"));
+                    self.log_is_gone(&wal, "the folder of the log holds no log");
                 }
                 Err(e) if damage(&e) => self.put(&wal, Finding::from_error("db.log", &e)),
                 Err(e) => {
@@ -62,6 +64,15 @@ impl Check<'_> {
         let state = LogState { first_lsn: stat.first_lsn, next_lsn: stat.next_lsn };
         self.log_begin(store, state)?;
         Ok(Some(state))
+    }
+
+    /// Nobody can bring it back; to go on without it is for people to say.
+    fn log_is_gone(&mut self, wal: &Path, what: &str) {
+        self.put(wal, Finding::error("db.log", what));
+        let help = help::without_log(self.root, "db.log");
+        if let Some(f) = self.found.last_mut() {
+            (f.repair, f.help) = (None, help);
+        }
     }
 
     /// What was pruned on purpose is recorded before it goes; a log that begins later than that lost its beginning.

@@ -2,21 +2,29 @@
 
 use std::fs;
 
-use qx_formats::Result;
-use qx_log::{Mode, RecoverOptions};
+use qx_formats::manifest::Manifest;
+use qx_formats::{Kind, Result};
+use qx_log::{Mode, Reader, RecoverOptions};
+use qx_vector::definition::Definition;
+use serde_json::Value;
 
-use super::Repair;
+use super::{Repair, Select};
 use crate::catalog::{Catalog, FILE};
+use crate::cold::Cold;
 use crate::fsck::Found;
+use crate::names::ObjectName;
+use crate::table::{self, TableManifest};
+use crate::{Store, graph_holds, kv};
 
 impl Repair<'_> {
     /// Keeps every whole transaction. The damaged bytes stay where they are: a new segment supersedes them.
-    pub(super) fn log(&mut self, found: &[Found]) -> Result<()> {
+    pub(super) async fn log(&mut self, found: &[Found]) -> Result<()> {
         let store = self.store()?;
         let wal = store.layout().wal();
         let [first, ..] = found else { return Ok(()) };
         let only_ends = found.iter().all(|f| f.finding.id == "db.watermark");
-        if wal.is_dir() && !only_ends {
+        let there = wal.is_dir() && !matches!(Reader::open_lossy(&wal), Err(e) if e.kind() == Kind::NotFound);
+        if there && !only_ends {
             let damaged: Vec<_> = found.iter().map(|f| self.root.join(&f.path)).filter(|p| p.is_file()).collect();
             for path in damaged {
                 self.lost.keep_copy(&path)?;
@@ -41,7 +49,28 @@ impl Repair<'_> {
         if let Some(f) = begins {
             self.begin(f)?;
         }
-        Ok(())
+        let ends = found.iter().find(|f| f.finding.id == "db.watermark" || (f.finding.id == "db.log" && !there));
+        match (ends, self.select) {
+            // What only the log held is gone for good then, so nobody gets such a one unasked.
+            (Some(f), Select::Ids(_)) => self.end(f, there).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The log goes on behind the last number that anything holds, without what is gone.
+    async fn end(&mut self, f: &Found, there: bool) -> Result<()> {
+        let store = self.store()?;
+        let last = highest(&store).await?;
+        if !self.dry_run {
+            qx_log::skip_to(&store.layout().wal(), last + 1, self.wait)?;
+        }
+        let lost = "what stood in that part of the log alone: rows since the last flush, keys since the last snapshot, \
+                    changes of graphs since they were copied";
+        self.act(f, format!("the log goes on behind LSN {last}, the last one that anything holds"), Some(lost.into()));
+        if there || self.dry_run {
+            return Ok(());
+        }
+        self.begin(f)
     }
 
     /// The lost beginning is written down as gone, so that the log counts as whole from there on.
@@ -63,4 +92,32 @@ impl Repair<'_> {
         self.act(f, "wrote down that the log begins later", Some(lost));
         Ok(())
     }
+}
+
+/// The last number of the log that the catalog, a table, a graph, a snapshot or an index holds.
+async fn highest(store: &Store) -> Result<u64> {
+    let layout = store.layout();
+    let catalog = qx_io::read_generation(&layout.home, FILE, Catalog::decode)?.unwrap_or_default();
+    let mut last = catalog.lsn.max(catalog.pruned_lsn);
+    for (key, def) in &catalog.tables {
+        let dir = layout.table_folder(&ObjectName::parse("table", key)?, def);
+        // Of a Delta log that cannot be read, the manifest tells.
+        let cold = Cold::load(&dir, def.uuid).await.map_or(0, |cold| cold.lsn);
+        let manifest = qx_io::read_generation(&dir, table::FILE, |b| Manifest::decode(b, table::FORMAT)).ok().flatten();
+        let flushed = manifest.and_then(|m| serde_json::from_value::<TableManifest>(Value::Object(m.extra)).ok());
+        last = last.max(cold).max(flushed.map_or(0, |m| m.flushed_lsn));
+    }
+    for key in catalog.graphs.keys() {
+        last = last.max(graph_holds(&layout.graph(&ObjectName::parse("graph", key)?)).unwrap_or(0));
+    }
+    for name in catalog.stores.keys() {
+        let manifest = kv::read_manifest(&kv::snapshot_dir(&layout.home, name)).ok().flatten();
+        last = last.max(manifest.map_or(0, |m| m.lsn));
+    }
+    for key in catalog.indexes.keys() {
+        let path = layout.index_definition(&ObjectName::parse("index", key)?);
+        let definition = std::fs::read(&path).ok().and_then(|bytes| Definition::decode(&bytes).ok());
+        last = last.max(definition.map_or(0, |d| d.covered_lsn));
+    }
+    Ok(last)
 }

@@ -163,7 +163,7 @@ impl Step {
         let (id, path) = (found.finding.id, found.path.as_str());
         // What the system does not give may be whole: nobody goes on without it.
         let error = found.finding.severity == Severity::Error && id != "db.unreadable";
-        let index = path.ends_with(".vdata") || path.ends_with(".vindex");
+        let index = [".vdata", ".vindex", ".deny"].iter().any(|end| path.ends_with(end));
         let in_store = path.split('/').nth(1) == Some("store");
         let in_wal = path.split('/').nth(1) == Some("wal");
         match self {
@@ -191,7 +191,7 @@ impl Repair<'_> {
     async fn step(&mut self, step: Step, found: &[Found]) -> Result<()> {
         match step {
             Step::Marker => self.marker(&found[..1]),
-            Step::Log => self.log(found),
+            Step::Log => self.log(found).await,
             Step::Catalog => self.catalog(found),
             Step::Stores => self.stores(found),
             Step::Graphs => self.graphs(found),
