@@ -418,3 +418,28 @@ fn an_index_without_its_deny_list_is_emptied() {
     let near = db.sql("select id from d order by vec_l2(e, [0,1]) limit 1");
     assert_eq!((&near[0]["id"], code(&["fsck", &db.1])), (&Value::from(3), 0));
 }
+
+/// Edges stand in a segment twice, and nodes have one of their own: what is whole of a graph is kept.
+#[test]
+fn a_graph_with_a_damaged_segment_keeps_what_is_whole() {
+    let db = Db::new();
+    db.sql("create graph g using graphstore with (partitions = 2); use graph g");
+    db.sql("use graph g; insert node N key 'a'; insert node N key 'b'; insert node N key 'c'");
+    db.sql("use graph g; insert edge a -> b; insert edge b -> c; insert edge c -> a");
+    ok(&["graph", "compact", &db.1, "-q"]);
+    db.sql("use graph g; insert node N key 'd'; insert edge a -> d");
+    let edges = || db.sql("select count(*) as n from graph_edges('g')")[0]["n"].as_u64().unwrap();
+    let segment = files(&db.path().join("main/public/g.graph/edges")).into_iter().next().unwrap();
+    fs::remove_file(&segment).unwrap();
+    let found = lines(&text(&qx(&["fsck", &db.1, "--json"]).stdout));
+    assert!(found.iter().any(|f| f["help"].as_str().is_some_and(|h| h.starts_with("qx repair"))), "{found:?}");
+    let done = lines(&ok(&["repair", &db.1, "--json"]));
+    let loss = done[0]["loss"].as_str().unwrap();
+    assert!(loss.contains("edges of edges/adj.P"), "{done:?}");
+    let lost: u64 = loss.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!((edges(), code(&["fsck", &db.1])), (4 - lost, 0));
+    assert_eq!(db.sql("select count(*) as n from graph_nodes('g')")[0]["n"], 4);
+    db.sql("use graph g; insert edge d -> c");
+    ok(&["maintain", &db.1, "-q"]);
+    assert_eq!((edges(), code(&["fsck", &db.1])), (5 - lost, 0));
+}

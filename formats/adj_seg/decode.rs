@@ -170,30 +170,44 @@ impl<B: AsRef<[u8]>> AdjSeg<B> {
     /// # Errors
     /// `Corrupt` with the offset of the first page whose checksum does not hold.
     pub fn check_node(&self, id: u64) -> Result<()> {
+        self.check_out(id).and_then(|()| self.check_in(id))
+    }
+
+    /// [`AdjSeg::check_node`] of what [`AdjSeg::out`] and [`AdjSeg::out_props`] touch alone.
+    ///
+    /// # Errors
+    /// As [`AdjSeg::check_node`].
+    pub fn check_out(&self, id: u64) -> Result<()> {
+        self.check_side(id, [KIND_OUT_ROWS, KIND_OUT_COLS, KIND_OUT_TYPES], &self.outward)
+    }
+
+    /// [`AdjSeg::check_node`] of what [`AdjSeg::inn`] touches alone.
+    ///
+    /// # Errors
+    /// As [`AdjSeg::check_node`].
+    pub fn check_in(&self, id: u64) -> Result<()> {
+        self.check_side(id, [KIND_IN_ROWS, KIND_IN_COLS, KIND_IN_TYPES], &self.inward)
+    }
+
+    fn check_side(&self, id: u64, [rows, cols, types]: [u32; 3], side: &Side) -> Result<()> {
         if !self.meta.dense {
             // A binary search reads some page of the ids at every step; which ones depends on what it reads.
             self.check_range(KIND_NODE_IDS, 0..self.ids.len())?;
         }
         let Some(row) = self.index_of(id) else { return Ok(()) };
-        let sides = [
-            (KIND_OUT_ROWS, KIND_OUT_COLS, KIND_OUT_TYPES, &self.outward),
-            (KIND_IN_ROWS, KIND_IN_COLS, KIND_IN_TYPES, &self.inward),
-        ];
-        for (rows, cols, types, side) in sides {
-            let scaled = |r: &Range<usize>, w: u8| r.start * usize::from(w)..r.end * usize::from(w);
-            self.check_range(rows, scaled(&(row..row + 2), self.meta.row_width))?;
-            let edges = self.row_range(row, side)?;
-            self.check_range(cols, scaled(&edges, self.meta.col_width))?;
-            self.check_range(types, scaled(&edges, self.meta.type_width))?;
-            if rows == KIND_OUT_ROWS && self.has_props() && !edges.is_empty() {
-                let before = edges.start.saturating_sub(1)..edges.end;
-                self.check_range(KIND_PROP_ENDS, scaled(&before, self.meta.prop_width))?;
-                for edge in edges {
-                    let props = self.props_of_edge(edge)?;
-                    // Both slices are of the same file, so the distance of their starts is the offset.
-                    let at = props.as_ptr() as usize - self.slice(&self.props).as_ptr() as usize;
-                    self.check_range(KIND_PROPS, at..at + props.len())?;
-                }
+        let scaled = |r: &Range<usize>, w: u8| r.start * usize::from(w)..r.end * usize::from(w);
+        self.check_range(rows, scaled(&(row..row + 2), self.meta.row_width))?;
+        let edges = self.row_range(row, side)?;
+        self.check_range(cols, scaled(&edges, self.meta.col_width))?;
+        self.check_range(types, scaled(&edges, self.meta.type_width))?;
+        if rows == KIND_OUT_ROWS && self.has_props() && !edges.is_empty() {
+            let before = edges.start.saturating_sub(1)..edges.end;
+            self.check_range(KIND_PROP_ENDS, scaled(&before, self.meta.prop_width))?;
+            for edge in edges {
+                let props = self.props_of_edge(edge)?;
+                // Both slices are of the same file, so the distance of their starts is the offset.
+                let at = props.as_ptr() as usize - self.slice(&self.props).as_ptr() as usize;
+                self.check_range(KIND_PROPS, at..at + props.len())?;
             }
         }
         Ok(())

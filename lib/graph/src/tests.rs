@@ -380,6 +380,77 @@ fn every_flipped_byte_of_every_file_is_found() {
     assert!(verify(dir.path(), &Job::default()).unwrap().is_empty());
 }
 
+fn edges_of(dir: &Path) -> Model {
+    let mut all = Model::new();
+    let put = |src, edge: Edge, _: &[u8]| {
+        all.insert((src, edge.node, edge.etype));
+        Ok(())
+    };
+    Graph::open(dir).unwrap().each_edge(put).unwrap();
+    all
+}
+
+fn restore(dir: &Path, files: &BTreeMap<String, Vec<u8>>) {
+    for (name, bytes) in files {
+        fs::write(dir.join(name.trim_start_matches('/')), bytes).unwrap();
+    }
+}
+
+#[test]
+fn what_is_whole_of_a_damaged_graph_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let edges = [(0, 1, 1), (1, 2, 2), (2, 3, 1), (3, 4, 1), (4, 5, 1)];
+    write(dir, 6, &edges, 2);
+    let (files, m) = (tree(dir), GraphManifest::load(dir).unwrap().unwrap());
+    let sound = || verify(dir, &Job::default()).unwrap().iter().all(|f| f.severity != Severity::Error);
+    // A partition that is gone: the other one stays, and every node.
+    fs::remove_file(dir.join(&m.adjacency[0].path)).unwrap();
+    let dry = salvage(dir, true).unwrap();
+    assert!(Graph::open(dir).is_err(), "a dry run changes nothing");
+    assert_eq!(salvage(dir, false).unwrap(), dry);
+    assert_eq!((dry.len(), dry[0].kept, dry[0].of, dry[0].nodes), (1, 0, m.adjacency[0].rows, false));
+    assert_eq!(edges_of(dir).len() as u64, 5 - dry[0].of);
+    assert!(sound() && Graph::open(dir).unwrap().nodes().unwrap().len() == 6);
+    assert_eq!(salvage(dir, false).unwrap(), []);
+    // Another segment in its place is none of it.
+    restore(dir, &files);
+    fs::copy(dir.join(&m.adjacency[1].path), dir.join(&m.adjacency[0].path)).unwrap();
+    assert_eq!(salvage(dir, false).unwrap()[0].kept, 0);
+    // Names that are gone take the edges along that they were at the ends of, and their ids.
+    restore(dir, &files);
+    fs::write(dir.join(&m.dicts[0].path), b"").unwrap();
+    let done = salvage(dir, false).unwrap();
+    assert_eq!(done.iter().map(|s| (s.nodes, s.kept)).collect::<Vec<_>>(), [(true, 0), (false, 0), (false, 0)]);
+    let mut graph = Graph::open(dir).unwrap();
+    assert!(sound() && graph.upsert_node(1, b"N", b"new", None).unwrap() == 6);
+}
+
+#[test]
+fn a_flipped_byte_takes_no_edge_along_that_stands_in_the_other_direction() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let edges: Model = [(0, 1, 1), (1, 2, 2), (2, 3, 1), (3, 4, 1), (4, 5, 1)].into();
+    write(dir, 6, &edges.iter().copied().collect::<Vec<_>>(), 1);
+    let (files, m) = (tree(dir), GraphManifest::load(dir).unwrap().unwrap());
+    let segment = &m.adjacency[0].path;
+    let good = fs::read(dir.join(segment)).unwrap();
+    let mut whole = 0;
+    for at in (0..good.len()).step_by(3) {
+        restore(dir, &files);
+        let mut bad = good.clone();
+        bad[at] ^= 0x11;
+        fs::write(dir.join(segment), bad).unwrap();
+        let done = salvage(dir, false).unwrap();
+        assert_eq!(done.len(), 1, "byte {at}");
+        let left = edges_of(dir);
+        assert!(left.is_subset(&edges) && left.len() as u64 == done[0].kept, "byte {at}");
+        whole += u32::from(left == edges);
+        assert!(verify(dir, &Job::default()).unwrap().iter().all(|f| f.severity != Severity::Error), "byte {at}");
+    }
+    assert!(whole > 0);
+}
+
 #[test]
 fn segments_that_do_not_fit_each_other_are_found() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

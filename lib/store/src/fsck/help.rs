@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::repair::is_graph_segment;
+
 /// What helps.
 pub(super) struct Help {
     /// What `qx repair` would do.
@@ -34,6 +36,12 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         }
         "db.delta_log" | "db.length" | "db.checksum" if id == "db.delta_log" || path.contains("/_delta_log/") => {
             repair("make the Delta log anew from the manifest, which names every file; older versions go")
+        }
+        // Edges without an end, and segments that were mixed up, are whole as files.
+        _ if is_graph_segment(path)
+            && !["graph.endpoint", "graph.source_partition", "graph.partition"].contains(&id) =>
+        {
+            repair("keep the nodes and edges that are whole, in new segments; the report counts the rest")
         }
         "db.missing" | "db.length" | "db.checksum" | "db.parquet" if path.ends_with(".parquet") => repair(
             "keep what can be read, set the file aside, take it out of the Delta table; the report counts the loss",

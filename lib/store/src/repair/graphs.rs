@@ -57,4 +57,27 @@ impl Repair<'_> {
         }
         Ok(())
     }
+
+    /// What is whole of damaged segments, in new ones.
+    pub(super) fn graph_segments(&mut self, found: &[Found]) -> Result<()> {
+        let store = self.store()?;
+        let catalog = store.catalog()?;
+        for key in catalog.graphs.keys() {
+            let dir = store.layout().graph(&ObjectName::parse("graph", key)?);
+            let here: Vec<&Found> = found.iter().filter(|f| self.root.join(&f.path).starts_with(&dir)).collect();
+            let Some(first) = here.first() else { continue };
+            for f in &here {
+                self.lost.keep_copy(&self.root.join(&f.path))?;
+            }
+            for saved in qx_graph::salvage(&dir, self.dry_run)? {
+                let path = dir.join(&saved.path);
+                let of_this = here.iter().find(|f| self.root.join(&f.path) == path).unwrap_or(first);
+                let things = if saved.nodes { "nodes" } else { "edges" };
+                let gone = saved.of.saturating_sub(saved.kept);
+                let loss = (gone > 0).then(|| format!("{gone} of {} {things} of {}", saved.of, saved.path));
+                self.act(of_this, format!("kept {} {things}", saved.kept), loss);
+            }
+        }
+        Ok(())
+    }
 }

@@ -138,6 +138,7 @@ enum Step {
     Catalog,
     Stores,
     Graphs,
+    GraphSegments,
     DeltaLogs,
     TableFiles,
     TableManifests,
@@ -146,12 +147,13 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 10] = [
+    const ALL: [Step; 11] = [
         Step::Marker,
         Step::Log,
         Step::Catalog,
         Step::Stores,
         Step::Graphs,
+        Step::GraphSegments,
         Step::DeltaLogs,
         Step::TableFiles,
         Step::TableManifests,
@@ -172,6 +174,7 @@ impl Step {
             Step::Catalog => id == "db.catalog",
             Step::Stores => error && in_store,
             Step::Graphs => id == "db.graph_manifest",
+            Step::GraphSegments => error && is_graph_segment(path),
             Step::DeltaLogs => {
                 let file = matches!(id, "db.length" | "db.checksum") && path.contains("/_delta_log/");
                 error && (id == "db.delta_log" || file)
@@ -187,6 +190,11 @@ impl Step {
     }
 }
 
+/// Whether a file is a segment of a graph, by its name.
+pub(crate) fn is_graph_segment(path: &str) -> bool {
+    path.contains(".graph/") && path.ends_with(".seg")
+}
+
 impl Repair<'_> {
     async fn step(&mut self, step: Step, found: &[Found]) -> Result<()> {
         match step {
@@ -195,6 +203,7 @@ impl Repair<'_> {
             Step::Catalog => self.catalog(found),
             Step::Stores => self.stores(found),
             Step::Graphs => self.graphs(found),
+            Step::GraphSegments => self.graph_segments(found),
             Step::DeltaLogs => self.delta_logs(found).await,
             Step::TableFiles => self.table_files(found).await,
             Step::TableManifests => self.table_manifests(found).await,
