@@ -24,13 +24,21 @@ pub(crate) fn init(global: &Global, color: bool) {
     };
 }
 
+/// Targets of crates under Delta's tables that say what their callers are told as well.
+macro_rules! returned {
+    () => {
+        "buoyant_kernel=off,deltalake_core::logstore=off,deltalake_core::kernel::transaction=off,\
+         deltalake_core::writer::stats=off"
+    };
+}
+
 /// The filters of the command line's flags. The crates under Delta's tables log every error that they return, with all that it
 /// went through; we say it once, in our own words, unless more was asked for. Of every file they warn, too, that columns of
 /// bytes have no bounds in the log, which is so for all of them.
 fn levels(quiet: bool, verbose: u8) -> &'static str {
     match (quiet, verbose) {
-        (true, _) => "error,buoyant_kernel=off,deltalake_core::logstore=off,deltalake_core::writer::stats=off",
-        (_, 0) => "warn,buoyant_kernel=off,deltalake_core::logstore=off,deltalake_core::writer::stats=off",
+        (true, _) => concat!("error,", returned!()),
+        (_, 0) => concat!("warn,", returned!()),
         (_, 1) => "warn,qx=info",
         (_, 2) => "info,qx=debug",
         _ => "debug,qx=trace",
@@ -67,6 +75,7 @@ mod tests {
             let usual = filters(levels(quiet, 0));
             assert!(!usual.would_enable("buoyant_kernel::snapshot", &Level::ERROR));
             assert!(!usual.would_enable("deltalake_core::logstore", &Level::ERROR));
+            assert!(!usual.would_enable("deltalake_core::kernel::transaction", &Level::ERROR));
             assert!(!usual.would_enable("deltalake_core::writer::stats", &Level::WARN));
             assert!(usual.would_enable("deltalake_core::protocol", &Level::ERROR));
             assert!(usual.would_enable("qx::store", &Level::ERROR));

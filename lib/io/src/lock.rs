@@ -49,7 +49,8 @@ impl Lock {
             file.seek(SeekFrom::Start(0))?;
             writeln!(file, "held by {program}, process {}", std::process::id())
         };
-        name().map_err(io)?;
+        // A full disk takes no name, and keeps nobody from the work that frees it.
+        let _ = name();
         Ok(Lock(file))
     }
 }
