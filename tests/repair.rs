@@ -443,3 +443,21 @@ fn a_graph_with_a_damaged_segment_keeps_what_is_whole() {
     ok(&["maintain", &db.1, "-q"]);
     assert_eq!((edges(), code(&["fsck", &db.1])), (5 - lost, 0));
 }
+
+/// What the log of the database let go of a graph stands in its delta logs: without them it is no smaller graph.
+#[test]
+fn delta_logs_that_are_gone_are_missed() {
+    let db = Db::new();
+    db.sql("create table t (x int); create graph g using graphstore; use graph g; insert node N key 'a'");
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("insert into t values (1); use graph g; insert node N key 'b'; insert edge a -> b");
+    ok(&["flush", &db.1, "-q"]);
+    let nodes = "select count(*) as n from graph_nodes('g')";
+    assert_eq!(db.sql(nodes)[0]["n"], 2);
+    fs::remove_dir_all(db.path().join("main/public/g.graph/delta")).unwrap();
+    assert_eq!(code(&["sql", "--db", &db.1, "-c", nodes]), 65);
+    assert!(db.findings().iter().any(|f| f.0 == "error" && f.1 == "graph.delta"), "{:?}", db.findings());
+    let done = lines(&ok(&["repair", &db.1, "--json"]));
+    assert!(done[0]["loss"].as_str().unwrap().ends_with("commits of delta/P000"), "{done:?}");
+    assert_eq!((&db.sql(nodes)[0]["n"], code(&["fsck", &db.1])), (&Value::from(1), 0));
+}

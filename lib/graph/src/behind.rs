@@ -65,6 +65,8 @@ pub fn write_behind(home: &Home, job: &Job) -> Result<Behind> {
                 }
             };
             log.append(&part)?;
+            let end = manifest.deltas.entry(partition).or_default();
+            (end.lsn, end.commits) = (part.commit_lsn, end.commits + 1);
         }
     }
     if done.commits == 0 {

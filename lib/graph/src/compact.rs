@@ -5,6 +5,8 @@
 //! manifest names are used or removed by the next run; afterwards only what nothing needs is left to remove. Readers
 //! keep what they have open.
 
+use std::collections::BTreeMap;
+
 use qx_formats::Result;
 use qx_formats::adj_seg::AdjBuilder;
 use qx_formats::dict_seg::DictBuilder;
@@ -86,6 +88,7 @@ pub fn compact(home: &Home, job: &Job) -> Result<Compaction> {
         graph: before.graph.or(Some(home.graph)),
         lsn: graph.lsn(),
         delta_lsn: graph.lsn(),
+        deltas: BTreeMap::new(),
         dicts,
         adjacency,
         spread,

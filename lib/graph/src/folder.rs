@@ -1,5 +1,6 @@
 //! The names inside a graph folder, and its manifest.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use qx_formats::manifest::{Manifest, Segment};
@@ -32,6 +33,8 @@ pub struct GraphManifest {
     pub lsn: u64,
     /// Everything up to this LSN stands in the segments and the delta logs; what comes later stands in the WAL.
     pub delta_lsn: u64,
+    /// By partition, what stands in its delta log above `lsn`: one that holds less was shortened, or is gone.
+    pub deltas: BTreeMap<u32, DeltaEnd>,
     /// Dictionary segments, oldest first: a later one has the last word on the names and ids that it holds.
     pub dicts: Vec<Segment>,
     /// One for each partition, in their order.
@@ -42,6 +45,34 @@ pub struct GraphManifest {
     pub commits: u64,
     /// How often a delta log was found as a crash had left it.
     pub recoveries: u64,
+}
+
+/// How far a delta log reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeltaEnd {
+    /// Of the last commit.
+    pub lsn: u64,
+    /// Commits in all.
+    pub commits: u64,
+}
+
+impl DeltaEnd {
+    fn decode_all(value: &Value) -> Option<BTreeMap<u32, DeltaEnd>> {
+        let number = |v: &Value, name: &str| v.get(name)?.as_str()?.parse::<u64>().ok();
+        let one = |(partition, end): (&String, &Value)| {
+            let end = DeltaEnd { lsn: number(end, "lsn")?, commits: number(end, "commits")? };
+            Some((partition.parse::<u32>().ok()?, end))
+        };
+        value.as_object()?.iter().map(one).collect()
+    }
+
+    fn encode_all(ends: &BTreeMap<u32, DeltaEnd>) -> Value {
+        let one = |(partition, end): (&u32, &DeltaEnd)| {
+            let end = serde_json::json!({"lsn": end.lsn.to_string(), "commits": end.commits.to_string()});
+            (partition.to_string(), end)
+        };
+        Value::Object(ends.iter().map(one).collect())
+    }
 }
 
 impl GraphManifest {
@@ -64,6 +95,10 @@ impl GraphManifest {
         let delta_lsn = match m.extra.get("delta_lsn") {
             None => lsn,
             Some(_) => number("delta_lsn").filter(|&d| d >= lsn).ok_or_else(|| bad("delta_lsn is below lsn"))?,
+        };
+        let deltas = match m.extra.get("deltas") {
+            None => BTreeMap::new(),
+            Some(v) => DeltaEnd::decode_all(v).ok_or_else(|| bad("deltas is not an end for each partition"))?,
         };
         let graph = match m.extra.get("graph") {
             None => None,
@@ -98,6 +133,7 @@ impl GraphManifest {
             graph,
             lsn,
             delta_lsn,
+            deltas,
             dicts,
             adjacency,
             spread: flag("spread"),
@@ -116,6 +152,9 @@ impl GraphManifest {
         // What says nothing is not written.
         if self.delta_lsn > self.lsn {
             m.extra.insert("delta_lsn".into(), self.delta_lsn.to_string().into());
+        }
+        if !self.deltas.is_empty() {
+            m.extra.insert("deltas".into(), DeltaEnd::encode_all(&self.deltas));
         }
         if let Some(graph) = self.graph {
             m.extra.insert("graph".into(), graph.to_string().into());

@@ -10,11 +10,13 @@ use qx_formats::dict_seg::{self, DictBuilder};
 use qx_formats::manifest::Segment;
 use qx_formats::{Error, Kind, Result};
 use qx_io::Map;
+use qx_log::{Mode, Reader, RecoverOptions};
 use uuid::Uuid;
 
-use crate::folder::{GraphManifest, MANIFEST};
+use crate::folder::{DeltaEnd, GraphManifest, MANIFEST};
 use crate::open::check_whole;
 use crate::stage::{make_folders, write_adj, write_dict};
+use crate::tail::delta_dir;
 
 /// What became of one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,4 +172,77 @@ fn edges(map: Option<Map>) -> Edges {
         }
     }
     edges
+}
+
+/// What became of a delta log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalvagedLog {
+    pub path: String,
+    /// Commits above the segments.
+    pub kept: u64,
+    /// Commits that it had by the manifest.
+    pub of: u64,
+}
+
+/// Keeps every whole commit of delta logs that are damaged, shortened or gone, and publishes the manifest that asks for no
+/// more. A log that cannot be mended is set aside beside its place. With `dry_run`, says what can be read as it is.
+///
+/// # Errors
+/// As [`salvage`].
+pub fn salvage_logs(dir: &Path, dry_run: bool) -> Result<Vec<SalvagedLog>> {
+    let Some(old) = GraphManifest::load(dir)? else {
+        return Err(Error::new(Kind::NotFound, "there is no graph here").path(dir.join(MANIFEST)));
+    };
+    let mut next = old.clone();
+    let mut done = Vec::new();
+    for partition in 0..old.partitions() {
+        let log = delta_dir(dir, partition);
+        let mended = !dry_run && mend(&log)?;
+        let have = reached(&log, old.lsn);
+        let want = old.deltas.get(&partition).copied().filter(|end| end.lsn > old.lsn).unwrap_or_default();
+        let shorter = have.lsn < want.lsn || have.commits < want.commits;
+        if shorter {
+            next.deltas.insert(partition, have);
+        }
+        if shorter || mended {
+            let path = log.strip_prefix(dir).unwrap_or(&log).to_string_lossy().into_owned();
+            done.push(SalvagedLog { path, kept: have.commits, of: want.commits.max(have.commits) });
+        }
+    }
+    if !dry_run && next != old {
+        next.generation += 1;
+        let whole = |bytes: &[u8]| GraphManifest::decode(bytes).map(drop);
+        qx_io::publish_generation(dir, MANIFEST, &next.encode()?, whole)?;
+    }
+    Ok(done)
+}
+
+/// Recovers a delta log; false where there was nothing to do, or there is none.
+fn mend(log: &Path) -> Result<bool> {
+    if !log.is_dir() {
+        return Ok(false);
+    }
+    match qx_log::recover(log, &RecoverOptions { mode: Mode::Salvage, ..RecoverOptions::default() }) {
+        Ok(report) => Ok(!report.clean),
+        Err(e) if e.kind() == Kind::NotFound => Ok(false),
+        Err(e) if e.kind() == Kind::Corrupt => {
+            let mut aside = log.as_os_str().to_owned();
+            aside.push(format!(".damaged-{}", qx_log::now_us()));
+            qx_io::rename(log, Path::new(&aside)).map_err(|e| Error::io("set aside", e).path(log))?;
+            Ok(true)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// How far a delta log can be read, above the segments.
+fn reached(log: &Path, watermark: u64) -> DeltaEnd {
+    let mut end = DeltaEnd::default();
+    let Ok(reader) = Reader::open(log) else { return end };
+    for transaction in reader.transactions(watermark.saturating_add(1)).map_while(Result::ok) {
+        if transaction.commit_lsn > watermark {
+            end = DeltaEnd { lsn: transaction.commit_lsn, commits: end.commits + 1 };
+        }
+    }
+    end
 }

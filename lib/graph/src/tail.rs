@@ -1,11 +1,13 @@
 //! The delta logs of a graph: what was committed since the segments were built, and no longer stands in the WAL alone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use qx_formats::{Error, Kind, Result};
 use qx_log::{Op, Reader};
 
+use crate::folder::DeltaEnd;
 use crate::graph::Graph;
 
 /// The folder of a partition's delta log.
@@ -65,6 +67,7 @@ pub(crate) fn delta_folders(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result
 pub(crate) fn load(graph: &mut Graph) -> Result<()> {
     let watermark = graph.manifest().lsn;
     let mut tail: Vec<(u64, Op)> = Vec::new();
+    let mut ends: BTreeMap<PathBuf, DeltaEnd> = BTreeMap::new();
     for dir in delta_dirs(graph.dir())? {
         let reader = match Reader::open(&dir) {
             Ok(reader) => reader,
@@ -72,18 +75,41 @@ pub(crate) fn load(graph: &mut Graph) -> Result<()> {
             Err(e) if e.kind() == Kind::NotFound => continue,
             Err(e) => return Err(e),
         };
+        let end = ends.entry(dir).or_default();
         for transaction in reader.transactions(watermark.saturating_add(1)) {
             let transaction = transaction?;
             graph.tail.since(transaction.time_us);
+            if transaction.commit_lsn > watermark {
+                (end.lsn, end.commits) = (transaction.commit_lsn, end.commits + 1);
+            }
             let ops = transaction.ops.into_iter();
             tail.extend(ops.filter(|&(lsn, _, _)| lsn > watermark).map(|(lsn, _, op)| (lsn, op)));
         }
     }
+    check_ends(graph, &ends)?;
     tail.sort_by_key(|&(lsn, _)| lsn);
     for (lsn, op) in &tail {
         graph.apply(*lsn, op)?;
     }
     graph.tail.lsn = graph.tail.lsn.max(graph.manifest().delta_lsn);
     tracing::debug!(target: "qx::graph", dir = %graph.dir().display(), operations = tail.len(), "delta logs read");
+    Ok(())
+}
+
+/// Refuses delta logs that hold less than the manifest says: those whose first or last segments are gone read like shorter
+/// ones. `ends`: what was read of each.
+fn check_ends(graph: &Graph, ends: &BTreeMap<PathBuf, DeltaEnd>) -> Result<()> {
+    let manifest = graph.manifest();
+    for (partition, want) in manifest.deltas.iter().filter(|(_, want)| want.lsn > manifest.lsn) {
+        let dir = delta_dir(graph.dir(), *partition);
+        let have = ends.get(&dir).copied().unwrap_or_default();
+        if have.lsn < want.lsn || have.commits < want.commits {
+            return Err(Error::corrupt("segments of a delta log are gone, or all of it")
+                .path(dir)
+                .expected(format!("{} commits up to LSN {}", want.commits, want.lsn))
+                .got(format!("{} commits up to LSN {}", have.commits, have.lsn))
+                .hint("restore it, or build the graph again; `qx repair` goes on without what is gone"));
+        }
+    }
     Ok(())
 }

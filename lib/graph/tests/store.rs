@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 use qx_formats::Kind;
 use qx_formats::container::Severity;
-use qx_graph::{Direction, EdgeChange, Graph, Home, Limits, NodeRef, TimeRange, Walk, compact, verify, write_behind};
+use qx_graph::{
+    Direction, EdgeChange, Graph, Home, Limits, NodeRef, TimeRange, Walk, compact, salvage_logs, verify, write_behind,
+};
 use qx_io::{Cancel, Job, Progress};
 use qx_log::{Log, Op, Options};
 use uuid::Uuid;
@@ -480,4 +482,45 @@ fn nothing_new_is_made_of_a_segment_that_is_damaged() {
     }
     compact(&f.home, &Job::default()).unwrap();
     assert_eq!(Model::of(&Graph::open_hot(&f.home).unwrap()), f.model);
+}
+
+#[test]
+fn a_delta_log_that_is_gone_or_shortened_is_no_smaller_graph() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut f = filled(dir.path());
+    write_behind(&f.home, &Job::default()).unwrap();
+    run(&mut f, &[Step::Edge(7, 2, 2, None, None, Some(3)), Step::Node(9, None)]);
+    write_behind(&f.home, &Job::default()).unwrap();
+    // The WAL has let go of all of it.
+    let away = Home { wal: dir.path().join("none"), ..f.home.clone() };
+    assert_eq!(Model::of(&Graph::open_hot(&away).unwrap()), f.model);
+    let delta = f.home.dir.join("delta");
+    let mut refused = 0;
+    for part in std::fs::read_dir(&delta).unwrap().map(|e| e.unwrap().path()) {
+        for file in std::fs::read_dir(&part).unwrap().map(|e| e.unwrap().path()) {
+            if file.extension().is_none_or(|e| e != "dlog") {
+                continue;
+            }
+            let aside = dir.path().join("aside");
+            std::fs::rename(&file, &aside).unwrap();
+            match Graph::open_hot(&away) {
+                Ok(graph) => assert_eq!(Model::of(&graph), f.model, "{}", file.display()),
+                Err(e) => {
+                    assert_eq!(e.kind(), Kind::Corrupt, "{e}");
+                    refused += 1;
+                }
+            }
+            std::fs::rename(&aside, &file).unwrap();
+        }
+    }
+    assert!(refused > 1, "{refused}");
+    std::fs::remove_dir_all(&delta).unwrap();
+    assert_eq!(Graph::open_hot(&away).unwrap_err().kind(), Kind::Corrupt);
+    let found = verify(&f.home.dir, &Job::default()).unwrap();
+    assert!(found.iter().any(|f| f.id == "graph.delta" && f.severity == Severity::Error), "{found:?}");
+    // Without them it goes on as its segments are, once somebody says so.
+    let done = salvage_logs(&f.home.dir, false).unwrap();
+    assert!(!done.is_empty() && done.iter().all(|log| log.kept == 0 && log.of > 0), "{done:?}");
+    assert_eq!(Model::of(&Graph::open_hot(&away).unwrap()), Model::of(&Graph::open_segments(&f.home.dir).unwrap()));
+    assert_eq!(salvage_logs(&f.home.dir, false).unwrap(), []);
 }

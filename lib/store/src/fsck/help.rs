@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::repair::is_graph_segment;
+use crate::repair::{is_graph_log, is_graph_segment};
 
 /// What helps.
 pub(super) struct Help {
@@ -21,6 +21,7 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
             "ls -ld {}: mend its permissions, move away what stands in its place, or restore it; then qx fsck again",
             full.display()
         )),
+        "log.superseded" | "log.open" => command("nothing".to_owned()),
         "db.marker" => repair("write a new marker from the folders that are there"),
         "db.catalog" => repair("fold the definitions of the log over the generation before"),
         "db.previous" => command("nothing: the next publication replaces it".to_owned()),
@@ -37,6 +38,9 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         "db.delta_log" | "db.length" | "db.checksum" if id == "db.delta_log" || path.contains("/_delta_log/") => {
             repair("make the Delta log anew from the manifest, which names every file; older versions go")
         }
+        _ if is_graph_log(path) && id != "graph.endpoint" => {
+            repair("keep every whole commit of the delta logs; the report counts the rest")
+        }
         // Edges without an end, and segments that were mixed up, are whole as files.
         _ if is_graph_segment(path)
             && !["graph.endpoint", "graph.source_partition", "graph.partition"].contains(&id) =>
@@ -49,7 +53,6 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         _ if path.contains("/store/") => {
             repair("keep the entries whose checksums hold, and what the log has; the report lists the rest")
         }
-        "log.superseded" | "log.open" => command("nothing".to_owned()),
         _ if id.starts_with("log.") || matches!(id, "db.log" | "db.log_begin") => {
             repair("recover the log: keep every whole transaction; the report lists the gaps")
         }

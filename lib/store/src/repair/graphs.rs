@@ -80,4 +80,20 @@ impl Repair<'_> {
         }
         Ok(())
     }
+
+    /// What is whole of delta logs.
+    pub(super) fn graph_logs(&mut self, found: &[Found]) -> Result<()> {
+        let store = self.store()?;
+        let catalog = store.catalog()?;
+        for key in catalog.graphs.keys() {
+            let dir = store.layout().graph(&ObjectName::parse("graph", key)?);
+            let Some(first) = found.iter().find(|f| self.root.join(&f.path).starts_with(&dir)) else { continue };
+            for saved in qx_graph::salvage_logs(&dir, self.dry_run)? {
+                let gone = saved.of.saturating_sub(saved.kept);
+                let loss = (gone > 0).then(|| format!("{gone} of {} commits of {}", saved.of, saved.path));
+                self.act(first, format!("kept {} commits of {}", saved.kept, saved.path), loss);
+            }
+        }
+        Ok(())
+    }
 }

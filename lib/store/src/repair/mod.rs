@@ -138,6 +138,7 @@ enum Step {
     Catalog,
     Stores,
     Graphs,
+    GraphLogs,
     GraphSegments,
     DeltaLogs,
     TableFiles,
@@ -147,12 +148,13 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 11] = [
+    const ALL: [Step; 12] = [
         Step::Marker,
         Step::Log,
         Step::Catalog,
         Step::Stores,
         Step::Graphs,
+        Step::GraphLogs,
         Step::GraphSegments,
         Step::DeltaLogs,
         Step::TableFiles,
@@ -174,6 +176,7 @@ impl Step {
             Step::Catalog => id == "db.catalog",
             Step::Stores => error && in_store,
             Step::Graphs => id == "db.graph_manifest",
+            Step::GraphLogs => error && is_graph_log(path) && id != "graph.endpoint",
             Step::GraphSegments => error && is_graph_segment(path),
             Step::DeltaLogs => {
                 let file = matches!(id, "db.length" | "db.checksum") && path.contains("/_delta_log/");
@@ -195,6 +198,11 @@ pub(crate) fn is_graph_segment(path: &str) -> bool {
     path.contains(".graph/") && path.ends_with(".seg")
 }
 
+/// Whether a path is that of delta logs of a graph.
+pub(crate) fn is_graph_log(path: &str) -> bool {
+    path.contains(".graph/delta")
+}
+
 impl Repair<'_> {
     async fn step(&mut self, step: Step, found: &[Found]) -> Result<()> {
         match step {
@@ -203,6 +211,7 @@ impl Repair<'_> {
             Step::Catalog => self.catalog(found),
             Step::Stores => self.stores(found),
             Step::Graphs => self.graphs(found),
+            Step::GraphLogs => self.graph_logs(found),
             Step::GraphSegments => self.graph_segments(found),
             Step::DeltaLogs => self.delta_logs(found).await,
             Step::TableFiles => self.table_files(found).await,
