@@ -220,8 +220,14 @@ fn the_manifest_of_a_graph_is_taken_from_its_generation_before() {
     assert!(help().starts_with("qx repair"), "{}", help());
     assert_eq!(lines(&ok(&["repair", &db.1, "--json"])).last().unwrap()["summary"]["losses"], 0);
     assert_eq!((count(), code(&["fsck", &db.1])), (Value::from(3), 0));
-    // The one before is too old: the logs no longer have what came between.
+    // Where the logs were let go of, the one before says the same.
+    let old = fs::read(dir.join("manifest.json")).unwrap();
     ok(&["maintain", &db.1, "-q"]);
+    fs::remove_file(dir.join("manifest.json")).unwrap();
+    assert_eq!(lines(&ok(&["repair", &db.1, "--json"])).last().unwrap()["summary"]["losses"], 0);
+    assert_eq!((count(), code(&["fsck", &db.1])), (Value::from(3), 0));
+    // One that is too old does not serve: the logs no longer have what came between.
+    fs::write(dir.join("manifest.prev.json"), old).unwrap();
     flip(&dir.join("manifest.json"));
     assert!(help().starts_with("qx restore"), "{}", help());
     assert_eq!(code(&["repair", &db.1]), 1);

@@ -28,7 +28,7 @@ pub(crate) fn init(global: &Global, color: bool) {
 macro_rules! returned {
     () => {
         "buoyant_kernel=off,deltalake_core::logstore=off,deltalake_core::kernel::transaction=off,\
-         deltalake_core::writer::stats=off"
+         deltalake_core::datafile::writer=off,deltalake_core::writer::stats=off"
     };
 }
 
@@ -76,6 +76,7 @@ mod tests {
             assert!(!usual.would_enable("buoyant_kernel::snapshot", &Level::ERROR));
             assert!(!usual.would_enable("deltalake_core::logstore", &Level::ERROR));
             assert!(!usual.would_enable("deltalake_core::kernel::transaction", &Level::ERROR));
+            assert!(!usual.would_enable("deltalake_core::datafile::writer", &Level::WARN));
             assert!(!usual.would_enable("deltalake_core::writer::stats", &Level::WARN));
             assert!(usual.would_enable("deltalake_core::protocol", &Level::ERROR));
             assert!(usual.would_enable("qx::store", &Level::ERROR));

@@ -11,7 +11,7 @@ use qx_formats::Result;
 use qx_formats::adj_seg::AdjBuilder;
 use qx_formats::dict_seg::DictBuilder;
 use qx_formats::manifest::Segment;
-use qx_io::Job;
+use qx_io::{Job, Publish};
 use qx_log::PruneOptions;
 use serde::Serialize;
 
@@ -108,7 +108,10 @@ pub fn compact(home: &Home, job: &Job) -> Result<Compaction> {
 
 pub(crate) fn publish(home: &Home, next: &GraphManifest) -> Result<()> {
     let whole = |bytes: &[u8]| GraphManifest::decode(bytes).map(|_| ());
-    qx_io::publish_generation(&home.dir, MANIFEST, &next.encode()?, whole)
+    let bytes = next.encode()?;
+    qx_io::publish_generation(&home.dir, MANIFEST, &bytes, whole)?;
+    // The logs are let go of next, and lead no more from an older generation to this one: the one before says the same.
+    qx_io::write_atomic(&qx_io::previous_path(&home.dir, MANIFEST), Publish::Replace, &bytes)
 }
 
 /// The dictionary segments of the next generation: the old ones and a small one for what is new, as long as that is
