@@ -113,7 +113,11 @@ pub async fn repair(root: &Path, select: &Select, dry_run: bool, wait: Duration,
         if found.is_empty() {
             continue;
         }
-        r.step(step, &found).await?;
+        if let Err(e) = r.step(step, &found).await {
+            // What was done before it is told all the same.
+            r.lost.report(&r.actions)?;
+            return Err(e);
+        }
         if !dry_run {
             report = look(root, dry_run, job).await?;
         }
