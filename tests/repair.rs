@@ -467,3 +467,23 @@ fn delta_logs_that_are_gone_are_missed() {
     assert!(done[0]["loss"].as_str().unwrap().ends_with("commits of delta/P000"), "{done:?}");
     assert_eq!((&db.sql(nodes)[0]["n"], code(&["fsck", &db.1])), (&Value::from(1), 0));
 }
+
+/// A segment of another log at the front is none of this one: the rest is kept.
+#[test]
+fn a_segment_of_another_log_is_set_aside() {
+    let db = Db::new();
+    db.sql("create table t (id bigint primary key); insert into t values (1)");
+    ok(&["maintain", &db.1, "-q"]);
+    db.sql("insert into t values (2)");
+    db.sql("insert into t values (3)");
+    let other = Db::full();
+    let first = |db: &Db| files(&db.path().join("main/wal")).into_iter().next().unwrap();
+    let (victim, stranger) = (first(&db), first(&other));
+    fs::copy(stranger, victim).unwrap();
+    assert_eq!(code(&["fsck", &db.1]), 1);
+    let done = lines(&ok(&["repair", &db.1, "--json"]));
+    assert!(done.iter().any(|a| a["what"].as_str().is_some_and(|w| w.starts_with("set aside"))), "{done:?}");
+    assert_eq!(code(&["fsck", &db.1]), 0);
+    let left = db.sql("select id from t order by id");
+    assert!(left.len() >= 2 && left[0]["id"] == 1, "{left:?}");
+}

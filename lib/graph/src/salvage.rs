@@ -217,21 +217,31 @@ pub fn salvage_logs(dir: &Path, dry_run: bool) -> Result<Vec<SalvagedLog>> {
     Ok(done)
 }
 
-/// Recovers a delta log; false where there was nothing to do, or there is none.
+/// Recovers a delta log; false where there was nothing to do, or there is none. What cannot be superseded, as a segment of
+/// another log at its front, is set aside beside it, and in the end all of it.
 fn mend(log: &Path) -> Result<bool> {
-    if !log.is_dir() {
-        return Ok(false);
-    }
-    match qx_log::recover(log, &RecoverOptions { mode: Mode::Salvage, ..RecoverOptions::default() }) {
-        Ok(report) => Ok(!report.clean),
-        Err(e) if e.kind() == Kind::NotFound => Ok(false),
-        Err(e) if e.kind() == Kind::Corrupt => {
-            let mut aside = log.as_os_str().to_owned();
-            aside.push(format!(".damaged-{}", qx_log::now_us()));
-            qx_io::rename(log, Path::new(&aside)).map_err(|e| Error::io("set aside", e).path(log))?;
-            Ok(true)
+    let mut moved = false;
+    loop {
+        if !log.is_dir() {
+            return Ok(moved);
         }
-        Err(e) => Err(e),
+        match qx_log::recover(log, &RecoverOptions { mode: Mode::Salvage, ..RecoverOptions::default() }) {
+            Ok(report) => return Ok(moved || !report.clean),
+            Err(e) if e.kind() == Kind::NotFound => return Ok(moved),
+            Err(e) if e.kind() == Kind::Corrupt => {
+                let segment = e.get_path().filter(|p| p.is_file() && p.extension().is_some_and(|x| x == "dlog"));
+                let victim = segment.unwrap_or(log);
+                let mut aside = log.as_os_str().to_owned();
+                aside.push(format!(
+                    "-{}.damaged-{}",
+                    victim.file_stem().unwrap_or_default().to_string_lossy(),
+                    qx_log::now_us()
+                ));
+                qx_io::rename(victim, Path::new(&aside)).map_err(|e| Error::io("set aside", e).path(victim))?;
+                moved = true;
+            }
+            Err(e) => return Err(e),
+        }
     }
 }
 

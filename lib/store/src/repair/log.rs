@@ -1,6 +1,7 @@
 //! The database's log.
 
 use std::fs;
+use std::path::Path;
 
 use qx_formats::manifest::Manifest;
 use qx_formats::{Kind, Result};
@@ -29,24 +30,11 @@ impl Repair<'_> {
             for path in damaged {
                 self.lost.keep_copy(&path)?;
             }
-            let options = RecoverOptions { mode: Mode::Salvage, dry_run: self.dry_run, wait: self.wait };
-            let report = qx_log::recover(&wal, &options)?;
-            let loss = (!report.lossless()).then(|| {
-                let gaps: Vec<String> = report
-                    .cuts
-                    .iter()
-                    .map(|c| match c.lost_lsns {
-                        Some(r) => format!("segment {}: LSNs {} to {}", c.segment, r.from, r.to.unwrap_or(r.from)),
-                        None => format!("segment {}: {} bytes at {}", c.segment, c.bytes, c.offset),
-                    })
-                    .collect();
-                format!("{} bytes of the log; {}", report.dropped_bytes, gaps.join("; "))
-            });
-            let what = format!("recovered the log: {} transactions kept", report.kept_transactions);
-            self.act(first, what, loss);
+            self.recover(&wal, first)?;
         }
+        // A recovery may leave a log whose beginning is gone, too.
         let begins = found.iter().find(|f| f.finding.id == "db.log_begin");
-        if let Some(f) = begins {
+        if let Some(f) = begins.or_else(|| (there && self.begins_later(&store)).then_some(first)) {
             self.begin(f)?;
         }
         let ends = found.iter().find(|f| f.finding.id == "db.watermark" || (f.finding.id == "db.log" && !there));
@@ -55,6 +43,44 @@ impl Repair<'_> {
             (Some(f), Select::Ids(_)) => self.end(f, there).await,
             _ => Ok(()),
         }
+    }
+
+    fn begins_later(&self, store: &Store) -> bool {
+        let pruned = crate::retain::pruned_lsn(store).unwrap_or(u64::MAX - 1);
+        !self.dry_run && qx_log::stat(&store.layout().wal()).is_ok_and(|log| log.first_lsn > pruned + 1)
+    }
+
+    fn recover(&mut self, wal: &Path, f: &Found) -> Result<()> {
+        let options = RecoverOptions { mode: Mode::Salvage, dry_run: self.dry_run, wait: self.wait };
+        let report = loop {
+            match qx_log::recover(wal, &options) {
+                Ok(report) => break report,
+                // At its front stands what is no segment of this log: nothing of it can be superseded.
+                Err(e) if e.kind() == Kind::Corrupt => {
+                    let stranger = e.get_path().filter(|p| p.is_file() && p.extension().is_some_and(|x| x == "dlog"));
+                    let Some(path) = stranger.map(Path::to_path_buf) else { return Err(e) };
+                    self.act(f, format!("set aside {}, which is no segment of this log", path.display()), None);
+                    if self.dry_run {
+                        return Ok(());
+                    }
+                    self.lost.set_aside(&path)?;
+                }
+                Err(e) => return Err(e),
+            }
+        };
+        let loss = (!report.lossless()).then(|| {
+            let gaps: Vec<String> = report
+                .cuts
+                .iter()
+                .map(|c| match c.lost_lsns {
+                    Some(r) => format!("segment {}: LSNs {} to {}", c.segment, r.from, r.to.unwrap_or(r.from)),
+                    None => format!("segment {}: {} bytes at {}", c.segment, c.bytes, c.offset),
+                })
+                .collect();
+            format!("{} bytes of the log; {}", report.dropped_bytes, gaps.join("; "))
+        });
+        self.act(f, format!("recovered the log: {} transactions kept", report.kept_transactions), loss);
+        Ok(())
     }
 
     /// The log goes on behind the last number that anything holds, without what is gone.
