@@ -274,14 +274,15 @@ fn nothing_new_is_made_of_what_is_damaged() {
     let db = Db::new();
     db.sql("create table t (id bigint primary key, v varchar); insert into t values (1,'a'),(2,'b')");
     let text = "v".repeat(900);
-    db.sql(&format!("create store s; write key a in s = '{text}'"));
+    db.sql(&format!("create table z (x int); create store s; write key a in s = '{text}'"));
     ok(&["maintain", &db.1, "-q"]);
     change_first(&parquet_of(&db, "t"));
-    db.sql("update t set v = 'c' where id = 1; write key b in s = 1");
+    db.sql("update t set v = 'c' where id = 1; write key b in s = 1; insert into z values (1)");
     for args in [vec!["flush", &db.1], vec!["compact", &db.1, "t", "--rewrite"], vec!["maintain", &db.1]] {
         assert_eq!(code(&args), 65, "{args:?}");
         assert!(db.findings().iter().any(|f| f.1 == "db.checksum"), "{args:?}: {:?}", db.findings());
     }
+    assert!(db.path().join("main/public/z/cold").is_dir(), "other tables are flushed all the same");
     let copy = format!("{}.copy", db.1);
     assert_eq!(code(&["backup", &db.1, "-o", &copy]), 1, "it is damaged in the backup as well");
     assert_eq!(code(&["restore", &copy, "-o", &format!("{copy}.db")]), 0);

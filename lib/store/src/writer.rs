@@ -457,15 +457,26 @@ impl Writer {
     /// # Errors
     /// As [`Writer::flush`].
     pub async fn flush_all(&mut self) -> Result<Vec<String>> {
-        let mut flushed = Vec::new();
-        let names: Vec<String> = self.catalog().tables.keys().cloned().collect();
-        for key in names {
-            if self.flush(&ObjectName::parse("table", &key)?).await? {
-                flushed.push(key);
-            }
-        }
+        let names = self.catalog().tables.keys().map(|key| ObjectName::parse("table", key)).collect::<Result<_>>()?;
+        let flushed = self.flush_each(names).await?;
         self.prune().await?;
         Ok(flushed)
+    }
+
+    /// Flushes tables one after the other; one that cannot be flushed, as with a damaged file, keeps none of the others
+    /// from it.
+    async fn flush_each(&mut self, names: Vec<ObjectName>) -> Result<Vec<String>> {
+        let (mut flushed, mut failed) = (Vec::new(), None);
+        for name in names {
+            match self.flush(&name).await {
+                Ok(true) => flushed.push(name.key()),
+                Ok(false) => {}
+                Err(e) => {
+                    failed.get_or_insert(e);
+                }
+            }
+        }
+        failed.map_or(Ok(flushed), Err)
     }
 
     /// Flushes what its options say is due: too many rows, or too old ones, or too much log.
@@ -480,12 +491,9 @@ impl Writer {
             return self.flush_all().await;
         }
         let now = qx_log::now_us();
-        let mut flushed = Vec::new();
-        for table in self.view.all_opened() {
-            if table.is_due(now, self.flush_rows) && self.flush(&table.name).await? {
-                flushed.push(table.name.key());
-            }
-        }
+        let mut due = self.view.all_opened();
+        due.retain(|table| table.is_due(now, self.flush_rows));
+        let flushed = self.flush_each(due.iter().map(|table| table.name.clone()).collect()).await?;
         if !flushed.is_empty() {
             self.prune().await?;
         }
