@@ -66,6 +66,10 @@ pub fn compact(home: &Home, job: &Job) -> Result<Compaction> {
     };
     let changed = !nodes.is_empty() || graph.parts.iter().any(|p| !p.delta.is_empty());
     let fresh = before.generation == 0;
+    if changed || graph.tail.commits > 0 {
+        // What the logs say was looked up in these: where one is damaged, a node may not have been found that they delete.
+        before.segments().try_for_each(|segment| check_whole(&home.dir, segment))?;
+    }
     if !changed && !fresh && before.dicts.len() == 1 {
         done.unchanged = true;
         done.segments_kept = before.segments().count() as u64;
@@ -136,7 +140,6 @@ fn fold_dicts(home: &Home, graph: &Graph, done: &mut Compaction) -> Result<Vec<S
             builder.insert(label, key, Some(id))?;
         }
     } else {
-        old.iter().try_for_each(|segment| check_whole(&home.dir, segment))?;
         graph.names.each(|id, label, key| builder.insert(label, key, Some(id)).map(drop))?;
     }
     let (segment, _, _) = write_dict(&home.dir, builder)?;
@@ -164,7 +167,6 @@ fn fold_partition(
         done.segments_kept += 1;
         return Ok(old.clone());
     }
-    old.map_or(Ok(()), |segment| check_whole(&home.dir, segment))?;
     let mut builder = AdjBuilder::new(partition);
     graph.each_edge_in(partition, |src, edge, props| {
         *spread |= crate::folder::route(src, graph.partitions()) != partition as usize;
