@@ -11,20 +11,29 @@ pub(super) const CHAIN: usize = 1024;
 /// As much of a plain entry.
 pub(super) const PLAIN: usize = 128;
 
+/// Where most plain entries end: their last line is asked for before the first one has come and says so.
+pub(super) const ENTRY: usize = 56;
+
+/// Begins to load the line `at` bytes behind the first of these.
+#[inline(always)]
+pub(super) fn fetch_line(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that a program can see and never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}
+
 /// Begins to load the lines of the first `len` bytes of these, or of what lies behind them: asking for a line that is
 /// not there does nothing.
 #[inline(always)]
 pub(super) fn fetch(bytes: &[u8], len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let mut at = 0;
-        while at < len {
-            // SAFETY: a prefetch reads nothing that a program can see and never faults, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(at).cast()) };
-            at += LINE;
-        }
+    let mut at = 0;
+    while at < len {
+        fetch_line(bytes, at);
+        at += LINE;
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (bytes, len, LINE);
 }

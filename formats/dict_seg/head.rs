@@ -51,7 +51,7 @@ pub(super) fn encode<K: AsRef<[u8]>>(out: &mut Vec<u8>, entries: &[(K, u64)]) {
 
 /// Where the parts of a block stand in it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Head {
+pub(super) struct Head {
     count: usize,
     base: u64,
     id_width: usize,
@@ -127,7 +127,7 @@ impl Head {
 
     /// As [`Head::place`], where the block lies in a window. `None` when it does not, or is damaged.
     #[inline(always)]
-    fn place_in(window: &Window, i: usize) -> Option<Place> {
+    pub fn place_in(window: &Window, i: usize) -> Option<Place> {
         let head = Head::new(word_in(window, 0), word_in(window, 2));
         let stride = 2 * head.width + head.id_width;
         let at = head.records + i * stride;

@@ -3,11 +3,14 @@
 //! happen is left to the general way.
 
 use super::DictSeg;
-use super::block::Form;
+use super::block::{Form, Window, parts_in};
 use super::decode::Ids;
-use super::fetch::{self, fetch};
-use super::layout::BUCKET_LEN;
+use super::fetch::{self, fetch, fetch_line};
+use super::head::Place;
+use super::layout::{BUCKET_LEN, CHECK_BYTES};
 use super::table::{self, Bucket};
+#[cfg(target_arch = "x86_64")]
+use super::wide;
 use super::{head, plain};
 
 /// What such a lookup has to know, found once.
@@ -16,40 +19,96 @@ pub(super) struct Hot {
     /// Length of the only label, and where it stands in the file.
     pub label: std::ops::Range<usize>,
     /// The seed of the keys under it.
-    pub seed: u64,
+    seed: u64,
     /// Where `HASH` begins, and its home buckets.
-    pub hash: usize,
-    pub home: u64,
+    hash: usize,
+    home: u64,
+    /// The slots of a bucket, a bit each, and the bit at which its first reference begins.
+    slots: u32,
+    first: usize,
+    /// The bits of a reference, and those that it has in a word.
+    bits: usize,
+    mask: u64,
     /// Where `KEYS` begins.
-    pub keys: usize,
+    keys: usize,
     /// Where `RIDS` begins, and for how many ids it has a reference: none where ids are hashed.
-    pub rids: usize,
-    pub ids: u64,
+    rids: usize,
+    ids: u64,
+    plain: bool,
+    /// The processor has the instructions of [`super::wide`].
+    #[cfg(target_arch = "x86_64")]
+    wide: bool,
 }
 
 impl<B: AsRef<[u8]>> DictSeg<B> {
     /// The id of a key, or that there is none; `None` where the general way has to tell.
     #[inline(always)]
     pub(super) fn get_hot(&self, hot: &Hot, key: &[u8]) -> Option<Option<u64>> {
+        #[cfg(target_arch = "x86_64")]
+        if hot.wide && key.len() <= wide::LONGEST {
+            // SAFETY: it is set where the processor was found to have these instructions, and nowhere else.
+            return unsafe { self.get_wide(hot, key) };
+        }
+        self.get_narrow(hot, key)
+    }
+
+    #[inline(always)]
+    fn get_narrow(&self, hot: &Hot, key: &[u8]) -> Option<Option<u64>> {
+        let Some((window, place)) = self.find(hot, key, table::equal_words)? else { return Some(None) };
+        parts_in(window, &place, key)?.then_some(Some(place.id))
+    }
+
+    /// [`DictSeg::get_hot`] for a key of at most [`wide::LONGEST`] bytes.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,bmi1,bmi2")]
+    fn get_wide(&self, hot: &Hot, key: &[u8]) -> Option<Option<u64>> {
+        let words = |bytes: &[u8; BUCKET_LEN], word| wide::equal_words(bytes, word);
+        let Some((window, place)) = self.find(hot, key, words)? else { return Some(None) };
+        wide::parts_are!(window, place, key).then_some(Some(place.id))
+    }
+
+    /// Where the key behind the first slot that fits stands, or that no slot does; `words` is [`table::equal_words`], or as good.
+    #[inline(always)]
+    fn find(
+        &self,
+        hot: &Hot,
+        key: &[u8],
+        words: impl Fn(&[u8; BUCKET_LEN], u16) -> u32,
+    ) -> Option<Option<(&Window, Place)>> {
         let all = self.bytes();
         let hash = table::hash_bytes(key, hot.seed);
         let at = hot.hash + table::home(hash, hot.home) as usize * BUCKET_LEN;
-        let bucket = Bucket::new(all.get(at..)?.first_chunk()?, self.refs.slots, self.refs.bits);
-        let matches = bucket.matches(hash);
+        let mut bucket: &[u8; BUCKET_LEN] = all.get(at..)?.first_chunk()?;
+        let mut matches = words(bucket, table::check(hash)) & hot.slots;
         if matches == 0 {
-            return if bucket.goes_on(hash) { None } else { Some(None) };
+            if !Bucket::new(bucket, 0, 0).goes_on(hash) {
+                return Some(None);
+            }
+            // Nearly all who had to pass one bucket stand in the next; if what is there is no bucket, no key fits it.
+            bucket = all.get(at + BUCKET_LEN..)?.first_chunk()?;
+            matches = words(bucket, table::check(hash)) & hot.slots;
+            if matches == 0 {
+                return None;
+            }
         }
-        let reference = bucket.reference(matches.trailing_zeros() as usize);
+        // As `Bucket::reference`.
+        let bit = hot.first + matches.trailing_zeros() as usize * hot.bits;
+        let byte = (bit / 8).min(BUCKET_LEN - 8);
+        let reference = u64::from_le_bytes(*bucket.get(byte..)?.first_chunk()?) >> (bit - 8 * byte) & hot.mask;
         if reference >= self.refs.end {
             return None;
         }
-        let (from, place) = self.refs.split(reference);
-        let bytes = all.get(hot.keys + from as usize..)?;
-        if self.refs.form == Form::Plain {
-            return plain::id_if_key(bytes, key)?.map(Some);
+        if hot.plain {
+            let bytes = all.get(hot.keys + (reference << self.refs.unit) as usize..)?;
+            fetch_line(bytes, fetch::ENTRY);
+            let window = bytes.first_chunk()?;
+            return Some(Some((window, plain::place_in(window)?)));
         }
+        let (from, place) = self.refs.split_head(reference);
+        let bytes = all.get(hot.keys + from as usize..)?;
         fetch(bytes, fetch::BLOCK);
-        head::id_if_key(bytes, place, key)?.map(Some)
+        let window = bytes.first_chunk()?;
+        Some(Some((window, head::Head::place_in(window, place)?)))
     }
 
     /// Puts the key that has an id into `key`, which is empty, and says whether it did: where not, the general way has to
@@ -61,18 +120,20 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         if nth >= hot.ids {
             return None;
         }
-        let bit = nth * self.refs.bits as u64;
+        let bit = nth * hot.bits as u64;
         let word = u64::from_le_bytes(*all.get(hot.rids + (bit / 8) as usize..)?.first_chunk()?);
-        let reference = word >> (bit % 8) & (u64::MAX >> (64 - self.refs.bits));
+        let reference = word >> (bit % 8) & hot.mask;
         // Behind the end is a hole, too.
         if reference >= self.refs.end {
             return None;
         }
-        let (from, place) = self.refs.split(reference);
-        let bytes = all.get(hot.keys + from as usize..)?;
-        if self.refs.form == Form::Plain {
+        if hot.plain {
+            let bytes = all.get(hot.keys + (reference << self.refs.unit) as usize..)?;
+            fetch_line(bytes, fetch::ENTRY);
             return Some(plain::append_short(bytes, key)? == id);
         }
+        let (from, place) = self.refs.split_head(reference);
+        let bytes = all.get(hot.keys + from as usize..)?;
         fetch(bytes, fetch::BLOCK);
         Some(head::append(bytes, place, key)? == id)
     }
@@ -86,7 +147,71 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             Ids::Dense(rids) => (rids.range.start, self.meta.id_max - self.meta.id_min + 1),
             Ids::Hashed(_) => (0, 0),
         };
-        let keys = self.keys.range.start;
-        Some(Hot { label: one.text.clone(), seed: one.seed, hash: start, home, keys, rids, ids })
+        let (slots, bits) = (self.refs.slots, self.refs.bits);
+        let hot = Hot {
+            label: one.text.clone(),
+            seed: one.seed,
+            hash: start,
+            home,
+            slots: u32::MAX >> (32 - slots),
+            first: slots * CHECK_BYTES * 8,
+            bits,
+            mask: u64::MAX >> (64 - bits),
+            keys: self.keys.range.start,
+            rids,
+            ids,
+            plain: self.refs.form == Form::Plain,
+            #[cfg(target_arch = "x86_64")]
+            wide: wide::is_there(),
+        };
+        Some(hot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::super::{DictBuilder, Layout, Options};
+    use super::*;
+
+    /// Short ones and some that are longer than what is compared at once, with and without much that is shared.
+    fn key(i: u64) -> Vec<u8> {
+        let width = (i % 90) as usize;
+        let text = format!("{:0>width$}", i / 3);
+        if i.is_multiple_of(3) { format!("{text}/x").into_bytes() } else { format!("{}/{text}", i % 3).into_bytes() }
+    }
+
+    #[test]
+    fn every_way_to_compare_gives_the_same_answers() {
+        const N: u64 = 6000;
+        for layout in [Layout::Compact, Layout::Fast] {
+            let mut b = DictBuilder::new();
+            (0..N).for_each(|i| assert_eq!(b.insert(b"", &key(i), None).unwrap(), i + 1));
+            let mut out = Cursor::new(Vec::new());
+            b.finish_with(&mut out, Options { layout, zstd: None }).unwrap();
+            let seg = DictSeg::open(out.into_inner()).unwrap();
+            let hot = seg.hot_way().unwrap();
+            let mut answered = 0;
+            for i in 0..2 * N {
+                let (key, want) = (key(i), (i < N).then_some(i + 1));
+                let answer = seg.get_narrow(hot, &key);
+                assert!(answer.is_none_or(|answer| answer == want), "{i}");
+                answered += u64::from(answer.is_some());
+                #[cfg(target_arch = "x86_64")]
+                if hot.wide && key.len() <= wide::LONGEST {
+                    // SAFETY: as in `get_hot`.
+                    assert_eq!(unsafe { seg.get_wide(hot, &key) }, answer, "{i}");
+                }
+                assert_eq!(seg.get(b"", &key).unwrap(), want, "{i}");
+                let mut found = Vec::new();
+                if let Some(id) = want {
+                    assert_eq!(seg.key_of(id, &mut found).unwrap(), Some(&b""[..]));
+                    assert_eq!(found, key);
+                }
+            }
+            // What is near the end of the file, and what two buckets had no room for, is left to the general way.
+            assert!(answered > 2 * N * 9 / 10, "{answered}");
+        }
     }
 }

@@ -31,6 +31,8 @@ mod seek;
 mod table;
 mod trace;
 mod verify;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 #[cfg(test)]
 mod spec_tests;

@@ -4,7 +4,7 @@
 //! entry = widths length id key
 //! ```
 
-use super::block::{Unpacked, parts_are, parts_in, word};
+use super::block::{Unpacked, Window, parts_are, parts_in, word, word_in};
 use super::head::{Place, mask};
 use super::layout::*;
 use super::meta::{uint, width_of};
@@ -38,6 +38,17 @@ pub(super) fn place(bytes: &[u8]) -> Option<Place> {
     let from = id_at + id_width;
     (first & 0xF0 == 0 && len <= MAX_KEY_LEN).then_some(())?;
     Some(Place { head: from, shared: 0, from, to: from + len, id: uint(bytes, id_at, id_width)? })
+}
+
+/// As [`place`], of an entry whose key is short: `None` for others. No branch depends on what the entry says but whether it is
+/// one.
+#[inline(always)]
+pub(super) fn place_in(window: &Window) -> Option<Place> {
+    let first = word_in(window, 0);
+    let id_width = (first as usize & 7) + 1;
+    let (from, len) = (2 + id_width, (first >> 8 & 0xFF) as usize);
+    let id = word_in(window, 2) & mask(id_width);
+    (first & 0xF8 == 0).then_some(Place { head: from, shared: 0, from, to: from + len, id })
 }
 
 /// As [`super::head::id_if_key`], of the entry that these bytes begin with.

@@ -58,10 +58,16 @@ impl Refs {
     #[inline(always)]
     pub fn split(&self, reference: u64) -> (u64, usize) {
         match self.form {
-            Form::Head => ((reference >> self.entries) << self.unit, (reference & ((1 << self.entries) - 1)) as usize),
+            Form::Head => self.split_head(reference),
             Form::Chain => (reference >> self.entries, (reference & ((1 << self.entries) - 1)) as usize),
             Form::Plain => (reference << self.unit, 0),
         }
+    }
+
+    /// [`Refs::split`] in the head form.
+    #[inline(always)]
+    pub fn split_head(&self, reference: u64) -> (u64, usize) {
+        ((reference >> self.entries) << self.unit, (reference & ((1 << self.entries) - 1)) as usize)
     }
 
     /// The reference to the entry at `place` of a block that begins at `from`, which is the `number`th; `own` is where

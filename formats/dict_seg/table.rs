@@ -162,7 +162,7 @@ impl<'a> Bucket<'a> {
     /// One bit for each slot whose check value is that of `hash`.
     #[inline(always)]
     pub fn matches(&self, hash: u64) -> u32 {
-        simd::equal_words(self.bytes, check(hash)) & (u32::MAX >> (32 - self.slots))
+        equal_words(self.bytes, check(hash)) & (u32::MAX >> (32 - self.slots))
     }
 
     /// Whether an entry of this hash may stand in a later bucket.
@@ -198,6 +198,8 @@ impl<'a> Bucket<'a> {
         (empty && open == 0).then_some(used)
     }
 }
+
+pub(super) use simd::equal_words;
 
 /// One wide comparison where the processor has it; every x86-64 does.
 mod simd {
