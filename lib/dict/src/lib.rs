@@ -8,6 +8,7 @@
 //!
 //! What does not fit in memory is sorted in files without names, which are gone with the process, however it ends.
 
+mod arena;
 pub mod base64;
 mod builder;
 mod diff;

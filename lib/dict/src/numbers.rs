@@ -7,6 +7,7 @@ use std::io::BufReader;
 
 use qx_formats::Result;
 use qx_formats::dict_seg::Numbers;
+use qx_io::prefer_huge_pages;
 
 use crate::room::{FAN_IN, Run, RunWriter, Space, read_whole};
 
@@ -54,6 +55,7 @@ impl Numbers for SpilledNumbers {
             // Doubling would pass the bound by half.
             let room = self.space.each / LEN - self.numbers.len();
             self.numbers.reserve_exact(room.min(self.numbers.len().max(1024)));
+            prefer_huge_pages(&self.numbers);
         }
         self.numbers.push(n);
         Ok(())

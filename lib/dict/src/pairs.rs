@@ -7,6 +7,7 @@ use std::io::BufReader;
 
 use qx_formats::{Error, Result};
 
+use crate::arena::{Arena, BESIDE, Kept, Place, TO_SORT, compare};
 use crate::resolve::Straight;
 use crate::room::{FAN_IN, Run, RunWriter, Space, read_whole};
 use crate::strings;
@@ -87,37 +88,6 @@ impl Labels {
     }
 }
 
-/// A write in memory, without its key.
-#[derive(Clone, Copy)]
-pub struct Kept {
-    id: u64,
-    label: u32,
-    kind: u8,
-}
-
-impl Kept {
-    fn new(label: u32, op: Op) -> Kept {
-        let (kind, id) = match op {
-            Op::Put => (0, 0),
-            Op::PutId(id) => (1, id),
-            Op::Remove => (2, 0),
-        };
-        Kept { id, label, kind }
-    }
-
-    fn op(self) -> Op {
-        match self.kind {
-            0 => Op::Put,
-            1 => Op::PutId(self.id),
-            _ => Op::Remove,
-        }
-    }
-}
-
-/// Bytes that a write takes beside its key, and those that it takes more where writes have to be sorted.
-const BESIDE: usize = size_of::<Kept>() + size_of::<usize>();
-const TO_SORT: usize = size_of::<strings::Item>();
-
 /// A write that is looked at where it stands.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -125,75 +95,6 @@ pub struct View<'a> {
     pub key: &'a [u8],
     pub seq: u64,
     pub op: Op,
-}
-
-/// Writes in memory, in the order in which they came.
-#[derive(Default)]
-pub struct Arena {
-    keys: Vec<u8>,
-    /// Where each key ends; the one before it begins there.
-    ends: Vec<usize>,
-    kept: Vec<Kept>,
-}
-
-impl Arena {
-    #[inline]
-    fn key(&self, i: usize) -> &[u8] {
-        let from = i.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.keys[from..self.ends[i]]
-    }
-
-    fn last(&self) -> Option<(u32, &[u8])> {
-        let i = self.kept.len().checked_sub(1)?;
-        Some((self.kept[i].label, self.key(i)))
-    }
-
-    /// What is to be sorted; the number of an item is its place.
-    fn items(&self) -> Vec<strings::Item> {
-        let mut from = 0;
-        let item = |(i, &end): (usize, &usize)| {
-            let item = strings::Item::new(from, end - from, i as u64);
-            from = end;
-            item
-        };
-        self.ends.iter().enumerate().map(item).collect()
-    }
-
-    /// The `i`th write in the order of these items; of all writes as they came, where there are none.
-    #[inline]
-    fn view(&self, items: &[strings::Item], i: usize) -> Option<View<'_>> {
-        let (number, key) = match items.get(i) {
-            Some(item) => (item.number as usize, item.text(&self.keys)),
-            None if i < self.kept.len() => (i, self.key(i)),
-            None => return None,
-        };
-        let kept = self.kept[number];
-        Some(View { label: kept.label, key, seq: number as u64, op: kept.op() })
-    }
-
-    fn clear(&mut self) {
-        self.keys.clear();
-        self.ends.clear();
-        self.kept.clear();
-    }
-}
-
-/// Whether `a` stands before `b`. Eight bytes are looked at at once: those of the last key are still on their way to the
-/// cache, in pieces for which a wider load would have to wait.
-#[inline]
-fn is_below(a: &[u8], b: &[u8]) -> bool {
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        if a != b {
-            return u64::from_be_bytes(*a) < u64::from_be_bytes(*b);
-        }
-    }
-    // What is left of the shorter one: its last eight bytes, some of which are known to agree.
-    let same = a.len().min(b.len());
-    let end = |text: &[u8]| text[..same].last_chunk::<8>().map(|eight| u64::from_be_bytes(*eight));
-    match (end(a), end(b)) {
-        (Some(x), Some(y)) => x < y || (x == y && a.len() < b.len()),
-        _ => a < b,
-    }
 }
 
 pub struct Pairs {
@@ -240,27 +141,50 @@ impl Pairs {
     pub fn push(&mut self, labels: &Labels, label: u32, key: &[u8], op: Op) -> Result<()> {
         // Twice the space of a sorter: pairs are alone while they are read.
         let beside = BESIDE + if self.ascending { 0 } else { TO_SORT };
-        let used = self.arena.keys.len() + key.len() + (self.arena.kept.len() + 1) * beside;
+        let used = self.arena.bytes() + key.len() + (self.arena.kept.len() + 1) * beside;
         if !self.arena.kept.is_empty() && used > self.space.each * 2 {
             self.spill(labels)?;
         }
+        let mut shared = 0;
         if self.ascending {
-            let before = self.arena.last().or(self.tail.as_ref().map(|(label, key)| (*label, &key[..])));
-            let ascends = before.is_none_or(|(before, last)| {
-                if before == label { is_below(last, key) } else { labels.text(before) < labels.text(label) }
-            });
+            let below = |before: u32| labels.text(before) < labels.text(label);
+            let ascends = match (self.arena.last(), &self.tail) {
+                (Some((before, last)), _) if before == label => {
+                    let (same, below) = compare(last, key);
+                    shared = same;
+                    below
+                }
+                (None, Some((before, last))) if *before == label => compare(last, key).1,
+                (Some((before, _)), _) | (None, &Some((before, _))) => below(before),
+                (None, None) => true,
+            };
             if ascends && op != Op::Remove {
                 let number = self.len();
                 self.straight.iter_mut().for_each(|s| s.add(number, label, op));
             } else {
                 self.straight = None;
             }
-            self.ascending = ascends;
+            if ascends {
+                self.arena.last.clear();
+                self.arena.last.extend_from_slice(key);
+            } else {
+                self.end_of_order(labels)?;
+                shared = 0;
+            }
         }
         self.without_id |= op == Op::Put;
-        self.arena.keys.extend_from_slice(key);
-        self.arena.ends.push(self.arena.keys.len());
-        self.arena.kept.push(Kept::new(label, op));
+        self.arena.push(key, shared, Kept::new(label, op));
+        Ok(())
+    }
+
+    /// From now on writes have to be sorted.
+    fn end_of_order(&mut self, labels: &Labels) -> Result<()> {
+        if self.arena.whole + self.arena.kept.len() * (BESIDE + TO_SORT) > self.space.each * 2 {
+            // Whole, they have no room; they need none, being in order.
+            self.spill(labels)?;
+        }
+        self.ascending = false;
+        self.arena.unfold();
         Ok(())
     }
 
@@ -280,7 +204,7 @@ impl Pairs {
         while start < items.len() {
             let label = place(&items[start]);
             let len = items[start..].iter().take_while(|i| place(i) == label).count();
-            strings::sort(&self.arena.keys, &mut items[start..start + len]);
+            self.arena.sort(&mut items[start..start + len]);
             start += len;
         }
         items
@@ -296,10 +220,9 @@ impl Pairs {
             }
             None => RunWriter::new(&self.space)?,
         };
-        for i in 0..self.arena.kept.len() {
-            if let Some(w) = self.arena.view(&items, i) {
-                put(&mut run, w.label, w.key, self.first + w.seq, w.op)?;
-            }
+        let mut at = Place::default();
+        while let Some(w) = self.arena.next(&items, &mut at) {
+            put(&mut run, w.label, w.key, self.first + w.seq, w.op)?;
         }
         if self.ascending {
             let last = self.arena.last().map(|(label, key)| (label, key.to_vec()));
@@ -327,7 +250,7 @@ impl Pairs {
     pub fn finish(mut self, labels: &Labels) -> Result<Sorted> {
         if !self.spilled() {
             let items = self.sort(labels);
-            return Ok(Sorted::Memory { arena: self.arena, items, at: 0 });
+            return Ok(Sorted::Memory { arena: self.arena, items, at: Place::default() });
         }
         self.spill(labels)?;
         self.runs.extend(self.open.take().map(RunWriter::finish).transpose()?);
@@ -383,7 +306,7 @@ pub enum Sorted {
     Memory {
         arena: Arena,
         items: Vec<strings::Item>,
-        at: usize,
+        at: Place,
     },
     Disk {
         runs: Vec<Run>,
@@ -395,11 +318,10 @@ impl Writes for Sorted {
     fn next(&mut self, labels: &Labels, w: &mut Write) -> Result<bool> {
         match self {
             Sorted::Memory { arena, items, at } => {
-                let Some(view) = arena.view(items, *at) else { return Ok(false) };
+                let Some(view) = arena.next(items, at) else { return Ok(false) };
                 (w.label, w.op, w.seq) = (view.label, view.op, view.seq);
                 w.key.clear();
                 w.key.extend_from_slice(view.key);
-                *at += 1;
                 Ok(true)
             }
             Sorted::Disk { merge, .. } => merge.next(labels, w),
@@ -408,10 +330,7 @@ impl Writes for Sorted {
 
     fn next_view<'a>(&'a mut self, labels: &Labels, spare: &'a mut Write) -> Result<Option<View<'a>>> {
         match self {
-            Sorted::Memory { arena, items, at } => {
-                *at += 1;
-                Ok(arena.view(items, *at - 1))
-            }
+            Sorted::Memory { arena, items, at } => Ok(arena.next(items, at)),
             Sorted::Disk { merge, .. } => {
                 let found = merge.next(labels, spare)?;
                 Ok(found.then_some(View { label: spare.label, key: &spare.key, seq: spare.seq, op: spare.op }))
@@ -421,7 +340,7 @@ impl Writes for Sorted {
 
     fn rewind(&mut self, _: &Labels) -> Result<()> {
         match self {
-            Sorted::Memory { at, .. } => *at = 0,
+            Sorted::Memory { at, .. } => *at = Place::default(),
             Sorted::Disk { runs, merge } => **merge = Merge::new(runs)?,
         }
         Ok(())
@@ -466,23 +385,44 @@ impl Merge {
 
 #[cfg(test)]
 mod tests {
-    use super::is_below;
+    use super::*;
 
-    #[test]
-    fn one_text_is_below_another_as_bytes_are() {
-        let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
-        for len in [1, 2, 7, 8, 9, 15, 16, 17, 30] {
-            for at in [0, len / 2, len - 1] {
-                for byte in [0, b'a', b'b', 0xFF] {
-                    let mut text = vec![b'a'; len];
-                    text[at] = byte;
-                    texts.push(text);
-                }
+    /// Keys that ascend for a while under two labels, and one that does not, as they come out again.
+    fn through(each: usize, ascending: u64, after: &[(u32, &str)]) -> Vec<(u32, Vec<u8>, u64)> {
+        let mut space = Space::new(0, &std::env::temp_dir());
+        space.each = each;
+        let (mut labels, mut pairs) = (Labels::default(), Pairs::new(space));
+        labels.intern(b"A").unwrap();
+        labels.intern(b"B").unwrap();
+        for i in 0..ascending {
+            let (label, key) = (u32::from(i >= ascending / 2), format!("a key that begins as others do {i:05}"));
+            pairs.push(&labels, label, key.as_bytes(), Op::PutId(i)).unwrap();
+        }
+        for (label, key) in after {
+            pairs.push(&labels, *label, key.as_bytes(), Op::Put).unwrap();
+        }
+        let mut sorted = pairs.finish(&labels).unwrap();
+        let (mut twice, mut w) = ([Vec::new(), Vec::new()], Write::default());
+        for all in &mut twice {
+            sorted.rewind(&labels).unwrap();
+            while sorted.next(&labels, &mut w).unwrap() {
+                all.push((w.label, w.key.clone(), w.seq));
             }
         }
-        for a in &texts {
-            for b in &texts {
-                assert_eq!(is_below(a, b), a < b, "{a:?} {b:?}");
+        let [first, second] = twice;
+        assert!(first == second);
+        first
+    }
+
+    #[test]
+    fn what_keys_share_is_there_again_whenever_they_cease_to_ascend() {
+        for after in [&[][..], &[(1, "b"), (0, "a key"), (1, "b"), (0, "")]] {
+            let all = through(1 << 20, 2000, after);
+            assert_eq!(all.len(), 2000 + after.len());
+            assert!(all.is_sorted());
+            // Where all or some of them go to disk, and where only whole keys would have to.
+            for each in [1, 3000, 30_000, 60_000, 70_000] {
+                assert!(through(each, 2000, after) == all, "{each}");
             }
         }
     }

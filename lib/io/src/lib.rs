@@ -3,6 +3,7 @@
 //! - [`publish`]: a file appears whole or not at all.
 //! - [`Ahead`]: a large file, which the disk begins to write while there is more to come.
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
+//! - [`prefer_huge_pages`]: what a large vector may ask of the kernel.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`create_dir_all`], [`rename`] and their like: every other change of a folder tree, for what stands in a database.
 //! - [`record`]: what is done to a folder, recorded, so that crashes can be derived from it.
@@ -19,6 +20,7 @@ mod generations;
 mod job;
 mod lock;
 mod map;
+mod memory;
 pub mod model;
 mod publish;
 pub mod record;
@@ -32,6 +34,7 @@ pub use generations::{previous_path, publish_generation, read_generation, read_p
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::Lock;
 pub use map::Map;
+pub use memory::prefer_huge_pages;
 pub use publish::{Publish, publish, sync_dir, write_atomic};
 pub use tree::{create_dir_all, remove_dir, remove_dir_all, remove_file, rename, rename_new};
 pub use window::Window;
