@@ -51,6 +51,14 @@ pub fn segment_seed(uuid: Uuid, segment: u64) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(uuid.as_bytes()), &segment.to_le_bytes())
 }
 
+/// The version that a header names is damage: none is so high, or the header holds as soon as it names this one.
+fn no_version(h: &[u8], major: u16) -> bool {
+    let mut mended = [0; OFF_HEADER_CRC];
+    mended.copy_from_slice(&h[..OFF_HEADER_CRC]);
+    mended[OFF_MAJOR..OFF_MAJOR + 2].copy_from_slice(&MAJOR.to_le_bytes());
+    major > MAX_MAJOR || crc32c::crc32c(&mended) == u32_at(h, OFF_HEADER_CRC)
+}
+
 impl SegmentHeader {
     pub fn seed(&self) -> u32 {
         segment_seed(self.uuid, self.segment)
@@ -105,7 +113,7 @@ impl SegmentHeader {
         };
         let major = u16_at(h, OFF_MAJOR);
         // The version is looked at before the checksum: a newer layout may keep its checksum elsewhere.
-        if major > MAJOR {
+        if major > MAJOR && !no_version(h, major) {
             return Err(Error::unsupported(format!("delta.log version {major} is newer than this build reads"))
                 .offset(OFF_MAJOR as u64)
                 .expected(format!("version {MAJOR} or older"))
@@ -113,7 +121,7 @@ impl SegmentHeader {
                 .hint("use a newer release of the tool"));
         }
         let (want, have) = (u32_at(h, OFF_HEADER_CRC), crc32c::crc32c(&h[..OFF_HEADER_CRC]));
-        if want != have {
+        if want != have || major > MAJOR {
             return Err(Error::corrupt("segment header checksum does not match")
                 .offset(OFF_HEADER_CRC as u64)
                 .expected(format!("{want:#010x}"))
@@ -127,6 +135,23 @@ impl SegmentHeader {
                 .hint("use a newer release of the tool"));
         }
         Self::fields(h, major)
+    }
+
+    /// What log a segment is of, and whether its numbers are given, as far as a damaged header still says it: the one bit
+    /// that is wrong is mended, or what is wrong is something else. A frame whose checksums hold with it proves it.
+    pub fn identity(bytes: &[u8]) -> Option<(Uuid, bool)> {
+        let mut h = *bytes.first_chunk::<HEADER_LEN>()?;
+        for bit in 0..8 * HEADER_LEN {
+            h[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(mended) = Self::decode(&h) {
+                return Some((mended.uuid, mended.given));
+            }
+            h[bit / 8] ^= 1 << (bit % 8);
+        }
+        let flags = u32_at(&h, OFF_FLAGS);
+        let uuid = Uuid::from_slice(&h[OFF_UUID..OFF_UUID + 16]).ok()?;
+        let known = u16_at(&h, OFF_MAJOR) == MAJOR && flags & !FLAG_GIVEN == 0;
+        known.then_some((uuid, flags & FLAG_GIVEN != 0))
     }
 
     fn fields(h: &[u8], major: u16) -> Result<SegmentHeader> {

@@ -403,13 +403,29 @@ fn a_checkpoint_says_which_lsns_are_lost() {
     assert_eq!(CheckpointInfo::decode(&mut payload.as_slice()).unwrap(), info);
 }
 
+/// SPEC H1
+#[test]
+fn one_bit_of_the_version_is_damage_and_no_newer_version() {
+    for bit in 0..16 {
+        let mut h = header().encode();
+        h[OFF_MAJOR + bit / 8] ^= 1 << (bit % 8);
+        let e = SegmentHeader::decode(&h).unwrap_err();
+        assert!(e.kind() == Kind::Corrupt && e.to_string().contains("checksum"), "{bit}: {e}");
+    }
+}
+
 /// SPEC H1, H3, H4
 #[test]
 fn a_newer_version_or_feature_is_refused_by_name() {
     let mut h = header().encode();
     h[OFF_MAJOR] = 2;
     let e = SegmentHeader::decode(&h).unwrap_err();
+    assert!(e.kind() == Kind::Corrupt, "all but the version is of this one: {e}");
+    h[OFF_CREATED] ^= 1;
+    let e = SegmentHeader::decode(&h).unwrap_err();
     assert!(e.kind() == Kind::Unsupported && e.to_string().contains("version 2"));
+    h[OFF_MAJOR + 1] = 1;
+    assert_eq!(SegmentHeader::decode(&h).unwrap_err().kind(), Kind::Corrupt, "no version is so high");
     let mut h = header().encode();
     h[OFF_FEATURES_INCOMPAT + 1] = 1;
     let crc = crc32c::crc32c(&h[..OFF_HEADER_CRC]);

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qx_formats::delta_log::layout::HEADER_LEN;
-use qx_formats::delta_log::{Counts, Footer, SegmentHeader, Source, Trailer, open_segment, read_counts, read_footer};
+use qx_formats::delta_log::{
+    Counts, Footer, SegmentHeader, Source, Step, Trailer, Walker, open_segment, read_counts, read_footer,
+};
 use qx_formats::{Error, Kind, Result};
 use qx_io::Disk;
 use uuid::Uuid;
@@ -53,6 +55,8 @@ pub(crate) struct Problem {
     /// LSNs that are missing for it, where that can be told.
     pub lost: Option<(u64, u64)>,
     pub error: Error,
+    /// It holds frames, and would count under another name, which no file has: renaming it loses nothing.
+    pub misnamed: bool,
 }
 
 /// A segment file as it was found.
@@ -63,6 +67,8 @@ struct Read {
     /// What its header says, and its trailer.
     opened: Option<(SegmentHeader, Option<Trailer>)>,
     error: Option<Error>,
+    /// It has the name of another segment, and holds frames of its own number.
+    misnamed: bool,
 }
 
 /// What log this is: the one that most of its segments say; of as many the one that was there first.
@@ -77,6 +83,36 @@ fn identity(read: &[Read]) -> Option<(Uuid, bool)> {
     }
     // The last one of equals is taken, so they come from the end.
     votes.into_iter().rev().max_by_key(|v| v.1).map(|v| v.0)
+}
+
+/// Whether a segment holds a frame of the number that its header says.
+fn holds_frames(src: &mut FileSource, header: &SegmentHeader) -> bool {
+    let mut walker = Walker::new(header.seed(), header.given, header.base_lsn, None);
+    matches!(walker.step(src), Ok(Step::Frame(_))) || matches!(walker.resync(src), Ok(true))
+}
+
+/// What log it is where no header holds: what one of them still says, if the frames behind it were written with that.
+fn proven_identity(disk: &dyn Disk, read: &[Read]) -> Option<(Uuid, bool)> {
+    read.iter().find_map(|r| {
+        let mut src = FileSource::open(disk, &r.path).ok()?;
+        let (uuid, given) = SegmentHeader::identity(src.fetch(0, HEADER_LEN).ok()?)?;
+        holds_frames(&mut src, &made_up(uuid, given, r.number, 1)).then_some((uuid, given))
+    })
+}
+
+/// The header of a segment that has none: nothing but what is known of it without.
+fn made_up(uuid: Uuid, given: bool, segment: u64, base_lsn: u64) -> SegmentHeader {
+    SegmentHeader {
+        uuid,
+        segment,
+        given,
+        base_lsn,
+        base_txn: 0,
+        created_us: 0,
+        watermark: 0,
+        cut: None,
+        features_ro: 0,
+    }
 }
 
 #[derive(Debug)]
@@ -118,9 +154,10 @@ impl Chain {
                     (header.ok().map(|h| (h, None)), Some(e.path(&path)))
                 }
             };
-            read.push(Read { number, path, len, opened, error });
+            let misnamed = opened.as_ref().is_some_and(|(h, _)| h.segment != number && holds_frames(&mut src, h));
+            read.push(Read { number, path, len, opened, error, misnamed });
         }
-        let Some((uuid, given)) = identity(&read) else {
+        let Some((uuid, given)) = identity(&read).or_else(|| proven_identity(disk.as_ref(), &read)) else {
             // Nothing tells what log this is: the first header's own error says most.
             let e = read.into_iter().find_map(|r| r.error);
             let e = e.map(|e| e.hint("restore this segment from a copy: no other one tells what log it is of"));
@@ -136,18 +173,26 @@ impl Chain {
             last_number,
             watermark: 0,
         };
+        let placed: Vec<u64> = read.iter().filter(|r| chain.placed(r)).map(|r| r.number).collect();
         for segment in read {
-            chain.add(segment);
+            chain.add(segment, &placed);
         }
         Ok(chain)
     }
 
     fn problem(&mut self, segment: u64, lost: Option<(u64, u64)>, error: Error) {
-        self.problems.push(Problem { segment, lost, error });
+        self.problems.push(Problem { segment, lost, error, misnamed: false });
     }
 
-    fn add(&mut self, segment: Read) {
-        let Read { number, path, len, opened, error } = segment;
+    /// A segment of this log under its own name.
+    fn placed(&self, r: &Read) -> bool {
+        let own = |h: &SegmentHeader| (h.uuid, h.given, h.segment) == (self.uuid, self.given, r.number);
+        r.opened.as_ref().is_some_and(|(h, _)| own(h))
+    }
+
+    /// The next segment; `placed` are the numbers of those that stand under their own names.
+    fn add(&mut self, segment: Read, placed: &[u64]) {
+        let Read { number, path, len, opened, error, misnamed } = segment;
         let due = self.live.last().map_or(1, |s| s.trailer.map_or(s.header.base_lsn, |t| t.next_lsn));
         let (header, trailer, guessed) = match opened {
             Some((h, _)) if h.uuid != self.uuid || h.given != self.given => {
@@ -156,23 +201,17 @@ impl Chain {
             }
             Some((h, _)) if h.segment != number => {
                 let e = Error::corrupt("segment has the name of another one").expected(number).got(h.segment);
-                return self.problem(number, None, e.path(path).hint("move it out of the folder"));
+                let e = e.path(path);
+                if misnamed && !placed.contains(&h.segment) {
+                    let name = segment_name(h.segment);
+                    let hint = format!("rename it to {name}, which is missing; else move it out of the folder");
+                    let error = e.hint(hint);
+                    return self.problems.push(Problem { segment: number, lost: None, error, misnamed });
+                }
+                return self.problem(number, None, e.hint("move it out of the folder"));
             }
             Some((h, t)) => (h, t, false),
-            None => {
-                let header = SegmentHeader {
-                    uuid: self.uuid,
-                    segment: number,
-                    given: self.given,
-                    base_lsn: due,
-                    base_txn: 0,
-                    created_us: 0,
-                    watermark: 0,
-                    cut: None,
-                    features_ro: 0,
-                };
-                (header, None, true)
-            }
+            None => (made_up(self.uuid, self.given, number, due), None, true),
         };
         if let Some(e) = error {
             self.problem(number, None, e);

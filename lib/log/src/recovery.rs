@@ -81,7 +81,11 @@ pub(crate) struct Planner<'a> {
 /// `Corrupt` for damage that the mode refuses; `NotFound` when there is no log; `Io`; `Unsupported`.
 pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> Result<Plan> {
     let mut chain = Chain::load(disk, dir)?;
-    let problems = std::mem::take(&mut chain.problems);
+    let mut problems = std::mem::take(&mut chain.problems);
+    if let Some(i) = problems.iter().position(|p| p.misnamed) {
+        // Under its own name nothing of it is lost, so that is to be given back before anything is cut.
+        return Err(refuse(problems.swap_remove(i).error));
+    }
     let mut p = Planner {
         report: RecoveryReport { path: dir.to_path_buf(), mode, ..RecoveryReport::default() },
         bad: Vec::new(),

@@ -8,7 +8,9 @@ use qx_formats::Kind;
 use qx_formats::container::Severity;
 use qx_io::Disk;
 use qx_io::model::{Crash, ModelDisk};
-use qx_log::{Log, Mode, Op, Options, Reader, RecoverOptions, RecoveryReport, Transaction, recover_on, verify_on};
+use qx_log::{
+    Log, Mode, Op, Options, Reader, RecoverOptions, RecoveryReport, Transaction, recover_on, segment_name, verify_on,
+};
 
 const DIR: &str = "/log";
 
@@ -276,4 +278,46 @@ fn survive_lie(s: &Sample, file: &Path, bytes: Vec<u8>) {
         let _ = log.commit(&[Op::Define { json: b"1".to_vec() }]);
         let _ = log.close();
     }
+}
+
+/// SPEC R13
+/// Where no other segment says what log it is, the frames do, and none of them is lost with the header before them.
+#[test]
+fn a_header_without_neighbours_costs_no_record() {
+    let model = ModelDisk::new();
+    let (log, _) =
+        Log::open_on(disk_of(&model), Path::new(DIR), Options { rotate_size: 1 << 20, ..options() }).unwrap();
+    let put = |n: u8| Op::KvPut { store: "s".into(), key: n.to_string(), kind: 0, value: vec![n], expires_at_us: None };
+    (0..9).for_each(|n| assert!(log.commit(&[put(n)]).is_ok()));
+    drop(log);
+    let model = model.crash(model.steps(), Crash::Kept);
+    let file = Path::new(DIR).join(segment_name(1));
+    let whole = model.read(&file).unwrap();
+    let harm = |from: usize, bytes: &[u8]| {
+        let mut bad = whole.clone();
+        bad[from..from + bytes.len()].copy_from_slice(bytes);
+        bad
+    };
+    let mut all: Vec<Vec<u8>> = (0..8 * 128).map(|bit| harm(bit / 8, &[whole[bit / 8] ^ (1 << (bit % 8))])).collect();
+    all.extend([harm(0, &[0; 8]), harm(0, &[9; 8]), harm(56, &[0; 72]), harm(60, &[0xA5; 60])]);
+    let damaged = |bad: Vec<u8>| {
+        let damaged = model.crash(model.steps(), Crash::Kept);
+        damaged.damage(&file, bad).unwrap();
+        damaged
+    };
+    for bad in all {
+        let model = damaged(bad.clone());
+        assert!(verify_on(&disk_of(&model), Path::new(DIR)).unwrap().iter().any(|f| f.severity == Severity::Error));
+        assert_eq!(try_recover(&model, Mode::Tail, false).unwrap_err().kind(), Kind::Corrupt);
+        let report = try_recover(&model, Mode::Salvage, false).unwrap();
+        assert_eq!((report.kept_transactions, report.next_lsn), (9, 19));
+        let reader = Reader::open_on(&disk_of(&model), Path::new(DIR)).unwrap();
+        let read: Vec<_> = reader.transactions(0).map(|t| t.unwrap().commit_lsn).collect();
+        assert_eq!(read, [2, 4, 6, 8, 10, 12, 14, 16, 18]);
+        assert_eq!(model.read(&file).unwrap(), bad);
+        assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
+    }
+    // What log it is of is lost, and with it what the checksums of the frames begin with.
+    let e = try_recover(&damaged(harm(40, &[0; 16])), Mode::Salvage, false).unwrap_err();
+    assert!(e.kind() == Kind::Corrupt && e.get_hint().is_some_and(|h| h.contains("restore this segment")), "{e}");
 }

@@ -127,6 +127,45 @@ fn a_segment_of_another_log_before_ours_is_to_be_moved_away() {
     assert!(recovered(&model, Mode::Strict).unwrap().clean);
 }
 
+/// SPEC R14
+#[test]
+fn segments_under_the_names_of_others_are_to_be_renamed_and_nothing_is_lost() {
+    // Two that exchanged their names, and one that went behind all others.
+    for to in [3, 9] {
+        let model = log(1);
+        let (two, other) = (model.read(&segment(2)).unwrap(), model.read(&segment(to)).ok());
+        match &other {
+            Some(other) => {
+                model.damage(&segment(2), other.clone()).unwrap();
+                model.damage(&segment(to), two.clone()).unwrap();
+            }
+            None => {
+                disk_of(&model).remove(&segment(2)).unwrap();
+                put(&model, &segment(to), &two);
+            }
+        }
+        let before = model.files();
+        for mode in [Mode::Strict, Mode::Tail, Mode::Salvage] {
+            let e = recovered(&model, mode).unwrap_err();
+            assert!(e.kind() == Kind::Corrupt && e.message().contains("the name of another"), "{e}");
+            assert!(e.get_hint().is_some_and(|h| h.contains("nothing was changed; rename it to 00000000000")), "{e}");
+        }
+        assert_eq!(model.files(), before);
+        let verified = verify_on(&disk_of(&model), Path::new(DIR)).unwrap();
+        assert!(verified.iter().any(|f| f.section.as_deref() == Some(&segment_name(to))), "{verified:?}");
+        disk_of(&model).remove(&segment(to)).unwrap();
+        match other {
+            Some(other) => {
+                model.damage(&segment(2), two).unwrap();
+                put(&model, &segment(to), &other);
+            }
+            None => put(&model, &segment(2), &two),
+        }
+        assert_eq!(read(&model), ALL);
+        assert!(recovered(&model, Mode::Strict).unwrap().clean);
+    }
+}
+
 #[test]
 fn a_segment_under_two_names_counts_once() {
     let model = log(1);
