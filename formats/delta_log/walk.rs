@@ -92,6 +92,8 @@ pub struct Walker {
     limit: Option<u64>,
     /// The frame before was lost, so the LSN may have moved on.
     resynced: bool,
+    /// The frame here is bad for nothing but those that are missing before it.
+    late: bool,
     footer: bool,
 }
 
@@ -106,7 +108,7 @@ impl Walker {
 
     /// From a frame that starts at `at` (an entry of the sparse index).
     pub fn from(seed: u32, given: bool, next_lsn: u64, limit: Option<u64>, at: u64) -> Walker {
-        Walker { seed, given, at, next_lsn, limit, resynced: false, footer: false }
+        Walker { seed, given, at, next_lsn, limit, resynced: false, late: false, footer: false }
     }
 
     /// Offset of the next frame.
@@ -179,6 +181,7 @@ impl Walker {
         }
         let in_order = head.lsn == self.next_lsn || ((self.given || self.resynced) && head.lsn > self.next_lsn);
         if !in_order {
+            self.late = head.lsn > self.next_lsn;
             return stop(Stop::Bad(Reason::LsnOrder));
         }
         let payload = match frame_payload(src.fetch(self.at, total as usize)?, len, crc) {
@@ -198,13 +201,14 @@ impl Walker {
         let frame = Frame { offset: self.at, len: total, head, payload };
         self.at += total;
         self.next_lsn = next_lsn;
-        self.resynced = false;
+        (self.resynced, self.late) = (false, false);
         self.footer = head.kind == FrameKind::Footer;
         Ok(Step::Frame(frame))
     }
 
     /// Moves to the next place behind a bad frame where a frame stands whose checksums hold and whose LSN is not
-    /// lower than the one due. False when there is none; the walker then stays where it was.
+    /// lower than the one due: to the bad one itself, where others are missing before it and that is all. False when
+    /// there is none; the walker then stays where it was.
     ///
     /// # Errors
     /// `Io` from the source.
@@ -212,7 +216,8 @@ impl Walker {
         let end = self.limit.unwrap_or(u64::MAX).min(src.len());
         // A hostile file may hold many headers that claim long payloads: what is spent on checking them is bounded.
         let mut budget = src.len().saturating_mul(4).saturating_add(1 << 20);
-        let mut pos = (self.at + 1).next_multiple_of(FRAME_ALIGN as u64);
+        let late = std::mem::take(&mut self.late);
+        let mut pos = if late { self.at } else { (self.at + 1).next_multiple_of(FRAME_ALIGN as u64) };
         while let Some((offset, head, len, crc)) = self.find_header(src, pos, end)? {
             let total = frame_len(len) as u64;
             if offset + total <= end && budget >= total {

@@ -238,13 +238,15 @@ impl Chain {
             match self.live.last_mut().filter(|s| s.number == cut.segment) {
                 Some(s) if cut.offset <= s.limit.unwrap_or(s.len).max(HEADER_LEN as u64) => {
                     s.limit = Some(cut.offset);
+                    // A cut into a segment was made while its header held.
+                    let headless = s.guessed && cut.offset > HEADER_LEN as u64;
                     if cut.offset == HEADER_LEN as u64
                         && let Some(empty) = self.live.pop()
                     {
                         self.dead.push(empty);
                     }
                     // What was wrong with superseded bytes was dealt with when they were.
-                    self.problems.retain(|p| p.segment < cut.segment);
+                    self.problems.retain(|p| p.segment < cut.segment || (headless && p.segment == cut.segment));
                 }
                 Some(s) => {
                     let e = Error::corrupt("segment file was shortened").path(&s.path).offset(s.len);

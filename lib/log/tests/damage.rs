@@ -321,3 +321,52 @@ fn a_header_without_neighbours_costs_no_record() {
     let e = try_recover(&damaged(harm(40, &[0; 16])), Mode::Salvage, false).unwrap_err();
     assert!(e.kind() == Kind::Corrupt && e.get_hint().is_some_and(|h| h.contains("restore this segment")), "{e}");
 }
+
+/// SPEC R15
+#[test]
+fn the_frame_behind_those_that_were_taken_out_is_kept() {
+    let model = ModelDisk::new();
+    let (log, _) =
+        Log::open_on(disk_of(&model), Path::new(DIR), Options { rotate_size: 1 << 20, ..options() }).unwrap();
+    (0..9u8).for_each(|n| assert!(log.commit(&[Op::Define { json: vec![b'0' + n] }]).is_ok()));
+    drop(log);
+    let model = model.crash(model.steps(), Crash::Kept);
+    let file = Path::new(DIR).join(segment_name(1));
+    let whole = model.read(&file).unwrap();
+    // Frames of one length, one behind the other.
+    let used = whole.iter().rposition(|&b| b != 0).unwrap() + 1;
+    let len = (used - 128).div_ceil(9);
+    for (from, to) in [(0, 1), (3, 4), (2, 7)] {
+        let mut bad = whole.clone();
+        bad.drain(128 + from * len..128 + to * len);
+        let model = model.crash(model.steps(), Crash::Kept);
+        model.damage(&file, bad).unwrap();
+        assert_eq!(try_recover(&model, Mode::Tail, true).unwrap_err().kind(), Kind::Corrupt);
+        let report = try_recover(&model, Mode::Salvage, false).unwrap();
+        assert_eq!(report.kept_transactions, 9 - (to - from) as u64, "{report:?}");
+        let lost = report.cuts[0].lost_lsns.map(|l| (l.from, l.to));
+        assert_eq!((report.cuts.len(), lost), (1, Some((2 * from as u64 + 1, Some(2 * to as u64)))), "{report:?}");
+        assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
+    }
+}
+
+#[test]
+fn the_header_of_a_segment_that_counts_in_part_is_looked_at() {
+    let model = ModelDisk::new();
+    let (log, _) = Log::open_on(disk_of(&model), Path::new(DIR), options()).unwrap();
+    (0..9u8).for_each(|n| assert!(log.commit(&[Op::Define { json: vec![b'0' + n] }]).is_ok()));
+    drop(log);
+    let model = model.crash(model.steps(), Crash::Kept);
+    assert_eq!(try_recover(&model, Mode::Tail, false).unwrap().new_segment, Some(2));
+    let errors = || {
+        let found = verify_on(&disk_of(&model), Path::new(DIR)).unwrap();
+        found.into_iter().filter(|f| f.severity == Severity::Error).collect::<Vec<_>>()
+    };
+    assert!(errors().is_empty(), "{:?}", errors());
+    model.flip(&Path::new(DIR).join(segment_name(1)), 89, 3).unwrap();
+    assert!(errors().iter().any(|f| f.section.as_deref() == Some(&segment_name(1))), "{:?}", errors());
+    assert_eq!(try_recover(&model, Mode::Tail, false).unwrap_err().kind(), Kind::Corrupt);
+    assert_eq!(try_recover(&model, Mode::Salvage, false).unwrap().kept_transactions, 9);
+    assert!(errors().is_empty(), "{:?}", errors());
+    assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
+}
