@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use qx_formats::delta_log::layout::HEADER_LEN;
 use qx_formats::delta_log::{
-    Counts, Footer, SegmentHeader, Source, Step, Trailer, Walker, open_segment, read_counts, read_footer,
+    Counts, CutPoint, Footer, SegmentHeader, Source, Step, Trailer, Walker, open_segment, read_counts, read_footer,
 };
 use qx_formats::{Error, Kind, Result};
 use qx_io::Disk;
@@ -231,37 +231,7 @@ impl Chain {
         }
         let before = self.live.iter().chain(&self.dead).map(|s| s.number).max();
         if let Some(cut) = header.cut {
-            while let Some(last) = self.live.pop_if(|s| s.number > cut.segment) {
-                self.dead.push(last);
-            }
-            let alone = before.is_none() || self.live.is_empty();
-            match self.live.last_mut().filter(|s| s.number == cut.segment) {
-                Some(s) if cut.offset <= s.limit.unwrap_or(s.len).max(HEADER_LEN as u64) => {
-                    s.limit = Some(cut.offset);
-                    // A cut into a segment was made while its header held.
-                    let headless = s.guessed && cut.offset > HEADER_LEN as u64;
-                    if cut.offset == HEADER_LEN as u64
-                        && let Some(empty) = self.live.pop()
-                    {
-                        self.dead.push(empty);
-                    }
-                    // What was wrong with superseded bytes was dealt with when they were.
-                    self.problems.retain(|p| p.segment < cut.segment || (headless && p.segment == cut.segment));
-                }
-                Some(s) => {
-                    let e = Error::corrupt("segment file was shortened").path(&s.path).offset(s.len);
-                    let e = e.expected(format!("at least {} bytes, which segment {number} builds on", cut.offset));
-                    let segment = s.number;
-                    self.problem(segment, None, e);
-                }
-                // Pruned away: fine, if everything before is too.
-                None if alone => {}
-                None => {
-                    let e = Error::corrupt(format!("segment {} is missing", cut.segment));
-                    self.problem(cut.segment, None, e);
-                }
-            }
-            return;
+            return self.cut_before(number, cut, before);
         }
         let Some(prev) = self.live.last() else { return };
         let (path, prev_number) = (prev.path.clone(), prev.number);
@@ -290,6 +260,40 @@ impl Chain {
             let e =
                 Error::corrupt(what).path(&path).expected(format!("LSN {due}")).got(format!("LSN {}", header.base_lsn));
             self.problem(number, lost, e);
+        }
+    }
+
+    /// Applies the cut that segment `number` carries; `before` is the last number before it.
+    fn cut_before(&mut self, number: u64, cut: CutPoint, before: Option<u64>) {
+        while let Some(last) = self.live.pop_if(|s| s.number > cut.segment) {
+            self.dead.push(last);
+        }
+        let alone = before.is_none() || self.live.is_empty();
+        match self.live.last_mut().filter(|s| s.number == cut.segment) {
+            Some(s) if cut.offset <= s.limit.unwrap_or(s.len).max(HEADER_LEN as u64) => {
+                s.limit = Some(cut.offset);
+                // A cut into a segment was made while its header held.
+                let headless = s.guessed && cut.offset > HEADER_LEN as u64;
+                if cut.offset == HEADER_LEN as u64
+                    && let Some(empty) = self.live.pop()
+                {
+                    self.dead.push(empty);
+                }
+                // What was wrong with superseded bytes was dealt with when they were.
+                self.problems.retain(|p| p.segment < cut.segment || (headless && p.segment == cut.segment));
+            }
+            Some(s) => {
+                let e = Error::corrupt("segment file was shortened").path(&s.path).offset(s.len);
+                let e = e.expected(format!("at least {} bytes, which segment {number} builds on", cut.offset));
+                let segment = s.number;
+                self.problem(segment, None, e);
+            }
+            // Pruned away: fine, if everything before is too.
+            None if alone => {}
+            None => {
+                let e = Error::corrupt(format!("segment {} is missing", cut.segment));
+                self.problem(cut.segment, None, e);
+            }
         }
     }
 
