@@ -35,6 +35,11 @@ pub(super) struct Linked {
     pub ef_sure: u32,
 }
 
+/// Rows that one task looks for neighbours of: few, so that no thread is left with much to do when the others are done.
+const ROWS_AT_ONCE: usize = 8;
+/// Rows that one task links back to, or copies.
+const LISTS_AT_ONCE: usize = 256;
+
 /// Adjacency lists in the making, with some room above the final degree so that most links back need no choice.
 pub(super) struct Lists {
     room: usize,
@@ -54,10 +59,39 @@ impl Lists {
         self.slots.get(start..start + usize::from(len)).unwrap_or(&[])
     }
 
+    /// The lists, to be changed.
+    fn range(&mut self) -> Range<'_> {
+        Range { first: 0, room: self.room, lens: &mut self.lens, slots: &mut self.slots }
+    }
+
     pub(super) fn set(&mut self, row: u32, list: &[u32]) {
         let start = row as usize * self.room;
         self.slots[start..start + list.len()].copy_from_slice(list);
         self.lens[row as usize] = list.len() as u16;
+    }
+}
+
+/// The lists of neighbouring rows, which one thread may change while others change the next ones.
+struct Range<'a> {
+    first: u32,
+    room: usize,
+    lens: &'a mut [u16],
+    slots: &'a mut [u32],
+}
+
+impl<'a> Range<'a> {
+    /// The rows before `row`, and the others.
+    fn split_at(self, row: u32) -> (Range<'a>, Range<'a>) {
+        let rows = (row - self.first) as usize;
+        let (lens, more_lens) = self.lens.split_at_mut(rows);
+        let (slots, more_slots) = self.slots.split_at_mut(rows * self.room);
+        let before = Range { first: self.first, room: self.room, lens, slots };
+        (before, Range { first: row, room: self.room, lens: more_lens, slots: more_slots })
+    }
+
+    fn list(&mut self, row: u32) -> (&mut u16, &mut [u32]) {
+        let at = (row - self.first) as usize;
+        (&mut self.lens[at], &mut self.slots[at * self.room..(at + 1) * self.room])
     }
 }
 
@@ -139,12 +173,11 @@ fn reachable(
     let (rows, degree) = (lists.lens.len(), degree(opts.m) as usize);
     let repaired = repair::repair(space, &mut lists, &entries, rows as u32, degree, opts.ef_build as usize, scratch);
     let mut graph = vec![NO_NEIGHBOUR; rows * degree];
-    let mut edges = 0;
-    for (row, slots) in graph.chunks_exact_mut(degree).enumerate() {
+    graph.par_chunks_exact_mut(degree).enumerate().with_min_len(LISTS_AT_ONCE).for_each(|(row, slots)| {
         let list = lists.get(row as u32);
         slots[..list.len()].copy_from_slice(list);
-        edges += list.len() as u64;
-    }
+    });
+    let edges = lists.lens.iter().map(|&len| u64::from(len)).sum();
     Linked { degree: degree as u32, graph, entries, edges, repaired, ef_sure: 0 }
 }
 
@@ -181,6 +214,7 @@ impl Linker<'_> {
         let (space, lists, scratch) = (&self.space, &self.lists, &self.scratch);
         let chosen: Vec<(u32, Vec<u32>)> = self.order[places]
             .par_iter()
+            .with_max_len(ROWS_AT_ONCE)
             .map(|&row| {
                 scratch.with(|(walk, choice)| {
                     space.query(row, &mut walk.query);
@@ -194,46 +228,80 @@ impl Linker<'_> {
         let mut back: Vec<(u32, u32)> =
             chosen.iter().flat_map(|(row, list)| list.iter().map(|&target| (target, *row))).collect();
         back.par_sort_unstable();
-        let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
-        let linked: Vec<(u32, Vec<u32>)> = groups
-            .par_iter()
-            .filter_map(|group| group.first().map(|&(target, _)| (target, self.link_back(target, group))))
-            .collect();
-        for (row, list) in chosen.iter().chain(&linked) {
+        for (row, list) in &chosen {
             self.lists.set(*row, list);
         }
-    }
-
-    /// The list of `target` once these rows have chosen it.
-    fn link_back(&self, target: u32, chosen_by: &[(u32, u32)]) -> Vec<u32> {
-        let mut list = self.lists.get(target).to_vec();
-        list.extend(chosen_by.iter().map(|&(_, source)| source));
-        if list.len() > self.lists.room {
-            self.shorten(target, &mut list);
-        }
-        list
-    }
-
-    fn shorten(&self, row: u32, list: &mut Vec<u32>) {
-        self.scratch.with(|(_, choice)| {
-            self.space.listed(row, list, choice);
-            self.space.choose(self.degree, choice);
-            list.clone_from(&choice.kept);
-        });
+        let back = LinkBack { space: &self.space, degree: self.degree, scratch: &self.scratch, back: &back };
+        back.run(self.lists.range());
     }
 
     /// Brings every list down to the final degree.
     fn trim(&mut self) {
         let long: Vec<u32> =
             (0..self.lists.lens.len() as u32).filter(|&r| self.lists.get(r).len() > self.degree).collect();
+        let (space, lists, degree, scratch) = (&self.space, &self.lists, self.degree, &self.scratch);
         let short: Vec<(u32, Vec<u32>)> = long
             .par_iter()
+            .with_max_len(LISTS_AT_ONCE)
             .map(|&row| {
-                let mut list = self.lists.get(row).to_vec();
-                self.shorten(row, &mut list);
-                (row, list)
+                scratch.with(|(_, choice)| {
+                    shorten(space, degree, row, lists.get(row), choice);
+                    (row, choice.kept.clone())
+                })
             })
             .collect();
         short.iter().for_each(|(row, list)| self.lists.set(*row, list));
+    }
+}
+
+/// Leaves in `choice.kept` the best of a list.
+fn shorten(space: &Space<'_>, degree: usize, row: u32, list: &[u32], choice: &mut Choice) {
+    space.listed(row, list, choice);
+    space.choose(degree, choice);
+}
+
+/// Links from rows that were chosen to those that chose them, in order of the former. Each list is changed by itself and by
+/// one thread, so that nobody waits for another.
+#[derive(Clone, Copy)]
+struct LinkBack<'a> {
+    space: &'a Space<'a>,
+    degree: usize,
+    scratch: &'a Pool<(Scratch, Choice)>,
+    back: &'a [(u32, u32)],
+}
+
+impl LinkBack<'_> {
+    /// `lists` holds the rows that are linked, others too.
+    fn run(self, lists: Range<'_>) {
+        // In the middle, but where a row begins.
+        let middle = self.back.get(self.back.len() / 2).map_or(0, |&(row, _)| row);
+        let at = self.back.partition_point(|&(row, _)| row < middle);
+        if self.back.len() <= LISTS_AT_ONCE || at == 0 {
+            return self.each(lists);
+        }
+        let (left, right) = self.back.split_at(at);
+        let (before, after) = lists.split_at(middle);
+        rayon::join(|| LinkBack { back: left, ..self }.run(before), || LinkBack { back: right, ..self }.run(after));
+    }
+
+    fn each(self, mut lists: Range<'_>) {
+        self.scratch.with(|(_, choice)| {
+            let mut longer = Vec::new();
+            for group in self.back.chunk_by(|a, b| a.0 == b.0) {
+                let Some(&(target, _)) = group.first() else { continue };
+                let (len, slots) = lists.list(target);
+                let (used, sources) = (usize::from(*len), group.iter().map(|&(_, source)| source));
+                if let Some(free) = slots.get_mut(used..used + group.len()) {
+                    free.iter_mut().zip(sources).for_each(|(slot, source)| *slot = source);
+                    *len += group.len() as u16;
+                    continue;
+                }
+                longer.clear();
+                longer.extend(slots[..used].iter().copied().chain(sources));
+                shorten(self.space, self.degree, target, &longer, choice);
+                slots[..choice.kept.len()].copy_from_slice(&choice.kept);
+                *len = choice.kept.len() as u16;
+            }
+        });
     }
 }

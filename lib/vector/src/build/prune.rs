@@ -2,6 +2,7 @@
 //! one that it is nearer to.
 
 use qx_formats::vdata::layout::CODE_PARAMS_LEN;
+use rayon::prelude::*;
 
 use super::code::Coded;
 use crate::kernel::Kernels;
@@ -43,7 +44,7 @@ impl Lengths {
         });
         let params: Vec<u8> = params.collect();
         debug_assert_eq!(params.len(), coded.params.len() * CODE_PARAMS_LEN);
-        let offsets = coded.codes.chunks_exact(coded.each.max(1)).map(offset_of).collect();
+        let offsets = coded.codes.par_chunks_exact(coded.each.max(1)).map(offset_of).collect();
         Lengths { squares, offsets, params, lift }
     }
 

@@ -87,7 +87,7 @@ pub(super) fn measure(
     let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &[] };
     let graph = Slots { slots: &linked.graph, degree: linked.degree as usize };
     let samples: Vec<Sample> =
-        (0..QUERIES as u64).into_par_iter().map(|at| sample(data, coded, &codes, opts, at)).collect();
+        (0..QUERIES as u64).into_par_iter().with_max_len(1).map(|at| sample(data, coded, &codes, opts, at)).collect();
     let scratch = Pool::<Scratch>::default();
     let found = |s: &Sample, ef: usize| {
         scratch.with(|walk| {
@@ -100,7 +100,7 @@ pub(super) fn measure(
     let efs =
         std::iter::successors(Some(EF_MIN), |&ef| Some(if ef.is_power_of_two() { ef / 2 * 3 } else { ef / 3 * 4 }));
     let enough = |ef: &usize| {
-        let all: usize = samples.par_iter().map(|s| found(s, *ef)).sum();
+        let all: usize = samples.par_iter().with_max_len(1).map(|s| found(s, *ef)).sum();
         all * 1000 >= FOUND * NEAREST * QUERIES
     };
     efs.take_while(|&ef| ef <= EF_MAX && !job.cancel.is_set()).find(enough).unwrap_or(0) as u32
