@@ -102,8 +102,35 @@ fn a_compact_index_keeps_its_vectors() {
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!((&report["from_codes"], &report["recoded"]), (&200.into(), &0.into()));
     assert!(String::from_utf8_lossy(&out.stderr).contains("the vectors of 200 rows are those of codes"));
-    let out = vindex(dir, &["convert", "0.vdata", "-o", "other.vdata", "--metric", "cosine"]);
+    // What cannot keep its codes is coded anew only where that was said.
+    let (code, text) = refused(dir, &["convert", "0.vdata", "-o", "other.vdata", "--metric", "cosine"]);
+    assert!(code == 2 && text.contains("200 of 200 rows") && text.contains("--recode"), "{text}");
+    let out = vindex(dir, &["convert", "0.vdata", "-o", "other.vdata", "--metric", "cosine", "--recode"]);
     assert!(String::from_utf8_lossy(&out.stderr).contains("200 rows coded anew, no longer exact"));
+
+    points(dir, "b.ndjson", 0..50);
+    let lines: String = (0..50).map(|i| format!("[{},{},1]\n", i * i, 7 - i)).collect();
+    fs::write(dir.join("b.ndjson"), lines).unwrap();
+    ok(dir, &["build", "b.ndjson", "-o", "b.vdata", "--metric", "l2", "--codes", "only"]);
+    let merge = ["merge", "0.vdata", "b.vdata", "-o", "both.vdata"];
+    let (code, text) = refused(dir, &merge);
+    assert!(code == 2 && text.contains("50 of 250 rows"), "{text}");
+    assert!(!dir.join("both.vdata").exists());
+    let out = vindex(dir, &[&merge[..], &["--recode"]].concat());
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stderr).contains("50 rows coded anew"));
+
+    // An addition keeps to the mean of what is there; one that is larger has its own.
+    ok(dir, &["build", "b.ndjson", "-o", "x.vindex", "--metric", "l2", "--codes", "only"]);
+    ok(dir, &["add", "x.vindex", "b.ndjson"]);
+    ok(dir, &["compact", "x.vindex"]);
+    ok(dir, &["add", "x.vindex", "a.ndjson"]);
+    let before = fs::read(dir.join("x.vindex")).unwrap();
+    for args in [&["compact", "x.vindex"][..], &["compact", "x.vindex", "--dry-run"]] {
+        let (code, text) = refused(dir, args);
+        assert!(code == 2 && text.contains("100 of 300 rows") && text.contains("x.vindex"), "{text}");
+        assert!(fs::read(dir.join("x.vindex")).unwrap() == before);
+    }
+    ok(dir, &["compact", "x.vindex", "--recode"]);
 }
 
 /// Status and stderr of a command that is refused.
@@ -223,6 +250,22 @@ fn answers_are_honest() {
     fs::write(dir.join("bad.vdata"), &bytes).unwrap();
     assert_eq!(status(dir, &["verify", "bad.vdata"]), 1);
     assert_eq!(status(dir, &["verify", "bad.vdata", "--quick"]), 1);
+    assert_eq!(status(dir, &["dump", "bad.vdata"]), 65);
+    assert_eq!(status(dir, &["convert", "bad.vdata", "-o", "laundered.vdata"]), 65);
+    assert!(!dir.join("laundered.vdata").exists());
+    let whole = fs::read(dir.join("a.vdata")).unwrap();
+    let entry = whole.windows(4).position(|w| w == b"VECS").unwrap();
+    let vectors = u64::from_le_bytes(whole[entry + 8..entry + 16].try_into().unwrap());
+    let mut bad = whole.clone();
+    bad[usize::try_from(vectors).unwrap() + 9] ^= 1;
+    fs::write(dir.join("bad2.vdata"), &bad).unwrap();
+    let search = ["search", "bad2.vdata", "--query", "0 1", "--exact", "-k", "300"];
+    let (code, text) = refused(dir, &search);
+    assert!(
+        code == 65 && text.contains("bad2.vdata") && text.contains("VECS") && text.contains("vindex verify"),
+        "{text}"
+    );
+    assert_eq!(status(dir, &[&search[..], &["--unchecked"]].concat()), 0);
     assert!([0, 1].contains(&status(dir, &["repair", "bad.vdata", "-o", "mended.vdata"])));
     assert_eq!(status(dir, &["verify", "mended.vdata"]), 0);
     assert_eq!(fs::read(dir.join("bad.vdata")).unwrap(), bytes, "a damaged file is never changed");

@@ -9,7 +9,7 @@ use qx_formats::Result;
 use qx_vector::set::{Conflict, Editor};
 use serde_json::json;
 
-use crate::options::{EffortArgs, InputArgs, PolicyArgs, adding, of_input, report};
+use crate::options::{EffortArgs, InputArgs, PolicyArgs, RecodeArgs, adding, of_input, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +43,9 @@ pub struct Args {
     on_conflict: OnConflict,
 
     #[command(flatten)]
+    codes: RecodeArgs,
+
+    #[command(flatten)]
     effort: EffortArgs,
 
     /// Read and check everything, change nothing
@@ -67,7 +70,7 @@ enum OnConflict {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let source = args.source.open(&args.input_path, false)?;
     let ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
-    let opts = adding(&args.effort, &args.policy);
+    let opts = adding(&args.effort, &args.policy, &args.codes);
     opts.check()?;
     let conflict = match args.on_conflict {
         OnConflict::Replace => Conflict::Replace,

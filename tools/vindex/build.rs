@@ -8,7 +8,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_vector::{BuildOptions, CodeKind, Element, Engine, Metric};
 use serde_json::json;
 
-use crate::options::{EffortArgs, InputArgs, PolicyArgs, left_out, of_input, report, warn_of_codes};
+use crate::options::{EffortArgs, InputArgs, PolicyArgs, RecodeArgs, left_out, of_input, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +79,9 @@ pub struct Args {
     seed: u64,
 
     #[command(flatten)]
+    recode: RecodeArgs,
+
+    #[command(flatten)]
     effort: EffortArgs,
 
     #[command(flatten)]
@@ -115,6 +118,8 @@ impl Args {
             seed: self.seed,
             threads: self.effort.threads,
             memory: self.effort.memory,
+            centre: None,
+            recode: self.recode.recode,
         };
         opts.check()?;
         Ok(opts)

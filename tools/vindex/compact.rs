@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use qx_cli::{Context, Status, WaitArg, count};
-use qx_formats::Result;
-use qx_vector::set::Editor;
+use qx_formats::{Error, Kind, Result};
+use qx_vector::BuildOptions;
+use qx_vector::set::{Editor, would_recode};
 use serde_json::json;
 
-use crate::options::{EffortArgs, of_input, report, warn_of_recoded};
+use crate::options::{EffortArgs, RecodeArgs, of_input, report, warn_of_recoded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,13 +19,18 @@ Examples:
 
 /// Fold what was added and deleted into one file
 ///
-/// Nothing to fold is a success in silence. The files of the generation before stay until the next change.
+/// Nothing to fold is a success in silence. The files of the generation before stay until the next change. The codes of a
+/// compact index stay as they are; files whose codes were made around another mean are refused without --recode, and an
+/// addition that is not larger than what is there has the same mean.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
     /// Index to compact (.vindex, or .vdata)
     #[arg(value_name = "INDEX")]
     index: PathBuf,
+
+    #[command(flatten)]
+    recode: RecodeArgs,
 
     #[command(flatten)]
     effort: EffortArgs,
@@ -44,14 +50,24 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         let changed = segments > 1 || hidden > 0;
         let (fold, go) = (count(segments, "segment"), count(hidden, "deleted row"));
         let sentence = format!("{}: would fold {fold}, {go} would go", set.path().display());
+        let recoded = if changed { would_recode(&set, args.recode.recode)? } else { 0 };
         let more = json!({"path": set.path().to_string_lossy(), "dry_run": true, "changed": changed,
-            "segments_before": segments, "dropped": hidden, "rows": set.len()});
+            "segments_before": segments, "dropped": hidden, "recoded": recoded, "rows": set.len()});
         report(cx, &json!({}), more, sentence)?;
+        warn_of_recoded(cx, recoded);
         return Ok(Status::Yes);
     }
     let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
-    let done = editor.compact(args.effort.threads, args.effort.memory, &cx.job());
-    let r = done.map_err(of_input(&args.index))?;
+    let opts = BuildOptions {
+        recode: args.recode.recode,
+        threads: args.effort.threads,
+        memory: args.effort.memory,
+        ..BuildOptions::default()
+    };
+    let done = editor.compact(&opts, &cx.job());
+    // What would be coded anew is told of the index as well.
+    let named = |e: Error| if e.kind() == Kind::Usage { e.path(&args.index) } else { of_input(&args.index)(e) };
+    let r = done.map_err(named)?;
     let path = editor.path().display();
     let sentence = if r.changed {
         format!(

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::build::{check_output, to_output};
 use crate::input::{self, Indexed};
-use crate::options::{EffortArgs, PolicyArgs, left_out, of_input, report, warn_of_codes};
+use crate::options::{EffortArgs, PolicyArgs, RecodeArgs, left_out, of_input, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,8 +24,8 @@ Examples:
 ///
 /// Reads clarium's VDCF v1 and v2 (--metric says what they do not) and its .vindex JSON v1; and an index of this
 /// format, which is built again with what --element, --codes, --engine and --metric change. The codes of a compact
-/// index stay as they are where the new one is compact, too; where it is not, a warning says that its vectors are what
-/// codes said.
+/// index stay as they are where the new one is compact, too; where they cannot (codes around several means, another metric),
+/// it is refused without --recode. Where the new one is not compact, a warning says that its vectors are what codes said.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -55,6 +55,9 @@ pub struct Args {
 
     #[command(flatten)]
     policy: PolicyArgs,
+
+    #[command(flatten)]
+    recode: RecodeArgs,
 
     #[command(flatten)]
     effort: EffortArgs,
@@ -130,6 +133,7 @@ fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
         codes,
         engine,
         dim_policy: args.policy.dim_policy,
+        recode: args.recode.recode,
         threads: args.effort.threads,
         memory: args.effort.memory,
         ..opts

@@ -42,7 +42,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let ids = args.ids.read()?;
     let (path, r) = if args.dry_run {
         let set = crate::input::set(&args.index)?;
-        (set.path().to_owned(), qx_vector::set::would_delete(&set, &ids))
+        (set.path().to_owned(), qx_vector::set::would_delete(&set, &ids)?)
     } else {
         let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
         let r = editor.delete(&ids)?;

@@ -25,6 +25,7 @@ pub struct FilterArgs {
 
 pub fn read(args: &FilterArgs, set: &Segments) -> Result<Option<SetFilter>> {
     let Some(text) = args.filter.as_deref() else { return Ok(None) };
+    set.check_row_ids()?;
     let (text, keep) = text.strip_prefix('!').map_or((text, true), |rest| (rest, false));
     if let Some(path) = text.strip_prefix("bitmap:") {
         return bitmap(Path::new(path), set, keep).map(Some);

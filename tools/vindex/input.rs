@@ -61,6 +61,8 @@ pub struct Indexed {
 
 impl Indexed {
     pub fn new(set: Segments) -> Result<Self> {
+        // All of it is read, and mostly written elsewhere, where damage would look whole.
+        set.check_whole()?;
         let mut rows = Vec::new();
         set.for_each(|part, row| {
             rows.push((part, row));

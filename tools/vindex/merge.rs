@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::build::{check_output, to_output};
 use crate::convert::like;
 use crate::input;
-use crate::options::{EffortArgs, report, warn_of_codes};
+use crate::options::{EffortArgs, RecodeArgs, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,8 +21,9 @@ Examples:
 /// Build one file from the rows of several indexes
 ///
 /// Of rows with one id the one of the last index counts. Rows that are known by their position are numbered anew.
-/// Metric, dimension and kind of row ids must be the same; how it is built is as the first index says. Of compact
-/// indexes the largest keeps its codes as they are; the rows of others are coded anew, and a warning counts them.
+/// Metric, dimension and kind of row ids must be the same; how it is built is as the first index says. Compact
+/// indexes keep their codes as they are where all were made around one mean; otherwise the merge is refused, unless --recode
+/// lets the rows of all but the largest be coded anew, which a warning counts.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -33,6 +34,9 @@ pub struct Args {
     /// File to write
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
+
+    #[command(flatten)]
+    recode: RecodeArgs,
 
     #[command(flatten)]
     effort: EffortArgs,
@@ -46,7 +50,12 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let sets: Vec<Segments> = args.inputs.iter().map(|p| input::set(p)).collect::<Result<_>>()?;
     let model = sets.iter().find(|s| !s.is_empty()).or(sets.first());
     let model = model.ok_or_else(|| Error::usage("no index was named"))?;
-    let opts = BuildOptions { threads: args.effort.threads, memory: args.effort.memory, ..like(model)? };
+    let opts = BuildOptions {
+        recode: args.recode.recode,
+        threads: args.effort.threads,
+        memory: args.effort.memory,
+        ..like(model)?
+    };
     let job = cx.job();
     let (built, replaced) = to_output(&args.output, &args.out, cx, |o| combine(&sets, &opts, &job, o))?;
     let verb = if args.out.dry_run { "would write" } else { "wrote" };

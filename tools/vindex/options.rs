@@ -47,6 +47,14 @@ pub struct EffortArgs {
     pub memory: Option<u64>,
 }
 
+/// What may happen to rows that have nothing but codes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RecodeArgs {
+    /// Let rows of compact indexes be coded anew where their codes do not fit the others: each moves a little
+    #[arg(long)]
+    pub recode: bool,
+}
+
 /// What to do with vectors that cannot be indexed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PolicyArgs {
@@ -56,8 +64,9 @@ pub struct PolicyArgs {
 }
 
 /// The options of an addition, which takes the rest from the index.
-pub fn adding(effort: &EffortArgs, policy: &PolicyArgs) -> BuildOptions {
+pub fn adding(effort: &EffortArgs, policy: &PolicyArgs, codes: &RecodeArgs) -> BuildOptions {
     BuildOptions {
+        recode: codes.recode,
         dim_policy: policy.dim_policy,
         threads: effort.threads,
         memory: effort.memory,

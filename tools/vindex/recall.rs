@@ -105,6 +105,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         args.out.check_target(svg)?;
     }
     let set = input::set(&args.index)?;
+    set.check_whole()?;
     let truth = args.queries.truth(&set, cx)?;
     let mut points = Vec::new();
     for &ef in &args.ef {

@@ -44,6 +44,7 @@ pub struct Args {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let set = crate::input::set(&args.index)?;
+    set.check_whole()?;
     let truth = args.queries.truth(&set, cx)?;
     let Some(point) = truth.tune(&set, args.recall_target)? else {
         cx.say(format!("{}: no ef finds {} of the exact answers", args.index.display(), args.recall_target));

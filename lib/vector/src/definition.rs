@@ -195,6 +195,8 @@ impl Definition {
             linker: crate::Linker::default(),
             threads: None,
             memory: None,
+            centre: None,
+            recode: true,
         };
         opts.check()?;
         Ok(opts)

@@ -1,11 +1,13 @@
 //! An index that is searched where it lies.
 
+use qx_formats::vdata::layout::{KIND_ENTRIES, KIND_MEAN, KIND_ROW_IDS};
 use qx_formats::vdata::{Engine, Flavour, Meta, View};
 use qx_formats::{Error, Result};
 use rayon::prelude::*;
 use uuid::Uuid;
 
 use crate::build::CodedRow;
+use crate::check::{self, Checks};
 use crate::filter::Filter;
 use crate::kernel::{self, Kernels};
 use crate::metric::Metric;
@@ -111,13 +113,15 @@ pub(crate) struct Parsed {
     pub entries: Vec<u32>,
     pub kernels: &'static Kernels,
     pub scratch: Pool<Scratch>,
+    /// Where every page that is read is held against its checksum.
+    pub checks: Option<Checks>,
 }
 
 impl Parsed {
     fn open(bytes: &[u8], kernels: &'static Kernels) -> Result<Parsed> {
         let view = View::open(bytes)?;
         let (mean, entries) = (view.mean(bytes), view.entries(bytes));
-        Ok(Parsed { view, mean, entries, kernels, scratch: Pool::default() })
+        Ok(Parsed { view, mean, entries, kernels, scratch: Pool::default(), checks: None })
     }
 }
 
@@ -174,6 +178,47 @@ impl<B: AsRef<[u8]>> Index<B> {
     pub(crate) fn open_with(bytes: B, kernels: &'static Kernels) -> Result<Self> {
         let parsed = Parsed::open(bytes.as_ref(), kernels)?;
         Ok(Index { bytes, parsed })
+    }
+
+    fn as_open(&self) -> Open<'_> {
+        Open { bytes: self.bytes(), parsed: &self.parsed }
+    }
+
+    /// The same index, whose searches hold each page that they read against its checksum, once: an answer that relies on a
+    /// damaged one is refused as `Corrupt`.
+    ///
+    /// # Errors
+    /// `Corrupt`, where what every search begins with is damaged.
+    pub fn checked(mut self) -> Result<Self> {
+        self.parsed.checks = Some(Checks::new(&self.parsed.view.container));
+        let open = self.as_open();
+        open.check_section(KIND_MEAN)?;
+        open.check_section(KIND_ENTRIES)?;
+        Ok(self)
+    }
+
+    /// Holds every page against its checksum, on all cores: for whoever reads all rows and writes them elsewhere, where damage
+    /// would look whole.
+    ///
+    /// # Errors
+    /// `Corrupt`, with the first damaged page.
+    pub fn check_whole(&self) -> Result<()> {
+        check::whole(self.as_open())
+    }
+
+    /// Holds the pages of the row ids against their checksums.
+    ///
+    /// # Errors
+    /// `Corrupt`, with the first damaged page.
+    pub fn check_row_ids(&self) -> Result<()> {
+        check::section(self.as_open(), KIND_ROW_IDS)
+    }
+
+    /// Says that so many searches come: where pages are checked, all are at once when it is worth while.
+    pub(crate) fn expect(&self, searches: usize) {
+        if let Some(checks) = &self.parsed.checks {
+            checks.ahead(self.as_open(), searches);
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -235,6 +280,11 @@ impl<B: AsRef<[u8]>> Index<B> {
         crate::rows::read(&self.parsed.view, self.bytes(), &self.parsed.mean, ordinal, out)
     }
 
+    /// What codes are centred on; empty without codes.
+    pub fn mean(&self) -> &[f32] {
+        &self.parsed.mean
+    }
+
     /// The codes that the vector of a row is read from, in a compact file; `None` in others and beyond the last row.
     pub fn coded_row(&self, ordinal: u32) -> Option<CodedRow<'_>> {
         crate::rows::coded(&self.parsed.view, self.bytes(), &self.parsed.mean, ordinal)
@@ -249,7 +299,7 @@ impl<B: AsRef<[u8]>> Index<B> {
 
     /// Scale, bias and signed codes of a row; `None` without codes and beyond the last row.
     pub fn coded(&self, ordinal: u32) -> Option<(f32, f32, Vec<i8>)> {
-        let codes = Open { bytes: self.bytes(), parsed: &self.parsed }.codes();
+        let codes = self.as_open().codes();
         let row = codes.row(ordinal).get(..self.dim()).filter(|r| !r.is_empty())?;
         let [scale, bias] = codes.params(ordinal);
         Some((scale, bias, row.iter().map(|&c| (c ^ qx_formats::vdata::layout::CODE_ZERO) as i8).collect()))
@@ -267,7 +317,8 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// The `k` rows nearest to `query`, nearest first, ties by row id; all rows when there are fewer.
     ///
     /// # Errors
-    /// `Invalid` for a query of another dimension or with a component that is not finite.
+    /// `Invalid` for a query of another dimension or with a component that is not finite; `Corrupt` where pages are checked
+    /// ([`Index::checked`]) and one that the answer relies on is damaged.
     pub fn search(&self, query: &[f32], k: usize, opts: &SearchOptions<'_>) -> Result<Vec<Hit>> {
         Ok(self.search_counted(query, k, opts)?.0)
     }
@@ -277,9 +328,10 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// # Errors
     /// As [`Index::search`], for the first query that is refused.
     pub fn search_many(&self, queries: &[Vec<f32>], k: usize, opts: &SearchOptions<'_>) -> Result<Vec<Vec<Hit>>> {
-        let open = Open { bytes: self.bytes(), parsed: &self.parsed };
+        let open = self.as_open();
         queries.iter().try_for_each(|q| open.check_query(q))?;
-        Ok(queries.par_iter().map(|q| crate::search::search(open, q, k, opts).0).collect())
+        self.expect(queries.len());
+        queries.par_iter().map(|q| Ok(crate::search::search(open, q, k, opts)?.0)).collect()
     }
 
     /// Whether a query can be asked at all.
@@ -287,7 +339,7 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// # Errors
     /// `Invalid` for a query of another dimension or with a component that is not finite.
     pub fn check_query(&self, query: &[f32]) -> Result<()> {
-        Open { bytes: self.bytes(), parsed: &self.parsed }.check_query(query)
+        self.as_open().check_query(query)
     }
 
     /// Scores these rows on their vectors: the second phase of a search in two. Ordinals beyond the last row are left
@@ -296,9 +348,9 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// # Errors
     /// As [`Index::search`].
     pub fn rescore(&self, query: &[f32], ordinals: &[u32], k: usize) -> Result<Vec<Hit>> {
-        let open = Open { bytes: self.bytes(), parsed: &self.parsed };
+        let open = self.as_open();
         open.check_query(query)?;
-        Ok(crate::search::rescore(open, query, ordinals, k))
+        crate::search::rescore(open, query, ordinals, k)
     }
 
     /// As [`Index::search`], and how the answer was found.
@@ -306,9 +358,9 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// # Errors
     /// As [`Index::search`].
     pub fn search_counted(&self, query: &[f32], k: usize, opts: &SearchOptions<'_>) -> Result<(Vec<Hit>, SearchStats)> {
-        let open = Open { bytes: self.bytes(), parsed: &self.parsed };
+        let open = self.as_open();
         open.check_query(query)?;
-        Ok(crate::search::search(open, query, k, opts))
+        crate::search::search(open, query, k, opts)
     }
 }
 

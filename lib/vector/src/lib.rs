@@ -10,6 +10,7 @@
 //! - [`definition`]: the `.vindex` document beside the file.
 
 mod build;
+mod check;
 pub mod columns;
 pub mod csv;
 pub mod definition;

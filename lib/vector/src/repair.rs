@@ -224,6 +224,8 @@ fn options(view: &View, threads: Option<usize>) -> Result<BuildOptions> {
         linker: crate::Linker::default(),
         threads,
         memory: None,
+        centre: None,
+        recode: true,
     };
     opts.check().map_err(|e| Error::invalid(format!("META says what no build can do: {e}")))?;
     Ok(opts)

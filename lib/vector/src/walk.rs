@@ -140,7 +140,7 @@ pub(crate) struct Scratch {
     /// Distances computed by the last walk.
     pub distances: u64,
     /// Rows expanded by the last walk.
-    pub expanded: u64,
+    pub expanded: Vec<u32>,
     pub query: Query,
     pub vector: Vec<f32>,
 }
@@ -151,7 +151,8 @@ impl Scratch {
         self.pool.clear();
         self.found.clear();
         self.frontier.clear();
-        (self.distances, self.expanded) = (0, 0);
+        self.distances = 0;
+        self.expanded.clear();
         self.seen.make_room(entries.len());
         entries.iter().for_each(|&e| self.seen.see(rows, e));
     }
@@ -162,7 +163,7 @@ impl Scratch {
         let seen = &mut self.seen;
         seen.make_room(graph.degree());
         graph.neighbours(row, |n| seen.see(rows, n));
-        self.expanded += 1;
+        self.expanded.push(row);
     }
 
     /// Walks with `self.query` and leaves the `ef` nearest rows that it met; read them with [`Scratch::nearest`].
@@ -223,6 +224,19 @@ impl Scratch {
         let at = pool.partition_point(|n| *n < near);
         pool.insert(at, near);
         Some(at)
+    }
+
+    /// Every row that the last walk has scored.
+    pub(crate) fn met(&self) -> impl Iterator<Item = u32> + '_ {
+        let Seen { bits, touched, touched_len, .. } = &self.seen;
+        touched.iter().take(*touched_len).flat_map(move |&word| {
+            let mut left = bits.get(word as usize).copied().unwrap_or(0);
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(word * 64 + bit)
+            })
+        })
     }
 
     /// Rows of the last walk, nearest first by their codes.

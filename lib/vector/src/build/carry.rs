@@ -2,6 +2,7 @@
 //! another mean and with other scales, would move every vector a little, and again each time.
 
 use qx_formats::vdata::Metric;
+use qx_formats::{Error, Result};
 
 use super::source::CodedRow;
 use super::{BuildOptions, CodeKind, VectorSource};
@@ -21,6 +22,35 @@ pub(super) struct Carried<'a> {
 /// Codes are of the vector itself but under cosine, where they are of its direction.
 fn same_codes(from: Metric, to: Metric) -> bool {
     from == to || (from != Metric::Cosine && to != Metric::Cosine)
+}
+
+/// Refuses to code rows anew where that is not wanted: they have no vectors, only what their codes say, and each coding
+/// moves that.
+pub(super) fn allowed(recoded: u64, of: u64, opts: &BuildOptions) -> Result<()> {
+    if opts.recode || opts.codes != CodeKind::Only || recoded == 0 {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "rows of a compact index would be coded anew, and move a little: their codes do not fit the others",
+    )
+    .expected("codes around one mean")
+    .got(format!("{recoded} of {of} rows around another"))
+    .hint("--recode allows it; where the vectors are still at hand, build from them"))
+}
+
+/// How many rows of compact indexes a build would code anew.
+///
+/// # Errors
+/// `Usage` when there are such rows and the options do not allow it.
+pub(crate) fn would_recode(source: &dyn VectorSource, opts: &BuildOptions) -> Result<u64> {
+    if opts.codes != CodeKind::Only {
+        return Ok(0);
+    }
+    let rows: Vec<u32> = (0..u32::try_from(source.rows()).unwrap_or(u32::MAX)).collect();
+    let coded = rows.iter().filter(|&&row| source.coded(row as usize).is_some()).count() as u64;
+    let recoded = coded - Carried::new(source, rows, opts).map_or(0, |c| c.count);
+    allowed(recoded, coded, opts)?;
+    Ok(recoded)
 }
 
 fn same_mean(a: &[f32], b: &[f32]) -> bool {

@@ -7,6 +7,7 @@ use qx_io::Job;
 use rayon::prelude::*;
 
 use super::ingest::Ingested;
+use super::{BuildOptions, CodeKind};
 use crate::metric::norm;
 use crate::quant::{Quantizer, SAFE, square, to_unit};
 
@@ -27,10 +28,15 @@ pub(super) struct Coded {
 
 impl Coded {
     /// `None` when the magnitudes in the data are too large or too small for f32 sums of squares.
-    pub(super) fn new(data: &Ingested<'_>, metric: Metric, job: &Job) -> Result<Option<Coded>> {
+    pub(super) fn new(data: &Ingested<'_>, opts: &BuildOptions, job: &Job) -> Result<Option<Coded>> {
+        let metric = opts.metric;
         let rows = data.rows();
         let each = (data.dim as usize).next_multiple_of(CODE_ALIGN);
-        let mean = data.carried.as_ref().map_or_else(|| mean(data, metric), |c| c.mean.to_vec());
+        let told = opts.centre.as_deref().filter(|c| opts.codes == CodeKind::Only && c.len() == data.dim as usize);
+        let mean = match data.carried.as_ref().map(|c| c.mean).or(told) {
+            Some(mean) => mean.to_vec(),
+            None => mean(data, metric),
+        };
         job.progress.phase("coding vectors", Some(rows as u64), "rows");
         let quantizer = Quantizer::new(metric, &mean);
         let mut codes = vec![0; rows * each];
@@ -68,7 +74,7 @@ impl Coded {
 
     /// Squared lengths of the coded rows, less the mean.
     pub(super) fn squares(&self) -> Vec<f32> {
-        let rows = self.codes.chunks_exact(self.each.max(1)).zip(&self.params);
+        let rows = self.codes.par_chunks_exact(self.each.max(1)).zip(&self.params);
         rows.map(|(codes, params)| square(codes, params[0])).collect()
     }
 

@@ -8,7 +8,7 @@ use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
 use rayon::prelude::*;
 
-use super::carry::Carried;
+use super::carry::{self, Carried};
 use super::{BuildOptions, CodeKind, DimPolicy, RowIds, VectorSource};
 use crate::metric::norm;
 
@@ -65,6 +65,11 @@ impl<'a> Ingested<'a> {
 
     pub(super) fn rows(&self) -> usize {
         self.row_ids.len()
+    }
+
+    /// Rows of compact indexes whose codes are not taken over.
+    pub(super) fn recoded(&self) -> u64 {
+        self.from_codes - self.carried.as_ref().map_or(0, |c| c.count)
     }
 
     /// Replaces `out` with the vector of a row, as it is stored.
@@ -174,6 +179,7 @@ pub(super) fn ingest<'a>(
     }
     if all.from_codes > 0 {
         all.carried = Carried::new(source, kept, opts);
+        carry::allowed(all.recoded(), all.from_codes, opts)?;
     }
     Ok(all)
 }

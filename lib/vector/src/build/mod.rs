@@ -15,6 +15,7 @@ mod source;
 mod sure;
 
 use std::io::{Seek, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use qx_formats::vdata::layout::{MAX_DEGREE, MAX_DIM, MAX_EF};
@@ -24,6 +25,7 @@ use qx_io::Job;
 use serde::Serialize;
 use uuid::Uuid;
 
+pub(crate) use carry::would_recode;
 pub use source::{CodedRow, Flat, RowIds, VectorSource};
 
 use crate::kernel::Kernels;
@@ -163,6 +165,12 @@ pub struct BuildOptions {
     /// Bytes that the build may use. Vectors that do not fit beside codes and graph are read from the source again
     /// instead of being kept. Changes nothing but time.
     pub memory: Option<u64>,
+    /// What the codes of a compact index are centred on, instead of the mean of its rows: that of an index which it will be
+    /// folded with, so that its codes can be taken over as they are.
+    pub centre: Option<Arc<[f32]>>,
+    /// Rows of compact indexes whose codes cannot be taken over are coded anew, and move a little; otherwise such a build is
+    /// refused.
+    pub recode: bool,
 }
 
 impl Default for BuildOptions {
@@ -181,6 +189,8 @@ impl Default for BuildOptions {
             seed: 0,
             threads: None,
             memory: None,
+            centre: None,
+            recode: true,
         }
     }
 }
@@ -256,8 +266,9 @@ fn display<S: serde::Serializer>(v: &impl std::fmt::Display, s: S) -> Result<S::
 /// Builds an index over `vectors` and writes it at the beginning of `out`.
 ///
 /// # Errors
-/// `Usage` for options out of range or row ids that do not fit the rows; `Invalid` for a vector that the policy does
-/// not let pass and for a row id that stands twice; `Cancelled`; `Io`; what the source says.
+/// `Usage` for options out of range, row ids that do not fit the rows, and rows that would be coded anew against the
+/// options; `Invalid` for a vector that the policy does not let pass and for a row id that stands twice; `Cancelled`; `Io`;
+/// what the source says.
 pub fn build(
     vectors: &dyn VectorSource,
     row_ids: RowIds,
@@ -293,7 +304,7 @@ pub(crate) fn build_with(
         if opts.codes == CodeKind::None {
             return Ok((data, None, None));
         }
-        let Some(coded) = Coded::new(&data, opts.metric, job)? else {
+        let Some(coded) = Coded::new(&data, opts, job)? else {
             if opts.codes == CodeKind::Only {
                 return Err(Error::invalid("the magnitudes in these vectors do not fit 8-bit codes")
                     .hint("keep the vectors: leave the compact profile out"));
@@ -384,7 +395,7 @@ fn write(
         skipped_value: skipped.value,
         zero_vectors: data.zero_vectors,
         from_codes: data.from_codes,
-        recoded: if compact { data.from_codes - data.carried.as_ref().map_or(0, |c| c.count) } else { 0 },
+        recoded: if compact { data.recoded() } else { 0 },
         dim: data.dim,
         metric: opts.metric,
         element: opts.element,

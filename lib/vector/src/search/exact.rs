@@ -14,6 +14,8 @@ use crate::kernel::{BLOCK, Screen, Test};
 use crate::metric::Metric;
 use crate::quant::{Codes, Quantizer, Query};
 use crate::walk::{ordered, unordered};
+use qx_formats::Result;
+use qx_formats::vdata::layout::{KIND_CODE_PARAMS, KIND_CODES};
 
 /// Fewer rows than this many times `k` are scored on their vectors at once.
 const SCAN_BELOW: u64 = 8;
@@ -28,7 +30,7 @@ pub(super) fn scan(
     filter: Option<&Filter>,
     scored: &mut Scored<'_>,
     stats: &mut SearchStats,
-) {
+) -> Result<()> {
     let rows = index.meta().rows as u32;
     let few = stats.matches <= (k as u64).saturating_mul(SCAN_BELOW);
     let bounds = if index.meta().codes && !few { Bounds::new(index, query) } else { None };
@@ -37,8 +39,10 @@ pub(super) fn scan(
             Some(filter) => filter.for_each(|row| scored.offer(row)),
             None => (0..rows).for_each(|row| scored.offer(row)),
         }
-        return;
+        return Ok(());
     };
+    index.check_section(KIND_CODES)?;
+    index.check_section(KIND_CODE_PARAMS)?;
     let mut sieve = Sieve { bounds, index, k, best: BinaryHeap::new(), limit: f32::INFINITY, kept: Vec::new() };
     sieve.all(rows, filter);
     stats.code_distances += stats.matches;
@@ -51,6 +55,7 @@ pub(super) fn scan(
         }
         scored.offer(row);
     }
+    Ok(())
 }
 
 /// What is known of one query before any row is looked at.

@@ -7,7 +7,10 @@ mod rank;
 use crate::index::{Hit, Open, Path, SearchOptions, SearchStats};
 use crate::metric::Metric;
 use crate::quant::{Codes, Quantizer, Query};
+use crate::walk::Scratch;
+use qx_formats::Result;
 use qx_formats::vdata::Engine;
+use qx_formats::vdata::layout::{CODE_PARAMS_LEN, KIND_CODE_PARAMS, KIND_CODES, KIND_GRAPH};
 use rank::Scored;
 
 /// A walk of `ef` scores about this many times `ef` rows, each at the price of [`WALK_PRICE`] rows of a scan.
@@ -20,13 +23,18 @@ const PATIENCE: u64 = 4;
 const SURE: f32 = 3.0;
 
 /// `query` fits the index and is finite.
-pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOptions<'_>) -> (Vec<Hit>, SearchStats) {
+pub(crate) fn search(
+    index: Open<'_>,
+    query: &[f32],
+    k: usize,
+    opts: &SearchOptions<'_>,
+) -> Result<(Vec<Hit>, SearchStats)> {
     let rows = index.meta().rows;
     let matches = opts.filter.map_or(rows, |f| f.count().min(rows));
     let k = k.min(usize::try_from(matches).unwrap_or(usize::MAX));
     let mut stats = SearchStats { matches, ..SearchStats::default() };
     if k == 0 {
-        return (Vec::new(), stats);
+        return Ok((Vec::new(), stats));
     }
     let ef = opts.ef.unwrap_or(index.meta().ef_search as usize).max(k);
     let sure = index.meta().ef_sure as usize;
@@ -49,15 +57,15 @@ pub(crate) fn search(index: Open<'_>, query: &[f32], k: usize, opts: &SearchOpti
         Path::Graph
     };
     let mut scored = Scored::new(index, query, k);
-    if stats.path == Path::Graph && !walk(index, query, k, ef, opts, &mut scored, &mut stats) {
+    if stats.path == Path::Graph && !walk(index, query, k, ef, opts, &mut scored, &mut stats)? {
         stats.path = Path::WalkGaveUp;
     }
     if stats.path != Path::Graph {
-        exact::scan(index, query, k, opts.filter, &mut scored, &mut stats);
+        exact::scan(index, query, k, opts.filter, &mut scored, &mut stats)?;
     }
-    let (hits, distances) = scored.finish();
+    let (hits, distances) = scored.finish()?;
     stats.vector_distances = distances;
-    (hits, stats)
+    Ok((hits, stats))
 }
 
 /// False when the walk found fewer rows than there are, or gave up: the rows are scanned then.
@@ -69,7 +77,7 @@ fn walk(
     opts: &SearchOptions<'_>,
     scored: &mut Scored<'_>,
     stats: &mut SearchStats,
-) -> bool {
+) -> Result<bool> {
     let rows = index.meta().rows as u32;
     let ef = ef.min(rows as usize);
     let (codes, graph, entries) = (index.codes(), index.graph(), &index.parsed.entries);
@@ -91,17 +99,29 @@ fn walk(
             }
         };
         stats.code_distances = scratch.distances;
-        stats.expanded = scratch.expanded;
+        stats.expanded = scratch.expanded.len() as u64;
+        check(index, scratch)?;
         // Fewer than asked for: a graph that lies, or a filter whose rows hide behind others.
         if !walked || scratch.nearest().len() < k {
-            return false;
+            return Ok(false);
         }
         let margin = margin(&codes, &scratch.query, scratch.nearest().get(k - 1).map(|n| n.row()));
         let rows = scratch.promising(k, margin);
         rows.clone().for_each(|row| scored.prefetch(row));
         rows.for_each(|row| scored.offer(row));
-        true
+        Ok(true)
     })
+}
+
+/// That what a walk has read is whole, where that is asked for.
+fn check(index: Open<'_>, walked: &Scratch) -> Result<()> {
+    let pages = |kind, each| index.pages(kind, each);
+    if let Some(graph) = pages(KIND_GRAPH, index.meta().degree as usize * 4) {
+        walked.expanded.iter().try_for_each(|&row| graph.row(row))?;
+    }
+    let (codes, params) = (pages(KIND_CODES, index.meta().code_len()), pages(KIND_CODE_PARAMS, CODE_PARAMS_LEN));
+    let (Some(codes), Some(params)) = (codes, params) else { return Ok(()) };
+    walked.met().try_for_each(|row| codes.row(row).and_then(|()| params.row(row)))
 }
 
 /// How far the similarities of two rows by their codes may lie apart while their vectors order them the other way.
@@ -117,11 +137,11 @@ fn margin(codes: &Codes<'_>, query: &Query, last: Option<u32>) -> f32 {
 }
 
 /// The best `k` of these rows, by their vectors.
-pub(crate) fn rescore(index: Open<'_>, query: &[f32], ordinals: &[u32], k: usize) -> Vec<Hit> {
+pub(crate) fn rescore(index: Open<'_>, query: &[f32], ordinals: &[u32], k: usize) -> Result<Vec<Hit>> {
     if k == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut scored = Scored::new(index, query, k.min(ordinals.len().max(1)));
     ordinals.iter().for_each(|&row| scored.offer(row));
-    scored.finish().0
+    Ok(scored.finish()?.0)
 }

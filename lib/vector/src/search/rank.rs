@@ -2,12 +2,15 @@
 
 use std::collections::BinaryHeap;
 
+use crate::check::Pages;
 use crate::index::{Hit, Open};
 use crate::kernel;
 use crate::metric::{Components, Metric, Scorer, norm};
 use crate::rows;
 use crate::walk::{ordered, unordered};
 use qx_formats::vdata::Element;
+use qx_formats::vdata::layout::*;
+use qx_formats::{Error, Result};
 
 /// A scored row in the order of answers: nearer first, then by row id, then by ordinal (ids may repeat in a bad file).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,9 @@ pub(super) struct Scored<'a> {
     k: usize,
     distances: u64,
     decoded: Vec<f32>,
+    /// What an offered row is read from, where that is checked; and what was wrong with it first.
+    pages: Vec<Pages<'a>>,
+    damage: Option<Error>,
 }
 
 impl<'a> Scored<'a> {
@@ -33,7 +39,18 @@ impl<'a> Scored<'a> {
         let query_norm = if meta.metric == Metric::Cosine { norm(query) } else { 0.0 };
         let element = if meta.compact { Element::F32 } else { meta.element };
         let scorer = Scorer::new(index.parsed.kernels, meta.metric, element, query, query_norm);
-        Scored { index, scorer, best: BinaryHeap::new(), k, distances: 0, decoded: Vec::new() }
+        // Where vectors are stored, codes are not read again.
+        let read = [
+            (KIND_CODES, if meta.compact { meta.code_len() } else { 0 }),
+            (KIND_CODE_PARAMS, if meta.compact { CODE_PARAMS_LEN } else { 0 }),
+            (KIND_VECTORS, meta.vector_len()),
+            (KIND_NORMS, 4),
+            (KIND_ROW_IDS, 8),
+        ];
+        let read = read.into_iter().filter(|&(_, each)| each > 0);
+        let pages = read.filter_map(|(kind, each)| index.pages(kind, each)).collect();
+        let decoded = Vec::new();
+        Scored { index, scorer, best: BinaryHeap::new(), k, distances: 0, decoded, pages, damage: None }
     }
 
     /// Asks for the vector of a row that will be offered.
@@ -44,6 +61,10 @@ impl<'a> Scored<'a> {
 
     #[inline(always)]
     pub(super) fn offer(&mut self, ordinal: u32) {
+        if let Some(e) = self.pages.iter().find_map(|p| p.row(ordinal).err()) {
+            self.damage.get_or_insert(e);
+            return;
+        }
         let (view, bytes) = (&self.index.parsed.view, self.index.bytes);
         let norm = view.norm(bytes, ordinal).unwrap_or(0.0);
         let score = if view.meta.compact {
@@ -78,7 +99,13 @@ impl<'a> Scored<'a> {
     }
 
     /// The answer, nearest first, and how many rows were scored.
-    pub(super) fn finish(self) -> (Vec<Hit>, u64) {
+    ///
+    /// # Errors
+    /// `Corrupt` when a row was read from a damaged page.
+    pub(super) fn finish(self) -> Result<(Vec<Hit>, u64)> {
+        if let Some(e) = self.damage {
+            return Err(e);
+        }
         let flip = self.index.meta().metric.larger_is_nearer();
         let hits = self.best.into_sorted_vec().into_iter().map(|r| {
             let distance = unordered(r.distance);
@@ -90,6 +117,6 @@ impl<'a> Scored<'a> {
                 score: if flip { -distance + 0.0 } else { distance },
             }
         });
-        (hits.collect(), self.distances)
+        Ok((hits.collect(), self.distances))
     }
 }

@@ -1,6 +1,8 @@
 //! Changes as a table gives them: rows that are gone and rows that came, in one publication; and folding what many of
 //! them left.
 
+use std::sync::Arc;
+
 use qx_formats::Result;
 use qx_formats::manifest::Segment;
 use qx_formats::vdata::{Engine, Flavour};
@@ -81,14 +83,14 @@ impl Editor {
         };
         let flavour = ids.flavour();
         let touched: IdSet = changes.gone.iter().chain(ids_of(&ids).iter().copied()).collect();
-        let over = living(&self.set, &touched);
+        let over = living(&self.set, &touched)?;
         let mut next = self.definition.clone();
         if !over.is_empty() {
             next.segments.push(self.deny(self.set.flavour(), &over)?);
         }
         let (mut added, mut skipped) = (0, 0);
         if changes.source.rows() > 0 {
-            let mut opts = self.options(opts)?;
+            let mut opts = self.options(opts, changes.source.rows())?;
             opts.engine = changes.engine.unwrap_or(opts.engine);
             let generation = self.definition.generation + 1;
             let (segment, report) = write_segment(&self.path, generation, changes.source, ids, &opts, job)?;
@@ -114,11 +116,19 @@ impl Editor {
         })
     }
 
+    /// What the codes of so many added rows are centred on in a compact index: as those of its largest file, so that folding
+    /// takes both over as they are. More rows than that file has know their mean better, and are the ones that keep it.
+    pub(super) fn centre(&self, rows: usize) -> Option<Arc<[f32]>> {
+        let files = self.set.parts.iter().map(|p| &p.index).filter(|ix| ix.meta().compact && ix.len() >= rows.max(1));
+        // Of equal ones the first, as folding has it.
+        files.rev().max_by_key(|ix| ix.len()).map(|ix| ix.mean().into())
+    }
+
     /// Folds files behind the first large ones into one once there are many, so that their number grows with the
     /// logarithm of what was added. Returns whether it did.
     ///
     /// # Errors
-    /// Those of [`build`](crate::build()); `Io`.
+    /// `Corrupt` when a file to fold is damaged; those of [`build`](crate::build()); `Io`.
     pub fn fold_small(&mut self, engine: Option<Engine>, opts: &BuildOptions, job: &Job) -> Result<bool> {
         if self.set.parts.len() <= MAX_PARTS {
             return Ok(false);
@@ -137,6 +147,8 @@ impl Editor {
 
     fn fold_from(&mut self, from: usize, engine: Option<Engine>, opts: &BuildOptions, job: &Job) -> Result<()> {
         let set = &self.set;
+        // What is written anew has checksums of its own: damage would look whole.
+        set.parts.iter().skip(from).try_for_each(|p| p.index.check_whole().map_err(|e| e.path(&p.path)))?;
         let (mut rows, mut ids) = (Vec::new(), Vec::new());
         let mut next = self.definition.clone();
         let files: Vec<Segment> = next.segments.iter().filter(|s| s.kind == KIND_VDATA).cloned().collect();
@@ -164,7 +176,7 @@ impl Editor {
                 segments.push(self.deny(set.flavour(), &hidden)?);
             }
         }
-        let mut opts = self.options(opts)?;
+        let mut opts = self.options(opts, rows.len())?;
         opts.engine = engine.unwrap_or(opts.engine);
         let tail = Tail { set, rows };
         if !tail.rows.is_empty() {

@@ -318,7 +318,7 @@ impl Editor {
         let ids = self.fit(ids)?;
         let (chosen, ids, clashing) = self.resolve(source, ids, conflict)?;
         let kept_old = (source.rows() - chosen.rows()) as u64;
-        let opts = self.options(opts)?;
+        let opts = self.options(opts, chosen.rows())?;
         let mut next = self.definition.clone();
         let flavour = ids.flavour();
         if let RowIds::OrdinalFrom(first) = ids {
@@ -352,8 +352,10 @@ impl Editor {
     }
 
     /// The options of an addition: what is the index's own, and what is the caller's.
-    pub(super) fn options(&self, caller: &BuildOptions) -> Result<BuildOptions> {
+    pub(super) fn options(&self, caller: &BuildOptions, rows: usize) -> Result<BuildOptions> {
         Ok(BuildOptions {
+            centre: self.centre(rows),
+            recode: caller.recode,
             dim: Some(self.set.dim() as u32).filter(|&d| d > 0).or(caller.dim),
             dim_policy: caller.dim_policy,
             threads: caller.threads,
@@ -377,9 +379,14 @@ impl Editor {
         let ids = self.fit(ids)?;
         let (chosen, ids, clashing) = self.resolve(source, ids, conflict)?;
         let kept_old = (source.rows() - chosen.rows()) as u64;
+        crate::build::would_recode(&chosen, &self.options(opts, chosen.rows())?)?;
         let mut memory = std::io::Cursor::new(Vec::new());
         // Flat and without codes: what decides about rows, and none of the work that does not.
-        let opts = BuildOptions { engine: crate::Engine::Flat, codes: crate::CodeKind::None, ..self.options(opts)? };
+        let opts = BuildOptions {
+            engine: crate::Engine::Flat,
+            codes: crate::CodeKind::None,
+            ..self.options(opts, chosen.rows())?
+        };
         let report = build(&chosen, ids, &opts, job, &mut memory)?;
         let indexed = crate::Index::open(memory.into_inner())?;
         let written: IdSet = (0..report.rows as u32).filter_map(|r| indexed.row_id(r)).collect();
@@ -410,7 +417,7 @@ impl Editor {
             }
         };
         let wanted: IdSet = list.iter().copied().collect();
-        let clashing = living(&self.set, &wanted);
+        let clashing = living(&self.set, &wanted)?;
         if clashing.is_empty() || conflict == Conflict::Replace {
             return Ok((Chosen { source, rows: all() }, ids, clashing));
         }
@@ -441,9 +448,9 @@ impl Editor {
     /// Hides rows. Nothing is published when no row has one of the ids.
     ///
     /// # Errors
-    /// `Io`.
+    /// `Corrupt` when row ids are damaged; `Io`.
     pub fn delete(&mut self, ids: &IdSet) -> Result<DeleteReport> {
-        let found = living(&self.set, ids);
+        let found = living(&self.set, ids)?;
         if !found.is_empty() {
             let mut next = self.definition.clone();
             next.segments.push(self.deny(self.set.flavour(), &found)?);
@@ -458,11 +465,12 @@ impl Editor {
         })
     }
 
-    /// Folds all segments into one file without the rows that deny lists hide.
+    /// Folds all segments into one file without the rows that deny lists hide. `opts` gives threads, memory and whether rows
+    /// may be coded anew; everything else is the index's own.
     ///
     /// # Errors
-    /// Those of [`build`].
-    pub fn compact(&mut self, threads: Option<usize>, memory: Option<u64>, job: &Job) -> Result<CompactReport> {
+    /// `Corrupt` when a segment is damaged; those of [`build`].
+    pub fn compact(&mut self, opts: &BuildOptions, job: &Job) -> Result<CompactReport> {
         let before = &self.definition;
         let mut report = CompactReport {
             changed: before.segments.len() > 1 || self.set.hidden() > 0,
@@ -478,10 +486,13 @@ impl Editor {
         if !report.changed {
             return Ok(report);
         }
+        // What is written anew has checksums of its own: damage would look whole.
+        self.set.check_whole()?;
         let opts = BuildOptions {
             dim: Some(self.set.dim() as u32).filter(|&d| d > 0),
-            threads,
-            memory,
+            threads: opts.threads,
+            memory: opts.memory,
+            recode: opts.recode,
             ..before.build_options()?
         };
         let (live, ids) = live(&[&self.set], false)?;
@@ -522,7 +533,9 @@ impl Editor {
 }
 
 /// Which of these ids rows have that can be answered.
-pub(super) fn living(set: &Segments, ids: &IdSet) -> Vec<u64> {
+pub(super) fn living(set: &Segments, ids: &IdSet) -> Result<Vec<u64>> {
+    // A damaged id would not be found.
+    set.check_row_ids()?;
     let mut found = Vec::new();
     for part in &set.parts {
         let rows = 0..u32::try_from(part.index.len()).unwrap_or(u32::MAX);
@@ -531,19 +544,22 @@ pub(super) fn living(set: &Segments, ids: &IdSet) -> Vec<u64> {
     }
     found.sort_unstable();
     found.dedup();
-    found
+    Ok(found)
 }
 
 /// What [`Editor::delete`] would do.
-pub fn would_delete(set: &Segments, ids: &IdSet) -> DeleteReport {
-    let found = living(set, ids).len() as u64;
-    DeleteReport {
+///
+/// # Errors
+/// `Corrupt` when row ids are damaged.
+pub fn would_delete(set: &Segments, ids: &IdSet) -> Result<DeleteReport> {
+    let found = living(set, ids)?.len() as u64;
+    Ok(DeleteReport {
         deleted: found,
         missing: ids.len() as u64 - found,
         rows: set.len() - found,
         segments: set.parts.len() + set.denied.len(),
         generation: set.definition.as_ref().map_or(0, |d| d.generation),
-    }
+    })
 }
 
 /// A definition for a file that has none.

@@ -5,7 +5,7 @@ use qx_formats::{Error, Result};
 use qx_io::Job;
 
 use super::Segments;
-use crate::build::{BuildOptions, BuildReport, CodedRow, RowIds, VectorSource, build};
+use crate::build::{BuildOptions, BuildReport, CodeKind, CodedRow, RowIds, VectorSource, build};
 use crate::filter::IdSet;
 
 /// The rows of several indexes that can be answered.
@@ -60,11 +60,22 @@ pub(super) fn live<'a>(sets: &[&'a Segments], renumber: bool) -> Result<(Live<'a
     Ok((all, if renumber { RowIds::Ordinal } else { RowIds::of(flavour, ids) }))
 }
 
+/// How many rows of a compact index folding would code anew.
+///
+/// # Errors
+/// `Usage` when there are such rows and `recode` does not allow it.
+pub fn would_recode(set: &Segments, recode: bool) -> Result<u64> {
+    let Some(part) = set.parts.iter().find(|p| !p.index.is_empty()) else { return Ok(0) };
+    let codes = if part.index.meta().compact { CodeKind::Only } else { CodeKind::Eight };
+    let opts = BuildOptions { metric: set.metric(), codes, recode, ..BuildOptions::default() };
+    crate::build::would_recode(&live(&[set], false)?.0, &opts).map_err(|e| e.path(set.path()))
+}
+
 /// Builds one file from the rows of several indexes. Of rows with one id the last index counts; rows that are known by
 /// position are numbered anew. Returns the report and how many rows a later index replaced.
 ///
 /// # Errors
-/// `Usage` for indexes of different metric, dimension or flavour; those of [`build`].
+/// `Usage` for indexes of different metric, dimension or flavour; `Corrupt` for one that is damaged; those of [`build`].
 pub fn combine(
     sets: &[Segments],
     opts: &BuildOptions,
@@ -82,6 +93,8 @@ pub fn combine(
                 .got(kind(b)));
         }
     }
+    // What is written anew has checksums of its own: damage would look whole.
+    filled.iter().try_for_each(|s| s.check_whole())?;
     let all: u64 = filled.iter().map(|s| s.len()).sum();
     let renumber = filled.first().is_none_or(|s| s.flavour() == Flavour::Ordinal);
     let (live, ids) = live(&filled, renumber)?;

@@ -19,7 +19,7 @@ use crate::metric::Metric;
 
 pub use apply::Changes;
 pub use edit::{Conflict, Editor, create, create_with, would_delete};
-pub use fold::combine;
+pub use fold::{combine, would_recode};
 pub use report::{AddReport, CompactReport, DeleteReport};
 pub use search::{Answer, SetFilter, SetOptions, SetStats};
 
@@ -112,7 +112,8 @@ impl Segments {
                 KIND_DENY => {
                     let (flavour, ids) = deny::decode(&bytes).map_err(|e| e.path(&file))?;
                     denied.push((file.clone(), ids.len() as u64));
-                    hide(&mut parts, flavour, ids).map_err(|e| e.path(&file))?;
+                    hide(&mut parts, flavour, ids)
+                        .map_err(|e| if e.get_path().is_none() { e.path(&file) } else { e })?;
                 }
                 other => {
                     return Err(Error::unsupported(format!("segments of kind {other:?}"))
@@ -124,6 +125,33 @@ impl Segments {
         let set = Segments { path: path.to_owned(), definition: Some(definition), parts, denied };
         set.check()?;
         Ok(set)
+    }
+
+    /// The same index, whose searches hold each page that they read against its checksum; see [`Index::checked`].
+    ///
+    /// # Errors
+    /// `Corrupt`, where what every search begins with is damaged.
+    pub fn checked(mut self) -> Result<Segments> {
+        let checked =
+            |p: Part| -> Result<Part> { Ok(Part { index: p.index.checked().map_err(|e| e.path(&p.path))?, ..p }) };
+        self.parts = self.parts.into_iter().map(checked).collect::<Result<_>>()?;
+        Ok(self)
+    }
+
+    /// Holds every page of every file against its checksum; see [`Index::check_whole`].
+    ///
+    /// # Errors
+    /// `Corrupt`, with file and place of the first damaged page.
+    pub fn check_whole(&self) -> Result<()> {
+        self.parts.iter().try_for_each(|p| p.index.check_whole().map_err(|e| e.path(&p.path)))
+    }
+
+    /// Holds the row ids of every file against their checksums, for a filter that is made from them.
+    ///
+    /// # Errors
+    /// As [`Segments::check_whole`].
+    pub fn check_row_ids(&self) -> Result<()> {
+        self.parts.iter().try_for_each(|p| p.index.check_row_ids().map_err(|e| e.path(&p.path)))
     }
 
     /// That all segments answer the same kind of question.
@@ -245,6 +273,8 @@ fn hide(parts: &mut [Part], flavour: Flavour, ids: Vec<u64>) -> Result<()> {
             .expected(part.index.flavour().name())
             .got(flavour.name()));
         }
+        // A damaged id would let a hidden row through.
+        part.index.check_row_ids().map_err(|e| e.path(&part.path))?;
         let left = Filter::of_ids(&part.index, &ids, false);
         if left.count() < part.index.len() as u64 {
             part.live = Some(match &part.live {

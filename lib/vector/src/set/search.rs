@@ -1,9 +1,9 @@
 //! One answer out of several files.
 
-use qx_formats::Result;
+use qx_formats::{Error, Kind, Result};
 use rayon::prelude::*;
 
-use super::Segments;
+use super::{Part, Segments};
 use crate::filter::{Filter, IdSet};
 use crate::index::{Hit, Path, SearchOptions, SearchStats};
 use crate::walk::ordered;
@@ -79,6 +79,11 @@ pub struct Answer {
     pub stats: SetStats,
 }
 
+/// Damage is of one file, what is wrong with a query of none.
+fn of_file(e: Error, part: &Part) -> Error {
+    if e.kind() == Kind::Corrupt { e.path(&part.path) } else { e }
+}
+
 impl Segments {
     /// The rows whose id is in `ids` (`keep`), or is not.
     pub fn filter_ids(&self, ids: &IdSet, keep: bool) -> SetFilter {
@@ -96,7 +101,8 @@ impl Segments {
     /// fewer. Each row is scored on its vector.
     ///
     /// # Errors
-    /// `Invalid` for a query of another dimension or with a component that is not finite.
+    /// `Invalid` for a query of another dimension or with a component that is not finite; `Corrupt` where pages are checked
+    /// ([`Segments::checked`]) and one that the answer relies on is damaged.
     pub fn search(&self, query: &[f32], k: usize, opts: &SetOptions<'_>) -> Result<Answer> {
         let ef = opts.ef.unwrap_or_else(|| self.default_ef());
         let mut answer = Answer { hits: Vec::new(), stats: SetStats { parts: Vec::new(), ef, width: k } };
@@ -106,7 +112,7 @@ impl Segments {
                 None => part.live.as_ref(),
             };
             let one = SearchOptions { ef: Some(ef), exact: opts.exact, filter };
-            let (hits, stats) = part.index.search_counted(query, k, &one)?;
+            let (hits, stats) = part.index.search_counted(query, k, &one).map_err(|e| of_file(e, part))?;
             answer.hits.extend(hits.into_iter().map(|h| Hit { segment: at as u32, ..h }));
             answer.stats.parts.push(stats);
         }
@@ -136,9 +142,11 @@ impl Segments {
     /// As [`Segments::search`], for the first query that is refused.
     pub fn search_many(&self, queries: &[Vec<f32>], k: usize, opts: &SetOptions<'_>) -> Result<Vec<Answer>> {
         if let [one] = queries {
+            self.parts.iter().for_each(|p| p.index.expect(1));
             return Ok(vec![self.search(one, k, opts)?]);
         }
         queries.iter().try_for_each(|q| self.check_query(q))?;
+        self.parts.iter().for_each(|p| p.index.expect(queries.len()));
         queries.par_iter().map(|q| self.search(q, k, opts)).collect()
     }
 

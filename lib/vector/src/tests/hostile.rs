@@ -63,6 +63,57 @@ fn every_flipped_byte_of_a_compact_file_is_found() {
     }
 }
 
+#[test]
+fn a_checked_search_answers_rightly_or_not_at_all() {
+    let data = Numbers::new(22).clustered(900, 12, 9);
+    let queries = Numbers::new(23).clustered(2, 12, 9);
+    for (metric, codes) in
+        METRICS.into_iter().flat_map(|m| [(m, CodeKind::Eight), (m, CodeKind::Only), (m, CodeKind::None)])
+    {
+        let engine = if codes == CodeKind::None { crate::Engine::Flat } else { crate::Engine::Graph };
+        let keys = RowIds::PrimaryKey((0..900).map(|i| i * 5).collect());
+        let good = built(&data, keys, &BuildOptions { codes, engine, ..options(metric) }).0;
+        let ix = Index::open(&good[..]).unwrap().checked().unwrap();
+        let some = Filter::new(ix.len(), |row| row % 9 == 0);
+        let ways = [
+            SearchOptions { ef: Some(5), exact: false, filter: None },
+            SearchOptions { ef: None, exact: true, filter: None },
+            SearchOptions { ef: None, exact: true, filter: Some(&some) },
+        ];
+        let ask = |ix: &Index<&[u8]>| -> Vec<qx_formats::Result<Vec<crate::Hit>>> {
+            ways.iter().flat_map(|o| queries.iter().map(|q| ix.search(q, 5, o))).collect()
+        };
+        let want: Vec<_> = ask(&ix).into_iter().map(Result::unwrap).collect();
+        let (mut right, mut refused) = (0, 0);
+        let mut numbers = Numbers::new(24);
+        for _ in 0..400 {
+            let mut bad = good.clone();
+            let at = numbers.next() as usize % bad.len();
+            bad[at] ^= 1 << (numbers.next() % 8);
+            let Ok(ix) = Index::open(&bad[..]).and_then(Index::checked) else { continue };
+            // Often enough that the whole file is checked ahead.
+            for (got, want) in ask(&ix).into_iter().zip(&want).chain(ask(&ix).into_iter().zip(&want)) {
+                match got {
+                    Ok(hits) => {
+                        assert_eq!(&hits, want, "{metric} {codes}: byte {at}");
+                        right += 1;
+                    }
+                    Err(e) => {
+                        assert_eq!(e.kind(), qx_formats::Kind::Corrupt);
+                        refused += 1;
+                    }
+                }
+            }
+            let many: Vec<Vec<f32>> = queries.iter().cycle().take(80).cloned().collect();
+            if let Ok(hits) = ix.search_many(&many, 5, &ways[0]) {
+                assert!(hits.chunks(2).all(|pair| pair == &want[..2]));
+            }
+        }
+        assert!(right > 0 && refused > 0, "{metric} {codes}: {right} right, {refused} refused");
+        assert!(ix.check_whole().is_ok());
+    }
+}
+
 /// The file with its sections changed and every checksum right.
 pub(super) fn rewrite(bytes: &[u8], change: impl Fn(u32, &mut u32, &mut Vec<u8>)) -> Vec<u8> {
     let file = Container::open(bytes, ".vdata", MAGIC, MAJOR, 0).unwrap();

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use qx_formats::Kind;
+use qx_formats::vdata::layout::{KIND_ROW_IDS, KIND_VECTORS, MAGIC, MAJOR};
 use qx_io::Publish;
 
 use super::*;
 use crate::definition::Definition;
 use crate::metric::score;
-use crate::set::{Conflict, Editor, Segments, SetOptions, combine, create};
+use crate::set::{Conflict, Editor, Segments, SetOptions, combine, create, would_delete, would_recode};
 use crate::{CodeKind, IdSet};
 
 type Model = BTreeMap<i64, Vec<f32>>;
@@ -80,13 +81,13 @@ fn what_is_added_deleted_and_folded_is_seen_at_once() {
         model.insert(7, back[0].clone());
         agree(&Segments::open(&path).unwrap(), &model, &queries);
 
-        let r = editor.compact(Some(2), None, &Job::default()).unwrap();
+        let r = editor.compact(&BuildOptions { threads: Some(2), ..BuildOptions::default() }, &Job::default()).unwrap();
         assert!(r.changed && r.segments_before == 5 && r.rows == 397, "{r:?}");
         let set = Segments::open(&path).unwrap();
         assert_eq!((set.parts().len(), set.hidden()), (1, 0));
         agree(&set, &model, &queries);
         assert!(crate::verify(set.parts()[0].index.bytes(), true).is_empty());
-        assert!(!editor.compact(None, None, &Job::default()).unwrap().changed);
+        assert!(!editor.compact(&BuildOptions::default(), &Job::default()).unwrap().changed);
         editor.set_tuned_ef(Some(99)).unwrap();
         // The generation before and the newest name one file each; the others are gone.
         let files = std::fs::read_dir(dir.path()).unwrap().flatten();
@@ -142,38 +143,95 @@ fn vectors(set: &Segments) -> Model {
 }
 
 #[test]
-fn folding_a_compact_index_moves_no_vector_of_its_first_file() {
+fn folding_a_compact_index_moves_no_vector() {
     for metric in METRICS {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.vindex");
         let opts = BuildOptions { codes: CodeKind::Only, ..options(metric) };
-        let data = Numbers::new(44).clustered(330, 9, 8);
-        let ids: Vec<i64> = (0..330).collect();
+        let data = Numbers::new(44).clustered(730, 9, 8);
+        let ids: Vec<i64> = (0..730).collect();
         create(&path, Publish::New, &data[..300].to_vec(), keys(&ids[..300]), &opts, &Job::default()).unwrap();
         let mut want = vectors(&Segments::open(&path).unwrap());
         let mut editor = edit(&path);
+        let careful = BuildOptions { recode: false, ..BuildOptions::default() };
         // Deletions change the mean of what is left; the codes stay around the one that they were made with.
         editor.delete(&[3u64, 4, 299].into_iter().collect()).unwrap();
         [3, 4, 299].iter().for_each(|id| drop(want.remove(id)));
-        let r = editor.compact(None, None, &Job::default()).unwrap();
+        let r = editor.compact(&careful, &Job::default()).unwrap();
         assert_eq!((r.changed, r.recoded), (true, 0));
         assert_eq!(vectors(editor.segments()), want, "{metric}");
 
-        // What was added has a mean of its own: its codes alone are made anew, and counted.
-        let more = data[300..].to_vec();
-        editor.add(&more, keys(&ids[300..]), Conflict::Error, &BuildOptions::default(), &Job::default()).unwrap();
-        let r = editor.compact(None, None, &Job::default()).unwrap();
-        assert_eq!((r.recoded, r.rows), (30, 327));
-        let got = vectors(editor.segments());
-        assert!(want.iter().all(|(id, v)| got[id] == *v), "{metric}");
+        // What is added is coded around the mean of what is there, so that both stay.
+        let add = |editor: &mut Editor, rows: std::ops::Range<usize>| {
+            let more = data[rows.clone()].to_vec();
+            editor.add(&more, keys(&ids[rows]), Conflict::Error, &BuildOptions::default(), &Job::default()).unwrap();
+        };
+        add(&mut editor, 300..330);
+        let want = vectors(editor.segments());
+        for (id, v) in &want {
+            let near = crate::metric::cosine(v, &data[*id as usize]);
+            assert!(near > 0.999, "{metric}: {id} has {near}");
+        }
+        let r = editor.compact(&careful, &Job::default()).unwrap();
+        assert_eq!((r.recoded, r.rows), (0, 327));
+        assert_eq!(vectors(editor.segments()), want, "{metric}");
         assert_eq!(crate::verify(editor.segments().parts()[0].index.bytes(), true), []);
 
-        // Once they have the mean of the others they stay as well.
-        editor.delete(&[7u64].into_iter().collect()).unwrap();
-        assert_eq!(editor.compact(None, None, &Job::default()).unwrap().recoded, 0);
-        let again = vectors(editor.segments());
-        assert!(again.len() == 326 && again.iter().all(|(id, v)| got[id] == *v), "{metric}");
+        // More rows than are there have a mean of their own, and the others are coded anew: where that is allowed.
+        add(&mut editor, 330..730);
+        let (before, want) = (editor.definition().clone(), vectors(editor.segments()));
+        assert_eq!(would_recode(editor.segments(), true).unwrap(), 327);
+        assert_eq!(would_recode(editor.segments(), false).unwrap_err().kind(), Kind::Usage);
+        let e = editor.compact(&careful, &Job::default()).unwrap_err();
+        assert_eq!((e.kind(), e.get_got()), (Kind::Usage, Some("327 of 727 rows around another")));
+        assert_eq!(Segments::open(&path).unwrap().definition(), Some(&before));
+        let r = editor.compact(&BuildOptions::default(), &Job::default()).unwrap();
+        assert_eq!((r.recoded, r.rows), (327, 727));
+        let got = vectors(editor.segments());
+        assert!((330..730).all(|id| got[&id] == want[&id]), "{metric}");
     }
+}
+
+#[test]
+fn damage_is_not_written_anew_as_if_it_were_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.vindex");
+    let data = Numbers::new(46).clustered(90, 6, 4);
+    let ids: Vec<i64> = (0..90).collect();
+    let opts = options(Metric::L2);
+    create(&path, Publish::New, &data[..60].to_vec(), keys(&ids[..60]), &opts, &Job::default()).unwrap();
+    edit(&path).add(&data[60..].to_vec(), keys(&ids[60..]), Conflict::Error, &opts, &Job::default()).unwrap();
+    let before = Segments::open(&path).unwrap().definition().cloned().unwrap();
+    let file = dir.path().join(&before.segments[1].path);
+    let good = std::fs::read(&file).unwrap();
+    let container = qx_formats::container::Container::open(&good, ".vdata", MAGIC, MAJOR, 0).unwrap();
+    for (kind, ids_damaged) in [(KIND_VECTORS, false), (KIND_ROW_IDS, true)] {
+        let mut bad = good.clone();
+        bad[container.find(kind).unwrap().range.start + 17] ^= 4;
+        std::fs::write(&file, &bad).unwrap();
+        let mut editor = edit(&path);
+        let refused = |e: qx_formats::Error| assert_eq!((e.kind(), e.get_path()), (Kind::Corrupt, Some(&*file)));
+        refused(editor.compact(&BuildOptions::default(), &Job::default()).unwrap_err());
+        refused(
+            combine(&[Segments::open(&path).unwrap()], &opts, &Job::default(), Cursor::new(Vec::new())).unwrap_err(),
+        );
+        if ids_damaged {
+            let some: IdSet = [61u64, 62].into_iter().collect();
+            refused(editor.delete(&some).unwrap_err());
+            refused(would_delete(editor.segments(), &some).unwrap_err());
+            let row = vec![data[0].clone()];
+            refused(editor.add(&row, keys(&[61]), Conflict::Replace, &opts, &Job::default()).unwrap_err());
+        }
+        drop(editor);
+        assert_eq!(Segments::open(&path).unwrap().definition(), Some(&before));
+    }
+    // A deny list hides by id: a damaged one would let a row through.
+    std::fs::write(&file, &good).unwrap();
+    edit(&path).delete(&[61u64].into_iter().collect()).unwrap();
+    let mut bad = good.clone();
+    bad[container.find(KIND_ROW_IDS).unwrap().range.start + 8] ^= 4;
+    std::fs::write(&file, &bad).unwrap();
+    assert_eq!(Segments::open(&path).unwrap_err().kind(), Kind::Corrupt);
 }
 
 #[test]
@@ -217,7 +275,7 @@ fn rows_by_position_are_numbered_on_and_never_twice() {
     let mut editor = edit(&file);
     editor.add(&vec![vec![10.0], vec![11.0]], RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap();
     editor.delete(&[5, 6].into_iter().collect()).unwrap();
-    editor.compact(None, None, &Job::default()).unwrap();
+    editor.compact(&BuildOptions::default(), &Job::default()).unwrap();
     editor.add(&vec![vec![20.0]], RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap();
     drop(editor);
     // The file by itself is searched through the definition beside it.
@@ -312,7 +370,7 @@ proptest! {
                     ids.iter().for_each(|id| drop(model.remove(&(id as i64))));
                     prop_assert_eq!(r.deleted, (before - model.len()) as u64);
                 }
-                1 => drop(editor.compact(Some(1), None, &Job::default()).unwrap()),
+                1 => drop(editor.compact(&opts, &Job::default()).unwrap()),
                 _ => {
                     let rows: Model = rows.into_iter().map(|(k, a, b)| (k, vec![f32::from(a), f32::from(b)])).collect();
                     let (ids, vectors): (Vec<i64>, Vec<Vec<f32>>) = rows.clone().into_iter().unzip();
