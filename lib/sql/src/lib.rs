@@ -15,6 +15,7 @@ mod graph;
 mod in_values;
 mod kv;
 mod membership;
+mod multiset;
 mod overflow;
 mod parameters;
 mod scalar;

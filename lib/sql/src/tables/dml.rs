@@ -23,6 +23,7 @@ use qx_store::{Table, Writer};
 
 use super::create::not_there;
 use super::names::{ident, rows_name, table_name};
+use super::provider::view_type;
 use super::values::{self, Ids};
 use super::{Shape, query};
 use crate::error::engine_error;
@@ -309,9 +310,12 @@ pub(super) async fn update_from_rows(
     let hidden = "\u{1f}excluded";
     let visible = rows.project(&(0..def.columns.len()).collect::<Vec<_>>()).map_err(engine)?;
     // Under names of their own, so that a name without qualifier means the table.
-    let fields: Vec<Field> =
-        visible.schema().fields().iter().map(|f| f.as_ref().clone().with_name(excluded_column(f.name()))).collect();
-    let visible = RecordBatch::try_new(Arc::new(Schema::new(fields)), visible.columns().to_vec()).map_err(engine)?;
+    let field = |f: &Arc<Field>| Field::new(excluded_column(f.name()), view_type(f.data_type()), f.is_nullable());
+    let fields: Vec<Field> = visible.schema().fields().iter().map(field).collect();
+    // Of the types that the table's own columns are read in.
+    let columns = visible.columns().iter().zip(&fields).map(|(c, f)| conform(c, f.data_type()));
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let visible = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(engine)?;
     let provider = MemTable::try_new(visible.schema(), vec![vec![visible]]).map_err(engine_error)?;
     session.context().register_table(TableReference::bare(hidden), Arc::new(provider)).map_err(engine_error)?;
     let mut assigned = assigned(def, assignments)?;
