@@ -226,6 +226,20 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A repair takes out what it cannot read; what a pipeline built, the next run builds again.
+#[test]
+fn what_a_repair_made_smaller_is_built_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("repaired.db");
+    let rows = answers(&succeed(&mut small(&db)));
+    let cold = db.join("main/public/packages/cold");
+    let parquet = walk(&cold).into_iter().find(|f| f.extension().is_some_and(|e| e == "parquet")).unwrap();
+    fs::remove_file(parquet).unwrap();
+    succeed(Command::new(env!("CARGO_BIN_EXE_qx")).arg("repair").arg(&db));
+    assert_eq!(answers(&succeed(&mut small(&db))), rows);
+    succeed(Command::new(env!("CARGO_BIN_EXE_qx")).arg("fsck").arg(&db));
+}
+
 #[test]
 fn an_index_of_a_pipeline_and_its_table_give_the_same_ids() {
     let dir = tempfile::tempdir().unwrap();

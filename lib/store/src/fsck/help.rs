@@ -28,7 +28,7 @@ pub(super) fn of(id: &str, root: &Path, path: &str) -> Help {
         "db.table_manifest" | "db.delta_manifest" | "db.behind" => repair("make the manifest anew from the Delta log"),
         "db.graph_manifest" => repair("take the generation before, if all of its files are there"),
         "db.store_manifest" => repair("take the generation before, or the log alone, whichever reaches back"),
-        "db.orphan" | "db.temporary" | "db.stale" => repair("move it to the lost-and-found"),
+        "db.orphan" | "db.temporary" | "db.stale" | "db.run" => repair("move it to the lost-and-found"),
         "db.index_stale" => command(format!("qx vector sync {root} {}", index_of(path))),
         "db.index_rows" => command(format!("qx sql --db {root} -c 'REINDEX VECTOR INDEX {}'", index_of(path))),
         "db.index" => repair("set the damaged file aside; the index is empty until it is built again"),

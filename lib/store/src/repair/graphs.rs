@@ -75,7 +75,11 @@ impl Repair<'_> {
                 let things = if saved.nodes { "nodes" } else { "edges" };
                 let gone = saved.of.saturating_sub(saved.kept);
                 let loss = (gone > 0).then(|| format!("{gone} of {} {things} of {}", saved.of, saved.path));
+                let lost = loss.is_some();
                 self.act(of_this, format!("kept {} {things}", saved.kept), loss);
+                if lost {
+                    self.outdate(|catalog| catalog.graphs.get_mut(key)?.origin.take())?;
+                }
             }
         }
         Ok(())

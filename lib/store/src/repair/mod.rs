@@ -19,6 +19,7 @@ use qx_io::{Job, Lock};
 use serde::Serialize;
 
 use crate::Store;
+use crate::catalog::{Catalog, FILE, Origin};
 use crate::fsck::{self, Found, Level, Report};
 
 pub(crate) use delta_log::source as delta_log_source;
@@ -94,6 +95,19 @@ impl Repair<'_> {
 
     fn store(&self) -> Result<Store> {
         Store::open(self.root)
+    }
+
+    /// What a pipeline built and a repair made smaller is not current any more: the next run builds it again. `of` takes
+    /// away where it came from.
+    fn outdate(&self, of: impl FnOnce(&mut Catalog) -> Option<Origin>) -> Result<()> {
+        let store = self.store()?;
+        let home = &store.layout().home;
+        let Ok(Some(mut catalog)) = qx_io::read_generation(home, FILE, Catalog::decode) else { return Ok(()) };
+        if self.dry_run || of(&mut catalog).is_none() {
+            return Ok(());
+        }
+        catalog.generation += 1;
+        qx_io::publish_generation(home, FILE, &catalog.encode()?, |old| Catalog::decode(old).map(drop))
     }
 }
 
@@ -192,7 +206,7 @@ impl Step {
             }
             Step::TableManifests => matches!(id, "db.table_manifest" | "db.delta_manifest" | "db.behind"),
             Step::Indexes => error && (id == "db.index" || index),
-            Step::Strangers => matches!(id, "db.orphan" | "db.temporary" | "db.stale"),
+            Step::Strangers => matches!(id, "db.orphan" | "db.temporary" | "db.stale" | "db.run"),
         }
     }
 }
@@ -230,7 +244,8 @@ impl Repair<'_> {
             let path = self.root.join(&f.path);
             if path.exists() {
                 self.lost.set_aside(&path)?;
-                self.act(f, "moved to the lost-and-found", None);
+                let loss = (f.finding.id == "db.run").then(|| "the record of a run, and nothing else".to_owned());
+                self.act(f, "moved to the lost-and-found", loss);
             }
         }
         Ok(())

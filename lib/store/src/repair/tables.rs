@@ -28,7 +28,7 @@ pub(super) fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> 
 
 impl Repair<'_> {
     /// Reads what can be read of damaged files, sets them aside, takes them out of the Delta table and adds the rows that
-    /// were read, in one commit for each table.
+    /// were read, in one commit for each table. What a pipeline built is to be built again.
     pub(super) async fn table_files(&mut self, found: &[Found]) -> Result<()> {
         let store = self.store()?;
         let catalog = store.catalog()?;
@@ -54,19 +54,23 @@ impl Repair<'_> {
                     damaged.push((f.clone(), path, file));
                 }
             }
-            self.rewrite(&dir, &cold, &def, damaged).await?;
+            if self.rewrite(&dir, &cold, &def, damaged).await? {
+                self.outdate(|catalog| catalog.tables.get_mut(&key)?.origin.take())?;
+            }
         }
         Ok(())
     }
 
+    /// Whether rows were lost.
     async fn rewrite(
         &mut self,
         dir: &Path,
         tier: &Cold,
         def: &TableDef,
         damaged: Vec<(Found, std::path::PathBuf, Option<ColdFile>)>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut kept = Vec::new();
+        let mut lost = false;
         let mut names = Vec::new();
         let cold = dir.join(crate::cold::FOLDER);
         for (f, path, file) in damaged {
@@ -77,6 +81,7 @@ impl Repair<'_> {
             }
             let have: u64 = read.iter().map(|b| b.num_rows() as u64).sum();
             let loss = loss(file.and_then(|file| file.rows), have);
+            lost |= loss.is_some();
             if let Ok(relative) = path.strip_prefix(&cold) {
                 names.push(relative.to_string_lossy().into_owned());
             }
@@ -85,13 +90,13 @@ impl Repair<'_> {
             self.lost.keep_copy(&path)?;
         }
         if self.dry_run {
-            return Ok(());
+            return Ok(lost);
         }
         replace_files(dir, def, tier, &names, kept).await?;
         for name in &names {
             self.lost.set_aside(&cold.join(name))?;
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// A manifest made anew from the Delta log.
