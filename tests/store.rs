@@ -338,3 +338,22 @@ fn the_key_of_a_row_that_has_expired_is_free() {
         std::thread::sleep(std::time::Duration::from_millis(2100));
     }
 }
+
+#[test]
+fn whoever_waits_for_a_lock_stops_when_asked() {
+    let db = Db::full();
+    let lock = fs::File::options().read(true).write(true).open(db.path().join("LOCK")).unwrap();
+    lock.lock().unwrap();
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_qx"))
+        .args(["sql", "--db", &db.1, "--wait", "10m", "-c", "insert into u values (9)"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(waiting.try_wait().unwrap().is_none(), "it waits");
+    Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap();
+    let start = std::time::Instant::now();
+    assert!(!waiting.wait().unwrap().success());
+    assert!(start.elapsed() < std::time::Duration::from_secs(60), "it goes on waiting");
+}

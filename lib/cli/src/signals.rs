@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 static RECEIVED: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn install(cancel: &Cancel) {
+    qx_io::stop_waits_on(cancel);
     let received = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM] {
         // Order matters: the shutdown action looks at the flag as the signal before this one left it.

@@ -32,7 +32,7 @@ pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
 pub use foreign::{REFUSED, foreign, in_foreign};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
 pub use job::{Cancel, Job, Progress, Silent};
-pub use lock::Lock;
+pub use lock::{Lock, stop_waits_on};
 pub use map::Map;
 pub use memory::prefer_huge_pages;
 pub use publish::{Publish, publish, sync_dir, write_atomic};

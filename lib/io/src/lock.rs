@@ -3,9 +3,20 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use qx_formats::{Error, Kind, Result};
+
+use crate::job::Cancel;
+
+/// What ends every wait of this process.
+static STOP: OnceLock<Cancel> = OnceLock::new();
+
+/// Has waits for locks end once `cancel` is set, as when the process is asked to stop. Of several calls the first counts.
+pub fn stop_waits_on(cancel: &Cancel) {
+    let _ = STOP.set(cancel.clone());
+}
 
 /// An exclusive lock, held until dropped or until the process ends in whatever way.
 #[derive(Debug)]
@@ -16,7 +27,8 @@ impl Lock {
     /// holder for people to read; only the kernel's lock counts.
     ///
     /// # Errors
-    /// `Locked` when another process still holds it, with the holder's own words; `Io` otherwise.
+    /// `Locked` when another process still holds it, with the holder's own words; `Cancelled`, by [`stop_waits_on`]; `Io`
+    /// otherwise.
     pub fn acquire(path: &Path, wait: Duration) -> Result<Lock> {
         let io = |e| Error::io("lock", e).path(path);
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
@@ -37,6 +49,7 @@ impl Lock {
                             .got(holder.trim())
                             .hint("wait for it with --wait 30s, or try again later"));
                     }
+                    STOP.get().map_or(Ok(()), Cancel::check).map_err(|e| e.path(path))?;
                     std::thread::sleep(pause.min(deadline - now));
                     pause = (pause * 2).min(Duration::from_millis(50));
                 }
