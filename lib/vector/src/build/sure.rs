@@ -87,7 +87,7 @@ pub(super) fn measure(
     let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &[] };
     let graph = Slots { slots: &linked.graph, degree: linked.degree as usize };
     let samples: Vec<Sample> =
-        (0..QUERIES as u64).into_par_iter().with_max_len(1).map(|at| sample(data, coded, &codes, opts, at)).collect();
+        (0..QUERIES).into_par_iter().with_max_len(1).map(|at| sample(data, coded, &codes, opts, at as u64)).collect();
     let scratch = Pool::<Scratch>::default();
     let found = |s: &Sample, ef: usize| {
         scratch.with(|walk| {
