@@ -141,7 +141,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__add)
-            opts="-q -v -h --input --column --id-column --dim-policy --on-conflict --threads --memory --dry-run --wait --json --quiet --verbose --color --help"
+            opts="-q -v -h --input --column --id-column --dim-policy --on-conflict --recode --threads --memory --dry-run --wait --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -241,7 +241,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__build)
-            opts="-o -q -v -h --output --metric --input --column --id-column --dim --dim-policy --element --codes --engine --m --ef-build --ef-search --seed --threads --memory --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --output --metric --input --column --id-column --dim --dim-policy --element --codes --engine --m --ef-build --ef-search --seed --recode --threads --memory --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -327,7 +327,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__compact)
-            opts="-q -v -h --threads --memory --dry-run --wait --json --quiet --verbose --color --help"
+            opts="-q -v -h --recode --threads --memory --dry-run --wait --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,7 +357,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__convert)
-            opts="-o -q -v -h --output --metric --element --codes --engine --dim-policy --threads --memory --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --output --metric --element --codes --engine --dim-policy --recode --threads --memory --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -743,7 +743,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__merge)
-            opts="-o -q -v -h --output --threads --memory --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --output --recode --threads --memory --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -857,7 +857,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__search)
-            opts="-k -q -v -h --query --k --ef --exact --recall-target --filter --filter-id --column --format --json --quiet --verbose --color --help"
+            opts="-k -q -v -h --query --k --ef --exact --recall-target --filter --filter-id --column --unchecked --format --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

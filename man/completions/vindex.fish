@@ -81,6 +81,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand build" -l memory -d 'Memor
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c vindex -n "__fish_vindex_using_subcommand build" -l recode -d 'Let rows of compact indexes be coded anew where their codes do not fit the others: each moves a little'
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l force -d 'Replace the target if it is already there'
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l dry-run -d 'Do everything but write: same checks, same report'
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
@@ -101,6 +102,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand search" -l color -d 'When 
 always\t''
 never\t''"
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l exact -d 'Answer exactly'
+complete -c vindex -n "__fish_vindex_using_subcommand search" -l unchecked -d 'Do not hold what is read against its checksums: faster by a millisecond or so, and damage may go unnoticed'
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
 complete -c vindex -n "__fish_vindex_using_subcommand search" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c vindex -n "__fish_vindex_using_subcommand search" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
@@ -193,6 +195,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand add" -l wait -d 'Wait this
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c vindex -n "__fish_vindex_using_subcommand add" -l recode -d 'Let rows of compact indexes be coded anew where their codes do not fit the others: each moves a little'
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l dry-run -d 'Read and check everything, change nothing'
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
 complete -c vindex -n "__fish_vindex_using_subcommand add" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -217,6 +220,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand compact" -l wait -d 'Wait 
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c vindex -n "__fish_vindex_using_subcommand compact" -l recode -d 'Let rows of compact indexes be coded anew where their codes do not fit the others: each moves a little'
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -l dry-run -d 'Say what would be folded, change nothing'
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -228,6 +232,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand merge" -l memory -d 'Memor
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c vindex -n "__fish_vindex_using_subcommand merge" -l recode -d 'Let rows of compact indexes be coded anew where their codes do not fit the others: each moves a little'
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -l force -d 'Replace the target if it is already there'
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -l dry-run -d 'Do everything but write: same checks, same report'
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
@@ -245,6 +250,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand convert" -l memory -d 'Mem
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c vindex -n "__fish_vindex_using_subcommand convert" -l recode -d 'Let rows of compact indexes be coded anew where their codes do not fit the others: each moves a little'
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l force -d 'Replace the target if it is already there'
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l dry-run -d 'Do everything but write: same checks, same report'
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
