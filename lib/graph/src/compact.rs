@@ -67,8 +67,7 @@ pub fn compact(home: &Home, job: &Job) -> Result<Compaction> {
     let changed = !nodes.is_empty() || graph.parts.iter().any(|p| !p.delta.is_empty());
     let fresh = before.generation == 0;
     if changed || graph.tail.commits > 0 {
-        // What the logs say was looked up in these: where one is damaged, a node may not have been found that they delete.
-        before.segments().try_for_each(|segment| check_whole(&home.dir, segment))?;
+        check_all(home, &before)?;
     }
     if !changed && !fresh && before.dicts.len() == 1 {
         done.unchanged = true;
@@ -108,6 +107,11 @@ pub fn compact(home: &Home, job: &Job) -> Result<Compaction> {
     tracing::info!(target: "qx::graph", dir = %home.dir.display(), generation = done.generation, lsn = done.lsn,
         written = done.segments_written, kept = done.segments_kept, "graph compacted");
     Ok(done)
+}
+
+/// What the logs say was looked up in the segments: where one is damaged, a node may not have been found that they delete.
+fn check_all(home: &Home, manifest: &GraphManifest) -> Result<()> {
+    manifest.segments().try_for_each(|segment| check_whole(&home.dir, segment))
 }
 
 pub(crate) fn publish(home: &Home, next: &GraphManifest) -> Result<()> {
