@@ -1,10 +1,14 @@
 //! The database's log.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use qx_formats::delta_log::SegmentHeader;
+use qx_formats::delta_log::layout::HEADER_LEN;
 use qx_formats::manifest::Manifest;
-use qx_formats::{Kind, Result};
+use qx_formats::{Error, Kind, Result};
+use qx_io::Map;
 use qx_log::{Mode, Reader, RecoverOptions};
 use qx_vector::definition::Definition;
 use serde_json::Value;
@@ -30,7 +34,10 @@ impl Repair<'_> {
             for path in damaged {
                 self.lost.keep_copy(&path)?;
             }
-            self.recover(&wal, first)?;
+            let renamed = self.rename(&wal, first)?;
+            if !(renamed && self.dry_run) {
+                self.recover(&wal, first)?;
+            }
         }
         // A recovery may leave a log whose beginning is gone, too.
         let begins = found.iter().find(|f| f.finding.id == "db.log_begin");
@@ -43,6 +50,36 @@ impl Repair<'_> {
             (Some(f), Select::Ids(_)) => self.end(f, there).await,
             _ => Ok(()),
         }
+    }
+
+    /// Gives segments that bear one another's names their own ones, where none stands in the way. One that was stopped in
+    /// between is gone on with.
+    fn rename(&mut self, wal: &Path, f: &Found) -> Result<bool> {
+        let io = |e| Error::io("list", e).path(wal);
+        let mut moved: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        for entry in fs::read_dir(wal).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            let header = Map::open(&path).ok().and_then(|map| SegmentHeader::decode(map.get(..HEADER_LEN)?).ok());
+            let own = header.map(|header| wal.join(qx_log::segment_name(header.segment)));
+            let segment = path.extension().is_some_and(|x| x == "dlog" || x == "renamed");
+            if let Some(own) = own.filter(|own| *own != path && segment) {
+                moved.insert(path, own);
+            }
+        }
+        let targets: BTreeSet<&PathBuf> = moved.values().collect();
+        let free = |own: &&PathBuf| !own.exists() || moved.contains_key(*own);
+        if moved.is_empty() || targets.len() < moved.len() || !targets.iter().all(free) {
+            return Ok(false);
+        }
+        self.act(f, format!("gave {} segments of the log their own names", moved.len()), None);
+        if self.dry_run {
+            return Ok(true);
+        }
+        let aside = |path: &Path| path.with_extension("dlog.renamed");
+        let rename = |from: &Path, to: &Path| qx_io::rename(from, to).map_err(|e| Error::io("rename", e).path(from));
+        moved.keys().try_for_each(|path| rename(path, &aside(path)))?;
+        moved.iter().try_for_each(|(path, own)| rename(&aside(path), own))?;
+        qx_io::sync_dir(wal).map(|()| true)
     }
 
     fn begins_later(&self, store: &Store) -> bool {
