@@ -357,3 +357,17 @@ fn whoever_waits_for_a_lock_stops_when_asked() {
     assert!(!waiting.wait().unwrap().success());
     assert!(start.elapsed() < std::time::Duration::from_secs(60), "it goes on waiting");
 }
+
+/// As on a full disk: the statement is in the log, so it succeeded.
+#[test]
+fn what_is_committed_stands_where_the_catalog_cannot_be_published() {
+    let db = Db::full();
+    let previous = db.path().join("main/catalog.prev.json");
+    let _ = fs::remove_file(&previous);
+    fs::create_dir(&previous).unwrap();
+    db.sql("create table late (x int)");
+    assert_eq!(db.sql("select x from late"), Vec::<serde_json::Value>::new());
+    fs::remove_dir(&previous).unwrap();
+    db.sql("insert into late values (1)");
+    assert_eq!((db.sql("select x from late").len(), code(&["fsck", &db.1])), (1, 0));
+}

@@ -46,6 +46,8 @@ pub struct Writer {
     /// Rows in the log at which a table is flushed whose options say nothing.
     pub flush_rows: u64,
     unsynced: u64,
+    /// Something was acknowledged that no sync was waited for.
+    lazy: bool,
     grown: u64,
     /// Everything up to this number was let go from the log, or is about to be.
     pruned: u64,
@@ -95,6 +97,7 @@ impl Writer {
             log_bytes_max: DEFAULT_LOG_BYTES,
             flush_rows: DEFAULT_FLUSH_ROWS,
             unsynced: 0,
+            lazy: false,
             grown,
             pruned: 0,
             snapshots: BTreeMap::new(),
@@ -226,13 +229,15 @@ impl Writer {
         self.view.committed(ack.lsn);
         let defined = ops.iter().any(|op| matches!(op, Op::Define { .. }));
         self.base = self.view.catalog();
-        if defined {
-            self.publish_catalog(false)?;
+        // What is committed is committed: readers have it from the log, and the next writer publishes it.
+        if defined && let Err(e) = self.publish_catalog(false) {
+            tracing::warn!(target: "qx::store", error = %e, "the catalog was not published; the log holds what it lacks");
         }
         Ok(Some(ack))
     }
 
     fn settle(&mut self, ack: Ack, policy: SyncPolicy) -> Result<()> {
+        self.lazy |= policy != SyncPolicy::Always;
         match policy {
             SyncPolicy::Always => {
                 self.unsynced = 0;
@@ -555,10 +560,16 @@ impl Writer {
     /// Closes the log, which records how far it is durable.
     ///
     /// # Errors
-    /// Those of the log.
+    /// Those of the log, where something was acknowledged before it was on disk. Else the next writer closes it.
     pub fn close(mut self) -> Result<()> {
         self.rollback();
-        self.log.close()
+        match self.log.close() {
+            Err(e) if !self.lazy => {
+                tracing::warn!(target: "qx::store", error = %e, "the log was not closed; what was committed is on disk");
+                Ok(())
+            }
+            done => done,
+        }
     }
 }
 
