@@ -33,12 +33,19 @@ pub(crate) struct Source {
 }
 
 /// The newest manifest in `dir`, if a Delta log can be made of it: it is whole and of this table, the log has everything
-/// that came later, and the files are not all gone with the folder that they were in.
+/// that came later, the files are not all gone with the folder that they were in, and the Delta log that is there is not one
+/// that only cannot be read just now.
 pub(crate) fn source(dir: &Path, catalog: &Catalog, def: &TableDef) -> Option<Source> {
     let decode = |bytes: &[u8]| Manifest::decode(bytes, table::FORMAT);
     let manifest = qx_io::read_generation(dir, table::FILE, decode).ok().flatten()?;
     let table: TableManifest = serde_json::from_value(Value::Object(manifest.extra.clone())).ok()?;
     let reaches = check_taken_over(catalog, def.uuid, "table", dir, table.flushed_lsn).is_ok();
+    let log = dir.join(FOLDER).join(DELTA_LOG);
+    let refused =
+        |name: &String| fs::File::open(log.join(name)).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
+    if table.delta_log.keys().any(refused) {
+        return None;
+    }
     let source = Source { manifest, table };
     let any = source.files().next().is_none() || source.files().any(|(_, s)| dir.join(&s.path).is_file());
     (source.table.uuid == def.uuid && reaches && any).then_some(source)
