@@ -207,7 +207,9 @@ fn a_backup_of_a_live_database_restores() {
     let victim =
         files(Path::new(&path("a.bak"))).into_iter().find(|f| f.extension().is_some_and(|e| e == "parquet")).unwrap();
     fs::write(&victim, b"short").unwrap();
-    assert_eq!(code(&["restore", &path("a.bak"), "-o", &path("never.db")]), 65);
+    let out = qx(&["restore", &path("a.bak"), "-o", &path("never.db")]);
+    assert_eq!(out.status.code(), Some(65));
+    assert!(text(&out.stderr).contains("`qx repair` the copy"), "{}", text(&out.stderr));
     assert!(!Path::new(&path("never.db")).exists());
     // What a killed backup left goes with the next one.
     fs::create_dir_all(path(".b.bak.tmp-1/main")).unwrap();

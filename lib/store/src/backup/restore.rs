@@ -10,6 +10,10 @@ use serde::Serialize;
 use super::{Backup, LIST, copy, parent, stage};
 use crate::Store;
 
+/// What is left to do without another backup.
+const WITHOUT: &str =
+    "take another backup; without one, copy this folder and `qx repair` the copy, which keeps what can be read";
+
 /// What a restore came to.
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
@@ -40,7 +44,9 @@ pub fn restore(backup: &Path, target: &Path, dry_run: bool, job: &Job) -> Result
         }
         let path = backup.join(&file.path);
         let map = Map::open(&path).map_err(|e| match e.io_kind() {
-            Some(std::io::ErrorKind::NotFound) => Error::corrupt("a file of the backup is missing").path(&path),
+            Some(std::io::ErrorKind::NotFound) => {
+                Error::corrupt("a file of the backup is missing").path(&path).hint(WITHOUT)
+            }
             _ => e,
         })?;
         let crc = crc32c::crc32c(&map);
@@ -48,7 +54,8 @@ pub fn restore(backup: &Path, target: &Path, dry_run: bool, job: &Job) -> Result
             return Err(Error::corrupt("a file is not the one that was backed up")
                 .path(&path)
                 .expected(format!("{} bytes, {:08x}", file.bytes, file.crc32c))
-                .got(format!("{} bytes, {crc:08x}", map.len())));
+                .got(format!("{} bytes, {crc:08x}", map.len()))
+                .hint(WITHOUT));
         }
         job.step(1)?;
     }
