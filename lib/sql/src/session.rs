@@ -485,7 +485,7 @@ impl Session {
         in_values::rewrite(sql);
         documents::rewrite(sql);
         vector::row_ids::rewrite(self, sql)?;
-        vector::hint::nulls_last(sql);
+        vector::nulls::last(sql);
         let mut known = Vec::new();
         for query in vector::hint::subqueries(sql) {
             // One that depends on the rows around it has no value by itself; the engine plans it with them.

@@ -259,7 +259,11 @@ async fn evaluate(session: &Session, value: Written) -> Result<Value> {
     match value {
         Written::Text(text) => Ok(Value::Text(text)),
         Written::Int(n) => Ok(Value::Int(n)),
-        Written::Json(text) => Value::json(text.as_bytes()),
+        Written::Json(text) => Value::json(text.as_bytes()).map_err(|e| {
+            e.hint(
+                "JSON '...' takes any document as a text; written out, a quote behind a backslash ends what is quoted",
+            )
+        }),
         Written::Bytes(bytes) => Ok(Value::Bytes(bytes)),
         Written::Frame(query) => {
             let answer = session.run_query(*query).await?;

@@ -1,6 +1,5 @@
-//! What a statement says of a search beside SQL: `USING ANN | EXACT` behind ORDER BY, and that rows without a distance
-//! come last. The engine's parser knows no such clause, so it is taken out of the tokens and travels as a function
-//! around the first key.
+//! What a statement says of a search beside SQL: `USING ANN | EXACT` behind ORDER BY. The engine's parser knows no such
+//! clause, so it is taken out of the tokens and travels as a function around the first key.
 
 use std::ops::ControlFlow;
 
@@ -13,8 +12,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByKind, Query, Select, SelectItem, SetExpr,
-    Statement as Sql, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    Expr as SqlExpr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Statement as Sql, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use qx_formats::{Error, Result};
@@ -36,7 +34,7 @@ impl Using {
         }
     }
 
-    fn of(function: &str) -> Option<Using> {
+    pub(super) fn of(function: &str) -> Option<Using> {
         [Using::Ann, Using::Exact].into_iter().find(|u| u.function() == function)
     }
 }
@@ -183,91 +181,6 @@ fn first_key(tokens: &[TokenWithSpan], at: usize) -> Result<Option<(usize, usize
         end += 1;
     }
     Ok(Some((start, end)))
-}
-
-/// Says NULLS LAST where an order by a distance does not say where nulls go.
-pub(crate) fn nulls_last(sql: &mut Sql) {
-    struct Last;
-    impl VisitorMut for Last {
-        type Break = ();
-        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-            let items: Vec<SelectItem> = match query.body.as_ref() {
-                SetExpr::Select(select) => select_items(select),
-                _ => Vec::new(),
-            };
-            if let Some(order) = &mut query.order_by
-                && let OrderByKind::Expressions(keys) = &mut order.kind
-            {
-                for key in keys {
-                    resolve_place(&mut key.expr, &items);
-                    if key.options.nulls_first.is_none() && is_distance(&key.expr, &items) {
-                        key.options.nulls_first = Some(false);
-                    }
-                }
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let _ = sql.visit(&mut Last);
-}
-
-fn select_items(select: &Select) -> Vec<SelectItem> {
-    select.projection.clone()
-}
-
-fn expr_of(item: &SelectItem) -> Option<&SqlExpr> {
-    match item {
-        SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } => Some(e),
-        _ => None,
-    }
-}
-
-fn argument(expr: &SqlExpr) -> Option<(&str, &SqlExpr)> {
-    let SqlExpr::Function(call) = expr else { return None };
-    let name = call.name.0.last()?.as_ident()?.value.as_str();
-    let FunctionArguments::List(list) = &call.args else { return None };
-    match list.args.first()? {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some((name, e)),
-        _ => None,
-    }
-}
-
-/// A place in the select list under a mark: the engine takes a number there for a number.
-fn resolve_place(expr: &mut SqlExpr, items: &[SelectItem]) {
-    let Some((name, SqlExpr::Value(value))) = argument(expr) else { return };
-    let (Some(_), Value::Number(text, _)) = (Using::of(name), &value.value) else { return };
-    let place = text.parse::<usize>().ok().and_then(|n| items.get(n.checked_sub(1)?)).and_then(expr_of).cloned();
-    let Some(place) = place else { return };
-    let _ = visit_expressions_mut(expr, |e| {
-        if matches!(e, SqlExpr::Value(_)) {
-            *e = place.clone();
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    });
-}
-
-fn is_distance(expr: &SqlExpr, items: &[SelectItem]) -> bool {
-    if let Some((name, inner)) = argument(expr) {
-        let lower = name.to_lowercase();
-        return distance::metric_of(&lower).is_some() || (Using::of(&lower).is_some() && is_distance(inner, items));
-    }
-    let called = |e: &SqlExpr| argument(e).is_some_and(|(n, _)| distance::metric_of(&n.to_lowercase()).is_some());
-    match expr {
-        SqlExpr::Identifier(ident) => items.iter().any(|item| match item {
-            SelectItem::ExprWithAlias { expr, alias } => alias.value.eq_ignore_ascii_case(&ident.value) && called(expr),
-            _ => false,
-        }),
-        SqlExpr::Value(value) => match &value.value {
-            Value::Number(n, _) => {
-                let place = n.parse::<usize>().ok().and_then(|n| items.get(n.checked_sub(1)?));
-                place.and_then(expr_of).is_some_and(called)
-            }
-            _ => false,
-        },
-        SqlExpr::Nested(inner) => is_distance(inner, items),
-        _ => false,
-    }
 }
 
 /// The scalar subqueries that a statement has as sides of distances, in the order of [`fill`].

@@ -9,6 +9,7 @@ mod keys_only;
 mod lateral;
 mod nearest;
 mod neighbors;
+pub(crate) mod nulls;
 mod opened;
 mod order;
 mod parse;

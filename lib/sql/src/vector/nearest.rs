@@ -13,7 +13,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Statistics, internal_err};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
@@ -193,7 +193,7 @@ impl TableProvider for Nearest {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let keys = match &self.keys {
-            Some(plan) => Some(one_stream(state.create_physical_plan(plan).await?)),
+            Some(plan) => Some(one_stream(planned(state, plan).await?)),
             None => None,
         };
         Ok(Arc::new(VectorSearch::new(self.clone(), keys, projection.cloned())?))
@@ -258,6 +258,25 @@ impl VectorSearch {
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let keys = children.pop().map(one_stream);
         Ok(Arc::new(VectorSearch::new(self.nearest.clone(), keys, self.projection.clone())?))
+    }
+}
+
+/// The plan of the keys. It becomes a part of the plan around it, all of which is optimized once more: sides of a join may
+/// change then, which the engine refuses to one that has begun to filter its other side. So none does before.
+async fn planned(state: &dyn EngineSession, keys: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut leaves = 0;
+    keys.apply_with_subqueries(|node| {
+        leaves += usize::from(node.inputs().is_empty());
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match state.as_any().downcast_ref::<SessionState>() {
+        Some(own) if leaves > 1 => {
+            let mut own = own.clone();
+            own.config_mut().options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
+            own.create_physical_plan(keys).await
+        }
+        // A copy of the state is not cheap, and nothing is joined.
+        _ => state.create_physical_plan(keys).await,
     }
 }
 
