@@ -65,6 +65,11 @@ fn file(path: &PathBuf) -> File {
 /// `Usage` for a pattern that is none; `NotFound` when it names no file.
 fn paths(function: &str, text: &str) -> Result<Vec<PathBuf>> {
     let plain = PathBuf::from(text);
+    if plain.is_dir() {
+        return Err(Error::usage(format!("{function}: a folder is no file"))
+            .path(text)
+            .hint(format!("{function}('{}/*') reads the files in it", text.trim_end_matches('/'))));
+    }
     if plain.exists() || !text.contains(['*', '?', '[']) {
         return Ok(vec![plain]);
     }
