@@ -136,12 +136,17 @@ fn fold_dicts(home: &Home, graph: &Graph, done: &mut Compaction) -> Result<Vec<S
     let mut builder = DictBuilder::new();
     builder.reserve_ids_up_to(graph.names.next_id());
     if small {
-        if delta.is_empty() {
+        let mut fresh = false;
+        for (id, (label, key)) in delta.entries() {
+            // One that was inserted again is no news, and a segment of the same nodes must not stand there twice.
+            if graph.names.stored_id(label, key)? != Some(id) {
+                builder.insert(label, key, Some(id))?;
+                fresh = true;
+            }
+        }
+        if !fresh {
             done.segments_kept += old.len() as u64;
             return Ok(old.clone());
-        }
-        for (id, (label, key)) in delta.entries() {
-            builder.insert(label, key, Some(id))?;
         }
     } else {
         graph.names.each(|id, label, key| builder.insert(label, key, Some(id)).map(drop))?;

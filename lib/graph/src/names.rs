@@ -36,7 +36,7 @@ impl Names {
     }
 
     /// The id of a pair in the newest segment that has it, unless a later one gave the id away.
-    fn stored_id(&self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
+    pub fn stored_id(&self, label: &[u8], key: &[u8]) -> Result<Option<u64>> {
         for (at, dict) in self.dicts.iter().enumerate().rev() {
             let Some(id) = dict.get(label, key)? else { continue };
             for later in self.dicts.iter().skip(at + 1) {

@@ -225,6 +225,20 @@ fn what_a_match_returns_is_called_as_it_was_asked_for() {
 }
 
 #[test]
+fn a_node_that_is_inserted_again_is_no_news_to_a_compaction() {
+    let mut db = Database::new();
+    db.run("CREATE GRAPH g USING GRAPHSTORE; USE GRAPH g; INSERT NODE N KEY 'a'; INSERT NODE N KEY 'b'; INSERT NODE N KEY 'c'");
+    db.run("GC GRAPH g");
+    for key in ["d", "d", "d", "a", "e", "d"] {
+        db.run(&format!("INSERT NODE N KEY '{key}'; GC GRAPH g"));
+    }
+    db.reopen();
+    db.run("GC GRAPH g");
+    let nodes = db.rows("SELECT node_id, key FROM graph_nodes('g') ORDER BY node_id");
+    assert_eq!(nodes, texts(&[&["1", "a"], &["2", "b"], &["3", "c"], &["4", "d"], &["5", "e"]]));
+}
+
+#[test]
 fn ids_of_nodes_that_are_gone_are_not_given_again() {
     let mut db = Database::new();
     db.run("CREATE GRAPH g USING GRAPHSTORE WITH (partitions=2); INSERT NODE N KEY 'stays' GRAPH g");
