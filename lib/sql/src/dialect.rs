@@ -1,18 +1,20 @@
 //! What SQL says and the engine reads otherwise, said in a way that it reads: the escape of a LIKE, the patterns of SIMILAR
-//! TO, times in the unit that columns keep, and a column that stands twice in the ORDER BY of a DISTINCT ON.
+//! TO, times in the unit that columns keep, and a column that stands twice in the ORDER BY of a DISTINCT ON. What it reads
+//! wrongly and nobody can say for it is refused.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Distinct, Expr, OrderByKind, Query, SetExpr, Statement as Sql, TableFactor, TypedString,
-    Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, DataType, Distinct, Expr, JoinConstraint, JoinOperator, OrderByKind, Query, SetExpr,
+    Statement as Sql, TableFactor, TableWithJoins, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use qx_formats::{Error, Result};
 
 /// Rewrites a statement.
 ///
 /// # Errors
-/// `Unsupported` for a SIMILAR TO without a pattern that can be read; `Usage` for one that is none.
+/// `Unsupported` for a SIMILAR TO without a pattern that can be read, and for a RIGHT or FULL JOIN with USING; `Usage` for a
+/// pattern that is none.
 pub(crate) fn rewrite(sql: &mut Sql) -> Result<()> {
     match sql.visit(&mut Rewriter { arguments: 0 }) {
         ControlFlow::Break(e) => Err(e),
@@ -37,7 +39,10 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         once(query);
-        ControlFlow::Continue(())
+        match one_sided(&query.body) {
+            Err(e) => ControlFlow::Break(e),
+            Ok(()) => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
@@ -117,6 +122,36 @@ fn once(query: &mut Query) {
             new
         });
     }
+}
+
+/// Refuses what makes one column of two where a row may have the right one alone: the engine takes the left one.
+fn one_sided(body: &SetExpr) -> Result<()> {
+    match body {
+        SetExpr::Select(select) => select.from.iter().try_for_each(joined),
+        SetExpr::SetOperation { left, right, .. } => one_sided(left).and_then(|()| one_sided(right)),
+        _ => Ok(()),
+    }
+}
+
+fn joined(from: &TableWithJoins) -> Result<()> {
+    let nested = |factor: &TableFactor| match factor {
+        TableFactor::NestedJoin { table_with_joins, .. } => joined(table_with_joins),
+        _ => Ok(()),
+    };
+    nested(&from.relation)?;
+    for join in &from.joins {
+        nested(&join.relation)?;
+        let (JoinOperator::Right(on) | JoinOperator::RightOuter(on) | JoinOperator::FullOuter(on)) =
+            &join.join_operator
+        else {
+            continue;
+        };
+        if matches!(on, JoinConstraint::Using(_) | JoinConstraint::Natural) {
+            return Err(Error::unsupported("USING and NATURAL are not supported in a RIGHT or FULL JOIN")
+                .hint("ON a.c = b.c, and coalesce(a.c, b.c) for the column of both"));
+        }
+    }
+    Ok(())
 }
 
 /// The character that an ESCAPE names; the inner `None` where it names none.

@@ -1,5 +1,6 @@
 //! SQL over a database folder: one DataFusion session with the database's tables, documents, graphs and vectors.
 
+mod absent;
 mod answer;
 mod arguments;
 mod catalog;

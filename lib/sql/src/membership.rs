@@ -8,12 +8,15 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::expr::{BinaryExpr, Case, Exists, InSubquery};
+use datafusion::logical_expr::expr::{BinaryExpr, Case, Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, not,
 };
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+/// The column that comparisons with a subquery are made with.
+const VALUE: &str = "\u{1f}value";
 
 /// The rule. It stands before all others: they know what to do with what it makes.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl OptimizerRule for Membership {
 }
 
 fn asks(e: &Expr) -> Result<bool> {
-    e.exists(|e| Ok(matches!(e, Expr::InSubquery(_))))
+    e.exists(|e| Ok(matches!(e, Expr::InSubquery(_) | Expr::SetComparison(_))))
 }
 
 /// What the answer is for.
@@ -63,6 +66,7 @@ enum Place {
 fn settle(e: Expr, place: Place, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match e {
         Expr::InSubquery(i) => member(i, place, schema),
+        Expr::SetComparison(s) => quantified(s),
         Expr::Not(inner) if matches!(*inner, Expr::InSubquery(_)) => match *inner {
             Expr::InSubquery(i) => member(InSubquery { negated: !i.negated, ..i }, place, schema),
             other => Ok(Transformed::no(not(other))),
@@ -147,6 +151,22 @@ fn column(subquery: &LogicalPlan) -> Expr {
     Expr::Column(Column::from(subquery.schema().qualified_field(0)))
 }
 
+/// The values of a subquery under a name that no column has around it: with the same table on both sides, the engine takes
+/// one for the other.
+fn values(of: &Subquery) -> Result<LogicalPlanBuilder> {
+    let rows = of.subquery.as_ref();
+    LogicalPlanBuilder::from(rows.clone()).project(vec![column(rows).alias(VALUE)])
+}
+
+/// `> ALL (SELECT ...)` and the like, of which the engine makes comparisons with each of the values.
+fn quantified(s: SetComparison) -> Result<Transformed<Expr>> {
+    if s.subquery.subquery.schema().field(0).name() == VALUE {
+        return Ok(Transformed::no(Expr::SetComparison(s)));
+    }
+    let named = subquery(values(&s.subquery)?.build()?, &s.subquery)?;
+    Ok(Transformed::yes(Expr::SetComparison(SetComparison { subquery: named, ..s })))
+}
+
 /// The rows of the subquery of which the comparison with what is looked for is so and so.
 fn compared(i: &InSubquery, schema: &DFSchema, so: impl FnOnce(Expr) -> Expr) -> Result<Subquery> {
     let outer = i.expr.as_ref().clone().transform_up(|e| match e {
@@ -156,9 +176,8 @@ fn compared(i: &InSubquery, schema: &DFSchema, so: impl FnOnce(Expr) -> Expr) ->
         }
         e => Ok(Transformed::no(e)),
     });
-    let rows = i.subquery.subquery.as_ref();
-    let same = binary(outer.data()?, Operator::Eq, column(rows));
-    subquery(LogicalPlanBuilder::from(rows.clone()).filter(so(same))?.build()?, &i.subquery)
+    let same = binary(outer.data()?, Operator::Eq, Expr::Column(Column::new_unqualified(VALUE)));
+    subquery(values(&i.subquery)?.filter(so(same))?.build()?, &i.subquery)
 }
 
 /// One number for the values of a subquery: 2 with a null among them, 1 without, 0 where there are none.

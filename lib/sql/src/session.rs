@@ -41,8 +41,8 @@ use crate::settings::{self, Settings};
 use crate::statement::{Body, Statement};
 use crate::system::Live;
 use crate::{
-    arguments, dialect, documents, exact, explain, graph, in_values, kv, membership, multiset, overflow, scalar,
-    statement, system, tables, transactions, vector,
+    absent, arguments, dialect, documents, exact, explain, graph, in_values, kv, membership, multiset, overflow,
+    scalar, statement, system, tables, transactions, vector,
 };
 
 /// How often a reader starts a statement over because a writer moved on under it.
@@ -251,7 +251,7 @@ impl Session {
             described = tables::described(self, sql);
         }
         let plan = state.statement_to_plan(statement).await.map_err(engine_error)?;
-        let plan = multiset::settle(exact::settle(plan, marks)?)?;
+        let plan = absent::settle(multiset::settle(exact::settle(plan, marks)?)?)?;
         Ok(match described {
             Some(def) => tables::nullable(plan, &def),
             None => plan,
