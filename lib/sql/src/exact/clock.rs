@@ -36,14 +36,20 @@ fn beside(e: &Expr, t: &DataType, meeting: Meeting, schema: &DFSchema) -> Option
         (Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(length)), _), DataType::Duration(unit)) => {
             duration(*length, *unit).map(lit)
         }
-        // Nanoseconds, of `now()` and the like. A text that has some stays what it is.
-        (Expr::Cast(Cast { expr, .. }), _) if matches!(expr.as_ref(), Expr::Literal(ScalarValue::Utf8(_), _)) => None,
         (e, DataType::Timestamp(..)) => match type_of(e, schema)? {
-            DataType::Timestamp(TimeUnit::Nanosecond, zone) => to(DataType::Timestamp(TimeUnit::Microsecond, zone)),
+            DataType::Date32 => to(t.clone()),
+            // Of `now()` and the like. A text that has nanoseconds stays what it is.
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) if !is_text(e) => {
+                to(DataType::Timestamp(TimeUnit::Microsecond, zone))
+            }
             _ => None,
         },
         _ => None,
     }
+}
+
+fn is_text(e: &Expr) -> bool {
+    matches!(e, Expr::Cast(Cast { expr, .. }) if matches!(expr.as_ref(), Expr::Literal(ScalarValue::Utf8(_), _)))
 }
 
 /// Whether the text of a time has more digits than a column keeps.
