@@ -51,12 +51,12 @@ pub fn segment_seed(uuid: Uuid, segment: u64) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(uuid.as_bytes()), &segment.to_le_bytes())
 }
 
-/// The version that a header names is damage: none is so high, or the header holds as soon as it names this one.
+/// The version that a header names is damage: it is this one but for one bit, and with that bit mended the header holds.
 fn no_version(h: &[u8], major: u16) -> bool {
     let mut mended = [0; OFF_HEADER_CRC];
     mended.copy_from_slice(&h[..OFF_HEADER_CRC]);
     mended[OFF_MAJOR..OFF_MAJOR + 2].copy_from_slice(&MAJOR.to_le_bytes());
-    major > MAX_MAJOR || crc32c::crc32c(&mended) == u32_at(h, OFF_HEADER_CRC)
+    (major ^ MAJOR).is_power_of_two() && crc32c::crc32c(&mended) == u32_at(h, OFF_HEADER_CRC)
 }
 
 impl SegmentHeader {

@@ -7,8 +7,6 @@ pub const MAGIC: [u8; 8] = *b"QXDLOG\x1A\n";
 pub const TRAILER_MAGIC: [u8; 8] = *b"QXDLSEAL";
 pub const MAJOR: u16 = 1;
 pub const MINOR: u16 = 0;
-/// No major version is above this.
-pub const MAX_MAJOR: u16 = 255;
 
 /// Segment header, and its fields as byte offsets.
 pub const HEADER_LEN: usize = 128;

@@ -420,12 +420,11 @@ fn a_newer_version_or_feature_is_refused_by_name() {
     let mut h = header().encode();
     h[OFF_MAJOR] = 2;
     let e = SegmentHeader::decode(&h).unwrap_err();
-    assert!(e.kind() == Kind::Corrupt, "all but the version is of this one: {e}");
+    assert!(e.kind() == Kind::Unsupported && e.to_string().contains("version 2"));
+    h[OFF_MAJOR] = 3;
     h[OFF_CREATED] ^= 1;
     let e = SegmentHeader::decode(&h).unwrap_err();
-    assert!(e.kind() == Kind::Unsupported && e.to_string().contains("version 2"));
-    h[OFF_MAJOR + 1] = 1;
-    assert_eq!(SegmentHeader::decode(&h).unwrap_err().kind(), Kind::Corrupt, "no version is so high");
+    assert!(e.kind() == Kind::Unsupported && e.to_string().contains("version 3"), "more than one bit is of another: {e}");
     let mut h = header().encode();
     h[OFF_FEATURES_INCOMPAT + 1] = 1;
     let crc = crc32c::crc32c(&h[..OFF_HEADER_CRC]);
