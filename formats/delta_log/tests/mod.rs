@@ -424,7 +424,10 @@ fn a_newer_version_or_feature_is_refused_by_name() {
     h[OFF_MAJOR] = 3;
     h[OFF_CREATED] ^= 1;
     let e = SegmentHeader::decode(&h).unwrap_err();
-    assert!(e.kind() == Kind::Unsupported && e.to_string().contains("version 3"), "more than one bit is of another: {e}");
+    assert!(
+        e.kind() == Kind::Unsupported && e.to_string().contains("version 3"),
+        "more than one bit is of another: {e}"
+    );
     let mut h = header().encode();
     h[OFF_FEATURES_INCOMPAT + 1] = 1;
     let crc = crc32c::crc32c(&h[..OFF_HEADER_CRC]);

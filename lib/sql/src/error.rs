@@ -11,7 +11,11 @@ pub fn engine_error(e: DataFusionError) -> Error {
     match e {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(ours) => *ours,
-            Err(other) => Error::new(Kind::Engine, other.to_string()),
+            // The engine wraps its own errors, too.
+            Err(other) => match other.downcast::<DataFusionError>() {
+                Ok(inner) => engine_error(*inner),
+                Err(other) => Error::new(Kind::Engine, other.to_string()),
+            },
         },
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => engine_error(*inner),
         DataFusionError::SQL(parse, _) => Error::usage(format!("not SQL: {parse}")),
@@ -32,7 +36,10 @@ fn shared(e: &DataFusionError) -> Error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => shared(inner),
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             Some(ours) => ours.copied(),
-            None => Error::new(Kind::Engine, inner.to_string()),
+            None => match inner.downcast_ref::<DataFusionError>() {
+                Some(inner) => shared(inner),
+                None => Error::new(Kind::Engine, inner.to_string()),
+            },
         },
         DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
             ArrowError::ArithmeticOverflow(what) => outgrown(what.trim_start_matches("Overflow happened on: ")),
@@ -66,4 +73,27 @@ fn readable(message: &str) -> String {
 /// The way back: for traits of the engine that want its own error.
 pub(crate) fn to_engine(e: Error) -> DataFusionError {
     DataFusionError::External(Box::new(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use qx_store::view::{is_moved, moved};
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_ours_comes_out_however_it_is_wrapped() {
+        let outside = |e| DataFusionError::External(Box::new(e));
+        for wrapped in [
+            to_engine(moved()),
+            outside(to_engine(moved())),
+            outside(to_engine(moved()).context("order_by_distance")),
+            DataFusionError::Shared(Arc::new(outside(to_engine(moved())))),
+        ] {
+            let text = wrapped.to_string();
+            assert!(is_moved(&engine_error(wrapped)), "{text}");
+        }
+    }
 }

@@ -18,12 +18,14 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::common::spawn_buffered;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{EmptyRecordBatchStream, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Sql};
-use futures::TryStreamExt;
+use futures::stream::iter;
+use futures::{StreamExt, TryStreamExt};
 use qx_formats::{Error, Result};
 use qx_store::names::{DEFAULT_SCHEMA, ObjectName};
 use qx_store::view::is_moved;
@@ -289,7 +291,11 @@ impl Session {
         let mut restarts = 0;
         let stream = loop {
             self.refresh().await?;
-            match self.launch(query).await {
+            let launched = match self.launch(query).await {
+                Ok((schema, rows)) => begun(schema, rows).await,
+                Err(e) => Err(e),
+            };
+            match launched {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
                     restarts += 1;
                     self.renew().await?;
@@ -518,6 +524,21 @@ impl Session {
         let batch = answer.batches.iter().find(|b| b.num_rows() == 1).ok_or_else(shape)?;
         scalar::literal(batch.column(0))
     }
+}
+
+/// Rows of which the first are made: what it took to make them may be gone by now, and then the statement can still begin
+/// again.
+async fn begun(
+    schema: SchemaRef,
+    mut rows: SendableRecordBatchStream,
+) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+    let of = rows.schema();
+    let first = rows.next().await.transpose().map_err(engine_error)?;
+    let rows: SendableRecordBatchStream = match first {
+        Some(first) => Box::pin(RecordBatchStreamAdapter::new(of, iter([Ok(first)]).chain(rows))),
+        None => Box::pin(EmptyRecordBatchStream::new(of)),
+    };
+    Ok((schema, rows))
 }
 
 /// Begins to run a plan: its columns, and its rows.
