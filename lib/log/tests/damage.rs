@@ -339,6 +339,7 @@ fn the_frame_behind_those_that_were_taken_out_is_kept() {
     for (from, to) in [(0, 1), (3, 4), (2, 7)] {
         let mut bad = whole.clone();
         bad.drain(128 + from * len..128 + to * len);
+        bad.resize(whole.len(), 0);
         let model = model.crash(model.steps(), Crash::Kept);
         model.damage(&file, bad).unwrap();
         assert_eq!(try_recover(&model, Mode::Tail, true).unwrap_err().kind(), Kind::Corrupt);
