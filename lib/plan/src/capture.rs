@@ -72,11 +72,10 @@ pub trait Export: std::fmt::Debug {
 /// `Engine` when planning fails; `Unsupported` for what was asked for and cannot be had.
 pub async fn capture(state: &SessionState, subject: Subject, options: Options<'_>) -> Result<Bundle> {
     if options.analyze && subject.target.is_some() && !subject.ran {
-        return Err(Error::unsupported(format!("ANALYZE would run this {}", subject.kind))
-            .hint(
-                "leave ANALYZE out: nothing is changed; `qx sql --rollback` runs INSERT, UPDATE, DELETE and MERGE of rows \
+        return Err(Error::unsupported(format!("ANALYZE would run this {}", subject.kind)).hint(
+            "leave ANALYZE out: nothing is changed; `qx sql --rollback` runs INSERT, UPDATE, DELETE and MERGE of rows \
                  and takes them back",
-            ));
+        ));
     }
     let mut fixed = state.clone();
     // A plan depends on the text of now(), not on the time of day.
