@@ -24,6 +24,8 @@ pub fn engine_error(e: DataFusionError) -> Error {
         DataFusionError::NotImplemented(message) => unsupported(message),
         // One that several partitions wait for.
         DataFusionError::Shared(inner) => shared(&inner),
+        // Of several that were met in one list, such as those of its subqueries.
+        DataFusionError::Collection(mut all) if !all.is_empty() => engine_error(all.swap_remove(0)),
         e @ DataFusionError::ArrowError(..) => shared(&e),
         other => Error::new(Kind::Engine, other.strip_backtrace()),
     }
@@ -34,6 +36,7 @@ fn shared(e: &DataFusionError) -> Error {
     match e {
         DataFusionError::Shared(inner) => shared(inner),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => shared(inner),
+        DataFusionError::Collection(all) if !all.is_empty() => shared(&all[0]),
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             Some(ours) => ours.copied(),
             None => match inner.downcast_ref::<DataFusionError>() {
@@ -91,6 +94,8 @@ mod tests {
             outside(to_engine(moved())),
             outside(to_engine(moved()).context("order_by_distance")),
             DataFusionError::Shared(Arc::new(outside(to_engine(moved())))),
+            DataFusionError::Collection(vec![to_engine(moved()), to_engine(Error::usage("another"))]),
+            DataFusionError::Shared(Arc::new(DataFusionError::Collection(vec![to_engine(moved())]))),
         ] {
             let text = wrapped.to_string();
             assert!(is_moved(&engine_error(wrapped)), "{text}");
