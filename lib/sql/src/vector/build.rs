@@ -69,10 +69,18 @@ async fn rebuild(session: &Session, writer: &Writer, name: &ObjectName, def: &In
     writer.log().wait(writer.view().lsn())?;
     let (view, name, def) = (Arc::clone(writer.view()), name.clone(), def.clone());
     let work = move || {
-        let report = vectors::rebuild(&view, &name, &def, &key, ids, &rows, &Job::default())?;
+        let report = vectors::rebuild(&view, &name, &def, &key, ids, &rows, &Job::default()).map_err(in_sql)?;
         Ok(Synced { index: name.key(), what: "built", changes: rows.len() as u64, rows: report.rows })
     };
     tokio::task::spawn_blocking(work).await.map_err(|e| Error::new(Kind::Engine, e.to_string()))?
+}
+
+/// An error of a build with the advice that a statement can take, which is no flag of a tool.
+fn in_sql(e: Error) -> Error {
+    match e.get_hint().is_some_and(|hint| hint.contains("--dim-policy")) {
+        true => e.hint("an index that is created WITH (dim_policy = skip) leaves such rows out"),
+        false => e,
+    }
 }
 
 /// Row ids and vectors of all rows of a table.
@@ -165,5 +173,17 @@ pub(crate) async fn settle(session: &Session, writer: &mut Writer, written: &BTr
         if let Err(e) = Box::pin(done).await {
             tracing::warn!(target: "qx::sql", index = key, error = %e, "a vector index was not brought up");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_one_for_statements() {
+        let of = |hint: &str| in_sql(Error::invalid("x").hint(hint)).get_hint().map(str::to_owned);
+        assert!(of("--dim-policy skip leaves such rows out").unwrap().contains("dim_policy = skip"));
+        assert_eq!(of("another").as_deref(), Some("another"));
     }
 }
