@@ -2,11 +2,13 @@
 //! TO, times in the unit that columns keep, and a column that stands twice in the ORDER BY of a DISTINCT ON. What it reads
 //! wrongly and nobody can say for it is refused.
 
+use std::fmt::Display;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Distinct, Expr, JoinConstraint, JoinOperator, OrderByKind, Query, SetExpr,
     Statement as Sql, TableFactor, TableWithJoins, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use qx_formats::{Error, Result};
 
@@ -73,6 +75,21 @@ impl VisitorMut for Rewriter {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// A part of a statement as text that reads as what it is. The parser's own takes two quotes in a text, or one behind a
+/// backslash, for one that is escaped already.
+pub(crate) fn written<T: VisitMut + Clone + Display>(part: &T) -> String {
+    let mut part = part.clone();
+    let _ = visit_expressions_mut(&mut part, |e| {
+        if let Expr::Value(value) = e
+            && let Value::SingleQuotedString(text) = &mut value.value
+        {
+            *text = text.replace('\'', "''");
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    part.to_string()
 }
 
 fn quoted(value: &ValueWithSpan) -> Option<&str> {
@@ -252,7 +269,23 @@ fn regex(pattern: &str, escape: Option<char>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{regex, with_backslashes};
+    use datafusion::sql::sqlparser::ast::Expr;
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::{regex, with_backslashes, written};
+
+    #[test]
+    fn what_is_written_reads_as_what_it_was() {
+        let read =
+            |text: &str| -> Expr { Parser::new(&GenericDialect {}).try_with_sql(text).unwrap().parse_expr().unwrap() };
+        for text in
+            ["''", "''''", "''''''", "'a''b'", "'\\''''x'", "'\\'''", "'it''s'", "concat('''''', lower('\\'''))"]
+        {
+            let e = read(text);
+            assert_eq!(read(&written(&e)), e, "{text} as {}", written(&e));
+        }
+    }
 
     #[test]
     fn an_escape_becomes_a_backslash() {

@@ -22,6 +22,7 @@ use serde_json::Value as Json;
 use super::load::Loaded;
 use super::pattern::{End, Match};
 use super::{load, named_or_used, show};
+use crate::dialect::written;
 use crate::error::engine_error;
 use crate::session::{Answer, Session};
 
@@ -290,7 +291,7 @@ async fn constant(session: &Session, value: &Expr) -> Result<(String, bool)> {
         Expr::Identifier(ident) if ident.quote_style == Some('"') => return Ok((ident.value.clone(), false)),
         _ => {}
     }
-    let mut statements = Session::parse(&format!("SELECT CAST(({value}) AS VARCHAR)"))?;
+    let mut statements = Session::parse(&format!("SELECT CAST(({}) AS VARCHAR)", written(value)))?;
     let Some(statement) = statements.pop() else { return Err(Error::usage("no value")) };
     let answer = Box::pin(session.run_inner(statement)).await?;
     let batch = answer.batches.iter().find(|b| b.num_rows() == 1);
@@ -483,14 +484,14 @@ fn no_property(column: &str) -> Error {
 
 /// Runs the rest of the statement over the relation.
 async fn answer(session: &Session, m: Match, relation: RecordBatch) -> Result<Answer> {
-    let list = |items: &[SelectItem]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list = |items: &[SelectItem]| items.iter().map(written).collect::<Vec<_>>().join(", ");
     let name = "__qx_match";
     let mut sql = format!("SELECT {}{} FROM {name}", if m.distinct { "DISTINCT " } else { "" }, list(&m.items));
     if let Some(filter) = &m.filter {
-        sql.push_str(&format!(" WHERE {filter}"));
+        sql.push_str(&format!(" WHERE {}", written(filter)));
     }
     if !m.order.is_empty() {
-        let keys: Vec<String> = m.order.iter().map(ToString::to_string).collect();
+        let keys: Vec<String> = m.order.iter().map(written).collect();
         sql.push_str(&format!(" ORDER BY {}", keys.join(", ")));
     }
     for (word, value) in [("LIMIT", &m.limit), ("OFFSET", &m.offset)] {

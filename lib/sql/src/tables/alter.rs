@@ -398,6 +398,6 @@ async fn set_default(session: &Session, def: &mut TableDef, column: &Ident, valu
         let array = values::constant(session, value, &def.columns[at]).await?;
         def.columns[at].check(array.as_ref())?;
     }
-    def.columns[at].default = value.map(ToString::to_string);
+    def.columns[at].default = value.map(crate::dialect::written);
     Ok(())
 }

@@ -316,7 +316,7 @@ pub(crate) async fn define_column(
                 if let Some(bound) = out.bound {
                     bound.check(&out.name, value.as_ref())?;
                 }
-                out.default = Some(expr.to_string());
+                out.default = Some(crate::dialect::written(expr));
             }
             ColumnOption::PrimaryKey(_) => {
                 is_key = true;
