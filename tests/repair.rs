@@ -353,8 +353,14 @@ fn a_delta_log_is_made_anew_from_the_manifest() {
     };
     let lose_last = || fs::remove_file(commits().pop().unwrap()).unwrap();
     let lose_all = || fs::remove_dir_all(&log).unwrap();
-    for (what, damage) in [("flipped", &flip as &dyn Fn()), ("last", &lose_last), ("all", &lose_all)] {
+    // One between the first and the last: what is left reads like a table with fewer rows.
+    let empty = || fs::write(&commits()[1], b"").unwrap();
+    let all = [("emptied", &empty as &dyn Fn()), ("flipped", &flip), ("last", &lose_last), ("all", &lose_all)];
+    for (what, damage) in all {
         damage();
+        if what == "emptied" {
+            assert_eq!(code(&["sql", "--db", &db.1, "-c", "select * from p"]), 65);
+        }
         let found = lines(&text(&qx(&["fsck", &db.1, "--json"]).stdout));
         let help =
             |f: &Value| f["severity"] == "error" && f["help"].as_str().is_some_and(|h| h.starts_with("qx repair"));

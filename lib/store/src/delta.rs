@@ -153,11 +153,25 @@ pub async fn load(dir: &Path) -> Result<Option<DeltaTable>> {
         return Ok(None);
     }
     match builder(dir)?.load().await {
-        Ok(table) => Ok(Some(table)),
+        // Delta takes an empty commit for one that changes nothing; nobody writes such a one.
+        Ok(table) => match empty_commit(dir) {
+            None => Ok(Some(table)),
+            Some(path) => Err(Error::corrupt("a commit of the Delta log is empty: what it said is gone")
+                .path(path)
+                .hint("`qx fsck` says more; `qx repair` makes the log anew from the table's manifest")),
+        },
         // A folder that was made and never committed to.
         Err(DeltaTableError::NotATable(_)) if !has_commit(dir) => Ok(None),
         Err(e) => Err(engine(dir, "cannot read the Delta log", e)),
     }
+}
+
+fn empty_commit(dir: &Path) -> Option<PathBuf> {
+    let is_one = |entry: &std::fs::DirEntry| {
+        entry.file_name().as_encoded_bytes().ends_with(b".json")
+            && entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == 0)
+    };
+    std::fs::read_dir(dir.join("_delta_log")).ok()?.flatten().find(is_one).map(|entry| entry.path())
 }
 
 fn has_commit(dir: &Path) -> bool {
