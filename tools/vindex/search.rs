@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(long, value_name = "C")]
     column: Option<String>,
 
-    /// Do not hold what is read against its checksums: faster by a millisecond or so, and damage may go unnoticed
+    /// Do not hold what is read against its checksums: faster by a few milliseconds, and damage may go unnoticed
     #[arg(long)]
     unchecked: bool,
 
