@@ -102,7 +102,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand search" -l color -d 'When 
 always\t''
 never\t''"
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l exact -d 'Answer exactly'
-complete -c vindex -n "__fish_vindex_using_subcommand search" -l unchecked -d 'Do not hold what is read against its checksums: faster by a millisecond or so, and damage may go unnoticed'
+complete -c vindex -n "__fish_vindex_using_subcommand search" -l unchecked -d 'Do not hold what is read against its checksums: faster by a few milliseconds, and damage may go unnoticed'
 complete -c vindex -n "__fish_vindex_using_subcommand search" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
 complete -c vindex -n "__fish_vindex_using_subcommand search" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c vindex -n "__fish_vindex_using_subcommand search" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
