@@ -106,16 +106,16 @@ macro_rules! blocks {
     }};
 }
 
-/// Writes the places of set bits, eight at a time whether there are as many or not, so that the processor need not
-/// guess their number.
+/// Writes what stands at the places of set bits, as `of` says, eight at a time whether there are as many or not, so that the
+/// processor need not guess their number. Returns how many count.
 #[inline(always)]
-fn flatten(bits: u64, base: u32, out: &mut [u32], length: usize) -> usize {
+pub(super) fn each_set<T>(bits: u64, out: &mut [T], length: usize, of: impl Fn(u32) -> T) -> usize {
     let count = bits.count_ones() as usize;
     let Some(out) = out.get_mut(length..).and_then(|o| o.first_chunk_mut::<64>()) else { return 0 };
     let mut left = bits;
     for group in out.as_chunks_mut::<8>().0.iter_mut() {
         for slot in group {
-            *slot = base + left.trailing_zeros();
+            *slot = of(left.trailing_zeros());
             left &= left.wrapping_sub(1);
         }
         if left == 0 {
@@ -123,6 +123,12 @@ fn flatten(bits: u64, base: u32, out: &mut [u32], length: usize) -> usize {
         }
     }
     count
+}
+
+/// Writes the places themselves.
+#[inline(always)]
+fn flatten(bits: u64, base: u32, out: &mut [u32], length: usize) -> usize {
+    each_set(bits, out, length, |at| base + at)
 }
 
 fn index_scalar(bytes: &[u8], base: u32, out: Out<'_>, carry: &mut Carry) -> usize {

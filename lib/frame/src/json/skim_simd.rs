@@ -2,7 +2,7 @@
 //! need an instruction set, after it was found to be there, and loads and stores of arrays of that size.
 
 use super::index::prefix_xor;
-use super::simd::{Path, classify_scalar};
+use super::simd::{Path, classify_scalar, each_set};
 use super::skim::{Grammar, Lexer, Numbers, Out, Tokens, Words};
 
 /// Takes text apart, up to the block that `lexer` finds wrong. Gives how many bytes of tokens and of words there are before it.
@@ -103,23 +103,10 @@ macro_rules! words_blocks {
     }};
 }
 
-/// Writes the bytes whose bits are set, eight at a time whether there are as many or not, so that the processor need not
-/// guess their number.
+/// Writes the bytes whose bits are set.
 #[inline(always)]
 fn pack(bits: u64, block: &[u8; 64], out: &mut [u8], length: usize) -> usize {
-    let count = bits.count_ones() as usize;
-    let Some(out) = out.get_mut(length..).and_then(|o| o.first_chunk_mut::<64>()) else { return 0 };
-    let mut left = bits;
-    for group in out.as_chunks_mut::<8>().0.iter_mut() {
-        for slot in group {
-            *slot = block.get((left.trailing_zeros() & 63) as usize).copied().unwrap_or_default();
-            left &= left.wrapping_sub(1);
-        }
-        if left == 0 {
-            break;
-        }
-    }
-    count
+    each_set(bits, out, length, |at| block.get((at & 63) as usize).copied().unwrap_or_default())
 }
 
 fn lex_scalar(bytes: &[u8], out: Out<'_>, lexer: &mut Lexer) -> (usize, usize) {

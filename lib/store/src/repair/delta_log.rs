@@ -1,7 +1,7 @@
 //! The Delta log of a table, made anew from the table's manifest: that names every file of the version it is of, and the
 //! rows that came later stand in the database's log.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -13,7 +13,6 @@ use qx_io::Map;
 use serde_json::Value;
 
 use super::Repair;
-use super::tables::table_of;
 use crate::catalog::{Catalog, TableDef};
 use crate::cold::{self, FOLDER};
 use crate::delta_sums::{self, DELTA_LOG, Sums};
@@ -136,15 +135,9 @@ impl Repair<'_> {
     pub(super) async fn delta_logs(&mut self, found: &[Found]) -> Result<()> {
         let store = self.store()?;
         let catalog = store.catalog()?;
-        let mut done = BTreeSet::new();
-        for f in found {
-            let path = self.root.join(&f.path);
-            let (name, def) = table_of(&store, &catalog, &path).ok_or_else(|| super::missing("table", &f.path))?;
+        for (f, name, def) in self.tables_of(&store, &catalog, found)? {
             let dir = store.layout().table_folder(&name, def);
             let Some(source) = source(&dir, &catalog, def) else { continue };
-            if !done.insert(name.key()) {
-                continue;
-            }
             let files = source.files().count();
             if !self.dry_run {
                 self.replace_log(&dir, def, source).await?;

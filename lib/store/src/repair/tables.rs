@@ -19,7 +19,7 @@ use crate::names::ObjectName;
 use crate::{Store, delta, table};
 
 /// The table in whose folder a file lies.
-pub(super) fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> Option<(ObjectName, &'a TableDef)> {
+fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> Option<(ObjectName, &'a TableDef)> {
     catalog.tables.iter().find_map(|(key, def)| {
         let name = ObjectName::parse("table", key).ok()?;
         path.starts_with(store.layout().table_folder(&name, def)).then_some((name, def))
@@ -27,20 +27,30 @@ pub(super) fn table_of<'a>(store: &Store, catalog: &'a Catalog, path: &Path) -> 
 }
 
 impl Repair<'_> {
+    /// The tables that findings are about, each with the first of them.
+    pub(super) fn tables_of<'a>(
+        &self,
+        store: &Store,
+        catalog: &'a Catalog,
+        found: &'a [Found],
+    ) -> Result<Vec<(&'a Found, ObjectName, &'a TableDef)>> {
+        let (mut tables, mut seen) = (Vec::new(), BTreeSet::new());
+        for f in found {
+            let table = table_of(store, catalog, &self.root.join(&f.path));
+            let (name, def) = table.ok_or_else(|| super::missing("table", &f.path))?;
+            if seen.insert(name.key()) {
+                tables.push((f, name, def));
+            }
+        }
+        Ok(tables)
+    }
+
     /// Reads what can be read of damaged files, sets them aside, takes them out of the Delta table and adds the rows that
     /// were read, in one commit for each table. What a pipeline built is to be built again.
     pub(super) async fn table_files(&mut self, found: &[Found]) -> Result<()> {
         let store = self.store()?;
         let catalog = store.catalog()?;
-        let mut tables: BTreeSet<String> = BTreeSet::new();
-        for f in found {
-            let path = self.root.join(&f.path);
-            let (name, _) = table_of(&store, &catalog, &path).ok_or_else(|| super::missing("table", &f.path))?;
-            tables.insert(name.key());
-        }
-        for key in tables {
-            let name = ObjectName::parse("table", &key)?;
-            let Some(def) = catalog.table(&name) else { continue };
+        for (_, name, def) in self.tables_of(&store, &catalog, found)? {
             let dir = store.layout().table_folder(&name, def);
             let cold = Cold::load(&dir, def.uuid).await?;
             // Under the names that the columns have in these files.
@@ -55,7 +65,7 @@ impl Repair<'_> {
                 }
             }
             if self.rewrite(&dir, &cold, &def, damaged).await? {
-                self.outdate(|catalog| catalog.tables.get_mut(&key)?.origin.take())?;
+                self.outdate(|catalog| catalog.tables.get_mut(&name.key())?.origin.take())?;
             }
         }
         Ok(())
@@ -103,13 +113,7 @@ impl Repair<'_> {
     pub(super) async fn table_manifests(&mut self, found: &[Found]) -> Result<()> {
         let store = self.store()?;
         let catalog = store.catalog()?;
-        let mut done = BTreeSet::new();
-        for f in found {
-            let path = self.root.join(&f.path);
-            let (name, def) = table_of(&store, &catalog, &path).ok_or_else(|| super::missing("table", &f.path))?;
-            if !done.insert(name.key()) {
-                continue;
-            }
+        for (f, name, def) in self.tables_of(&store, &catalog, found)? {
             let dir = store.layout().table_folder(&name, def);
             let file = dir.join(table::FILE);
             self.lost.keep_copy(&file)?;
