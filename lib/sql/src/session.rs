@@ -1,6 +1,7 @@
 //! A session: one engine context over one database folder, its view of the database, and its open transaction.
 
 mod brief;
+mod frame;
 mod kept;
 #[cfg(test)]
 mod tests;
@@ -291,7 +292,7 @@ impl Session {
         let mut restarts = 0;
         let stream = loop {
             self.refresh().await?;
-            let launched = match self.launch(query).await {
+            let launched = match self.launch(query, Some(&statement.text)).await {
                 Ok((schema, rows)) => begun(schema, rows).await,
                 Err(e) => Err(e),
             };
@@ -311,7 +312,11 @@ impl Session {
         let mut restarts = 0;
         loop {
             self.refresh().await?;
-            match Box::pin(self.dispatch(&statement)).await {
+            let done = match &statement.body {
+                Body::Engine(query) => Box::pin(self.run_engine(query, Some(&statement.text))).await,
+                _ => Box::pin(self.dispatch(&statement)).await,
+            };
+            match done {
                 Err(e) if is_moved(&e) && restarts < MAX_RESTARTS => {
                     restarts += 1;
                     self.renew().await?;
@@ -323,7 +328,8 @@ impl Session {
 
     async fn dispatch(&self, Statement { text, body }: &Statement) -> Result<Answer> {
         match body {
-            Body::Engine(statement) => self.run_engine(statement).await,
+            // Of a statement within another one, the text may be that of both.
+            Body::Engine(statement) => self.run_engine(statement, None).await,
             Body::Transaction(statement) => transactions::run(self, statement.clone()).await,
             Body::Table(statement) => tables::run(self, statement.as_ref().clone()).await,
             Body::Kv(statement) => kv::run(self, statement.clone()).await,
@@ -339,16 +345,17 @@ impl Session {
         Box::pin(self.dispatch(&statement)).await
     }
 
-    /// Plans and runs a statement of the engine.
-    async fn run_engine(&self, statement: &EngineStatement) -> Result<Answer> {
-        let (schema, rows) = self.launch(statement).await?;
+    /// Plans and runs a statement of the engine, written as `text`.
+    async fn run_engine(&self, statement: &EngineStatement, text: Option<&str>) -> Result<Answer> {
+        let (schema, rows) = self.launch(statement, text).await?;
         let batches = rows.try_collect().await.map_err(engine_error)?;
         Ok(Answer::new(schema, batches))
     }
 
     /// Plans and runs a query that was put together.
     pub(crate) async fn run_query(&self, query: Query) -> Result<Answer> {
-        Box::pin(self.run_engine(&EngineStatement::Statement(Box::new(Sql::Query(Box::new(query)))))).await
+        let statement = EngineStatement::Statement(Box::new(Sql::Query(Box::new(query))));
+        Box::pin(self.run_engine(&statement, None)).await
     }
 
     /// Runs a plan and collects its rows.
@@ -362,9 +369,13 @@ impl Session {
     }
 
     /// Begins to run a statement of the engine: the columns that it gives, and its rows.
-    async fn launch(&self, statement: &EngineStatement) -> Result<(SchemaRef, SendableRecordBatchStream)> {
-        let question = Question::of(statement);
-        let known = question.as_ref().and_then(|q| self.kept.find(q, &self.current, &self.settings));
+    async fn launch(
+        &self,
+        statement: &EngineStatement,
+        text: Option<&str>,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        let mut question = Question::of(statement, text);
+        let known = question.as_mut().and_then(|q| self.kept.find(q, &self.current, &self.settings));
         if let Some(ready) = known {
             return run(ready);
         }
@@ -409,10 +420,35 @@ impl Session {
     /// # Errors
     /// As [`Session::run`]; `Usage` for none or several.
     pub async fn query(&self, text: &str) -> Result<Answer> {
+        if let Some(answer) = self.again(text).await? {
+            return Ok(answer);
+        }
         let mut statements = Self::parse(text)?;
         match (statements.pop(), statements.is_empty()) {
             (Some(one), true) => self.run(one).await,
             _ => Err(Error::usage("expected exactly one statement")),
+        }
+    }
+
+    /// Runs a text that differs from a statement whose plan is kept in its vector alone; `None` for any other.
+    async fn again(&self, text: &str) -> Result<Option<Answer>> {
+        let text = text.trim();
+        if !self.kept.knows(text) {
+            return Ok(None);
+        }
+        self.live.begin(text);
+        let done = async {
+            self.refresh().await?;
+            let Some(ready) = self.kept.find_written(text, &self.current, &self.settings) else { return Ok(None) };
+            let (schema, rows) = run(ready)?;
+            let batches = rows.try_collect().await.map_err(engine_error)?;
+            Ok(Some(Answer::new(schema, batches)))
+        };
+        let done = done.await;
+        self.live.end();
+        match done {
+            Err(e) if is_moved(&e) => Ok(None),
+            other => other,
         }
     }
 

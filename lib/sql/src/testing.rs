@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::array_value_to_string;
 use qx_store::Store;
 
@@ -47,13 +48,7 @@ impl Database {
     }
 
     pub(crate) fn rows_in(&self, session: &Session, sql: &str) -> Vec<Vec<String>> {
-        let mut rows = Vec::new();
-        for batch in &self.run_in(session, sql).batches {
-            for row in 0..batch.num_rows() {
-                rows.push(batch.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect());
-            }
-        }
-        rows
+        texts(&self.run_in(session, sql))
     }
 
     pub(crate) fn sorted(&self, sql: &str) -> Vec<Vec<String>> {
@@ -71,4 +66,10 @@ impl Database {
         self.close();
         self.session = Session::open(&self.store).unwrap();
     }
+}
+
+/// The rows of an answer as texts, in their order.
+pub(crate) fn texts(answer: &Answer) -> Vec<Vec<String>> {
+    let of = |batch: &RecordBatch, row| batch.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect();
+    answer.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| of(batch, row))).collect()
 }

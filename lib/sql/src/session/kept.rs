@@ -5,7 +5,7 @@
 //! in the search and nowhere else in the plan, and where nothing in the statement depends on the time.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::internal_datafusion_err;
@@ -21,6 +21,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use qx_store::View;
 
+use super::frame::Frame;
 use crate::arguments;
 use crate::current::Current;
 use crate::functions::{GraphSearch, distance};
@@ -29,6 +30,8 @@ use crate::vector::VectorSearch;
 
 /// Plans that are kept at once; of more, the one that was kept first goes.
 const MAX_PLANS: usize = 16;
+/// Ways of writing a statement that are known of each.
+const MAX_FRAMES: usize = 4;
 
 /// Operators that may stand over a search: what they do depends on their input, and they can begin anew.
 const OVER: [&str; 8] = [
@@ -50,11 +53,14 @@ pub(super) struct Question {
     text: String,
     /// Names of the other functions that it calls.
     functions: Vec<String>,
+    /// How it was written.
+    frame: Option<Frame>,
 }
 
 impl Question {
-    /// What a statement searches for: one select of one relation, with one text for the vector or the node.
-    pub(super) fn of(statement: &EngineStatement) -> Option<Question> {
+    /// What a statement searches for: one select of one relation, with one text for the vector or the node. `written` is
+    /// the text of the whole statement, where it is known.
+    pub(super) fn of(statement: &EngineStatement, written: Option<&str>) -> Option<Question> {
         let EngineStatement::Statement(sql) = statement else { return None };
         let Sql::Query(query) = sql.as_ref() else { return None };
         // What is none of these may be long, and is not copied.
@@ -64,7 +70,9 @@ impl Question {
         if pattern.visit(&mut reader).is_break() {
             return None;
         }
-        Some(Question { pattern, text: reader.text?, functions: reader.functions })
+        let text = reader.text?;
+        let frame = written.and_then(|written| Frame::around(written, &text));
+        Some(Question { pattern, text, functions: reader.functions, frame })
     }
 
     /// Whether the statement means the same at all times.
@@ -174,23 +182,60 @@ impl Moment {
 #[derive(Default)]
 pub(super) struct Kept(Mutex<Plans>);
 
-/// Plans with the statements that they are of, all of one moment.
+/// Plans of one moment.
 #[derive(Default)]
 struct Plans {
     at: Option<Moment>,
-    plans: Vec<(Box<Sql>, Ready)>,
+    plans: Vec<Plan>,
+}
+
+/// A plan, and the statement that it is of.
+struct Plan {
+    pattern: Box<Sql>,
+    /// How that was written.
+    frames: Vec<Frame>,
+    ready: Ready,
 }
 
 impl Kept {
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The plans of this moment.
+    fn now(&self, current: &Current, settings: &Settings) -> MutexGuard<'_, Plans> {
+        let mut kept = self.plans();
+        let now = Moment::of(current, settings);
+        if !kept.at.as_ref().is_some_and(|at| at.is(&now)) {
+            *kept = Plans { at: Some(now), plans: Vec::new() };
+        }
+        kept
+    }
+
+    /// Whether a statement like the one of this text was planned before, at whatever moment.
+    pub(super) fn knows(&self, written: &str) -> bool {
+        self.plans().plans.iter().flat_map(|p| &p.frames).any(|f| f.vector(written).is_some())
+    }
+
+    /// The plan of the statement of this text, if one like it was planned at this moment.
+    pub(super) fn find_written(&self, written: &str, current: &Current, settings: &Settings) -> Option<Ready> {
+        let (ready, vector) = {
+            let kept = self.now(current, settings);
+            let of = |plan: &Plan| Some((plan.ready.clone(), plan.frames.iter().find_map(|f| f.vector(written))?));
+            kept.plans.iter().find_map(of)?
+        };
+        let plan = anew(&ready.plan, vector, current)?;
+        Some(Ready { plan, ..ready })
+    }
+
     /// The plan of a statement, if one like it was planned at this moment.
-    pub(super) fn find(&self, question: &Question, current: &Current, settings: &Settings) -> Option<Ready> {
+    pub(super) fn find(&self, question: &mut Question, current: &Current, settings: &Settings) -> Option<Ready> {
         let ready = {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Moment::of(current, settings);
-            if !kept.at.as_ref().is_some_and(|at| at.is(&now)) {
-                *kept = Plans { at: Some(now), plans: Vec::new() };
-            }
-            kept.plans.iter().find(|(pattern, _)| *pattern == question.pattern)?.1.clone()
+            let mut kept = self.now(current, settings);
+            let plan = kept.plans.iter_mut().find(|plan| plan.pattern == question.pattern)?;
+            let frame = question.frame.take_if(|f| plan.frames.len() < MAX_FRAMES && !plan.frames.contains(f));
+            plan.frames.extend(frame);
+            plan.ready.clone()
         };
         let plan = anew(&ready.plan, &question.text, current)?;
         Some(Ready { plan, ..ready })
@@ -201,25 +246,26 @@ impl Kept {
         if !is_for(&ready.plan, &question.text) {
             return;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.plans();
         // Planning may have waited while others moved on.
         if !kept.at.as_ref().is_some_and(|at| at.is(&Moment::of(current, settings))) {
             return;
         }
-        kept.plans.retain(|(pattern, _)| *pattern != question.pattern);
+        kept.plans.retain(|plan| plan.pattern != question.pattern);
         if kept.plans.len() >= MAX_PLANS {
             kept.plans.remove(0);
         }
-        kept.plans.push((question.pattern, ready.clone()));
+        let frames = question.frame.into_iter().collect();
+        kept.plans.push(Plan { pattern: question.pattern, frames, ready: ready.clone() });
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).plans.len()
+        self.plans().plans.len()
     }
 
     pub(super) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Plans::default();
+        *self.plans() = Plans::default();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Plans that are kept give what planning anew gives.
 
 use super::Session;
-use crate::testing::Database;
+use crate::testing::{Database, texts};
 
 /// The rows of a query in a session, a text for each.
 fn rows(db: &Database, session: &Session, sql: &str) -> Vec<String> {
@@ -138,4 +138,44 @@ fn what_depends_on_more_than_the_search_is_planned_each_time() {
         db.run(sql);
         assert_eq!(kept(&db), 0, "{sql}");
     }
+}
+
+#[test]
+fn a_search_is_known_by_its_text() {
+    let db = Database::new();
+    db.run(ROWS);
+    db.close();
+    let knows = |sql: &str| db.session.kept.knows(sql);
+    let ids = |sql: &str| -> Vec<Vec<String>> {
+        let found = db.runtime.block_on(db.session.query(sql)).unwrap();
+        let fresh = db.runtime.block_on(Session::open(&db.store).unwrap().query(sql)).unwrap();
+        assert_eq!(texts(&found), texts(&fresh), "{sql}");
+        texts(&found)
+    };
+    assert!(!knows(&nearest("[9, 9]")));
+    assert_eq!(ids(&nearest("[9, 9]")), [["4"], ["3"]]);
+    assert!(knows(&nearest("[0, 0]")) && !knows(&format!("{} -- all", nearest("[0, 0]"))));
+    assert_eq!(ids(&nearest("[0, 0]")), [["1"], ["2"]]);
+    assert_eq!(ids(&format!("  {}\n", nearest("[1, 0]"))), [["2"], ["1"]]);
+    // Of another dimension, or none: known by its text, and refused as ever.
+    for bad in ["[1, 0, 0]", "[]", "[1,,2]", "[1", "[1e999, 0]"] {
+        let sql = nearest(bad);
+        assert!(knows(&sql), "{bad}");
+        let fresh = Session::open(&db.store).unwrap();
+        let said = |session: &Session| match db.runtime.block_on(session.query(&sql)) {
+            Ok(answer) => format!("{:?}", texts(&answer)),
+            Err(e) => e.to_string(),
+        };
+        assert_eq!(said(&db.session), said(&fresh), "{bad}");
+    }
+    // What others commit is seen, and the plan is made anew.
+    let other = Session::open(&db.store).unwrap();
+    db.run_in(&other, "UPDATE v SET at = [0, 0] WHERE id = 4");
+    db.runtime.block_on(other.close()).unwrap();
+    assert_eq!(ids(&nearest("[5, 5]")), [["3"], ["2"]]);
+    assert_eq!(ids(&nearest("[0, 1]")), [["1"], ["4"]]);
+    // EXPLAIN ANALYZE runs a statement whose text begins before it.
+    let explain = |v: &str| format!("EXPLAIN ANALYZE {}", nearest(v));
+    db.run(&explain("[1, 1]"));
+    assert!(!knows(&explain("[1, 1]")));
 }
