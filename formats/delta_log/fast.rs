@@ -5,12 +5,17 @@ use super::layout::*;
 use super::op::Wire;
 
 /// An unsigned integer: one byte below 251, else a marker and the shortest of two, four or eight bytes.
-#[inline]
+#[inline(always)]
 pub(super) fn number(out: &mut Vec<u8>, n: u64) {
+    if n <= 250 { out.push(n as u8) } else { large(out, n) }
+}
+
+/// Most numbers are lengths of names and fit a byte; the others need not stand in line wherever one is written.
+#[inline(never)]
+fn large(out: &mut Vec<u8>, n: u64) {
     let bytes = n.to_le_bytes();
     match n {
-        0..=250 => out.push(bytes[0]),
-        251..=0xFFFF => out.extend_from_slice(&[251, bytes[0], bytes[1]]),
+        ..=0xFFFF => out.extend_from_slice(&[251, bytes[0], bytes[1]]),
         0x1_0000..=0xFFFF_FFFF => out.extend_from_slice(&[252, bytes[0], bytes[1], bytes[2], bytes[3]]),
         _ => {
             out.push(253);
@@ -19,13 +24,13 @@ pub(super) fn number(out: &mut Vec<u8>, n: u64) {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     number(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn option(out: &mut Vec<u8>, n: Option<u64>) {
     match n {
         None => out.push(0),

@@ -77,6 +77,21 @@ impl Touches {
         self.add_wire(&Wire::from(op));
     }
 
+    /// [`Touches::add`] of all operations of a transaction, which mostly touch one thing.
+    pub(super) fn add_all<'a>(&mut self, ops: impl Iterator<Item = &'a Op>) {
+        let mut last: Option<&str> = None;
+        for op in ops {
+            match op {
+                Op::KvPut { store, .. } if last == Some(store) => self.kv += 1,
+                Op::KvPut { store, .. } => {
+                    last = Some(store);
+                    self.add(op);
+                }
+                op => self.add(op),
+            }
+        }
+    }
+
     pub(super) fn add_wire(&mut self, op: &Wire<'_>) {
         match op {
             Wire::NodeUpsert { .. } | Wire::NodeDelete { .. } => self.nodes += 1,

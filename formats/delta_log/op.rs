@@ -96,6 +96,7 @@ pub(super) enum Wire<'a> {
 }
 
 impl<'a> From<&'a Op> for Wire<'a> {
+    #[inline(always)]
     fn from(op: &'a Op) -> Self {
         match op {
             Op::NodeUpsert { label, key, id, props } => Wire::NodeUpsert { label, key, id: *id, props },
@@ -145,6 +146,7 @@ impl From<Wire<'_>> for Op {
 
 impl Wire<'_> {
     /// Checks the limits of names and payloads.
+    #[inline]
     pub(super) fn check(&self) -> Result<()> {
         let (names, body): (&[(&str, usize)], usize) = match self {
             Wire::NodeUpsert { label, key, props, .. } => {

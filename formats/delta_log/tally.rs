@@ -54,7 +54,7 @@ impl Tally {
 
     pub fn transaction<'a>(&mut self, e: &Entry, ops: impl Iterator<Item = &'a Op>) {
         self.count(e);
-        ops.for_each(|op| self.touches.add(op));
+        self.touches.add_all(ops);
     }
 
     /// [`Tally::transaction`] of one whose touches are added already.
