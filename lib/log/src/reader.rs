@@ -86,6 +86,14 @@ impl Reader {
         self.chain.live.first().map_or((1, 1), |s| (s.header.base_lsn, s.header.base_txn))
     }
 
+    /// The LSN and the transaction id that come next.
+    ///
+    /// # Errors
+    /// `Corrupt` when the end of the log is damaged; `Io`.
+    pub(crate) fn next_numbers(&self) -> Result<(u64, u64)> {
+        crate::stat::next_numbers(&self.chain)
+    }
+
     /// Every segment file, in order.
     pub fn segments(&self) -> Vec<SegmentInfo> {
         let info = |seg: &Segment, dead| SegmentInfo {
