@@ -285,6 +285,22 @@ fn ok_or_65(out: &Output) -> String {
 }
 
 #[test]
+fn a_raw_dump_names_a_header_that_is_damaged() {
+    let dir = many();
+    let d = dir.path();
+    let path = &segments(d)[1];
+    let mut bytes = fs::read(path).unwrap();
+    bytes[41] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let out = run(d, &["dump", "LOG", "--raw"]);
+    fails(&out, 65);
+    let all = records(&String::from_utf8_lossy(&out.stdout));
+    let places: Vec<_> = all.iter().filter(|r| r.get("damage").is_some()).collect();
+    assert!(places.iter().any(|r| r["segment"] == 2 && r["damage"] == "segment"), "{places:?}");
+    assert!(all.iter().any(|r| r["segment"] == 2 && r["frame"] == "data"), "what is whole in it is shown");
+}
+
+#[test]
 fn a_torn_tail_is_cut_once_and_what_comes_after_it_stays() {
     let dir = folder();
     let d = dir.path();
