@@ -406,6 +406,11 @@ fn a_follower_goes_on_where_it_was() {
     ok(&feed(d, &["append", "LOG"], OPS.as_bytes()));
     assert_eq!(follow(&["--state", "here"]), 4);
     assert_eq!(follow(&["--state", "here"]), 0);
+    // A log that ends before that place would be passed over until it has grown beyond it.
+    fs::rename(d.join("LOG"), d.join("OLD")).unwrap();
+    ok(&feed(d, &["append", "LOG"], OPS.as_bytes()));
+    let err = fails(&run(d, &["follow", "LOG", "--state", "here", "--idle", "10ms"]), 2);
+    assert!(err.contains("ends before the place to go on from") && err.contains("state file"), "{err}");
     fs::write(d.join("here"), b"nonsense").unwrap();
     fails(&run(d, &["follow", "LOG", "--state", "here", "--idle", "10ms"]), 65);
 }
