@@ -119,6 +119,20 @@ fn what_is_appended_is_dumped_and_appended_again() {
         plain.collect::<Vec<_>>()
     };
     assert_eq!(strip(&ok(&run(d, &["dump", "COPY"]))), strip(&dumped));
+    // Its transactions stay what they were, where that is asked for.
+    let ids = |text: &str| records(text).iter().map(|r| r["txn"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!((ids(&dumped), ids(&ok(&run(d, &["dump", "COPY"])))), (vec![1, 2, 2, 3], vec![1, 2, 3, 4]));
+    ok(&feed(d, &["append", "KEPT", "--txn", "kept"], dumped.as_bytes()));
+    let kept = ok(&run(d, &["dump", "KEPT"]));
+    assert_eq!((ids(&kept), strip(&kept)), (ids(&dumped), strip(&dumped)));
+    // A line that says none is one of its own, and so is what is marked.
+    let mixed = format!("{OPS}{dumped}{OPS}");
+    ok(&feed(d, &["append", "MIXED", "--txn", "kept"], mixed.as_bytes()));
+    let mixed = ids(&ok(&run(d, &["dump", "MIXED"])));
+    assert_eq!(mixed, [1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9]);
+    for txn in ["0", "x", "-1"] {
+        assert!(fails(&run(d, &["append", "NONE", &format!("--txn={txn}")]), 2).contains("kept"));
+    }
 }
 
 #[test]
@@ -285,6 +299,22 @@ fn ok_or_65(out: &Output) -> String {
 }
 
 #[test]
+fn a_raw_dump_names_a_header_that_is_damaged() {
+    let dir = many();
+    let d = dir.path();
+    let path = &segments(d)[1];
+    let mut bytes = fs::read(path).unwrap();
+    bytes[41] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let out = run(d, &["dump", "LOG", "--raw"]);
+    fails(&out, 65);
+    let all = records(&String::from_utf8_lossy(&out.stdout));
+    let places: Vec<_> = all.iter().filter(|r| r.get("damage").is_some()).collect();
+    assert!(places.iter().any(|r| r["segment"] == 2 && r["damage"] == "segment"), "{places:?}");
+    assert!(all.iter().any(|r| r["segment"] == 2 && r["frame"] == "data"), "what is whole in it is shown");
+}
+
+#[test]
 fn a_torn_tail_is_cut_once_and_what_comes_after_it_stays() {
     let dir = folder();
     let d = dir.path();
@@ -390,6 +420,11 @@ fn a_follower_goes_on_where_it_was() {
     ok(&feed(d, &["append", "LOG"], OPS.as_bytes()));
     assert_eq!(follow(&["--state", "here"]), 4);
     assert_eq!(follow(&["--state", "here"]), 0);
+    // A log that ends before that place would be passed over until it has grown beyond it.
+    fs::rename(d.join("LOG"), d.join("OLD")).unwrap();
+    ok(&feed(d, &["append", "LOG"], OPS.as_bytes()));
+    let err = fails(&run(d, &["follow", "LOG", "--state", "here", "--idle", "10ms"]), 2);
+    assert!(err.contains("ends before the place to go on from") && err.contains("state file"), "{err}");
     fs::write(d.join("here"), b"nonsense").unwrap();
     fails(&run(d, &["follow", "LOG", "--state", "here", "--idle", "10ms"]), 65);
 }
@@ -460,6 +495,10 @@ fn drills_and_benchmarks_report() {
     assert_eq!((last["summary"]["cases"].as_u64(), last["summary"]["ok"].as_bool()), (Some(60), Some(true)), "{out}");
     fs::write(d.join("ops"), OPS).unwrap();
     ok(&run(d, &["drill", "--samples", "20", "--workload", "ops", "--sync", "always"]));
+    let of = |txn: u64| format!("{{\"txn\":{txn},\"op\":\"del\",\"store\":\"s\",\"key\":\"k\"}}\n");
+    fs::write(d.join("dumped"), [of(7), of(7), of(9)].concat()).unwrap();
+    let out = ok(&run(d, &["drill", "--samples", "5", "--workload", "dumped", "--json"]));
+    assert_eq!(records(&out).pop().unwrap()["summary"]["transactions"], 2, "{out}");
     fails(&run(d, &["drill", "--case", "7/plain/100000/lost"]), 2);
     fails(&run(d, &["drill", "--case", "nonsense"]), 2);
     ok(&run(d, &["drill", "--real", ".", "--for", "100ms"]));

@@ -50,7 +50,7 @@ complete -c deltalog -n "__fish_deltalog_needs_command" -f -a "import" -d 'Conve
 complete -c deltalog -n "__fish_deltalog_needs_command" -f -a "drill" -d 'Rehearse crashes at every step of a workload, and check every promise'
 complete -c deltalog -n "__fish_deltalog_needs_command" -f -a "bench" -d 'Measure what share of the disk\'s own limit a log reaches'
 complete -c deltalog -n "__fish_deltalog_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c deltalog -n "__fish_deltalog_using_subcommand append" -l txn -d 'Lines in a transaction where none is marked' -r
+complete -c deltalog -n "__fish_deltalog_using_subcommand append" -l txn -d 'Lines in a transaction where none is marked; `kept` takes together those that say the same `txn`, as `dump` prints them' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand append" -l sync -d 'When commits reach the disk: always, interval:50ms, bytes:1MiB or none' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand append" -l rotate-size -d 'Seal a segment before it grows above this' -r
 complete -c deltalog -n "__fish_deltalog_using_subcommand append" -l rotate-age -d 'Seal a segment at the first commit after it has this age' -r

@@ -17,6 +17,7 @@ const EXAMPLES: &str = r#"Examples:
   deltalog append LOG < ops.ndjson
   deltalog append LOG --ack < ops.ndjson              {"lsn":2,"txn":1} for each commit that is on disk
   deltalog append LOG ops.ndjson --txn 1000           a thousand lines are a transaction
+  deltalog dump OLD | deltalog append LOG --txn kept  transactions stay what they were
   producer | deltalog append LOG --sync interval:50ms"#;
 
 /// Append operations from NDJSON
@@ -35,9 +36,10 @@ pub struct Args {
     #[arg(value_name = "OPS", default_value = "-")]
     input: PathBuf,
 
-    /// Lines in a transaction where none is marked
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    txn: u32,
+    /// Lines in a transaction where none is marked; `kept` takes together those that say the same `txn`, as `dump` prints
+    /// them
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_txn)]
+    txn: Grouping,
 
     /// When commits reach the disk: always, interval:50ms, bytes:1MiB or none
     #[arg(long, value_name = "POLICY", default_value = "always", value_parser = parse_sync)]
@@ -61,6 +63,22 @@ pub struct Args {
 
     #[command(flatten)]
     wait: WaitArg,
+}
+
+/// What a transaction is where none is marked.
+#[derive(Debug, Clone, Copy)]
+enum Grouping {
+    Lines(usize),
+    /// The lines that say the same `txn`. The last ones wait for what comes behind them.
+    Kept,
+}
+
+fn parse_txn(text: &str) -> std::result::Result<Grouping, String> {
+    match text.parse::<usize>() {
+        _ if text == "kept" => Ok(Grouping::Kept),
+        Ok(lines) if lines > 0 => Ok(Grouping::Lines(lines)),
+        _ => Err(format!("`{text}` is neither a number from 1 on nor `kept`")),
+    }
 }
 
 /// `always`, `interval:50ms` (a plain number is milliseconds), `bytes:1MiB`, `none`.
@@ -91,9 +109,11 @@ struct Run<'a> {
     cx: &'a mut Context,
     sink: Sink,
     name: PathBuf,
-    per_txn: usize,
+    grouping: Grouping,
     /// Operations of the transaction that is being read.
     open: Vec<Op>,
+    /// What the last of them says of its transaction.
+    said: Option<u64>,
     /// Line of the `begin` that opened it.
     begun: Option<u64>,
     /// Handed in and not yet told of.
@@ -131,8 +151,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         cx,
         sink,
         name: input.name.clone(),
-        per_txn: args.txn as usize,
+        grouping: args.txn,
         open: Vec::new(),
+        said: None,
         begun: None,
         acks: args.ack.then(VecDeque::new),
         unheard: false,
@@ -198,16 +219,31 @@ impl Run<'_> {
                     self.open.clear();
                     self.begun = None;
                 }
-                ops::Line::Op(op) => {
+                ops::Line::Op(op, said) => {
                     op.check().map_err(|e| self.bad(line, &e.to_string()))?;
-                    self.open.push(op);
-                    if self.begun.is_none() && self.open.len() >= self.per_txn {
-                        self.submit(line)?;
-                    }
+                    self.group(op, said, line)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn group(&mut self, op: Op, said: Option<u64>, line: Line<'_>) -> Result<()> {
+        if self.begun.is_some() {
+            self.open.push(op);
+            return Ok(());
+        }
+        let kept = matches!(self.grouping, Grouping::Kept);
+        if kept && said != self.said {
+            self.submit_implicit(line)?;
+        }
+        self.said = said;
+        self.open.push(op);
+        let full = match self.grouping {
+            Grouping::Lines(lines) => self.open.len() >= lines,
+            Grouping::Kept => said.is_none(),
+        };
+        if full { self.submit(line) } else { Ok(()) }
     }
 
     fn bad(&self, line: Line<'_>, why: &str) -> Error {

@@ -92,12 +92,14 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     Ok(Status::from_bool(report.passed()))
 }
 
-/// Transactions as `append` would make them.
+/// Transactions as `append` would make them, those of a dump as they were.
 fn workload(path: &std::path::Path) -> Result<Vec<Vec<Op>>> {
     const MOST: usize = 10_000;
     let input = input::open(path)?;
     let mut all: Vec<Vec<Op>> = Vec::new();
     let mut open: Option<Vec<Op>> = None;
+    // The transaction that the line before says it is of.
+    let mut said = None;
     for chunk in input.chunks {
         let chunk = chunk?;
         for line in chunk.lines() {
@@ -107,15 +109,17 @@ fn workload(path: &std::path::Path) -> Result<Vec<Vec<Op>>> {
             match ops::parse(line.text).map_err(|why| bad(&why))? {
                 ops::Line::Nothing => {}
                 ops::Line::Begin if open.is_some() => return Err(bad("`begin` inside a transaction")),
-                ops::Line::Begin => open = Some(Vec::new()),
+                ops::Line::Begin => (open, said) = (Some(Vec::new()), None),
                 ops::Line::Commit => all.push(open.take().ok_or_else(|| bad("no transaction was begun"))?),
                 ops::Line::Abort => drop(open.take().ok_or_else(|| bad("no transaction was begun"))?),
-                ops::Line::Op(op) => {
+                ops::Line::Op(op, txn) => {
                     op.check().map_err(|e| bad(&e.to_string()))?;
-                    match &mut open {
-                        Some(ops) => ops.push(op),
-                        None => all.push(vec![op]),
+                    match (&mut open, all.last_mut()) {
+                        (Some(ops), _) => ops.push(op),
+                        (None, Some(ops)) if txn.is_some() && txn == said => ops.push(op),
+                        (None, _) => all.push(vec![op]),
                     }
+                    said = if open.is_none() { txn } else { None };
                 }
             }
             if all.len() > MOST {

@@ -17,7 +17,7 @@ Examples:
   deltalog dump LOG --from-lsn 1000 --to-lsn 2000
   deltalog dump LOG --since 10m --kind put,del --key user/7
   deltalog dump LOG --raw --txn 42         the frames of a transaction, in hex
-  deltalog dump LOG | deltalog append COPY";
+  deltalog dump LOG | deltalog append COPY --txn kept";
 
 /// Print committed operations as NDJSON, with LSN, transaction and time
 ///

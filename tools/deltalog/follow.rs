@@ -64,13 +64,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         None if args.state.is_some() => 0,
         None => end_of(&args.dir)?,
     };
-    let first = Reader::open(&args.dir)?.first().0;
-    if saved.is_some() && first > from {
-        return Err(Error::new(qx_formats::Kind::NotFound, "operations were pruned before they were read")
-            .path(&args.dir)
-            .expected(format!("LSN {from}"))
-            .got(format!("LSNs from {first} on"))
-            .hint("remove the state file to start with what is left"));
+    if saved.is_some() {
+        check_state(&args.dir, from)?;
     }
     let mut follower = Follower::open(&args.dir, from)?;
     let mut last = Instant::now();
@@ -116,6 +111,25 @@ fn end(args: &Args, follower: &Follower, operations: u64, cx: &mut Context) -> R
             "next_lsn": follower.next_lsn()}}))?;
     }
     Ok(Status::Yes)
+}
+
+/// Whether the log still has what is to come next.
+fn check_state(dir: &Path, from: u64) -> Result<()> {
+    let first = Reader::open(dir)?.first().0;
+    // What is damaged is for the follower to say, once it is there.
+    let next = qx_log::stat(dir).map_or(u64::MAX, |s| s.next_lsn);
+    let (what, got, hint) = if first > from {
+        let got = format!("LSNs from {first} on");
+        ("operations were pruned before they were read", got, "remove the state file to start with what is left")
+    } else if next < from {
+        let got = format!("LSNs below {next}");
+        let what = "the log ends before the place to go on from: it lost its end, or is another one";
+        (what, got, "restore the log; or remove the state file, to print all that this one holds")
+    } else {
+        return Ok(());
+    };
+    let e = Error::new(qx_formats::Kind::NotFound, what).path(dir).expected(format!("LSN {from}"));
+    Err(e.got(got).hint(hint))
 }
 
 /// The LSN behind the last commit.

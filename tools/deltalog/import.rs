@@ -14,7 +14,7 @@ Examples:
   deltalog import graphs/tools -o LOG            a clarium graph folder: wal/, nodes/, edges/
   deltalog import current.lg delta.P000.log -o LOG
   deltalog import graphs/tools -o LOG --dry-run  what could be read, and what is damaged
-  deltalog dump LOG | deltalog append WAL        into a log that is there already";
+  deltalog dump LOG | deltalog append WAL --txn kept   into a log that is there already";
 
 /// Convert files of an older system into a new log
 ///

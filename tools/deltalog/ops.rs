@@ -13,7 +13,8 @@ pub enum Line {
     Begin,
     Commit,
     Abort,
-    Op(Op),
+    /// An operation, and the transaction that it was dumped from.
+    Op(Op, Option<u64>),
     /// An empty line, or the summary that `dump --json` ends with.
     Nothing,
 }
@@ -95,13 +96,14 @@ pub fn parse(line: &[u8]) -> Result<Line, String> {
     if raw.summary.take().is_some() {
         return finish(&raw, Line::Nothing);
     }
-    (raw.lsn, raw.txn, raw.time) = (None, None, None);
+    let txn = raw.txn.take();
+    (raw.lsn, raw.time) = (None, None);
     let op = raw.op.take().ok_or("missing field `op`")?;
     let line = match op.as_str() {
         "begin" => Line::Begin,
         "commit" => Line::Commit,
         "abort" => Line::Abort,
-        name => Line::Op(operation(name, &mut raw)?),
+        name => Line::Op(operation(name, &mut raw)?, txn),
     };
     finish(&raw, line)
 }
@@ -354,7 +356,7 @@ mod tests {
 
     fn op(line: &str) -> Op {
         match parse(line.as_bytes()) {
-            Ok(Line::Op(op)) => op,
+            Ok(Line::Op(op, _)) => op,
             Ok(_) => panic!("{line}: no operation"),
             Err(e) => panic!("{line}: {e}"),
         }

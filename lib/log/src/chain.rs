@@ -231,7 +231,7 @@ impl Chain {
         }
         let before = self.live.iter().chain(&self.dead).map(|s| s.number).max();
         if let Some(cut) = header.cut {
-            return self.cut_before(number, cut, before);
+            return self.cut_before(number, cut, header.base_lsn, before);
         }
         let Some(prev) = self.live.last() else { return };
         let (path, prev_number) = (prev.path.clone(), prev.number);
@@ -263,12 +263,19 @@ impl Chain {
         }
     }
 
+    /// Whether the last segment that counts is sealed, and a segment with this base LSN lacks nothing behind it.
+    fn goes_on(&self, base_lsn: u64) -> bool {
+        let due = self.live.last().and_then(Segment::sealed).map(|t| t.next_lsn);
+        due.is_some_and(|due| if self.given { base_lsn >= due } else { base_lsn == due })
+    }
+
     /// Applies the cut that segment `number` carries; `before` is the last number before it.
-    fn cut_before(&mut self, number: u64, cut: CutPoint, before: Option<u64>) {
+    fn cut_before(&mut self, number: u64, cut: CutPoint, base_lsn: u64, before: Option<u64>) {
         while let Some(last) = self.live.pop_if(|s| s.number > cut.segment) {
             self.dead.push(last);
         }
         let alone = before.is_none() || self.live.is_empty();
+        let unneeded = cut.offset == HEADER_LEN as u64 && self.goes_on(base_lsn);
         match self.live.last_mut().filter(|s| s.number == cut.segment) {
             Some(s) if cut.offset <= s.limit.unwrap_or(s.len).max(HEADER_LEN as u64) => {
                 s.limit = Some(cut.offset);
@@ -288,8 +295,8 @@ impl Chain {
                 let segment = s.number;
                 self.problem(segment, None, e);
             }
-            // Pruned away: fine, if everything before is too.
-            None if alone => {}
+            // Pruned away: fine, if everything before is too, or if nothing of it counted.
+            None if alone || unneeded => {}
             None => {
                 let e = Error::corrupt(format!("segment {} is missing", cut.segment));
                 self.problem(cut.segment, None, e);

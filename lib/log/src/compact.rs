@@ -155,7 +155,7 @@ fn each(
     mut keep: impl FnMut(&Transaction) -> Result<()>,
 ) -> Result<(u64, u64)> {
     options.job.progress.phase("write", None, "transactions");
-    let mut ends = reader.first();
+    let mut ends = reader.next_numbers()?;
     for tx in reader.transactions(0) {
         let mut tx = tx?;
         options.job.step(1)?;

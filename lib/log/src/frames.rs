@@ -20,7 +20,7 @@ pub struct RawFrame<'a> {
     /// What the header says; none for a damaged place.
     pub head: Option<FrameHead>,
     /// Name and description of the damage.
-    pub damage: Option<(&'static str, &'static str)>,
+    pub damage: Option<(&'a str, &'a str)>,
     /// The bytes as they stand there; of a damaged place at most the first 64 KiB.
     pub bytes: &'a [u8],
     /// The operations of a Data frame, as far as they can be decoded.
@@ -31,7 +31,7 @@ pub struct RawFrame<'a> {
 const MAX_SHOWN: u64 = 64 << 10;
 
 /// Hands every frame that counts to `visit`, in order, from the segment on in which `from_lsn` stands; `visit` says
-/// whether to go on.
+/// whether to go on. Headers that are damaged and segments that are missing come first, as places of no bytes.
 ///
 /// # Errors
 /// `NotFound` when the folder holds no log; `Corrupt` when not one header is whole; `Unsupported`; `Io`; what `visit` says.
@@ -50,6 +50,13 @@ pub fn frames_on(
     mut visit: impl FnMut(&RawFrame<'_>) -> Result<bool>,
 ) -> Result<()> {
     let chain = load(disk, dir)?;
+    for p in &chain.problems {
+        let (segment, offset) = (p.segment, p.error.get_offset().unwrap_or(0));
+        let damage = Some(("segment", p.error.message()));
+        if !visit(&RawFrame { segment, offset, len: 0, head: None, damage, bytes: &[], ops: Vec::new() })? {
+            return Ok(());
+        }
+    }
     let start = chain.live.iter().rposition(|s| s.header.base_lsn <= from_lsn && !s.guessed).unwrap_or(0);
     for seg in chain.live.iter().skip(start) {
         if !segment(disk.as_ref(), seg, &mut visit)? {

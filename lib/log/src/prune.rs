@@ -1,5 +1,6 @@
 //! Removing segments that nobody needs any more, from the front.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,5 +105,16 @@ fn choose<'a>(chain: &'a Chain, options: &PruneOptions) -> (Vec<(&'a Segment, bo
     let dead = dead.filter(|_| options.superseded || count > 0);
     let mut all: Vec<_> = gone.iter().map(|s| (s, false)).chain(dead.map(|s| (s, true))).collect();
     all.sort_by_key(|(s, _)| s.number);
+    // A superseded segment may be the only one that says how much of an earlier one counts: it goes with that one.
+    let going: HashSet<u64> = all.iter().map(|(s, _)| s.number).collect();
+    let staying = chain.live.iter().chain(&chain.dead).map(|s| s.number).filter(|n| !going.contains(n));
+    let mut staying: HashSet<u64> = staying.collect();
+    all.retain(|(s, _)| {
+        let bounds = s.header.cut.is_some_and(|cut| staying.contains(&cut.segment));
+        if bounds {
+            staying.insert(s.number);
+        }
+        !bounds
+    });
     (all, first.map_or(1, |s| s.header.base_lsn))
 }

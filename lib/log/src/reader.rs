@@ -86,6 +86,14 @@ impl Reader {
         self.chain.live.first().map_or((1, 1), |s| (s.header.base_lsn, s.header.base_txn))
     }
 
+    /// The LSN and the transaction id that come next.
+    ///
+    /// # Errors
+    /// `Corrupt` when the end of the log is damaged; `Io`.
+    pub(crate) fn next_numbers(&self) -> Result<(u64, u64)> {
+        crate::stat::next_numbers(&self.chain)
+    }
+
     /// Every segment file, in order.
     pub fn segments(&self) -> Vec<SegmentInfo> {
         let info = |seg: &Segment, dead| SegmentInfo {
@@ -220,6 +228,8 @@ impl Iterator for Transactions<'_> {
                 return None;
             }
             match self.advance() {
+                // A recovery copied it, and the header that says so is lost: it was given.
+                Ok(Some(tx)) if self.lossy && tx.first_lsn <= self.reached => {}
                 Ok(Some(tx)) => {
                     self.reached = self.reached.max(tx.commit_lsn);
                     if tx.commit_lsn >= self.from_lsn {

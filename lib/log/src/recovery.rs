@@ -168,6 +168,9 @@ impl Planner<'_> {
             self.report.kept_bytes += bytes;
             self.report.partial_transactions.extend(&found.partial);
             self.weigh(i, seg, &found, i == last);
+            if seg.guessed && !self.chain.given {
+                self.weigh_gaps(i, seg, &found, runs.as_deref().unwrap_or_default());
+            }
             self.looked.push(Some(Looked { scan: found, runs }));
         }
         Ok(())
@@ -219,13 +222,33 @@ impl Planner<'_> {
         }
     }
 
+    /// Lists what is missing around and in a segment whose header is lost: with it goes what is due, so that no frame is
+    /// damage for its LSN.
+    fn weigh_gaps(&mut self, i: usize, seg: &Segment, found: &Scan, runs: &[Run]) {
+        let end = self.chain.live.get(i + 1).filter(|s| !s.guessed).map(|s| s.header.base_lsn);
+        let places = runs.iter().map(|r| (r.offset, r.first_lsn, r.next_lsn));
+        // Where a log that was pruned begins is not known.
+        let known = i > 0 || seg.number == 1;
+        let mut due = if known { self.due_at(i, seg) } else { runs.first().map_or(u64::MAX, |r| r.first_lsn) };
+        for (offset, first, next) in places.chain(end.map(|lsn| (found.end, lsn, lsn))) {
+            let covers = |l: LsnRange| l.from <= due && l.to.is_none_or(|to| to >= first - 1);
+            if first > due && !self.bad.iter().any(|b| b.cut.lost_lsns.is_some_and(covers)) {
+                let lost = Some(LsnRange { from: due, to: Some(first - 1) });
+                self.push_bad(i, cut_at(seg, offset, 0, Reason::Missing, describe(Reason::Missing), lost));
+            }
+            due = due.max(next);
+        }
+    }
+
     fn push_damage(&mut self, i: usize, seg: &Segment, d: &Damage, below: bool) {
+        // Behind a segment that is not sealed, a header that was made up says less than is known by now.
+        let from = if seg.guessed { d.lsn.max(self.due_at(i, seg)) } else { d.lsn };
         let next_base = self.chain.live.get(i + 1).map(|s| s.header.base_lsn);
         let end = d.resumed_lsn.or(seg.sealed().map(|t| t.next_lsn)).or(next_base);
         let lost = match end {
-            Some(end) if end > d.lsn => Some(LsnRange { from: d.lsn, to: Some(end - 1) }),
+            Some(end) if end > from => Some(LsnRange { from, to: Some(end - 1) }),
             Some(_) => None,
-            None => Some(LsnRange { from: d.lsn, to: None }),
+            None => Some(LsnRange { from, to: None }),
         };
         let cut = Cut {
             segment: seg.number,
@@ -363,11 +386,14 @@ impl Planner<'_> {
                 let parts = if parted { run.each(self.chain.disk.as_ref(), seg)? } else { vec![*run] };
                 for run in parts {
                     let wanted = (mode == Mode::Salvage || run.clean) && run.offset >= from;
-                    // Behind a damaged place a hostile file may repeat LSNs; the log must not.
+                    // Behind a damaged place a hostile file may repeat LSNs, and so does one whose header, which said
+                    // what it supersedes, is lost; the log must not.
                     if wanted && run.first_lsn >= next.next_lsn {
                         next.next_lsn = run.next_lsn;
                         next.next_txn = next.next_txn.max(run.next_txn);
                         copy.push((i, run));
+                    } else if wanted {
+                        self.report.forget(&run);
                     }
                 }
             }
@@ -388,20 +414,25 @@ impl Planner<'_> {
         Ok(Action::Supersede(Supersede { cut, base_lsn: edge.next_lsn, base_txn: edge.next_txn, copy, aborted }))
     }
 
-    /// The last place in a segment below which everything is durable and whole.
-    fn edge(&self, at: usize, seg: &Segment) -> Result<Edge> {
-        // A gap before the segment is closed by the one that supersedes it.
+    /// The LSN that is due where the segment `at` begins, by what was read before it.
+    fn due_at(&self, at: usize, seg: &Segment) -> u64 {
         let before = at.checked_sub(1).and_then(|i| self.chain.live.get(i).zip(self.looked.get(i)));
-        let next_lsn = match before {
+        match before {
             Some((_, Some(l))) => l.scan.tally.counts.next_lsn,
             Some((s, None)) => s.sealed().map_or(seg.header.base_lsn, |t| t.next_lsn),
             None => seg.header.base_lsn,
-        };
+        }
+    }
+
+    /// The last place in a segment below which everything is durable and whole.
+    fn edge(&self, at: usize, seg: &Segment) -> Result<Edge> {
+        // A gap before the segment is closed by the one that supersedes it.
+        let next_lsn = self.due_at(at, seg);
         let next_txn = at.checked_sub(1).and_then(|i| self.next_txns.get(i)).copied().unwrap_or(1);
         let next_txn = next_txn.max(seg.header.base_txn);
         let mut edge = Edge { offset: HEADER_LEN as u64, next_lsn, next_txn };
         // What stays where it is has to follow what is before it.
-        let gap = before.is_some() && !self.chain.given && seg.header.base_lsn != next_lsn;
+        let gap = at > 0 && !self.chain.given && seg.header.base_lsn != next_lsn;
         let Some(looked) = self.looked.get(at).and_then(Option::as_ref).filter(|_| !seg.guessed && !gap) else {
             return Ok(edge);
         };

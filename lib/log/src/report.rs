@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::scanning::Run;
+
 /// How damage is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +68,14 @@ pub struct RecoveryReport {
 }
 
 impl RecoveryReport {
+    /// Counts no longer as kept what stands in the log twice.
+    pub(crate) fn forget(&mut self, run: &Run) {
+        self.kept_transactions -= run.transactions;
+        self.kept_operations -= run.operations;
+        self.kept_records -= run.records;
+        self.kept_bytes -= run.end - run.offset;
+    }
+
     /// Nothing was lost.
     pub fn lossless(&self) -> bool {
         self.cuts.is_empty() && self.partial_transactions.is_empty()

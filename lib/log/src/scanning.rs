@@ -24,6 +24,8 @@ pub(crate) struct Run {
     pub next_lsn: u64,
     pub next_txn: u64,
     pub transactions: u64,
+    pub operations: u64,
+    pub records: u64,
     pub offset: u64,
     pub end: u64,
     /// They stand before any damage.
@@ -37,6 +39,8 @@ impl Run {
             next_lsn: s.commit_lsn + 1,
             next_txn: s.txn.saturating_add(1),
             transactions: s.transactions,
+            operations: s.ops,
+            records: s.frames,
             offset: s.offset,
             end: s.end,
             clean: s.clean,
@@ -221,6 +225,8 @@ fn add(runs: &mut Vec<Run>, bytes: &mut u64, s: &Stretch) {
             run.next_lsn = s.commit_lsn + 1;
             run.next_txn = run.next_txn.max(s.txn.saturating_add(1));
             run.transactions += s.transactions;
+            run.operations += s.ops;
+            run.records += s.frames;
             run.end = s.end;
         }
         _ => runs.push(Run::of(s)),

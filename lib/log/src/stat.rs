@@ -9,6 +9,7 @@ use qx_io::{Disk, RealDisk};
 use uuid::Uuid;
 
 use crate::chain::{Chain, LOOK, Segment};
+use crate::reader::load;
 
 /// One segment file.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub struct LogStat {
 /// `NotFound` when the folder holds no log; `Corrupt` when what has to be read is damaged; `Unsupported`; `Io`.
 pub fn stat(dir: &Path) -> Result<LogStat> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let chain = Chain::load(&disk, dir)?.sound()?;
+    let chain = load(&disk, dir)?.sound()?;
     let mut s = LogStat {
         uuid: chain.uuid,
         given: chain.given,
@@ -116,6 +117,19 @@ fn add(s: &mut LogStat, chain: &Chain, seg: &Segment) -> Result<()> {
     }
     s.touches.merge(&footer.touches);
     Ok(())
+}
+
+/// The LSN and the transaction id that come next, which may be higher than those of the last commit by what was cut.
+///
+/// # Errors
+/// As [`stat`].
+pub(crate) fn next_numbers(chain: &Chain) -> Result<(u64, u64)> {
+    let Some(last) = chain.live.last() else { return Ok((1, 1)) };
+    let c = match last.sealed() {
+        Some(trailer) => last.counts(chain.disk.as_ref(), trailer)?,
+        None => whole(chain, last)?.clean.counts,
+    };
+    Ok((c.next_lsn, c.next_txn))
 }
 
 /// Scans a segment that has no footer to trust. A writer may be at work in it: damage is looked at twice.

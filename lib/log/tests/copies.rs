@@ -159,6 +159,25 @@ fn a_compacted_copy_says_the_same_with_less() {
     assert!(r.clean && log.next_lsn() == before.last().unwrap().commit_lsn + 1);
 }
 
+/// SPEC O5
+#[test]
+fn a_compacted_copy_gives_no_number_again_that_went_before() {
+    let (_, disk) = new_disk();
+    let log = Log::open_on(Arc::clone(&disk), dir(), options()).unwrap().0;
+    log.commit(&[put(1, 1)]).unwrap();
+    let last = log.commit(&[Op::KvDelete { store: "s1".into(), key: "1".into() }]).unwrap();
+    log.close().unwrap();
+    // The first copy lacks the last commits; the second one is made of it.
+    let ask = CompactOptions { drop_deletes: true, ..CompactOptions::default() };
+    let (once, twice) = (Path::new("/d/once"), Path::new("/d/twice"));
+    compact_on(&disk, dir(), once, &ask).unwrap();
+    compact_on(&disk, once, twice, &ask).unwrap();
+    assert!(all(&disk, twice).is_empty());
+    let (log, _) = Log::open_on(Arc::clone(&disk), twice, options()).unwrap();
+    let next = log.commit(&[]).unwrap();
+    assert_eq!((next.lsn, next.txn), (last.lsn + 1, last.txn + 1));
+}
+
 #[test]
 fn parts_of_a_log_are_logs_and_merge_again() {
     let (_, disk) = new_disk();

@@ -371,3 +371,47 @@ fn the_header_of_a_segment_that_counts_in_part_is_looked_at() {
     assert!(errors().is_empty(), "{:?}", errors());
     assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
 }
+
+/// The cut goes with the header that says it: what a recovery copied stands there twice, and is given and counted once.
+#[test]
+fn what_was_copied_counts_once_where_the_header_of_the_copy_is_lost() {
+    let model = ModelDisk::new();
+    let write = |from: u8, to: u8| {
+        let (log, report) = Log::open_on(disk_of(&model), Path::new(DIR), options()).unwrap();
+        (from..to).for_each(|n| assert!(log.commit(&[Op::Define { json: vec![b'0' + n] }]).is_ok()));
+        report
+    };
+    write(0, 5);
+    assert!(write(5, 6).copied_transactions > 0);
+    // In the number of the segment from which on bytes are superseded.
+    model.flip(&Path::new(DIR).join(segment_name(2)), 97, 1).unwrap();
+    let lossy = Reader::open_lossy_on(&disk_of(&model), Path::new(DIR)).unwrap();
+    let shown: Vec<_> = lossy.transactions_lossy(0).filter_map(Result::ok).map(|t| t.commit_lsn).collect();
+    assert_eq!(shown, [2, 4, 6, 8, 10, 12]);
+    let report = try_recover(&model, Mode::Salvage, false).unwrap();
+    assert_eq!((report.kept_transactions, report.kept_operations), (6, 6), "{report:?}");
+    let reader = Reader::open_on(&disk_of(&model), Path::new(DIR)).unwrap();
+    assert_eq!(reader.transactions(0).map(|t| t.unwrap().commit_lsn).collect::<Vec<_>>(), shown);
+    assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
+}
+
+/// Nothing is left of a segment that says what stood in it; its neighbours do.
+#[test]
+fn what_stood_in_a_segment_of_zeros_is_named_as_lost() {
+    let s = sample(true);
+    for file in &s.files {
+        let damaged = s.model.crash(s.model.steps(), Crash::Kept);
+        damaged.damage(file, vec![0; s.model.read(file).unwrap().len()]).unwrap();
+        let report = try_recover(&damaged, Mode::Salvage, false).unwrap();
+        let reader = Reader::open_on(&disk_of(&damaged), Path::new(DIR)).unwrap();
+        let kept: Vec<_> = reader.transactions(0).map(|t| t.unwrap().commit_lsn).collect();
+        let lost = |lsn: u64| {
+            let mut ranges = report.cuts.iter().filter_map(|c| c.lost_lsns);
+            ranges.any(|l| l.from <= lsn && l.to.is_none_or(|to| lsn <= to))
+        };
+        for t in &s.all {
+            let gone = !kept.contains(&t.commit_lsn);
+            assert_eq!(lost(t.commit_lsn), gone, "{}: {} {report:?}", file.display(), t.commit_lsn);
+        }
+    }
+}

@@ -77,6 +77,50 @@ fn what_a_recovery_left_behind_goes_with_its_neighbours_or_when_asked() {
     assert!(findings.iter().all(|f| f.severity < Severity::Error), "{findings:?}");
 }
 
+/// A log that was stopped at once behind a rotation, so that all of a segment in the middle of it is superseded.
+fn superseded_in_the_middle(disk: &Arc<dyn Disk>) -> Log {
+    let log = filled(disk, 1);
+    while log.stats().rotations < 2 {
+        log.commit(&[op(1)]).unwrap();
+    }
+    drop(log);
+    filled(disk, 1)
+}
+
+/// A log whose writer was stopped again and again before it wrote anything: each time another segment says how much of
+/// the one before counts.
+fn superseded_twice(disk: &Arc<dyn Disk>) -> Log {
+    drop(filled(disk, 5));
+    (0..3).for_each(|_| drop(filled(disk, 0)));
+    filled(disk, 1)
+}
+
+#[test]
+fn s1_superseded_segments_go_and_the_log_stays_whole_without_them() {
+    // What bounds a segment that stays has to stay with it.
+    let cases: [(fn(&Arc<dyn Disk>) -> Log, usize); 2] = [(superseded_in_the_middle, 1), (superseded_twice, 0)];
+    for (make, goes) in cases {
+        let disk: Arc<dyn Disk> = Arc::new(ModelDisk::new());
+        let log = make(&disk);
+        let before = lsns(&disk);
+        let ask = PruneOptions { superseded: true, ..PruneOptions::default() };
+        let done = log.prune(&ask).unwrap();
+        assert!(done.segments.len() == goes && done.segments.iter().all(|s| s.superseded), "{done:?}");
+        assert_eq!(lsns(&disk), before);
+        assert_eq!(log.prune(&ask).unwrap().segments, [], "a second time there is nothing to do");
+        let findings = verify_on(&disk, Path::new(DIR)).unwrap();
+        assert!(findings.iter().all(|f| f.severity < Severity::Error), "{findings:?}");
+        drop(log);
+        let log = filled(&disk, 1);
+        assert_eq!(lsns(&disk).len(), before.len() + 1);
+        // Once the whole of it is below, nothing that was superseded keeps anything.
+        log.prune(&PruneOptions { before_lsn: u64::MAX, ..ask }).unwrap();
+        log.close().unwrap();
+        prune_on(&disk, Path::new(DIR), &PruneOptions { before_lsn: u64::MAX, ..ask }).unwrap();
+        assert_eq!(Reader::open_on(&disk, Path::new(DIR)).unwrap().segments().len(), 1);
+    }
+}
+
 #[test]
 fn a_crash_at_any_step_of_pruning_leaves_a_whole_log() {
     let model = ModelDisk::new();
