@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::layout::HEADER_LEN;
+use qx_formats::delta_log::layout::{HEADER_LEN, TRAILER_LEN};
 use qx_formats::delta_log::{
     Counts, CutPoint, Footer, SegmentHeader, Source, Step, Trailer, Walker, open_segment, read_counts, read_footer,
 };
@@ -69,6 +69,14 @@ struct Read {
     error: Option<Error>,
     /// It has the name of another segment, and holds frames of its own number.
     misnamed: bool,
+    /// The watermark of the trailer that is its last bytes, also where the file's length changed since.
+    vouched: u64,
+}
+
+fn vouched(src: &mut FileSource, header: &SegmentHeader) -> u64 {
+    let Some(at) = src.len().checked_sub(TRAILER_LEN as u64) else { return 0 };
+    let trailer = src.fetch(at, TRAILER_LEN).ok().and_then(|end| Trailer::of_any_file(end, header));
+    trailer.map_or(0, |t| t.next_lsn - 1)
 }
 
 /// What log this is: the one that most of its segments say; of as many the one that was there first.
@@ -155,7 +163,8 @@ impl Chain {
                 }
             };
             let misnamed = opened.as_ref().is_some_and(|(h, _)| h.segment != number && holds_frames(&mut src, h));
-            read.push(Read { number, path, len, opened, error, misnamed });
+            let vouched = opened.as_ref().map_or(0, |(h, _)| vouched(&mut src, h));
+            read.push(Read { number, path, len, opened, error, misnamed, vouched });
         }
         let Some((uuid, given)) = identity(&read).or_else(|| proven_identity(disk.as_ref(), &read)) else {
             // Nothing tells what log this is: the first header's own error says most.
@@ -192,7 +201,7 @@ impl Chain {
 
     /// The next segment; `placed` are the numbers of those that stand under their own names.
     fn add(&mut self, segment: Read, placed: &[u64]) {
-        let Read { number, path, len, opened, error, misnamed } = segment;
+        let Read { number, path, len, opened, error, misnamed, vouched } = segment;
         let due = self.live.last().map_or(1, |s| s.trailer.map_or(s.header.base_lsn, |t| t.next_lsn));
         let (header, trailer, guessed) = match opened {
             Some((h, _)) if h.uuid != self.uuid || h.given != self.given => {
@@ -216,10 +225,7 @@ impl Chain {
         if let Some(e) = error {
             self.problem(number, None, e);
         }
-        self.watermark = self.watermark.max(header.watermark);
-        if let Some(t) = &trailer {
-            self.watermark = self.watermark.max(t.next_lsn - 1);
-        }
+        self.watermark = self.watermark.max(header.watermark).max(vouched);
         self.follow(number, &header, guessed);
         self.live.push(Segment { path, number, len, header, trailer, limit: None, guessed });
     }

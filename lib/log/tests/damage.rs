@@ -226,6 +226,61 @@ fn every_truncation_of_a_live_log() {
     every_truncation(false);
 }
 
+/// SPEC R4, R11
+/// Bytes that came between others, or went: whatever their number, they cost the frames that they hit, and a tail that was
+/// acknowledged is never cut.
+#[test]
+fn bytes_added_or_lost_anywhere_cost_what_they_hit() {
+    for close in [false, true] {
+        let s = sample(close);
+        let total = s.all.len() as u64;
+        for file in &s.files {
+            let good = s.model.read(file).unwrap();
+            let end = good.iter().rposition(|&b| b != 0).unwrap() + 1;
+            for (i, at) in [0, 20, 60].into_iter().chain((128..end).step_by(29)).enumerate() {
+                let n = 1 + i % 13;
+                let case = format!("{} {n} bytes at {at}, close {close}", file.display());
+                let mut more = good.clone();
+                more.splice(at..at, vec![[0xA5, 0, 2][i % 3]; n]);
+                let kept = try_all(&s, file, more, &format!("{case} added")).unwrap();
+                assert!(kept + 1 >= total, "{case} added: salvage kept {kept} of {total}");
+                // Where the last two go together, nothing is left that says so.
+                if at + n + 400 > end {
+                    continue;
+                }
+                let mut less = good.clone();
+                less.drain(at..at + n);
+                let live = !close && Some(file) == s.files.last();
+                less.extend(vec![0; if live { n } else { 0 }]);
+                let kept = try_all(&s, file, less, &format!("{case} lost")).unwrap();
+                assert!(kept + 2 >= total, "{case} lost: salvage kept {kept} of {total}");
+            }
+        }
+    }
+}
+
+/// Every frame behind the place is off its grid: the log that is opened, and the one that is read, refuse to end there.
+#[test]
+fn a_byte_in_the_middle_is_no_torn_tail() {
+    let s = sample(false);
+    let file = s.files.last().unwrap();
+    let good = s.model.read(file).unwrap();
+    let mut bytes = good.clone();
+    bytes.insert(128 + 40, 7);
+    let damaged = s.model.crash(s.model.steps(), Crash::Kept);
+    damaged.damage(file, bytes).unwrap();
+    for e in [
+        try_recover(&damaged, Mode::Tail, false).unwrap_err(),
+        try_recover(&damaged, Mode::Strict, false).unwrap_err(),
+        Log::open_on(disk_of(&damaged), Path::new(DIR), options()).map(drop).unwrap_err(),
+    ] {
+        assert!(e.kind() == Kind::Corrupt && e.to_string().contains("below the durable watermark"), "{e}");
+    }
+    assert_eq!(read(&damaged, &s.all, "a byte more").unwrap_err().kind(), Kind::Corrupt);
+    let kept = try_recover(&damaged, Mode::Salvage, false).unwrap().kept_transactions;
+    assert_eq!(kept, s.all.len() as u64 - 1);
+}
+
 /// A liar makes the checksums fit: nothing panics, loops or asks for wild amounts of memory, in any mode.
 #[test]
 fn lies_with_right_checksums_are_refused_or_read() {
