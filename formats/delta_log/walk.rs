@@ -115,6 +115,12 @@ pub struct Walker {
     spent: u64,
 }
 
+/// A hostile file may hold many headers that claim long payloads: what is spent on checking them in vain is bounded, for all
+/// of the file together.
+pub(super) fn most_spent(src: &impl Source) -> u64 {
+    src.len().saturating_mul(4).saturating_add(1 << 20)
+}
+
 /// Bytes looked at together when searching.
 const CHUNK: u64 = 64 << 10;
 /// A header begins so far behind the first of [`BLANK`] zeros at least: its kind is none.
@@ -249,13 +255,12 @@ impl Walker {
 
     fn search(&mut self, src: &mut impl Source, mut pos: u64, step: usize) -> Result<bool> {
         let end = self.limit.unwrap_or(u64::MAX).min(src.len());
-        // A hostile file may hold many headers that claim long payloads: what is spent on checking them is bounded, for
-        // all of the file together.
-        let most = src.len().saturating_mul(4).saturating_add(1 << 20);
-        while let Some((offset, head, len, crc)) = self.find_header(src, pos, end, step)? {
+        let most = most_spent(src);
+        let (seed, due) = (self.seed, self.next_lsn);
+        while let Some((offset, head, len, crc)) = find_header(src, (pos, end), step, |h| FrameHead::decode(h, seed))? {
             let total = frame_len(len) as u64;
             if offset + total <= end && total <= most.saturating_sub(self.spent) {
-                if frame_payload(src.fetch(offset, total as usize)?, len, crc).is_ok() && head.lsn >= self.next_lsn {
+                if frame_payload(src.fetch(offset, total as usize)?, len, crc).is_ok() && head.lsn >= due {
                     self.at = offset;
                     self.resynced = true;
                     return Ok(true);
@@ -266,39 +271,39 @@ impl Walker {
         }
         Ok(false)
     }
+}
 
-    /// The next place, of those that are `step` bytes apart, whose bytes are a frame header.
-    fn find_header(
-        &self,
-        src: &mut impl Source,
-        mut pos: u64,
-        end: u64,
-        step: usize,
-    ) -> Result<Option<(u64, FrameHead, usize, u32)>> {
-        while pos.saturating_add(FRAME_HEADER_LEN as u64) <= end {
-            let len = (end - pos).min(CHUNK + FRAME_HEADER_LEN as u64) as usize;
-            let bytes = src.fetch(pos, len)?;
-            let mut off = 0;
-            while let Some(h) = bytes.get(off..off + FRAME_HEADER_LEN) {
-                let kind = h[FRAME_OFF_KIND];
-                // A live segment has many zeros behind its frames.
-                if kind == 0 && h.first_chunk::<BLANK>().is_some_and(|b| u128::from_ne_bytes(*b) == 0) {
-                    off += PASSED / step * step;
-                    continue;
-                }
-                if FrameKind::from_byte(kind).is_some()
-                    && h[FRAME_OFF_FLAGS] <= FRAME_WHOLE
-                    && let Ok((head, len, crc)) = FrameHead::decode(h, self.seed)
-                {
-                    return Ok(Some((pos + off as u64, head, len, crc)));
-                }
-                off += step;
+/// The next place of those that are `step` bytes apart from `pos` on, and before `end`, whose bytes `decode` takes for a
+/// frame header.
+pub(super) fn find_header(
+    src: &mut impl Source,
+    (mut pos, end): (u64, u64),
+    step: usize,
+    decode: impl Fn(&[u8]) -> std::result::Result<(FrameHead, usize, u32), Reason>,
+) -> Result<Option<(u64, FrameHead, usize, u32)>> {
+    while pos.saturating_add(FRAME_HEADER_LEN as u64) <= end {
+        let len = (end - pos).min(CHUNK + FRAME_HEADER_LEN as u64) as usize;
+        let bytes = src.fetch(pos, len)?;
+        let mut off = 0;
+        while let Some(h) = bytes.get(off..off + FRAME_HEADER_LEN) {
+            let kind = h[FRAME_OFF_KIND];
+            // A live segment has many zeros behind its frames.
+            if kind == 0 && h.first_chunk::<BLANK>().is_some_and(|b| u128::from_ne_bytes(*b) == 0) {
+                off += PASSED / step * step;
+                continue;
             }
-            // Where the next one would begin that was not looked at.
-            pos += off as u64;
+            if FrameKind::from_byte(kind).is_some()
+                && h[FRAME_OFF_FLAGS] <= FRAME_WHOLE
+                && let Ok((head, len, crc)) = decode(h)
+            {
+                return Ok(Some((pos + off as u64, head, len, crc)));
+            }
+            off += step;
         }
-        Ok(None)
+        // Where the next one would begin that was not looked at.
+        pos += off as u64;
     }
+    Ok(None)
 }
 
 /// Offset of the first byte in `from..to` that is not zero.

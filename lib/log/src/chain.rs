@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use qx_formats::delta_log::layout::{HEADER_LEN, TRAILER_LEN};
 use qx_formats::delta_log::{
-    Counts, CutPoint, Footer, SegmentHeader, Source, Step, Trailer, Walker, open_segment, read_counts, read_footer,
+    Counts, CutPoint, Footer, Reason, SegmentHeader, Source, Step, Stop, Trailer, Walker, find_seed, open_segment,
+    read_counts, read_footer, stand_in,
 };
 use qx_formats::{Error, Kind, Result};
 use qx_io::Disk;
@@ -15,6 +16,9 @@ use crate::files::{FileSource, list, no_log, segment_name};
 
 /// What to do about damage that was met on the way.
 pub(crate) const LOOK: &str = "run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it";
+
+/// What to do where neither a header nor a frame is whole.
+const LOST: &str = "restore this segment from a copy: no header tells what log it is of, and no frame that is whole";
 
 /// A segment whose bytes count, up to `limit` where a later segment cut it.
 #[derive(Debug, Clone)]
@@ -108,6 +112,34 @@ fn proven_identity(disk: &dyn Disk, read: &[Read]) -> Option<(Uuid, bool)> {
     })
 }
 
+/// What stands for the name of the log where nothing is left of it: a UUID with which the frames of a segment hold. The other
+/// segments' hold with it, too.
+fn stand_in_identity(disk: &dyn Disk, read: &[Read]) -> Option<(Uuid, bool)> {
+    read.iter().find_map(|r| {
+        let mut src = FileSource::open(disk, &r.path).ok()?;
+        let uuid = stand_in(find_seed(&mut src).ok()??, r.number);
+        tracing::warn!(target: "qx::log", path = %r.path.display(), uuid = %uuid,
+            "no header says what log this is; its frames are read under another UUID");
+        Some((uuid, leaves_gaps(&mut src, &made_up(uuid, false, r.number, 1))))
+    })
+}
+
+/// Whether the numbers of a segment come from another log: its own ones would follow one another.
+fn leaves_gaps(src: &mut FileSource, header: &SegmentHeader) -> bool {
+    let mut first = Walker::new(header.seed(), true, 1, None);
+    if !matches!(first.step(src), Ok(Step::Frame(_))) && !matches!(first.resync(src), Ok(true)) {
+        return false;
+    }
+    let mut rest = Walker::from(header.seed(), false, first.next_lsn(), None, first.at());
+    loop {
+        match rest.step(src) {
+            Ok(Step::Frame(_)) => {}
+            Ok(Step::Stop(stop)) => return stop == Stop::Bad(Reason::LsnOrder),
+            Err(_) => return false,
+        }
+    }
+}
+
 /// The header of a segment that has none: nothing but what is known of it without.
 fn made_up(uuid: Uuid, given: bool, segment: u64, base_lsn: u64) -> SegmentHeader {
     SegmentHeader {
@@ -137,6 +169,8 @@ pub(crate) struct Chain {
     pub last_number: u64,
     /// Highest watermark in any header or trailer.
     pub watermark: u64,
+    /// The LSN below which the log was pruned, as far as that is recorded; 0 without.
+    pub kept_from: u64,
 }
 
 impl Chain {
@@ -166,10 +200,11 @@ impl Chain {
             let vouched = opened.as_ref().map_or(0, |(h, _)| vouched(&mut src, h));
             read.push(Read { number, path, len, opened, error, misnamed, vouched });
         }
-        let Some((uuid, given)) = identity(&read).or_else(|| proven_identity(disk.as_ref(), &read)) else {
+        let proven = || proven_identity(disk.as_ref(), &read).or_else(|| stand_in_identity(disk.as_ref(), &read));
+        let Some((uuid, given)) = identity(&read).or_else(proven) else {
             // Nothing tells what log this is: the first header's own error says most.
             let e = read.into_iter().find_map(|r| r.error);
-            let e = e.map(|e| e.hint("restore this segment from a copy: no other one tells what log it is of"));
+            let e = e.map(|e| e.hint(LOST));
             return Err(e.unwrap_or_else(|| no_log(dir)));
         };
         let mut chain = Chain {
@@ -181,10 +216,15 @@ impl Chain {
             problems: Vec::new(),
             last_number,
             watermark: 0,
+            kept_from: listing.kept_from(),
         };
         let placed: Vec<u64> = read.iter().filter(|r| chain.placed(r)).map(|r| r.number).collect();
         for segment in read {
             chain.add(segment, &placed);
+        }
+        if chain.lost_front().is_some() {
+            // Whoever prunes while names are listed has recorded it before the first of them goes.
+            chain.kept_from = list(disk.as_ref(), dir)?.kept_from();
         }
         Ok(chain)
     }

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::{
-    Assembler, Footer, Reason, Source, Step, Stop, Touches, Transaction, Walker, describe,
-};
+use qx_formats::delta_log::{Assembler, Footer, Reason, Source, Step, Stop, Touches, Transaction, Walker, describe};
 use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 
@@ -67,7 +65,13 @@ impl Reader {
     /// As [`Reader::open_lossy`].
     pub fn open_lossy_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Reader> {
         let mut chain = load(disk, dir)?;
-        let problems = std::mem::take(&mut chain.problems);
+        let mut problems = std::mem::take(&mut chain.problems);
+        problems.extend(chain.lost_front().map(|f| Problem {
+            segment: f.segment,
+            lost: f.lsns.to.map(|to| (f.lsns.from, to)),
+            error: f.error,
+            misnamed: false,
+        }));
         Ok(Reader { chain, problems })
     }
 

@@ -372,8 +372,28 @@ fn a_header_without_neighbours_costs_no_record() {
         assert_eq!(model.read(&file).unwrap(), bad);
         assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
     }
-    // What log it is of is lost, and with it what the checksums of the frames begin with.
-    let e = try_recover(&damaged(harm(40, &[0; 16])), Mode::Salvage, false).unwrap_err();
+    // What log it is of is lost, and with it what the checksums of the frames begin with: they tell it themselves.
+    for (bad, kept) in
+        [(harm(40, &[0; 16]), 9), (harm(0, &[0; 128]), 9), (harm(0, &[0xA5; 128]), 9), (harm(0, &[0; 150]), 8)]
+    {
+        for number in [1, 7] {
+            let model = damaged(bad.clone());
+            let own = Path::new(DIR).join(segment_name(number));
+            if number > 1 {
+                disk_of(&model).rename(&file, &own).unwrap();
+            }
+            assert!(verify_on(&disk_of(&model), Path::new(DIR)).unwrap().iter().any(|f| f.severity == Severity::Error));
+            assert_eq!(try_recover(&model, Mode::Tail, false).unwrap_err().kind(), Kind::Corrupt);
+            let lossy = Reader::open_lossy_on(&disk_of(&model), Path::new(DIR)).unwrap();
+            assert_eq!(lossy.transactions_lossy(0).filter(Result::is_ok).count(), kept);
+            assert_eq!(try_recover(&model, Mode::Salvage, false).unwrap().kept_transactions, kept as u64);
+            assert_eq!(model.read(&own).unwrap(), bad);
+            assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
+            let (log, _) = Log::open_on(disk_of(&model), Path::new(DIR), options()).unwrap();
+            assert_eq!(log.commit(&[put(9)]).unwrap().lsn, 20, "it goes on with numbers of its own");
+        }
+    }
+    let e = try_recover(&damaged(vec![0xA5; whole.len()]), Mode::Salvage, false).unwrap_err();
     assert!(e.kind() == Kind::Corrupt && e.get_hint().is_some_and(|h| h.contains("restore this segment")), "{e}");
 }
 
