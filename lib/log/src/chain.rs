@@ -127,8 +127,11 @@ fn stand_in_identity(disk: &dyn Disk, read: &[Read]) -> Option<(Uuid, bool)> {
 /// Whether the numbers of a segment come from another log: its own ones would follow one another.
 fn leaves_gaps(src: &mut FileSource, header: &SegmentHeader) -> bool {
     let mut first = Walker::new(header.seed(), true, 1, None);
-    if !matches!(first.step(src), Ok(Step::Frame(_))) && !matches!(first.resync(src), Ok(true)) {
-        return false;
+    if !matches!(first.step(src), Ok(Step::Frame(_))) {
+        let found = matches!(first.resync(src), Ok(true)) && matches!(first.step(src), Ok(Step::Frame(_)));
+        if !found {
+            return false;
+        }
     }
     let mut rest = Walker::from(header.seed(), false, first.next_lsn(), None, first.at());
     loop {
