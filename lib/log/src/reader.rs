@@ -75,6 +75,11 @@ impl Reader {
         Ok(Reader { chain, problems })
     }
 
+    /// Refuses a log that lost its front: a copy of it would look as if it had begun later.
+    pub(crate) fn check_front(&self) -> Result<()> {
+        self.chain.lost_front().map_or(Ok(()), |front| Err(front.error))
+    }
+
     /// Identity of the log.
     pub fn uuid(&self) -> uuid::Uuid {
         self.chain.uuid

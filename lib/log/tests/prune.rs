@@ -8,8 +8,8 @@ use qx_formats::container::{Finding, Severity};
 use qx_io::Disk;
 use qx_io::model::{Crash, ModelDisk};
 use qx_log::{
-    Log, LsnRange, Mode, Op, Options, PruneOptions, Reader, RecoverOptions, SyncPolicy, prune, prune_on, recover_on,
-    verify_on,
+    CompactOptions, Log, LsnRange, Mode, Op, Options, PruneOptions, Reader, RecoverOptions, SyncPolicy, compact_on,
+    prune, prune_on, recover_on, verify_on,
 };
 
 const DIR: &str = "/log";
@@ -175,6 +175,8 @@ fn a_front_that_is_missing_may_be_pruned() {
     filled(&disk, 60).close().unwrap();
     disk.remove(&Path::new(DIR).join(&names(&disk, ".dlog")[0])).unwrap();
     assert_eq!(errors(&disk).len(), 1);
+    let copied = compact_on(&disk, Path::new(DIR), Path::new("/copy"), &CompactOptions::default()).unwrap_err();
+    assert_eq!(copied.kind(), Kind::Corrupt, "a copy would look whole");
     let begins = Reader::open_on(&disk, Path::new(DIR)).unwrap().first().0;
     let options = PruneOptions { before_lsn: begins, ..PruneOptions::default() };
     assert_eq!(prune_on(&disk, Path::new(DIR), &options).unwrap().segments, []);
