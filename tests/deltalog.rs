@@ -293,6 +293,41 @@ fn damage_is_found_shown_refused_and_repaired() {
     assert_eq!(records(&ok(&run(d, &["dump", "LOG"]))).len(), shown);
 }
 
+/// One segment from the middle, without its header, is all there is.
+#[test]
+fn a_segment_alone_is_read_and_repaired() {
+    let dir = many();
+    let d = dir.path();
+    let all = records(&ok(&run(d, &["dump", "LOG"])));
+    let third = segments(d).remove(2);
+    let name = third.file_name().unwrap().to_str().unwrap().to_owned();
+    for verb in ["dump", "verify", "stat"] {
+        let err = fails(&run(d, &[verb, third.to_str().unwrap()]), 2);
+        assert!(err.contains(&format!("copy this one as {name} into an empty one")), "{err}");
+    }
+    let mut bytes = fs::read(&third).unwrap();
+    for header in [None, Some(0), Some(0xA5)] {
+        let only = format!("ONLY{header:?}");
+        fs::create_dir(d.join(&only)).unwrap();
+        if let Some(byte) = header {
+            bytes[..128].fill(byte);
+        }
+        let name = if header.is_some() { "000000000001.dlog" } else { name.as_str() };
+        fs::write(d.join(&only).join(name), &bytes).unwrap();
+        let out = run(d, &["verify", &only]);
+        fails(&out, 1);
+        let found = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(header.is_some() || found.contains("log.begin"), "{found}");
+        let shown = records(&ok_or_65(&run(d, &["dump", &only])));
+        assert!(shown.len() > 10 && all.windows(shown.len()).any(|part| part == shown), "{shown:?}");
+        let copy = format!("COPY{header:?}");
+        let report: Value = serde_json::from_str(&ok(&run(d, &["repair", &only, "-o", &copy, "--json"]))).unwrap();
+        assert_eq!(report["kept_transactions"], shown.len(), "{report}");
+        ok(&run(d, &["verify", &copy]));
+        assert_eq!(records(&ok(&run(d, &["dump", &copy]))), shown);
+    }
+}
+
 fn ok_or_65(out: &Output) -> String {
     assert!(matches!(out.status.code(), Some(0 | 65)), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8_lossy(&out.stdout).into_owned()

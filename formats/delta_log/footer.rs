@@ -276,6 +276,14 @@ impl Trailer {
 
     /// The trailer in the last [`TRAILER_LEN`] bytes of a file; `None` when there is none that holds.
     pub fn decode(bytes: &[u8], header: &SegmentHeader, file_len: u64) -> Option<Trailer> {
+        let trailer = Self::of_any_file(bytes, header)?;
+        let end = trailer.footer.checked_add(TRAILER_LEN as u64)?;
+        (trailer.footer >= HEADER_LEN as u64 && end <= file_len && trailer.file_len == file_len).then_some(trailer)
+    }
+
+    /// [`Trailer::decode`] also where the file became longer or shorter since: it does not say then where anything stands,
+    /// but what was durable when it was written.
+    pub fn of_any_file(bytes: &[u8], header: &SegmentHeader) -> Option<Trailer> {
         let t = bytes.get(..TRAILER_LEN)?;
         if t[..8] != TRAILER_MAGIC
             || crc32c::crc32c_append(header.seed(), &t[..TRAILER_OFF_CRC]) != u32_at(t, TRAILER_OFF_CRC)
@@ -290,9 +298,7 @@ impl Trailer {
             next_lsn: u64_at(t, TRAILER_OFF_NEXT_LSN),
             file_len: u64_at(t, TRAILER_OFF_FILE_LEN),
         };
-        let fits = trailer.footer >= HEADER_LEN as u64
-            && trailer.footer.checked_add(TRAILER_LEN as u64).is_some_and(|end| end <= file_len);
         let numbers = trailer.first_lsn >= 1 && trailer.first_lsn <= trailer.next_lsn && trailer.next_lsn <= MAX_NUMBER;
-        (fits && numbers && trailer.segment == header.segment && trailer.file_len == file_len).then_some(trailer)
+        (numbers && trailer.segment == header.segment).then_some(trailer)
     }
 }

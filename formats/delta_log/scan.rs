@@ -85,7 +85,7 @@ impl Scan {
 pub fn find_start(src: &mut impl Source, header: &SegmentHeader, near: u64, end: u64) -> Result<Option<(u64, u64)>> {
     let before = near.saturating_sub(FRAME_ALIGN as u64).max(HEADER_LEN as u64);
     let mut walker = Walker::from(header.seed(), header.given, 1, Some(end.min(src.len())), before);
-    if !walker.resync(src)? {
+    if !walker.resync_in_place(src)? {
         return Ok(None);
     }
     while let Step::Frame(frame) = walker.step(src)? {
@@ -331,6 +331,8 @@ impl<F: FnMut(&Stretch, Option<&Transaction>) -> Result<()>> Scanner<'_, F> {
                 self.lose_open();
                 self.damaged(frame.offset, end, Reason::Content, due, Some(e.to_string()));
                 self.out.later_frames += 1;
+                // The end of a transaction whose beginning is lost.
+                self.out.watermark = self.out.watermark.max(frame.watermark().unwrap_or(0));
                 Ok(())
             }
         }

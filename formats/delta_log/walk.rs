@@ -4,7 +4,7 @@ use super::footer::Touches;
 use super::frame::{FrameHead, FrameKind, Reason, frame_len, frame_payload};
 use super::lane::Lane;
 use super::layout::*;
-use super::payload::CheckpointInfo;
+use super::payload::{CheckpointInfo, CommitInfo};
 use super::skim::Known;
 use super::stretch::Taker;
 use crate::Result;
@@ -76,6 +76,22 @@ pub enum Stop {
     Bad(Reason),
 }
 
+impl Frame<'_> {
+    /// The durable watermark that a Commit or a Checkpoint carries, whatever became of the frames before it.
+    pub fn watermark(&self) -> Option<u64> {
+        let mut rest = self.payload;
+        let (watermark, below) = match self.head.kind {
+            FrameKind::Commit => (CommitInfo::decode(&mut rest).ok()?.watermark, self.head.lsn),
+            FrameKind::Checkpoint => {
+                let info = CheckpointInfo::decode(&mut rest).ok()?;
+                (info.watermark, info.next_lsn)
+            }
+            _ => return None,
+        };
+        (rest.is_empty() && watermark < below).then_some(watermark)
+    }
+}
+
 #[derive(Debug)]
 pub enum Step<'a> {
     Frame(Frame<'a>),
@@ -95,10 +111,21 @@ pub struct Walker {
     /// The frame here is bad for nothing but those that are missing before it.
     late: bool,
     footer: bool,
+    /// Bytes that were looked at in a search because a header asked for them, in vain.
+    spent: u64,
+}
+
+/// A hostile file may hold many headers that claim long payloads: what is spent on checking them in vain is bounded, for all
+/// of the file together.
+pub(super) fn most_spent(src: &impl Source) -> u64 {
+    src.len().saturating_mul(4).saturating_add(1 << 20)
 }
 
 /// Bytes looked at together when searching.
 const CHUNK: u64 = 64 << 10;
+/// A header begins so far behind the first of [`BLANK`] zeros at least: its kind is none.
+const PASSED: usize = BLANK - FRAME_OFF_KIND;
+const BLANK: usize = 16;
 
 impl Walker {
     /// From the first frame of a segment. `limit` is where its frames end, where that is known.
@@ -108,7 +135,7 @@ impl Walker {
 
     /// From a frame that starts at `at` (an entry of the sparse index).
     pub fn from(seed: u32, given: bool, next_lsn: u64, limit: Option<u64>, at: u64) -> Walker {
-        Walker { seed, given, at, next_lsn, limit, resynced: false, late: false, footer: false }
+        Walker { seed, given, at, next_lsn, limit, resynced: false, late: false, footer: false, spent: 0 }
     }
 
     /// Offset of the next frame.
@@ -207,54 +234,76 @@ impl Walker {
     }
 
     /// Moves to the next place behind a bad frame where a frame stands whose checksums hold and whose LSN is not
-    /// lower than the one due: to the bad one itself, where others are missing before it and that is all. False when
-    /// there is none; the walker then stays where it was.
+    /// lower than the one due: to the bad one itself, where others are missing before it and that is all. Bytes that were
+    /// added or lost move what is behind them, so it may stand anywhere. False when there is none; the walker then
+    /// stays where it was.
     ///
     /// # Errors
     /// `Io` from the source.
     pub fn resync(&mut self, src: &mut impl Source) -> Result<bool> {
-        let end = self.limit.unwrap_or(u64::MAX).min(src.len());
-        // A hostile file may hold many headers that claim long payloads: what is spent on checking them is bounded.
-        let mut budget = src.len().saturating_mul(4).saturating_add(1 << 20);
         let late = std::mem::take(&mut self.late);
-        let mut pos = if late { self.at } else { (self.at + 1).next_multiple_of(FRAME_ALIGN as u64) };
-        while let Some((offset, head, len, crc)) = self.find_header(src, pos, end)? {
+        self.search(src, if late { self.at } else { self.at + 1 }, 1)
+    }
+
+    /// [`Walker::resync`] where only whole frames in their places are of use.
+    ///
+    /// # Errors
+    /// As [`Walker::resync`].
+    pub(super) fn resync_in_place(&mut self, src: &mut impl Source) -> Result<bool> {
+        self.search(src, (self.at + 1).next_multiple_of(FRAME_ALIGN as u64), FRAME_ALIGN)
+    }
+
+    fn search(&mut self, src: &mut impl Source, mut pos: u64, step: usize) -> Result<bool> {
+        let end = self.limit.unwrap_or(u64::MAX).min(src.len());
+        let most = most_spent(src);
+        let (seed, due) = (self.seed, self.next_lsn);
+        while let Some((offset, head, len, crc)) = find_header(src, (pos, end), step, |h| FrameHead::decode(h, seed))? {
             let total = frame_len(len) as u64;
-            if offset + total <= end && budget >= total {
-                budget -= total;
-                if frame_payload(src.fetch(offset, total as usize)?, len, crc).is_ok() && head.lsn >= self.next_lsn {
+            if offset + total <= end && total <= most.saturating_sub(self.spent) {
+                if frame_payload(src.fetch(offset, total as usize)?, len, crc).is_ok() && head.lsn >= due {
                     self.at = offset;
                     self.resynced = true;
                     return Ok(true);
                 }
+                self.spent += total;
             }
-            pos = offset + FRAME_ALIGN as u64;
+            pos = offset + step as u64;
         }
         Ok(false)
     }
+}
 
-    /// The next aligned place whose bytes are a frame header.
-    fn find_header(
-        &self,
-        src: &mut impl Source,
-        mut pos: u64,
-        end: u64,
-    ) -> Result<Option<(u64, FrameHead, usize, u32)>> {
-        while pos.saturating_add(FRAME_HEADER_LEN as u64) <= end {
-            let len = (end - pos).min(CHUNK + FRAME_HEADER_LEN as u64) as usize;
-            let bytes = src.fetch(pos, len)?;
-            for off in (0..len.saturating_sub(FRAME_HEADER_LEN - 1)).step_by(FRAME_ALIGN) {
-                let Some(h) = bytes.get(off..off + FRAME_HEADER_LEN) else { break };
-                if FrameKind::from_byte(h[FRAME_OFF_KIND]).is_some()
-                    && let Ok((head, len, crc)) = FrameHead::decode(h, self.seed)
-                {
-                    return Ok(Some((pos + off as u64, head, len, crc)));
-                }
+/// The next place of those that are `step` bytes apart from `pos` on, and before `end`, whose bytes `decode` takes for a
+/// frame header.
+pub(super) fn find_header(
+    src: &mut impl Source,
+    (mut pos, end): (u64, u64),
+    step: usize,
+    decode: impl Fn(&[u8]) -> std::result::Result<(FrameHead, usize, u32), Reason>,
+) -> Result<Option<(u64, FrameHead, usize, u32)>> {
+    while pos.saturating_add(FRAME_HEADER_LEN as u64) <= end {
+        let len = (end - pos).min(CHUNK + FRAME_HEADER_LEN as u64) as usize;
+        let bytes = src.fetch(pos, len)?;
+        let mut off = 0;
+        while let Some(h) = bytes.get(off..off + FRAME_HEADER_LEN) {
+            let kind = h[FRAME_OFF_KIND];
+            // A live segment has many zeros behind its frames.
+            if kind == 0 && h.first_chunk::<BLANK>().is_some_and(|b| u128::from_ne_bytes(*b) == 0) {
+                off += PASSED / step * step;
+                continue;
             }
-            pos += CHUNK;
+            if FrameKind::from_byte(kind).is_some()
+                && h[FRAME_OFF_FLAGS] <= FRAME_WHOLE
+                && let Ok((head, len, crc)) = decode(h)
+            {
+                return Ok(Some((pos + off as u64, head, len, crc)));
+            }
+            off += step;
         }
-        Ok(None)
+        // Where the next one would begin that was not looked at.
+        pos += off as u64;
     }
+    Ok(None)
 }
 
 /// Offset of the first byte in `from..to` that is not zero.

@@ -75,6 +75,47 @@ fn hostile_counts_are_damage_and_no_allocation() {
     }
 }
 
+/// Counts the bytes that long frames ask for.
+struct Counted<'a> {
+    bytes: &'a [u8],
+    long: u64,
+}
+
+impl Source for Counted<'_> {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn fetch(&mut self, at: u64, len: usize) -> crate::Result<&[u8]> {
+        self.long += if len > 200 << 10 { len as u64 } else { 0 };
+        self.bytes.fetch(at, len)
+    }
+}
+
+/// Headers that claim much, each behind a frame that is whole: what is spent on them is bounded for all together.
+#[test]
+fn headers_of_a_liar_cost_no_more_than_the_file_is_long() {
+    let mut m = Maker::new(header());
+    for n in 0..600 {
+        m.commit(&[edge(n)]);
+        let lsn = m.tally.counts.next_lsn;
+        let mut head = vec![0; FRAME_HEADER_LEN];
+        head[..4].copy_from_slice(&(300u32 << 10).to_le_bytes());
+        (head[FRAME_OFF_KIND], head[FRAME_OFF_LSN_COUNT]) = (KIND_DATA, 1);
+        head[FRAME_OFF_LSN..FRAME_OFF_LSN + 8].copy_from_slice(&lsn.to_le_bytes());
+        let crc = crc32c::crc32c_append(header().seed(), &head[..FRAME_OFF_CRC]);
+        head[FRAME_OFF_CRC..].copy_from_slice(&crc.to_le_bytes());
+        // A byte before it, so that it is met in the search.
+        m.bytes.push(7);
+        m.bytes.extend(&head);
+    }
+    m.bytes.resize(1 << 20, 0);
+    let mut src = Counted { bytes: &m.bytes, long: 0 };
+    let found = scan(&mut src, &header(), None, |_, _| Ok(())).unwrap();
+    assert_eq!(found.tally.counts.transactions, 600);
+    assert!(src.long <= 6 << 20, "{} bytes", src.long);
+}
+
 fn fixtures() -> Vec<(&'static str, Vec<u8>, bool)> {
     let good = example();
     let mut live = Maker::new(header());

@@ -320,6 +320,59 @@ fn behind_a_bad_frame_the_next_whole_one_is_found() {
     }
 }
 
+/// SPEC R11
+#[test]
+fn bytes_that_were_added_or_lost_hide_no_frame_behind_them() {
+    let mut m = Maker::new(header());
+    m.commit(&[node(1)]);
+    let at = m.bytes.len();
+    m.commit(&[node(2)]).commit(&[node(3)]).commit(&[edge(4)]);
+    for n in 1..=17 {
+        for byte in [0, 2, 0xA5] {
+            let mut bytes = m.live();
+            bytes.splice(at + 30..at + 30, vec![byte; n]);
+            let (all, found) = transactions(&bytes);
+            assert_eq!(all.iter().map(|t| t.txn).collect::<Vec<_>>(), [1, 3, 4], "{n} bytes of {byte}");
+            assert_eq!((found.damage.len(), found.damage[0].resumed_lsn, found.watermark), (1, Some(5), 6));
+        }
+        let mut bytes = m.live();
+        bytes.drain(at + 30..at + 30 + n);
+        bytes.extend(vec![0; n]);
+        let (all, found) = transactions(&bytes);
+        assert_eq!(all.iter().map(|t| t.txn).collect::<Vec<_>>(), [1, 3, 4], "{n} bytes less");
+        assert_eq!((found.damage.len(), found.damage[0].offset, found.watermark), (1, at as u64, 6));
+    }
+}
+
+/// SPEC R4
+#[test]
+fn the_end_of_a_transaction_tells_what_was_durable_without_its_beginning() {
+    let mut info = Vec::new();
+    CommitInfo { time_us: TIME, watermark: 7, ops: 2 }.encode(&mut info);
+    let mut m = Maker::new(header());
+    m.commit(&[node(1)]);
+    let begin = m.bytes.len();
+    m.frame(FrameKind::Begin, 3, 0, 2, &[2]).frame(FrameKind::Commit, 10, 1, 2, &info);
+    let mut bytes = m.live();
+    bytes[begin] ^= 1;
+    assert_eq!(transactions(&bytes).1.watermark, 7);
+    // It does not vouch for what comes behind it.
+    let mut m = Maker::new(header());
+    m.frame(FrameKind::Commit, 1, 1, 2, &info);
+    assert_eq!(transactions(&m.live()).1.watermark, 0);
+}
+
+/// SPEC R4
+#[test]
+fn a_trailer_tells_what_was_durable_also_where_the_file_became_longer() {
+    let mut bytes = example();
+    bytes.splice(0x90..0x90, [1, 2, 3]);
+    let end = bytes.last_chunk::<TRAILER_LEN>().unwrap();
+    assert_eq!(Trailer::decode(end, &header(), bytes.len() as u64), None);
+    assert_eq!(Trailer::of_any_file(end, &header()).map(|t| t.next_lsn), Some(6));
+    assert_eq!(Trailer::of_any_file(end, &SegmentHeader { segment: 2, ..header() }), None);
+}
+
 /// SPEC F7
 #[test]
 fn the_frames_of_a_transaction_stand_together() {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::layout::HEADER_LEN;
+use qx_formats::delta_log::layout::{HEADER_LEN, TRAILER_LEN};
 use qx_formats::delta_log::{
-    Counts, CutPoint, Footer, SegmentHeader, Source, Step, Trailer, Walker, open_segment, read_counts, read_footer,
+    Counts, CutPoint, Footer, Reason, SegmentHeader, Source, Step, Stop, Trailer, Walker, find_seed, open_segment,
+    read_counts, read_footer, stand_in,
 };
 use qx_formats::{Error, Kind, Result};
 use qx_io::Disk;
@@ -15,6 +16,9 @@ use crate::files::{FileSource, list, no_log, segment_name};
 
 /// What to do about damage that was met on the way.
 pub(crate) const LOOK: &str = "run `deltalog verify` for the extent of the damage, `deltalog recover` to mend it";
+
+/// What to do where neither a header nor a frame is whole.
+const LOST: &str = "restore this segment from a copy: no header tells what log it is of, and no frame that is whole";
 
 /// A segment whose bytes count, up to `limit` where a later segment cut it.
 #[derive(Debug, Clone)]
@@ -69,6 +73,14 @@ struct Read {
     error: Option<Error>,
     /// It has the name of another segment, and holds frames of its own number.
     misnamed: bool,
+    /// The watermark of the trailer that is its last bytes, also where the file's length changed since.
+    vouched: u64,
+}
+
+fn vouched(src: &mut FileSource, header: &SegmentHeader) -> u64 {
+    let Some(at) = src.len().checked_sub(TRAILER_LEN as u64) else { return 0 };
+    let trailer = src.fetch(at, TRAILER_LEN).ok().and_then(|end| Trailer::of_any_file(end, header));
+    trailer.map_or(0, |t| t.next_lsn - 1)
 }
 
 /// What log this is: the one that most of its segments say; of as many the one that was there first.
@@ -100,6 +112,37 @@ fn proven_identity(disk: &dyn Disk, read: &[Read]) -> Option<(Uuid, bool)> {
     })
 }
 
+/// What stands for the name of the log where nothing is left of it: a UUID with which the frames of a segment hold. The other
+/// segments' hold with it, too.
+fn stand_in_identity(disk: &dyn Disk, read: &[Read]) -> Option<(Uuid, bool)> {
+    read.iter().find_map(|r| {
+        let mut src = FileSource::open(disk, &r.path).ok()?;
+        let uuid = stand_in(find_seed(&mut src).ok()??, r.number);
+        tracing::warn!(target: "qx::log", path = %r.path.display(), uuid = %uuid,
+            "no header says what log this is; its frames are read under another UUID");
+        Some((uuid, leaves_gaps(&mut src, &made_up(uuid, false, r.number, 1))))
+    })
+}
+
+/// Whether the numbers of a segment come from another log: its own ones would follow one another.
+fn leaves_gaps(src: &mut FileSource, header: &SegmentHeader) -> bool {
+    let mut first = Walker::new(header.seed(), true, 1, None);
+    if !matches!(first.step(src), Ok(Step::Frame(_))) {
+        let found = matches!(first.resync(src), Ok(true)) && matches!(first.step(src), Ok(Step::Frame(_)));
+        if !found {
+            return false;
+        }
+    }
+    let mut rest = Walker::from(header.seed(), false, first.next_lsn(), None, first.at());
+    loop {
+        match rest.step(src) {
+            Ok(Step::Frame(_)) => {}
+            Ok(Step::Stop(stop)) => return stop == Stop::Bad(Reason::LsnOrder),
+            Err(_) => return false,
+        }
+    }
+}
+
 /// The header of a segment that has none: nothing but what is known of it without.
 fn made_up(uuid: Uuid, given: bool, segment: u64, base_lsn: u64) -> SegmentHeader {
     SegmentHeader {
@@ -129,6 +172,8 @@ pub(crate) struct Chain {
     pub last_number: u64,
     /// Highest watermark in any header or trailer.
     pub watermark: u64,
+    /// The LSN below which the log was pruned, as far as that is recorded; 0 without.
+    pub kept_from: u64,
 }
 
 impl Chain {
@@ -155,12 +200,14 @@ impl Chain {
                 }
             };
             let misnamed = opened.as_ref().is_some_and(|(h, _)| h.segment != number && holds_frames(&mut src, h));
-            read.push(Read { number, path, len, opened, error, misnamed });
+            let vouched = opened.as_ref().map_or(0, |(h, _)| vouched(&mut src, h));
+            read.push(Read { number, path, len, opened, error, misnamed, vouched });
         }
-        let Some((uuid, given)) = identity(&read).or_else(|| proven_identity(disk.as_ref(), &read)) else {
+        let proven = || proven_identity(disk.as_ref(), &read).or_else(|| stand_in_identity(disk.as_ref(), &read));
+        let Some((uuid, given)) = identity(&read).or_else(proven) else {
             // Nothing tells what log this is: the first header's own error says most.
             let e = read.into_iter().find_map(|r| r.error);
-            let e = e.map(|e| e.hint("restore this segment from a copy: no other one tells what log it is of"));
+            let e = e.map(|e| e.hint(LOST));
             return Err(e.unwrap_or_else(|| no_log(dir)));
         };
         let mut chain = Chain {
@@ -172,10 +219,15 @@ impl Chain {
             problems: Vec::new(),
             last_number,
             watermark: 0,
+            kept_from: listing.kept_from(),
         };
         let placed: Vec<u64> = read.iter().filter(|r| chain.placed(r)).map(|r| r.number).collect();
         for segment in read {
             chain.add(segment, &placed);
+        }
+        if chain.lost_front().is_some() {
+            // Whoever prunes while names are listed has recorded it before the first of them goes.
+            chain.kept_from = list(disk.as_ref(), dir)?.kept_from();
         }
         Ok(chain)
     }
@@ -192,7 +244,7 @@ impl Chain {
 
     /// The next segment; `placed` are the numbers of those that stand under their own names.
     fn add(&mut self, segment: Read, placed: &[u64]) {
-        let Read { number, path, len, opened, error, misnamed } = segment;
+        let Read { number, path, len, opened, error, misnamed, vouched } = segment;
         let due = self.live.last().map_or(1, |s| s.trailer.map_or(s.header.base_lsn, |t| t.next_lsn));
         let (header, trailer, guessed) = match opened {
             Some((h, _)) if h.uuid != self.uuid || h.given != self.given => {
@@ -216,10 +268,7 @@ impl Chain {
         if let Some(e) = error {
             self.problem(number, None, e);
         }
-        self.watermark = self.watermark.max(header.watermark);
-        if let Some(t) = &trailer {
-            self.watermark = self.watermark.max(t.next_lsn - 1);
-        }
+        self.watermark = self.watermark.max(header.watermark).max(vouched);
         self.follow(number, &header, guessed);
         self.live.push(Segment { path, number, len, header, trailer, limit: None, guessed });
     }

@@ -64,6 +64,7 @@ pub fn compact_on(disk: &Arc<dyn Disk>, dir: &Path, out: &Path, options: &Compac
     apart(dir, out, "compacted")?;
     check_target(disk, out, options.force)?;
     let reader = Reader::open_on(disk, dir)?;
+    reader.check_front()?;
     let last = last_words(&reader, options)?;
     if options.dry_run {
         let mut done = Compacted::default();

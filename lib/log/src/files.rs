@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::layout::MAX_NUMBER;
-use qx_formats::delta_log::{Source, crc32c_append};
+use qx_formats::delta_log::layout::{HEADER_LEN, MAX_NUMBER};
+use qx_formats::delta_log::{SegmentHeader, Source, crc32c_append};
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Disk, DiskFile};
 
@@ -23,6 +23,16 @@ pub(crate) fn temp_name(number: u64) -> String {
     format!(".{number:012}.dlog.tmp")
 }
 
+/// An empty file with this name records that the log keeps nothing below an LSN.
+pub(crate) fn first_name(lsn: u64) -> String {
+    format!("{lsn:020}.first")
+}
+
+fn first_of(name: &str) -> Option<u64> {
+    let lsn = name.strip_suffix(".first")?.parse().ok()?;
+    (lsn <= MAX_NUMBER && first_name(lsn) == name).then_some(lsn)
+}
+
 /// Only the one name that a number has: under another spelling a segment would stand twice.
 fn number_of(name: &str) -> Option<u64> {
     let number = name.strip_suffix(".dlog")?.parse().ok()?;
@@ -36,16 +46,26 @@ pub(crate) struct Listing {
     pub segments: Vec<u64>,
     /// Temporary files of a writer that did not finish.
     pub temps: Vec<PathBuf>,
+    /// LSNs below which the log was pruned: the highest one counts.
+    pub firsts: Vec<u64>,
     /// Names that are no part of a log.
     pub alien: usize,
 }
 
+impl Listing {
+    pub fn kept_from(&self) -> u64 {
+        self.firsts.iter().copied().max().unwrap_or(0)
+    }
+}
+
 pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing> {
     let mut out = Listing::default();
-    for name in disk.list(dir).map_err(|e| no_folder(dir, e))? {
+    for name in disk.list(dir).map_err(|e| no_folder(disk, dir, e))? {
         let text = name.to_string_lossy();
         if let Some(n) = number_of(&text) {
             out.segments.push(n);
+        } else if let Some(lsn) = first_of(&text) {
+            out.firsts.push(lsn);
         } else if text.starts_with('.') && text.ends_with(".dlog.tmp") {
             out.temps.push(dir.join(&name));
         } else if text != LOCK_NAME {
@@ -56,13 +76,23 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Listing> {
     Ok(out)
 }
 
-fn no_folder(dir: &Path, e: io::Error) -> Error {
+fn no_folder(disk: &dyn Disk, dir: &Path, e: io::Error) -> Error {
     let hint = match e.kind() {
-        io::ErrorKind::NotFound => "deltalog append makes a new log in an empty or missing folder",
-        io::ErrorKind::NotADirectory => "a log is a folder: name the one that holds its segments",
+        io::ErrorKind::NotFound => "deltalog append makes a new log in an empty or missing folder".to_owned(),
+        io::ErrorKind::NotADirectory => alone(disk, dir),
         _ => return Error::io("read the folder", e).path(dir),
     };
     Error::io("read the folder", e).path(dir).hint(hint)
+}
+
+/// What to do with a segment that is all there is. Under which number its frames hold only its header says; without one, any
+/// number does.
+fn alone(disk: &dyn Disk, path: &Path) -> String {
+    let mut head = [0; HEADER_LEN];
+    let read = disk.open(path).and_then(|f| f.read_at(&mut head, 0));
+    let header = read.ok().and_then(|_| SegmentHeader::decode(&head).ok());
+    let name = segment_name(header.map_or(1, |h| h.segment));
+    format!("a log is a folder: name the one that holds its segments, or copy this one as {name} into an empty one")
 }
 
 pub(crate) fn no_log(dir: &Path) -> Error {
@@ -191,7 +221,7 @@ impl Source for FileSource {
         self.sum = Sum { crc: 0, at: 0, to: len };
         // The walk begins behind the header, which belongs to the sum.
         self.window.clear();
-        if self.fetch(0, qx_formats::delta_log::layout::HEADER_LEN).is_err() {
+        if self.fetch(0, HEADER_LEN).is_err() {
             self.sum.to = u64::MAX;
         }
     }

@@ -22,6 +22,7 @@ mod files;
 mod folder;
 mod follow;
 mod frames;
+mod front;
 mod group;
 mod import;
 mod log;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::chain::Segment;
 use crate::files::{LOCK_NAME, list, no_log};
+use crate::front::{forget_below, record};
 use crate::log::Log;
 use crate::options::{Numbering, Options, now_us};
 use crate::rebuild::rebuild;
@@ -68,7 +69,11 @@ pub fn recover_on(disk: &Arc<dyn Disk>, dir: &Path, options: &RecoverOptions) ->
     }
     let numbering = if plan.chain.given { Numbering::Given } else { Numbering::Own };
     let opts = Options { numbering, ..Options::default() };
+    let begins = plan.begins;
     let (log, report) = start(disk, dir, opts, guard, plan)?;
+    if let Some(lsn) = begins {
+        record(disk.as_ref(), dir, lsn)?;
+    }
     log.close()?;
     Ok(report)
 }
@@ -138,6 +143,8 @@ pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, opts: Options) -> Result<(Lo
             cut: None,
             features_ro: 0,
         };
+        // What another log here recorded says nothing of this one.
+        forget_below(disk.as_ref(), dir, u64::MAX)?;
         let mut out = SegmentOut::create(disk.as_ref(), dir, header)?;
         out.publish(disk.as_ref(), dir)?;
         let report = RecoveryReport {
@@ -155,7 +162,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, opts: Options) -> Result<(Lo
 
 /// Carries out a plan and starts the writer behind it.
 fn start(disk: &Arc<dyn Disk>, dir: &Path, opts: Options, guard: Guard, plan: Plan) -> Result<(Log, RecoveryReport)> {
-    let Plan { chain, action, report } = plan;
+    let Plan { chain, action, report, .. } = plan;
     if chain.given != (opts.numbering == Numbering::Given) {
         return Err(Error::usage("the log is numbered another way")
             .path(dir)

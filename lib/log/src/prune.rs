@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::chain::{Chain, Segment};
 use crate::files::{LOCK_NAME, list, no_log, segment_name};
+use crate::front::{forget_below, record};
 
 /// What to remove.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,7 +72,17 @@ pub fn prune_on(disk: &Arc<dyn Disk>, dir: &Path, options: &PruneOptions) -> Res
 /// For whoever holds the lock.
 pub(crate) fn remove(disk: &Arc<dyn Disk>, dir: &Path, options: &PruneOptions) -> Result<Pruned> {
     let chain = Chain::load(disk, dir)?.sound()?;
+    let lost = chain.lost_front();
+    let is_lost = lost.is_some();
+    // What is missing and nobody needs any more is as good as pruned.
+    if let Some(front) = lost.filter(|f| f.begins > options.before_lsn) {
+        return Err(front.error);
+    }
     let (gone, first_lsn) = choose(&chain, options);
+    let kept = chain.live.iter().find(|s| gone.iter().all(|(g, _)| g.number != s.number)).map_or(0, |s| s.number);
+    if !options.dry_run && (is_lost || gone.iter().any(|(s, _)| s.number < kept)) {
+        record(disk.as_ref(), dir, first_lsn)?;
+    }
     let mut out = Pruned { first_lsn, ..Pruned::default() };
     for (seg, superseded) in &gone {
         // In the order of their numbers: whatever stops this leaves a log that lacks segments at its front only.
@@ -87,6 +98,7 @@ pub(crate) fn remove(disk: &Arc<dyn Disk>, dir: &Path, options: &PruneOptions) -
         });
     }
     if !options.dry_run && !gone.is_empty() {
+        forget_below(disk.as_ref(), dir, chain.kept_from.max(first_lsn))?;
         disk.sync_dir(dir).map_err(|e| Error::io("sync folder", e).path(dir))?;
         tracing::info!(target: "qx::log", path = %dir.display(), segments = gone.len(), bytes = out.bytes,
             first_lsn, "segments removed");

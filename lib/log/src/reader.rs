@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qx_formats::delta_log::{
-    Assembler, CheckpointInfo, Footer, FrameKind, Reason, Source, Step, Stop, Touches, Transaction, Walker, describe,
-};
+use qx_formats::delta_log::{Assembler, Footer, Reason, Source, Step, Stop, Touches, Transaction, Walker, describe};
 use qx_formats::{Error, Result};
 use qx_io::{Disk, RealDisk};
 
@@ -67,8 +65,19 @@ impl Reader {
     /// As [`Reader::open_lossy`].
     pub fn open_lossy_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Reader> {
         let mut chain = load(disk, dir)?;
-        let problems = std::mem::take(&mut chain.problems);
+        let mut problems = std::mem::take(&mut chain.problems);
+        problems.extend(chain.lost_front().map(|f| Problem {
+            segment: f.segment,
+            lost: f.lsns.to.map(|to| (f.lsns.from, to)),
+            error: f.error,
+            misnamed: false,
+        }));
         Ok(Reader { chain, problems })
+    }
+
+    /// Refuses a log that lost its front: a copy of it would look as if it had begun later.
+    pub(crate) fn check_front(&self) -> Result<()> {
+        self.chain.lost_front().map_or(Ok(()), |front| Err(front.error))
     }
 
     /// Identity of the log.
@@ -157,6 +166,7 @@ impl Reader {
             done: false,
             tail: None,
             seen: self.chain.watermark,
+            ahead: 0,
             wanted: Wanted(None),
             reached: live.get(start).map_or(0, |s| s.header.base_lsn.saturating_sub(1)),
             end: None,
@@ -190,6 +200,8 @@ pub struct Transactions<'a> {
     tail: Option<Error>,
     /// Highest watermark seen.
     seen: u64,
+    /// Highest watermark behind a damaged place of a live segment.
+    ahead: u64,
     wanted: Wanted<'a>,
     reached: u64,
     end: Option<End>,
@@ -297,11 +309,7 @@ impl<'a> Transactions<'a> {
         let seg = p.seg;
         match p.walker.step(&mut p.src)? {
             Step::Frame(frame) => {
-                if frame.head.kind == FrameKind::Checkpoint
-                    && let Ok(info) = CheckpointInfo::decode(&mut &*frame.payload)
-                {
-                    self.seen = self.seen.max(info.watermark);
-                }
+                self.seen = self.seen.max(frame.watermark().unwrap_or(0));
                 let pushed = p.asm.push(&frame);
                 if pushed.is_err() {
                     p.asm.reset();
@@ -355,9 +363,10 @@ impl<'a> Transactions<'a> {
         let mut seen = self.seen;
         let mut ahead = p.walker.clone();
         let found = ahead.resync(&mut p.src)?;
-        if live && found {
-            seen = seen.max(watermark_ahead(&mut p.src, ahead.clone())?);
+        if live && found && seen.max(self.ahead) < due {
+            self.ahead = watermark_ahead(&mut p.src, ahead.clone())?;
         }
+        seen = seen.max(self.ahead);
         if live && p.retries == 1 && seen >= due {
             // Frames that vouch for this place were written after it was whole: this reading of it is older than they.
             p.retries = 2;
@@ -405,13 +414,15 @@ fn watermark_ahead(src: &mut FileSource, mut walker: Walker) -> Result<u64> {
     let mut seen = 0;
     loop {
         match walker.step(src)? {
-            Step::Frame(frame) => match asm.push(&frame) {
-                Ok(Some(tx)) => seen = seen.max(tx.watermark),
-                Ok(None) => {}
-                Err(_) => {
-                    asm.reset();
+            Step::Frame(frame) => {
+                seen = seen.max(frame.watermark().unwrap_or(0));
+                match asm.push(&frame) {
+                    Ok(tx) => seen = seen.max(tx.map_or(0, |tx| tx.watermark)),
+                    Err(_) => {
+                        asm.reset();
+                    }
                 }
-            },
+            }
             Step::Stop(Stop::Bad(_)) => {
                 asm.reset();
                 if !walker.resync(src)? {

@@ -10,6 +10,7 @@ use qx_formats::{Error, Result};
 use qx_io::Disk;
 
 use crate::chain::{Chain, Segment};
+use crate::front::LostFront;
 use crate::report::{Cut, LsnRange, Mode, RecoveryReport};
 use crate::scanning::{Run, Scanned, scan_all, scan_one};
 
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub chain: Chain,
     pub action: Action,
     pub report: RecoveryReport,
+    /// The front of the log is missing, and it is to be recorded that it begins with this LSN now.
+    pub begins: Option<u64>,
 }
 
 /// A place that is damaged, and what it means.
@@ -119,10 +122,26 @@ pub(crate) fn plan(disk: &Arc<dyn Disk>, dir: &Path, mode: Mode, deep: bool) -> 
     {
         return Err(refuse(e));
     }
+    let front = chain.lost_front();
+    let begins = front.as_ref().map(|f| f.begins);
+    if let Some(front) = front.filter(|_| mode != Mode::Salvage) {
+        return Err(refuse(front.error));
+    }
     p.look(deep || mode == Mode::Salvage)?;
     p.judge_tail()?;
-    let (action, report) = p.decide()?;
-    Ok(Plan { action, report, chain })
+    let (action, mut report) = p.decide()?;
+    if let Some(front) = chain.lost_front() {
+        report.clean = false;
+        report.cuts.insert(0, cut_before(front));
+    }
+    Ok(Plan { action, report, chain, begins })
+}
+
+/// What is missing before the first segment.
+fn cut_before(front: LostFront) -> Cut {
+    let message = front.error.message().to_owned();
+    let (segment, lost_lsns) = (front.segment, Some(front.lsns));
+    Cut { segment, offset: 0, bytes: 0, reason: Reason::Missing.name(), message, lost_lsns }
 }
 
 const NO_END: &str = "a transaction has no end";

@@ -75,6 +75,7 @@ pub fn split_on(disk: &Arc<dyn Disk>, dir: &Path, out: &Path, options: &SplitOpt
     apart(dir, out, "split")?;
     check_target(disk, out, options.force)?;
     let reader = Reader::open_on(disk, dir)?;
+    reader.check_front()?;
     if options.dry_run {
         let mut parts = BTreeMap::new();
         each(&reader, options, |name, tx| {

@@ -35,6 +35,7 @@ pub fn verify_on(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<Finding>> {
     for p in &chain.problems {
         findings.push(of_error(&p.error, Some(p.segment)));
     }
+    findings.extend(chain.lost_front().map(|f| Finding::from_error("log.begin", &f.error)));
     let mut watermark = chain.watermark;
     let mut next_lsn = 0;
     for (i, seg) in chain.live.iter().enumerate() {

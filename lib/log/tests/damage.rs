@@ -226,6 +226,61 @@ fn every_truncation_of_a_live_log() {
     every_truncation(false);
 }
 
+/// SPEC R4, R11
+/// Bytes that came between others, or went: whatever their number, they cost the frames that they hit, and a tail that was
+/// acknowledged is never cut.
+#[test]
+fn bytes_added_or_lost_anywhere_cost_what_they_hit() {
+    for close in [false, true] {
+        let s = sample(close);
+        let total = s.all.len() as u64;
+        for file in &s.files {
+            let good = s.model.read(file).unwrap();
+            let end = good.iter().rposition(|&b| b != 0).unwrap() + 1;
+            for (i, at) in [0, 20, 60].into_iter().chain((128..end).step_by(29)).enumerate() {
+                let n = 1 + i % 13;
+                let case = format!("{} {n} bytes at {at}, close {close}", file.display());
+                let mut more = good.clone();
+                more.splice(at..at, vec![[0xA5, 0, 2][i % 3]; n]);
+                let kept = try_all(&s, file, more, &format!("{case} added")).unwrap();
+                assert!(kept + 1 >= total, "{case} added: salvage kept {kept} of {total}");
+                // Where the last two go together, nothing is left that says so.
+                if at + n + 400 > end {
+                    continue;
+                }
+                let mut less = good.clone();
+                less.drain(at..at + n);
+                let live = !close && Some(file) == s.files.last();
+                less.extend(vec![0; if live { n } else { 0 }]);
+                let kept = try_all(&s, file, less, &format!("{case} lost")).unwrap();
+                assert!(kept + 2 >= total, "{case} lost: salvage kept {kept} of {total}");
+            }
+        }
+    }
+}
+
+/// Every frame behind the place is off its grid: the log that is opened, and the one that is read, refuse to end there.
+#[test]
+fn a_byte_in_the_middle_is_no_torn_tail() {
+    let s = sample(false);
+    let file = s.files.last().unwrap();
+    let good = s.model.read(file).unwrap();
+    let mut bytes = good.clone();
+    bytes.insert(128 + 40, 7);
+    let damaged = s.model.crash(s.model.steps(), Crash::Kept);
+    damaged.damage(file, bytes).unwrap();
+    for e in [
+        try_recover(&damaged, Mode::Tail, false).unwrap_err(),
+        try_recover(&damaged, Mode::Strict, false).unwrap_err(),
+        Log::open_on(disk_of(&damaged), Path::new(DIR), options()).map(drop).unwrap_err(),
+    ] {
+        assert!(e.kind() == Kind::Corrupt && e.to_string().contains("below the durable watermark"), "{e}");
+    }
+    assert_eq!(read(&damaged, &s.all, "a byte more").unwrap_err().kind(), Kind::Corrupt);
+    let kept = try_recover(&damaged, Mode::Salvage, false).unwrap().kept_transactions;
+    assert_eq!(kept, s.all.len() as u64 - 1);
+}
+
 /// A liar makes the checksums fit: nothing panics, loops or asks for wild amounts of memory, in any mode.
 #[test]
 fn lies_with_right_checksums_are_refused_or_read() {
@@ -317,8 +372,28 @@ fn a_header_without_neighbours_costs_no_record() {
         assert_eq!(model.read(&file).unwrap(), bad);
         assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
     }
-    // What log it is of is lost, and with it what the checksums of the frames begin with.
-    let e = try_recover(&damaged(harm(40, &[0; 16])), Mode::Salvage, false).unwrap_err();
+    // What log it is of is lost, and with it what the checksums of the frames begin with: they tell it themselves.
+    for (bad, kept) in
+        [(harm(40, &[0; 16]), 9), (harm(0, &[0; 128]), 9), (harm(0, &[0xA5; 128]), 9), (harm(0, &[0; 150]), 8)]
+    {
+        for number in [1, 7] {
+            let model = damaged(bad.clone());
+            let own = Path::new(DIR).join(segment_name(number));
+            if number > 1 {
+                disk_of(&model).rename(&file, &own).unwrap();
+            }
+            assert!(verify_on(&disk_of(&model), Path::new(DIR)).unwrap().iter().any(|f| f.severity == Severity::Error));
+            assert_eq!(try_recover(&model, Mode::Tail, false).unwrap_err().kind(), Kind::Corrupt);
+            let lossy = Reader::open_lossy_on(&disk_of(&model), Path::new(DIR)).unwrap();
+            assert_eq!(lossy.transactions_lossy(0).filter(Result::is_ok).count(), kept);
+            assert_eq!(try_recover(&model, Mode::Salvage, false).unwrap().kept_transactions, kept as u64);
+            assert_eq!(model.read(&own).unwrap(), bad);
+            assert!(try_recover(&model, Mode::Strict, false).unwrap().clean);
+            let (log, _) = Log::open_on(disk_of(&model), Path::new(DIR), options()).unwrap();
+            assert_eq!(log.commit(&[put(9)]).unwrap().lsn, 20, "it goes on with numbers of its own");
+        }
+    }
+    let e = try_recover(&damaged(vec![0xA5; whole.len()]), Mode::Salvage, false).unwrap_err();
     assert!(e.kind() == Kind::Corrupt && e.get_hint().is_some_and(|h| h.contains("restore this segment")), "{e}");
 }
 

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use qx_formats::Kind;
-use qx_formats::container::Severity;
+use qx_formats::container::{Finding, Severity};
 use qx_io::Disk;
 use qx_io::model::{Crash, ModelDisk};
-use qx_log::{Log, Op, Options, PruneOptions, Reader, prune, prune_on, verify_on};
+use qx_log::{
+    CompactOptions, Log, LsnRange, Mode, Op, Options, PruneOptions, Reader, RecoverOptions, SyncPolicy, compact_on,
+    prune, prune_on, recover_on, verify_on,
+};
 
 const DIR: &str = "/log";
 
@@ -134,12 +137,111 @@ fn a_crash_at_any_step_of_pruning_leaves_a_whole_log() {
     for step in begin..=replay.steps() {
         for crash in Crash::all(step as u64) {
             let after: Arc<dyn Disk> = Arc::new(replay.crash(step, crash));
+            let errors = errors(&after);
+            assert!(errors.is_empty(), "step {step} {crash}: {errors:?}");
             let (log, report) = Log::open_on(Arc::clone(&after), Path::new(DIR), options()).unwrap();
             assert!(report.lossless(), "step {step} {crash}: {report:?}");
             assert!(before.ends_with(&lsns(&after)), "step {step} {crash}");
             log.commit(&[op(0)]).unwrap();
         }
     }
+}
+
+fn errors(disk: &Arc<dyn Disk>) -> Vec<Finding> {
+    let findings = verify_on(disk, Path::new(DIR)).unwrap();
+    findings.into_iter().filter(|f| f.severity == Severity::Error && f.id == "log.begin").collect()
+}
+
+fn names(disk: &Arc<dyn Disk>, end: &str) -> Vec<String> {
+    let mut all: Vec<String> =
+        disk.list(Path::new(DIR)).unwrap().into_iter().map(|n| n.to_string_lossy().into_owned()).collect();
+    all.retain(|n| n.ends_with(end));
+    all.sort();
+    all
+}
+
+/// SPEC D7
+#[test]
+fn a_front_that_nobody_pruned_is_missed() {
+    for pruned in [false, true] {
+        let model = ModelDisk::new();
+        let disk: Arc<dyn Disk> = Arc::new(model.clone());
+        let log = filled(&disk, 60);
+        if pruned {
+            log.prune(&PruneOptions { before_lsn: 50, ..PruneOptions::default() }).unwrap();
+        }
+        log.close().unwrap();
+        let from = Reader::open_on(&disk, Path::new(DIR)).unwrap().first().0;
+        assert_eq!(names(&disk, ".first").len(), usize::from(pruned));
+        assert_eq!(errors(&disk), []);
+        for name in &names(&disk, ".dlog")[..2] {
+            disk.remove(&Path::new(DIR).join(name)).unwrap();
+        }
+        let reader = Reader::open_on(&disk, Path::new(DIR)).unwrap();
+        let begins = reader.first().0;
+        assert!(from < begins && pruned == (from > 1));
+        let missing = format!("LSNs {from} to {} are missing", begins - 1);
+        assert_eq!(errors(&disk).first().and_then(|f| f.got.clone()).as_deref(), Some(missing.as_str()));
+        let lossy = Reader::open_lossy_on(&disk, Path::new(DIR)).unwrap();
+        let first = lossy.transactions_lossy(0).next().unwrap().unwrap_err();
+        assert_eq!(first.get_got(), Some(missing.as_str()));
+        let recover = |mode, dry_run| {
+            recover_on(&disk, Path::new(DIR), &RecoverOptions { mode, dry_run, ..RecoverOptions::default() })
+        };
+        for e in [
+            recover(Mode::Tail, true).unwrap_err(),
+            recover(Mode::Strict, false).unwrap_err(),
+            Log::open_on(Arc::clone(&disk), Path::new(DIR), options()).map(drop).unwrap_err(),
+            prune_on(&disk, Path::new(DIR), &PruneOptions { before_lsn: from, ..PruneOptions::default() }).unwrap_err(),
+        ] {
+            assert_eq!((e.kind(), e.get_got()), (Kind::Corrupt, Some(missing.as_str())), "{e}");
+            assert!(e.get_hint().is_some_and(|h| h.contains("--mode salvage")), "{e}");
+        }
+        let before = lsns(&disk);
+        let dry = recover(Mode::Salvage, true).unwrap();
+        let report = recover(Mode::Salvage, false).unwrap();
+        assert_eq!((&dry.cuts, dry.kept_transactions), (&report.cuts, before.len() as u64));
+        assert_eq!((report.cuts.len(), report.lossless(), report.copied_transactions), (1, false, 0));
+        assert_eq!(report.cuts[0].lost_lsns, Some(LsnRange { from, to: Some(begins - 1) }));
+        // It is said once.
+        assert_eq!((lsns(&disk), errors(&disk)), (before, vec![]));
+        assert!(recover(Mode::Strict, false).unwrap().clean);
+        let (log, _) = Log::open_on(Arc::clone(&disk), Path::new(DIR), options()).unwrap();
+        log.prune(&PruneOptions { before_lsn: 100, ..PruneOptions::default() }).unwrap();
+        assert_eq!(names(&disk, ".first"), [format!("{:020}.first", lsns(&disk)[0] - 1)]);
+    }
+}
+
+/// Whoever prunes says that what is missing is not needed any more.
+#[test]
+fn a_front_that_is_missing_may_be_pruned() {
+    let disk: Arc<dyn Disk> = Arc::new(ModelDisk::new());
+    filled(&disk, 60).close().unwrap();
+    disk.remove(&Path::new(DIR).join(&names(&disk, ".dlog")[0])).unwrap();
+    assert_eq!(errors(&disk).len(), 1);
+    let copied = compact_on(&disk, Path::new(DIR), Path::new("/copy"), &CompactOptions::default()).unwrap_err();
+    assert_eq!(copied.kind(), Kind::Corrupt, "a copy would look whole");
+    let begins = Reader::open_on(&disk, Path::new(DIR)).unwrap().first().0;
+    let options = PruneOptions { before_lsn: begins, ..PruneOptions::default() };
+    assert_eq!(prune_on(&disk, Path::new(DIR), &options).unwrap().segments, []);
+    assert_eq!((errors(&disk), names(&disk, ".first")), (vec![], vec![format!("{begins:020}.first")]));
+}
+
+/// A recovery that left its first segment behind as a whole goes on with the numbers that it began with.
+#[test]
+fn a_first_segment_that_was_superseded_is_not_missed() {
+    let disk: Arc<dyn Disk> = Arc::new(ModelDisk::new());
+    let (log, _) =
+        Log::open_on(Arc::clone(&disk), Path::new(DIR), Options { base_lsn: 500, sync: SyncPolicy::None, ..options() })
+            .unwrap();
+    log.submit(&[op(1)]).map(|ack| log.settle(ack.lsn)).unwrap().unwrap();
+    drop(log);
+    let salvage = RecoverOptions { mode: Mode::Salvage, ..RecoverOptions::default() };
+    recover_on(&disk, Path::new(DIR), &salvage).unwrap();
+    assert_eq!((errors(&disk), lsns(&disk)), (vec![], vec![501]));
+    prune_on(&disk, Path::new(DIR), &PruneOptions { superseded: true, ..PruneOptions::default() }).unwrap();
+    assert!(!names(&disk, ".dlog").contains(&qx_log::segment_name(1)));
+    assert_eq!((errors(&disk), lsns(&disk)), (vec![], vec![501]));
 }
 
 #[test]

@@ -123,6 +123,9 @@ fn a_segment_of_another_log_before_ours_is_to_be_moved_away() {
     let shown: Vec<_> = lossy.transactions_lossy(0).filter_map(|t| t.ok().map(|t| t.commit_lsn)).collect();
     assert_eq!(shown, ALL[2..]);
     disk_of(&model).remove(&segment(1)).unwrap();
+    // Nobody pruned what stood there.
+    assert_eq!(recovered(&model, Mode::Tail).unwrap_err().get_got(), Some("LSNs 1 to 4 are missing"));
+    assert_eq!(recovered(&model, Mode::Salvage).unwrap().kept_transactions, 6);
     assert_eq!(read(&model), ALL[2..]);
     assert!(recovered(&model, Mode::Strict).unwrap().clean);
 }
