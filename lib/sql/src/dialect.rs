@@ -6,17 +6,19 @@ use std::fmt::Display;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Distinct, Expr, JoinConstraint, JoinOperator, OrderByKind, Query, SetExpr,
+    BinaryOperator, DataType, Distinct, Expr, JoinConstraint, JoinOperator, OrderByKind, Query, Select, SetExpr,
     Statement as Sql, TableFactor, TableWithJoins, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
     visit_expressions_mut,
 };
 use qx_formats::{Error, Result};
 
+use crate::unread;
+
 /// Rewrites a statement.
 ///
 /// # Errors
-/// `Unsupported` for a SIMILAR TO without a pattern that can be read, and for a RIGHT or FULL JOIN with USING; `Usage` for a
-/// pattern that is none.
+/// `Unsupported` for a SIMILAR TO without a pattern that can be read, for a RIGHT or FULL JOIN with USING, and for clauses that
+/// nobody would heed; `Usage` for a pattern that is none.
 pub(crate) fn rewrite(sql: &mut Sql) -> Result<()> {
     match sql.visit(&mut Rewriter { arguments: 0 }) {
         ControlFlow::Break(e) => Err(e),
@@ -41,13 +43,23 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         once(query);
-        match one_sided(&query.body) {
+        match unread::query(query).and_then(|()| one_sided(&query.body)) {
+            Err(e) => ControlFlow::Break(e),
+            Ok(()) => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        match unread::select(select) {
             Err(e) => ControlFlow::Break(e),
             Ok(()) => ControlFlow::Continue(()),
         }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        if let Err(e) = unread::factor(factor) {
+            return ControlFlow::Break(e);
+        }
         self.arguments += u32::from(has_arguments(factor));
         ControlFlow::Continue(())
     }

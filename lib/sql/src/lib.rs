@@ -29,6 +29,7 @@ mod tables;
 #[cfg(test)]
 mod testing;
 mod transactions;
+mod unread;
 mod vector;
 
 pub use error::engine_error;
