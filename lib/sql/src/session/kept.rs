@@ -212,9 +212,9 @@ impl Kept {
         kept
     }
 
-    /// Whether a statement like the one of this text was planned before, at whatever moment.
+    /// Whether a statement like the one of this text may have been planned before, at whatever moment.
     pub(super) fn knows(&self, written: &str) -> bool {
-        self.plans().plans.iter().flat_map(|p| &p.frames).any(|f| f.vector(written).is_some())
+        self.plans().plans.iter().flat_map(|p| &p.frames).any(|f| f.fits(written))
     }
 
     /// The plan of the statement of this text, if one like it was planned at this moment.
