@@ -349,6 +349,25 @@ fn header_and_table_may_be_damaged() {
     assert_eq!(save(b"hello").unwrap_err().kind(), Kind::Corrupt);
 }
 
+/// A sector or a page at the front takes neighbouring entries of the table at once, or all of them.
+#[test]
+fn header_and_table_may_be_gone() {
+    for layout in [Layout::Compact, Layout::Small, Layout::Fast] {
+        for zstd in [None, Some(3)] {
+            for whole in [laid_out(layout, zstd), two_labels(layout, zstd)] {
+                let table = start(&whole, "KEYS");
+                for gone in [0..table, 128..table, 0..512, 128..256, 256..384, 320..512] {
+                    let mut bytes = whole.clone();
+                    bytes[gone.clone()].fill(0);
+                    let (done, again) = save(&bytes).unwrap_or_else(|e| panic!("{layout:?} {zstd:?} {gone:?}: {e}"));
+                    assert_eq!(entries(&again), entries(&whole), "{layout:?} {zstd:?} {gone:?}: {:?}", done.found);
+                    assert_eq!(done.found.lost_pairs(), Some(0));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_truncated_segment_gives_what_it_still_has() {
     let whole = segment(None);
