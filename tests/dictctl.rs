@@ -169,6 +169,24 @@ fn removals_that_match_nothing_are_told() {
 }
 
 #[test]
+fn a_mark_in_front_of_keys_is_told() {
+    let dir = folder();
+    let d = dir.path();
+    for (text, told) in [
+        (&b"\xEF\xBB\xBFone\ntwo\n"[..], true),
+        (b"\xEF\xBB\xBF\tone\t1\n", true),
+        (b"\xEF\xBB\xBF{\"key\":\"one\"}\n", false),
+        (b"\xEF\xBB\xBFkey,id\none,1\n", false),
+        (b"one\n\xEF\xBB\xBFtwo\n", false),
+    ] {
+        let out = feed(d, &["build", "-", "-o", "x.seg", "--force"], text);
+        ok(&out);
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(err.contains("1 input begins with a byte-order mark"), told, "{}: {err}", text.escape_ascii());
+    }
+}
+
+#[test]
 fn a_dictionary_of_another_system_is_refused_by_name() {
     let dir = folder();
     let d = dir.path();

@@ -71,6 +71,9 @@ fn the_form_is_told_by_content() {
     let e = detect(b"\x44\x4E\x47\x44\x02\0rest", false).unwrap_err();
     assert_eq!(e.kind(), Kind::Unsupported);
     assert!(e.message().contains("clarium") && e.message().contains("version 2"), "{e}");
+    let e = detect(b" [\n  {\"key\":\"a\"}]", false).unwrap_err();
+    assert!(e.kind() == Kind::Invalid && e.message().contains("JSON array"), "{e}");
+    assert_eq!(detect(b"[a]\n", false).unwrap(), Some(Form::Lines));
     // A character that the look cuts in two is no reason to call a text binary.
     assert_eq!(detect(&"xä".repeat(50_000).as_bytes()[..64 << 10], true).unwrap(), Some(Form::Lines));
 }
