@@ -169,6 +169,24 @@ fn removals_that_match_nothing_are_told() {
 }
 
 #[test]
+fn a_mark_in_front_of_keys_is_told() {
+    let dir = folder();
+    let d = dir.path();
+    for (text, told) in [
+        (&b"\xEF\xBB\xBFone\ntwo\n"[..], true),
+        (b"\xEF\xBB\xBF\tone\t1\n", true),
+        (b"\xEF\xBB\xBF{\"key\":\"one\"}\n", false),
+        (b"\xEF\xBB\xBFkey,id\none,1\n", false),
+        (b"one\n\xEF\xBB\xBFtwo\n", false),
+    ] {
+        let out = feed(d, &["build", "-", "-o", "x.seg", "--force"], text);
+        ok(&out);
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(err.contains("1 input begins with a byte-order mark"), told, "{}: {err}", text.escape_ascii());
+    }
+}
+
+#[test]
 fn a_dictionary_of_another_system_is_refused_by_name() {
     let dir = folder();
     let d = dir.path();
@@ -223,6 +241,36 @@ fn damage_is_found_and_what_is_whole_is_saved() {
     assert_eq!(out.status.code(), Some(65));
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(text.contains("\"path\":\"hopeless\"") && !d.join("out.seg").exists(), "{text}");
+}
+
+#[test]
+fn a_damaged_input_is_named_and_not_another_file() {
+    let dir = built();
+    let d = dir.path();
+    let mut bytes = fs::read(d.join("x.seg")).unwrap();
+    // The first byte of the keys, behind the header and a table of nine sections.
+    bytes[128 + 9 * 64] ^= 1;
+    fs::write(d.join("bad.seg"), bytes).unwrap();
+    for args in [
+        &["diff", "bad.seg", "x.seg"][..],
+        &["diff", "x.seg", "bad.seg"],
+        &["merge", "bad.seg", "x.seg", "-o", "out.seg"],
+        &["merge", "x.seg", "bad.seg", "-o", "out.seg"],
+        &["append", "bad.seg", "x.seg", "-o", "out.seg"],
+    ] {
+        let out = run(d, args);
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(65), "{args:?}: {err}");
+        assert!(err.starts_with("error: bad.seg: "), "{args:?}: {err}");
+    }
+    assert_eq!(names(d), ["bad.seg", "x.seg"]);
+    // What cannot be written is no fault of the segment.
+    for args in [&["dump", "x.seg"][..], &["prefix", "x.seg", "plan"], &["range", "x.seg", "a"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let out = command(d, args).stdout(full).output().unwrap();
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && err.starts_with("error: cannot write to stdout"), "{args:?}: {err}");
+    }
 }
 
 #[test]
@@ -369,6 +417,22 @@ fn a_killed_build_leaves_the_old_file_and_the_next_one_cleans_up() {
     ok(&feed(d, &["build", "-", "-o", "x.seg", "--force"], PAIRS));
     assert_eq!(names(d), ["x.seg"]);
     assert_eq!(fs::read(d.join("x.seg")).unwrap(), before);
+}
+
+#[test]
+fn what_a_killed_build_left_is_gone_before_the_next_one_works() {
+    let dir = built();
+    let d = dir.path();
+    let left = d.join(".x.seg.tmp-0123456789abcdef");
+    for args in [&["build", "-", "-o", "x.seg", "--force"][..], &["build", "-", "-o", "x.seg"]] {
+        fs::write(&left, b"half").unwrap();
+        // This one fails before it writes anything: its input is no pair, or the target is there.
+        assert_ne!(feed(d, args, b"{\"key\":").status.code(), Some(0));
+        assert_eq!(names(d), ["x.seg"], "{args:?}");
+    }
+    fs::write(&left, b"half").unwrap();
+    ok(&run(d, &["build", "x.seg", "-o", "x.seg", "--force", "--dry-run"]));
+    assert!(left.exists(), "a dry run changes nothing");
 }
 
 #[test]

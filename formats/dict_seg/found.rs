@@ -2,6 +2,7 @@
 
 use super::layout::*;
 use super::meta::uint;
+use super::placed::place_sections;
 use crate::container::layout::*;
 use crate::container::{Section, header_holds};
 
@@ -90,8 +91,9 @@ fn stated(bytes: &[u8]) -> Option<Vec<Found>> {
     Some(found)
 }
 
-/// The sections: as the table says or, where its checksum does not hold, by each entry that fits between its neighbours,
-/// what does not fit being filled from them. Page checksums judge what it leads to.
+/// The sections: as the table says or, where its checksum does not hold, as META and its copy say; where those are damaged
+/// as well, by each entry that fits between its neighbours, what does not fit being filled from them. Page checksums judge
+/// what it leads to.
 pub(super) fn find_sections(bytes: &[u8]) -> Vec<Found> {
     if let Some(found) = stated(bytes) {
         return found;
@@ -100,7 +102,18 @@ pub(super) fn find_sections(bytes: &[u8]) -> Vec<Found> {
         let name = if section.kind == 0 { format!("section {i}") } else { section.name() };
         Found { section, missing: 0, name }
     };
-    guessed(bytes).into_iter().enumerate().map(named).collect()
+    let sections = place_sections(bytes).map(|sections| with_sums(bytes, sections));
+    sections.unwrap_or_else(|| guessed(bytes)).into_iter().enumerate().map(named).collect()
+}
+
+/// Sections whose places are known, each with the checksum that its entry in the table has for it. The end of KEYS is only
+/// told by page sums.
+fn with_sums(bytes: &[u8], mut sections: Vec<Section>) -> Vec<Section> {
+    for (i, section) in sections.iter_mut().enumerate().filter(|(_, s)| s.kind != KIND_KEYS) {
+        let same = |s: &Section| s.kind == section.kind && s.range == section.range;
+        section.crc = table_entry(bytes, i).filter(same).map_or(0, |s| s.crc);
+    }
+    sections
 }
 
 fn guessed(bytes: &[u8]) -> Vec<Section> {

@@ -22,6 +22,7 @@ pub mod layout;
 mod lookup;
 mod marks;
 mod meta;
+mod placed;
 mod plain;
 mod refs;
 mod remains;

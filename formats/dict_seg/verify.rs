@@ -117,10 +117,6 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn error(&mut self, id: &'static str, e: &Error) {
-        self.report(Finding::from_error(id, e));
-    }
-
     fn finish(mut self) -> Vec<Finding> {
         for (id, count) in std::mem::take(&mut self.counts) {
             if count > LISTED {
@@ -172,7 +168,7 @@ impl<'a> Verifier<'a> {
                     }
                     (rank, last, text) = (ranks.end, Some(label), text + label.len());
                 }
-                (Err(e), _) | (_, Err(e)) => self.error("dict.labels", &e),
+                (Err(e), _) | (_, Err(e)) => self.report(Finding::from_error("dict.labels", &e).section("LABL")),
             }
         }
         let len = super::labels::rows_len(seg.meta.labels).unwrap_or(0) + text;

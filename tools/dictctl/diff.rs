@@ -41,7 +41,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     one_stdin([&args.old, &args.new].into_iter())?;
     let (old, new) = (open::segment(&args.old, true)?, open::segment(&args.new, true)?);
     let job = cx.job();
-    let counts = diff(&old, &new, &job, |label, key, change| {
+    let counts = diff(&old, &new, [&args.old, &args.new], &job, |label, key, change| {
         if args.stat {
             return Ok(());
         }
@@ -66,7 +66,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         let line = [name.as_bytes(), label, key, id(from).as_bytes(), id(to).as_bytes()].join(&b'\t');
         cx.out.line(line)
     });
-    let counts = counts.map_err(|e| e.path(&args.new))?;
+    let counts = counts?;
     let differ = counts.any();
     if cx.json() {
         cx.out.record(&json!({"summary": {

@@ -37,7 +37,7 @@ pub struct Args {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let seg = open::segment(&args.segment, args.checked)?;
     let mut printer = Printer::new(args.format, None, seg.len(), cx)?;
-    printer.print(&mut seg.cursor()).map_err(|e| e.path(&args.segment))?;
+    printer.print(&mut seg.cursor()).map_err(|e| open::blame(&args.segment, e))?;
     printer.finish(Some(&seg))?;
     Ok(Status::Yes)
 }

@@ -40,7 +40,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let (counts, summary) = if segments.len() == args.inputs.len() {
         let pairs = segments.iter().map(DictSeg::len).sum();
         let (options, job) = (args.seg.options(), cx.job());
-        let summary = args.seg.write(cx, |out| qx_dict::merge(&segments, options, &job, out))?;
+        let summary = args.seg.write(cx, |out| qx_dict::merge(&segments, &args.inputs, options, &job, out))?;
         (Counts { inputs: segments.len(), pairs, ..Counts::default() }, summary)
     } else {
         drop(segments);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use qx_formats::Result;
 use qx_formats::dict_seg::DictSeg;
+use qx_formats::{Error, Kind, Result};
 use qx_io::Map;
 
 use crate::input::{self, Form, detect, refuse_by_name};
@@ -41,4 +41,9 @@ pub fn with_form(path: &Path, checked: bool) -> Result<(DictSeg<Map>, bool)> {
     };
     map.advise_random();
     DictSeg::open(map).map(|seg| (seg.checked(checked), json)).map_err(|e| e.path(path))
+}
+
+/// An error of an input names it; what goes wrong with the output is none of its fault.
+pub fn blame(path: &Path, e: Error) -> Error {
+    if e.kind() == Kind::Io { e } else { e.path(path) }
 }

@@ -181,11 +181,13 @@ pub struct Counts {
     pub pairs: u64,
     pub blank: u64,
     pub returns: u64,
+    pub marks: u64,
 }
 
 impl Counts {
     pub fn of(reader: &Reader<'_>, inputs: usize) -> Counts {
-        Counts { inputs, pairs: reader.pairs, blank: reader.blank, returns: reader.returns }
+        let Reader { pairs, blank, returns, marks, .. } = *reader;
+        Counts { inputs, pairs, blank, returns, marks }
     }
 }
 
@@ -196,6 +198,11 @@ pub fn report(args: &SegmentArgs, counts: Counts, s: &Summary, cx: &mut Context)
         let end = if counts.returns == 1 { "ends" } else { "end" };
         let lines = count(counts.returns, "line");
         cx.warn(format!("{lines} {end} in a carriage return, which was kept as part of the key"));
+    }
+    if counts.marks > 0 {
+        let begin = if counts.marks == 1 { "begins" } else { "begin" };
+        let inputs = count(counts.marks, "input");
+        cx.warn(format!("{inputs} {begin} with a byte-order mark, which was kept as part of the first label or key"));
     }
     if s.unmatched > 0 {
         cx.warn(format!("{} matched nothing: a pair is named by its label and its key", count(s.unmatched, "removal")));

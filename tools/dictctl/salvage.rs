@@ -62,8 +62,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     args.seg.check(cx)?;
     let map = open::bytes(&args.segment)?;
     let (options, job) = (args.seg.options(), cx.job());
-    // The error of a damaged input names the input; what goes wrong with the output is told with the output's name.
-    let ours = |e: qx_formats::Error| if e.kind() == qx_formats::Kind::Io { e } else { e.path(&args.segment) };
+    let ours = |e| open::blame(&args.segment, e);
     let done = args.seg.write(cx, |out| salvage(&map, options, &job, out).map_err(ours))?;
     let found = &done.found;
     found.lost.iter().try_for_each(|lost| print(lost, cx))?;

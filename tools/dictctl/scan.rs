@@ -91,7 +91,7 @@ struct Scan {
 pub fn prefix(args: PrefixArgs, cx: &mut Context) -> Result<Status> {
     let seg = open::segment(&args.segment, args.scan.checked)?;
     let found = scan(&seg, &args.scan, cx, |label| seg.prefix(label, args.prefix.as_bytes()));
-    found.map_err(|e| e.path(&args.segment))
+    found.map_err(|e| open::blame(&args.segment, e))
 }
 
 pub fn range(args: RangeArgs, cx: &mut Context) -> Result<Status> {
@@ -102,7 +102,7 @@ pub fn range(args: RangeArgs, cx: &mut Context) -> Result<Status> {
         (Some(to), false) => Bound::Excluded(to.as_bytes()),
     };
     let found = scan(&seg, &args.scan, cx, |label| seg.range(label, Bound::Included(args.from.as_bytes()), to));
-    found.map_err(|e| e.path(&args.segment))
+    found.map_err(|e| open::blame(&args.segment, e))
 }
 
 fn scan<'a>(

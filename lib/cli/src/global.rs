@@ -62,11 +62,15 @@ impl OutputArgs {
         if self.force { qx_io::Publish::Replace } else { qx_io::Publish::New }
     }
 
-    /// Whether a dry run may go on: an existing target is refused as the real run would refuse it.
+    /// Whether the work may begin: an existing target is refused, in a dry run as well. What a killed run for the same
+    /// target left is removed, but for a dry run.
     ///
     /// # Errors
     /// `Exists` without `--force`.
     pub fn check_target(&self, path: &std::path::Path) -> qx_formats::Result<()> {
+        if !self.dry_run {
+            qx_io::remove_stale(path);
+        }
         if !self.force && path.is_file() {
             return Err(qx_formats::Error::new(qx_formats::Kind::Exists, "the target is already there")
                 .path(path)

@@ -1,6 +1,7 @@
 //! What two dictionaries do not have in common.
 
 use std::cmp::Ordering;
+use std::path::Path;
 
 use qx_formats::Result;
 use qx_formats::dict_seg::{DictSeg, EntryRef};
@@ -54,21 +55,22 @@ impl Held {
     }
 }
 
-/// Walks both in order and hands each difference to `each`: label, key, change.
+/// Walks both in order and hands each difference to `each`: label, key, change. `names` are their paths, for errors.
 ///
 /// # Errors
 /// `Corrupt` where one of them is damaged; `Cancelled`; whatever `each` says.
 pub fn diff<A: AsRef<[u8]>, B: AsRef<[u8]>>(
     first: &DictSeg<A>,
     second: &DictSeg<B>,
+    names: [&Path; 2],
     job: &Job,
     mut each: impl FnMut(&[u8], &[u8], Change) -> Result<()>,
 ) -> Result<Differences> {
     let mut counts = Differences::default();
     let (mut a, mut b) = (first.cursor(), second.cursor());
     let (mut x, mut y) = (Held::default(), Held::default());
-    x.set(a.next_entry()?);
-    y.set(b.next_entry()?);
+    x.set(a.next_entry().map_err(|e| e.path(names[0]))?);
+    y.set(b.next_entry().map_err(|e| e.path(names[1]))?);
     let mut steps = 0u64;
     while x.there || y.there {
         steps += 1;
@@ -96,10 +98,10 @@ pub fn diff<A: AsRef<[u8]>, B: AsRef<[u8]>>(
             }
         }
         if order != Ordering::Greater {
-            x.set(a.next_entry()?);
+            x.set(a.next_entry().map_err(|e| e.path(names[0]))?);
         }
         if order != Ordering::Less {
-            y.set(b.next_entry()?);
+            y.set(b.next_entry().map_err(|e| e.path(names[1]))?);
         }
     }
     Ok(counts)

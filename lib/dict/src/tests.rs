@@ -1,6 +1,7 @@
 //! The builder against the one in memory, whatever the memory; diff and salvage against what they must find.
 
 use std::io::Cursor;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use qx_formats::dict_seg::layout::MAX_ID;
@@ -135,7 +136,7 @@ proptest! {
         prop_assert!(written.is_ok());
         let (mut want, mut got) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
         let counts = b.finish(&mut want).unwrap();
-        let s = merge(&segments, options(), &Job::default(), &mut got).unwrap();
+        let s = merge(&segments, &[], options(), &Job::default(), &mut got).unwrap();
         prop_assert_eq!((s.entries, s.replaced, s.displaced), (counts.entries, counts.replaced, counts.displaced));
         prop_assert!(got.into_inner() == want.into_inner());
     }
@@ -231,7 +232,8 @@ fn differences_are_told_in_order() {
     };
     let (a, b) = (of(&[("a", 1), ("b", 2), ("c", 3)]), of(&[("b", 2), ("c", 9), ("d", 4)]));
     let mut seen = Vec::new();
-    let counts = diff(&a, &b, &Job::default(), |_, key, change| {
+    let names = [Path::new("a"), Path::new("b")];
+    let counts = diff(&a, &b, names, &Job::default(), |_, key, change| {
         seen.push((String::from_utf8_lossy(key).into_owned(), change));
         Ok(())
     })
@@ -239,7 +241,33 @@ fn differences_are_told_in_order() {
     let want = [("a", Change::Removed(1)), ("c", Change::Changed { from: 3, to: 9 }), ("d", Change::Added(4))];
     assert_eq!(seen, want.map(|(k, c)| (k.to_owned(), c)));
     assert!(counts.any() && counts.same == 1);
-    assert!(!diff(&a, &a, &Job::default(), |_, _, _| Ok(())).unwrap().any());
+    assert!(!diff(&a, &a, names, &Job::default(), |_, _, _| Ok(())).unwrap().any());
+}
+
+#[test]
+fn what_is_not_sorted_or_has_an_id_that_is_none_is_not_merged() {
+    let of = |pairs: &[(&str, u64)]| {
+        let steps: Vec<_> =
+            pairs.iter().map(|(k, id)| Step::Insert(vec![], k.as_bytes().to_vec(), Some(*id))).collect();
+        in_memory(&steps).unwrap().0
+    };
+    // Not held against checksums, as if a liar had made those true again.
+    let merged = |bytes: &[u8]| {
+        let segments = [DictSeg::open(bytes).unwrap()];
+        let paths = [PathBuf::from("x.seg")];
+        merge(&segments, &paths, options(), &Job::default(), Cursor::new(Vec::new()))
+    };
+    let mut bytes = of(&[("aaaa", 1), ("bbbb", 2)]);
+    assert_eq!(merged(&bytes).unwrap().entries, 2);
+    let at = bytes.windows(8).position(|w| w == b"aaaabbbb").unwrap();
+    bytes[at] = b'z';
+    let e = merged(&bytes).unwrap_err();
+    assert_eq!((e.kind(), e.get_path()), (Kind::Corrupt, Some(Path::new("x.seg"))));
+    let mut bytes = of(&[("a", MAX_ID)]);
+    let at = bytes.windows(8).position(|w| w == MAX_ID.to_le_bytes()).unwrap();
+    bytes[at] = 0xFF;
+    let e = merged(&bytes).unwrap_err();
+    assert_eq!((e.kind(), e.get_path()), (Kind::Limit, Some(Path::new("x.seg"))));
 }
 
 fn save(bytes: &[u8]) -> Result<(crate::Salvaged, Vec<u8>)> {
@@ -319,6 +347,25 @@ fn header_and_table_may_be_damaged() {
     bytes[..128].fill(0);
     assert_eq!(entries(&save(&bytes).unwrap().1).len(), all.len());
     assert_eq!(save(b"hello").unwrap_err().kind(), Kind::Corrupt);
+}
+
+/// A sector or a page at the front takes neighbouring entries of the table at once, or all of them.
+#[test]
+fn header_and_table_may_be_gone() {
+    for layout in [Layout::Compact, Layout::Small, Layout::Fast] {
+        for zstd in [None, Some(3)] {
+            for whole in [laid_out(layout, zstd), two_labels(layout, zstd)] {
+                let table = start(&whole, "KEYS");
+                for gone in [0..table, 128..table, 0..512, 128..256, 256..384, 320..512] {
+                    let mut bytes = whole.clone();
+                    bytes[gone.clone()].fill(0);
+                    let (done, again) = save(&bytes).unwrap_or_else(|e| panic!("{layout:?} {zstd:?} {gone:?}: {e}"));
+                    assert_eq!(entries(&again), entries(&whole), "{layout:?} {zstd:?} {gone:?}: {:?}", done.found);
+                    assert_eq!(done.found.lost_pairs(), Some(0));
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -35,6 +35,6 @@ pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::{Lock, stop_waits_on};
 pub use map::Map;
 pub use memory::prefer_huge_pages;
-pub use publish::{Publish, publish, sync_dir, write_atomic};
+pub use publish::{Publish, publish, remove_stale, sync_dir, write_atomic};
 pub use tree::{create_dir_all, remove_dir, remove_dir_all, remove_file, rename, rename_new};
 pub use window::Window;

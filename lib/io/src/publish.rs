@@ -149,7 +149,10 @@ fn create_temp(path: &Path) -> Result<(PathBuf, File)> {
 }
 
 /// Removes temporary files for the same target whose writers are gone. Failures only leave them for the next time.
-fn remove_stale(path: &Path) {
+///
+/// [`publish`] does so itself; what works for long before it gets there does it first, lest what a killed run left takes
+/// the room that this one needs, or stays where this one ends early.
+pub fn remove_stale(path: &Path) {
     let prefix = temp_prefix(path);
     let Ok(entries) = fs::read_dir(parent(path)) else { return };
     for entry in entries.flatten() {

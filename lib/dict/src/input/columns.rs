@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Map, foreign};
 
-use super::{Reader, find_column};
+use super::{Reader, find_column, led};
 
 /// Places of the columns in a batch.
 struct Found {
@@ -36,7 +36,14 @@ fn convert(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, Ar
     } else {
         ArrayRef::clone(column)
     };
-    cast_with_options(&step, to, &strict)
+    let done = cast_with_options(&step, to, &strict)?;
+    // What is not whole would be cut, and be the id of something else.
+    let of = column.data_type();
+    let fraction = *to == DataType::UInt64 && of.is_numeric() && !of.is_integer();
+    if fraction && cast_with_options(&done, of, &strict)? != *column {
+        return Err(ArrowError::CastError("not a whole number".to_owned()));
+    }
+    Ok(done)
 }
 
 /// A column whose values are those of the file, or an error that names the first that is not; `row` is that of the first
@@ -199,7 +206,7 @@ impl Reader<'_> {
             let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| l.value(i));
             let id = ids.filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i));
             let placed = |e: Error| match e.kind() {
-                Kind::Limit => Error::limit(&format!("row {row}: {}", e.message()), 0, 0),
+                Kind::Limit => led(format_args!("row {row}"), &e),
                 _ => e,
             };
             self.pair(label, keys.value(i), id).map_err(placed)?;

@@ -60,6 +60,12 @@ pub fn detect(look: &[u8], more: bool) -> Result<Option<Form>> {
         let whole = ["\"entries\"", "\"next_id\""].iter().any(|field| inside.trim_start().starts_with(field));
         return Ok(Some(if whole { Form::Json } else { Form::Ndjson }));
     }
+    if start.strip_prefix('[').is_some_and(|inside| inside.trim_start().starts_with('{')) {
+        return Err(Error::invalid("a JSON array, in which no pairs are read")
+            .offset(0)
+            .expected("one object a line, or {\"entries\":[..]} around the array")
+            .hint("`jq -c '.[]'` makes lines of it; say --input lines if its lines are keys"));
+    }
     let first = start.lines().next().unwrap_or_default();
     if first.contains('\t') {
         return Ok(Some(Form::Tsv));

@@ -71,6 +71,8 @@ pub struct Reader<'a> {
     pub blank: u64,
     /// Lines that end in a carriage return, which stays part of the key.
     pub returns: u64,
+    /// Inputs that begin with a byte-order mark, which stays part of what stands first.
+    pub marks: u64,
 }
 
 impl Place {
@@ -83,17 +85,22 @@ impl Place {
         if matches!(e.kind(), Kind::Cancelled | Kind::Io) {
             return e;
         }
-        let mut placed = Error::new(e.kind(), format!("line {}: {}", self.line, e.message())).offset(self.offset);
-        if let Some(v) = e.get_expected() {
-            placed = placed.expected(v);
-        }
-        if let Some(v) = e.get_got() {
-            placed = placed.got(v);
-        }
-        match e.get_hint() {
-            Some(v) => placed.hint(v),
-            None => placed,
-        }
+        led(format_args!("line {}", self.line), &e).offset(self.offset)
+    }
+}
+
+/// An error, led by where it was met.
+fn led(place: impl fmt::Display, e: &Error) -> Error {
+    let mut placed = Error::new(e.kind(), format!("{place}: {}", e.message()));
+    if let Some(v) = e.get_expected() {
+        placed = placed.expected(v);
+    }
+    if let Some(v) = e.get_got() {
+        placed = placed.got(v);
+    }
+    match e.get_hint() {
+        Some(v) => placed.hint(v),
+        None => placed,
     }
 }
 
@@ -115,7 +122,7 @@ fn parse_id(cell: &[u8], place: Place) -> Result<Option<u64>> {
 
 impl<'a> Reader<'a> {
     pub fn new(builder: &'a mut Builder, label: &'a [u8], columns: Columns) -> Self {
-        Reader { builder, label, columns, removes: false, pairs: 0, blank: 0, returns: 0 }
+        Reader { builder, label, columns, removes: false, pairs: 0, blank: 0, returns: 0, marks: 0 }
     }
 
     /// Names the columns of what is read from now on.
@@ -204,6 +211,7 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
             self.returns += u64::from(line.ends_with(b"\r"));
+            self.marks += u64::from(place.line == 1 && line.starts_with(BOM));
             each(self, line, place).map_err(|e| if e.get_offset().is_some() { e } else { place.put(e) })
         })
     }
@@ -243,7 +251,7 @@ impl<'a> Reader<'a> {
     }
 
     fn ndjson(&mut self, from: impl std::io::BufRead) -> Result<()> {
-        let before = self.returns;
+        let before = (self.returns, self.marks);
         self.lines(from, |r, line, place| {
             let skip = if place.line == 1 && line.starts_with(BOM) { BOM.len() } else { 0 };
             let line = &line[skip..];
@@ -267,8 +275,8 @@ impl<'a> Reader<'a> {
                 }
             }
         })?;
-        // White space around JSON means nothing.
-        self.returns = before;
+        // White space around JSON means nothing, and neither does a mark in front of it.
+        (self.returns, self.marks) = before;
         Ok(())
     }
 }

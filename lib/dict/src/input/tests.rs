@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
@@ -71,6 +71,9 @@ fn the_form_is_told_by_content() {
     let e = detect(b"\x44\x4E\x47\x44\x02\0rest", false).unwrap_err();
     assert_eq!(e.kind(), Kind::Unsupported);
     assert!(e.message().contains("clarium") && e.message().contains("version 2"), "{e}");
+    let e = detect(b" [\n  {\"key\":\"a\"}]", false).unwrap_err();
+    assert!(e.kind() == Kind::Invalid && e.message().contains("JSON array"), "{e}");
+    assert_eq!(detect(b"[a]\n", false).unwrap(), Some(Form::Lines));
     // A character that the look cuts in two is no reason to call a text binary.
     assert_eq!(detect(&"xä".repeat(50_000).as_bytes()[..64 << 10], true).unwrap(), Some(Form::Lines));
 }
@@ -163,13 +166,24 @@ fn columns_that_cannot_be_told_are_refused() {
 
 #[test]
 fn a_cell_that_is_no_id_is_named() {
-    let names = StringArray::from(vec!["a", "b", "c"]);
-    let numbers = StringArray::from(vec!["1", "2", "x"]);
-    let fields = [Field::new("key", DataType::Utf8, true), Field::new("id", DataType::Utf8, true)];
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(names), Arc::new(numbers)]);
-    let e = read(&arrow_forms(&batch.unwrap())[0], None).unwrap_err();
+    let read = |numbers: ArrayRef| {
+        let names = StringArray::from(vec!["a", "b", "c"]);
+        let of = numbers.data_type().clone();
+        let fields = [Field::new("key", DataType::Utf8, true), Field::new("id", of, true)];
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(names), numbers]);
+        read(&arrow_forms(&batch.unwrap())[0], None)
+    };
+    let e = read(Arc::new(StringArray::from(vec!["1", "2", "x"]))).unwrap_err();
     assert_eq!((e.kind(), e.message()), (Kind::Invalid, "row 2: column id is no id"));
     assert_eq!(e.get_got(), Some("Utf8 x"));
+    // Whole numbers often come as doubles; what is not whole is not cut.
+    let whole = read(Arc::new(Float64Array::from(vec![Some(5.0), None, Some(2.0)]))).unwrap();
+    assert_eq!(whole, pairs(&[("", "a", 5), ("", "b", 6), ("", "c", 2)]));
+    let e = read(Arc::new(Float64Array::from(vec![1.0, 2.5, 3.0]))).unwrap_err();
+    assert_eq!((e.message(), e.get_got()), ("row 1: column id is no id", Some("Float64 2.5")));
+    let e = read(Arc::new(StringArray::from(vec!["1", "18446744073709551615", "2"]))).unwrap_err();
+    assert_eq!((e.kind(), e.message()), (Kind::Limit, "row 1: id is above the limit"));
+    assert_eq!(e.get_got(), Some("18446744073709551615"));
 }
 
 #[test]
