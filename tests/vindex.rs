@@ -224,6 +224,39 @@ fn what_dump_writes_is_built_again() {
 }
 
 #[test]
+fn what_a_damaged_file_still_says_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..40);
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    let good = fs::read(dir.join("a.vdata")).unwrap();
+    let inspect = |name: &str, bytes: &[u8]| {
+        fs::write(dir.join(name), bytes).unwrap();
+        let out = vindex(dir, &["inspect", name, "--json"]);
+        (out.status.code().unwrap(), serde_json::from_slice::<Value>(&out.stdout).unwrap_or_default())
+    };
+    let (code, whole) = inspect("whole.vdata", &good);
+    let named = |v: &Value| v["sections"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect::<Vec<_>>();
+    assert!(code == 0 && named(&whole).len() > 5, "{whole}");
+    let longer = [&good[..], b"x"].concat();
+    let mut flipped = good.clone();
+    flipped[60] ^= 1;
+    for bad in [&good[..good.len() - 1], &longer, &flipped] {
+        let (code, shown) = inspect("bad.vdata", bad);
+        assert_eq!((code, named(&shown)), (1, named(&whole)));
+        assert!(shown["error"].is_string() && shown["stated_bytes"].is_u64(), "{shown}");
+    }
+    // Nothing of the table, and no header at all.
+    assert_eq!(inspect("head.vdata", &good[..130]).1["sections"], Value::Array(Vec::new()));
+    assert_eq!(inspect("short.vdata", &good[..100]).0, 65);
+    // What was appended costs no row.
+    fs::write(dir.join("longer.vdata"), longer).unwrap();
+    assert_eq!(status(dir, &["verify", "longer.vdata"]), 1);
+    ok(dir, &["repair", "longer.vdata", "-o", "mended.vdata"]);
+    assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
+}
+
+#[test]
 fn answers_are_honest() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
