@@ -224,6 +224,22 @@ fn what_dump_writes_is_built_again() {
 }
 
 #[test]
+fn a_predicate_about_keys_names_their_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 5..15);
+    let lines = (5..15).map(|id| format!("{{\"id\":{id},\"ok\":{}}}\n", id % 2 == 0));
+    fs::write(dir.join("ok.ndjson"), lines.collect::<String>()).unwrap();
+    ok(dir, &[&["build", "a.ndjson", "-o", "keys.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    ok(dir, &[&["build", "a.ndjson", "-o", "places.vdata", "--metric", "l2"], &COLUMNS[..2]].concat());
+    let search = |index| ["search", index, "--query", "0 1", "--filter", "column:ok.ndjson:ok"];
+    assert_eq!(ids(dir, &search("places.vdata")), [1, 3, 5, 7, 9]);
+    // Line numbers are no keys; taken for some, they would answer other rows.
+    assert_eq!(status(dir, &search("keys.vdata")), 2);
+    assert_eq!(ids(dir, &[&search("keys.vdata")[..], &["--filter-id", "id"]].concat()), [6, 8, 10, 12, 14]);
+}
+
+#[test]
 fn what_a_damaged_file_still_says_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
