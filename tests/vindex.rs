@@ -224,6 +224,26 @@ fn what_dump_writes_is_built_again() {
 }
 
 #[test]
+fn a_definition_is_never_written_as_a_file_of_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..20);
+    ok(dir, &[&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"], &COLUMNS[..]].concat());
+    ok(dir, &["delete", "x.vindex", "--id", "3"]);
+    let before = fs::read(dir.join("x.vindex")).unwrap();
+    assert_eq!(status(dir, &["merge", "x.vindex", "-o", "x.vindex", "--force"]), 2);
+    ok(dir, &["convert", "x.vindex", "-o", "file.vdata"]);
+    assert_eq!(status(dir, &["repair", "file.vdata", "-o", "x.vindex", "--force"]), 2);
+    assert_eq!(fs::read(dir.join("x.vindex")).unwrap(), before);
+    for target in ["y.vindex", "x.vindex"] {
+        ok(dir, &["convert", "x.vindex", "-o", target, "--element", "f16", "--force"]);
+        assert_eq!(status(dir, &["delete", target, "--id", "7"]), 0, "{target}");
+        assert_eq!(ids(dir, &["search", target, "--query", "0.31 1", "-k", "3"]), [4, 2, 5], "{target}");
+        assert_eq!(status(dir, &["verify", target]), 0, "{target}");
+    }
+}
+
+#[test]
 fn a_predicate_about_keys_names_their_field() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

@@ -132,8 +132,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let source = args.source.open(&args.input_path, args.dim.is_some())?;
     let row_ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
     let job = cx.job();
-    let definition = args.output.extension().is_some_and(|e| e == "vindex");
-    let built = if definition && !args.out.dry_run {
+    let built = if is_definition(&args.output) && !args.out.dry_run {
         qx_vector::set::create(&args.output, args.out.mode(), source.vectors(), row_ids, &opts, &job)
             .map_err(of_input(&args.input_path))?
     } else {
@@ -158,6 +157,22 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
         cx.warn("the magnitudes in these vectors do not fit 8-bit codes: the index has no graph, searches scan it");
     }
     Ok(Status::Yes)
+}
+
+/// Whether this names a definition, which files of vectors stand beside.
+pub fn is_definition(output: &Path) -> bool {
+    output.extension().is_some_and(|e| e == "vindex")
+}
+
+/// [`check_output`] of a verb that writes one file of vectors and no definition.
+pub fn check_file(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()> {
+    if is_definition(output) {
+        return Err(Error::usage("one file of vectors is written, and .vindex is the name of a definition")
+            .path(output)
+            .expected("a name such as x.vdata")
+            .hint("the first `vindex add` or `delete` makes the definition of x.vdata"));
+    }
+    check_output(output, out, cx)
 }
 
 /// Refuses before the work what could not be written after it.
