@@ -300,7 +300,7 @@ fn positions_go_on_behind_rows_that_are_gone() {
         all.into_keys().collect::<Vec<_>>()
     };
     // Never had a row, and none left.
-    for (n, want) in [(0, [0, 1, 2, 3, 4]), (4, [4, 5, 6, 7, 8])] {
+    for (n, want) in [(0, [0i64, 1, 2, 3, 4]), (4, [4, 5, 6, 7, 8])] {
         let path = dir.path().join(format!("from-{n}.vindex"));
         create(&path, Publish::New, &rows(n), RowIds::Ordinal, &l2, &Job::default()).unwrap();
         let mut editor = edit(&path);
