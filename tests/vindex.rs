@@ -230,6 +230,10 @@ fn a_definition_is_never_written_as_a_file_of_vectors() {
     points(dir, "a.ndjson", 0..20);
     ok(dir, &[&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"], &COLUMNS[..]].concat());
     ok(dir, &["delete", "x.vindex", "--id", "3"]);
+    ok(dir, &[&["build", "a.ndjson", "-o", "alone.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    // Searches of alone.vdata would answer from it.
+    assert_eq!(status(dir, &["convert", "x.vindex", "-o", "alone.vindex"]), 2);
+    assert_eq!(status(dir, &["delete", "alone.vdata", "--id", "3"]), 0);
     let before = fs::read(dir.join("x.vindex")).unwrap();
     assert_eq!(status(dir, &["merge", "x.vindex", "-o", "x.vindex", "--force"]), 2);
     ok(dir, &["convert", "x.vindex", "-o", "file.vdata"]);

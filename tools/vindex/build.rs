@@ -194,6 +194,12 @@ pub fn check_output(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()>
             .path(output)
             .hint(format!("write {} instead, with --force, or remove it first", beside.display())));
     }
+    let masked = output.with_extension("vdata");
+    if is_definition(output) && !output.exists() && masked.is_file() {
+        return Err(Error::usage("a file of vectors has the name already: searches of it would go through this definition")
+            .path(&masked)
+            .hint("name the definition otherwise; the first `vindex add` or `delete` makes one of that file"));
+    }
     out.check_target(output)
 }
 

@@ -16,7 +16,7 @@ use crate::options::{EffortArgs, PolicyArgs, RecodeArgs, left_out, of_input, rep
 const EXAMPLES: &str = "\
 Examples:
   vindex convert old.vdata -o new.vdata --metric cosine       clarium VDCF v1 or v2
-  vindex convert old.vindex -o new.vindex                     clarium .vindex JSON v1
+  vindex convert old.vindex -o set.vindex                     clarium .vindex JSON v1
   vindex convert x.vdata -o small.vdata --codes only          the compact profile
   vindex convert x.vdata -o half.vdata --element f16";
 
