@@ -196,7 +196,7 @@ pub fn check_output(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()>
     }
     let masked = output.with_extension("vdata");
     if is_definition(output) && !output.exists() && masked.is_file() {
-        return Err(Error::usage("a file of vectors has the name already: searches of it would go through this definition")
+        return Err(Error::usage("a file of vectors has this name: its searches would go through the definition")
             .path(&masked)
             .hint("name the definition otherwise; the first `vindex add` or `delete` makes one of that file"));
     }
