@@ -224,6 +224,79 @@ fn what_dump_writes_is_built_again() {
 }
 
 #[test]
+fn a_definition_is_never_written_as_a_file_of_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..20);
+    ok(dir, &[&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"], &COLUMNS[..]].concat());
+    ok(dir, &["delete", "x.vindex", "--id", "3"]);
+    ok(dir, &[&["build", "a.ndjson", "-o", "alone.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    // Searches of alone.vdata would answer from it.
+    assert_eq!(status(dir, &["convert", "x.vindex", "-o", "alone.vindex"]), 2);
+    assert_eq!(status(dir, &["delete", "alone.vdata", "--id", "3"]), 0);
+    let before = fs::read(dir.join("x.vindex")).unwrap();
+    assert_eq!(status(dir, &["merge", "x.vindex", "-o", "x.vindex", "--force"]), 2);
+    ok(dir, &["convert", "x.vindex", "-o", "file.vdata"]);
+    assert_eq!(status(dir, &["repair", "file.vdata", "-o", "x.vindex", "--force"]), 2);
+    assert_eq!(fs::read(dir.join("x.vindex")).unwrap(), before);
+    for target in ["y.vindex", "x.vindex"] {
+        ok(dir, &["convert", "x.vindex", "-o", target, "--element", "f16", "--force"]);
+        assert_eq!(status(dir, &["delete", target, "--id", "7"]), 0, "{target}");
+        assert_eq!(ids(dir, &["search", target, "--query", "0.31 1", "-k", "3"]), [4, 2, 5], "{target}");
+        assert_eq!(status(dir, &["verify", target]), 0, "{target}");
+    }
+}
+
+#[test]
+fn a_predicate_about_keys_names_their_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 5..15);
+    let lines = (5..15).map(|id| format!("{{\"id\":{id},\"ok\":{}}}\n", id % 2 == 0));
+    fs::write(dir.join("ok.ndjson"), lines.collect::<String>()).unwrap();
+    ok(dir, &[&["build", "a.ndjson", "-o", "keys.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    ok(dir, &[&["build", "a.ndjson", "-o", "places.vdata", "--metric", "l2"], &COLUMNS[..2]].concat());
+    let search = |index| ["search", index, "--query", "0 1", "--filter", "column:ok.ndjson:ok"];
+    assert_eq!(ids(dir, &search("places.vdata")), [1, 3, 5, 7, 9]);
+    // Line numbers are no keys; taken for some, they would answer other rows.
+    assert_eq!(status(dir, &search("keys.vdata")), 2);
+    assert_eq!(ids(dir, &[&search("keys.vdata")[..], &["--filter-id", "id"]].concat()), [6, 8, 10, 12, 14]);
+}
+
+#[test]
+fn what_a_damaged_file_still_says_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..40);
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    let good = fs::read(dir.join("a.vdata")).unwrap();
+    let inspect = |name: &str, bytes: &[u8]| {
+        fs::write(dir.join(name), bytes).unwrap();
+        let out = vindex(dir, &["inspect", name, "--json"]);
+        (out.status.code().unwrap(), serde_json::from_slice::<Value>(&out.stdout).unwrap_or_default())
+    };
+    let (code, whole) = inspect("whole.vdata", &good);
+    let named = |v: &Value| v["sections"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect::<Vec<_>>();
+    assert!(code == 0 && named(&whole).len() > 5, "{whole}");
+    let longer = [&good[..], b"x"].concat();
+    let mut flipped = good.clone();
+    flipped[60] ^= 1;
+    for bad in [&good[..good.len() - 1], &longer, &flipped] {
+        let (code, shown) = inspect("bad.vdata", bad);
+        assert_eq!((code, named(&shown)), (1, named(&whole)));
+        assert!(shown["error"].is_string() && shown["stated_bytes"].is_u64(), "{shown}");
+    }
+    // Nothing of the table, and no header at all.
+    assert_eq!(inspect("head.vdata", &good[..130]).1["sections"], Value::Array(Vec::new()));
+    assert_eq!(inspect("short.vdata", &good[..100]).0, 65);
+    // What was appended costs no row.
+    fs::write(dir.join("longer.vdata"), longer).unwrap();
+    assert_eq!(status(dir, &["verify", "longer.vdata"]), 1);
+    ok(dir, &["repair", "longer.vdata", "-o", "mended.vdata"]);
+    assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
+}
+
+#[test]
 fn answers_are_honest() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

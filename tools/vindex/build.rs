@@ -132,8 +132,7 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let source = args.source.open(&args.input_path, args.dim.is_some())?;
     let row_ids = source.row_ids().map_err(|e| e.path(&args.input_path))?;
     let job = cx.job();
-    let definition = args.output.extension().is_some_and(|e| e == "vindex");
-    let built = if definition && !args.out.dry_run {
+    let built = if is_definition(&args.output) && !args.out.dry_run {
         qx_vector::set::create(&args.output, args.out.mode(), source.vectors(), row_ids, &opts, &job)
             .map_err(of_input(&args.input_path))?
     } else {
@@ -160,6 +159,22 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     Ok(Status::Yes)
 }
 
+/// Whether this names a definition, which files of vectors stand beside.
+pub fn is_definition(output: &Path) -> bool {
+    output.extension().is_some_and(|e| e == "vindex")
+}
+
+/// [`check_output`] of a verb that writes one file of vectors and no definition.
+pub fn check_file(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()> {
+    if is_definition(output) {
+        return Err(Error::usage("one file of vectors is written, and .vindex is the name of a definition")
+            .path(output)
+            .expected("a name such as x.vdata")
+            .hint("the first `vindex add` or `delete` makes the definition of x.vdata"));
+    }
+    check_output(output, out, cx)
+}
+
 /// Refuses before the work what could not be written after it.
 pub fn check_output(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()> {
     let to_stdout = is_dash(output);
@@ -178,6 +193,12 @@ pub fn check_output(output: &Path, out: &OutputArgs, cx: &Context) -> Result<()>
         return Err(Error::usage("the index has a definition, which a new file would break")
             .path(output)
             .hint(format!("write {} instead, with --force, or remove it first", beside.display())));
+    }
+    let masked = output.with_extension("vdata");
+    if is_definition(output) && !output.exists() && masked.is_file() {
+        return Err(Error::usage("a file of vectors has this name: its searches would go through the definition")
+            .path(&masked)
+            .hint("name the definition otherwise; the first `vindex add` or `delete` makes one of that file"));
     }
     out.check_target(output)
 }

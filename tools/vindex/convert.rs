@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use qx_cli::{Context, OutputArgs, Status, count};
 use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
 use qx_formats::{Error, Result};
-use qx_vector::set::Segments;
+use qx_vector::set::{Segments, create};
 use qx_vector::{BuildOptions, CodeKind, Element, Engine, Metric, RowIds, VectorSource, definition};
 use serde_json::json;
 
-use crate::build::{check_output, to_output};
+use crate::build::{check_output, is_definition, to_output};
 use crate::input::{self, Indexed};
 use crate::options::{EffortArgs, PolicyArgs, RecodeArgs, left_out, of_input, report, warn_of_codes};
 
 const EXAMPLES: &str = "\
 Examples:
   vindex convert old.vdata -o new.vdata --metric cosine       clarium VDCF v1 or v2
-  vindex convert old.vindex -o new.vindex                     clarium .vindex JSON v1
+  vindex convert old.vindex -o set.vindex                     clarium .vindex JSON v1
   vindex convert x.vdata -o small.vdata --codes only          the compact profile
   vindex convert x.vdata -o half.vdata --element f16";
 
@@ -150,9 +150,12 @@ fn write(
 ) -> Result<Status> {
     opts.check()?;
     let job = cx.job();
-    let built = to_output(&args.output, &args.out, cx, |o| {
-        qx_vector::build(source, ids, opts, &job, o).map_err(of_input(&args.input_path))
-    })?;
+    let wrong = of_input(&args.input_path);
+    let built = if is_definition(&args.output) && !args.out.dry_run {
+        create(&args.output, args.out.mode(), source, ids, opts, &job).map_err(wrong)?
+    } else {
+        to_output(&args.output, &args.out, cx, |o| qx_vector::build(source, ids, opts, &job, o).map_err(wrong))?
+    };
     if let Some(m) = more.as_object_mut() {
         m.insert("path".to_owned(), args.output.to_string_lossy().into());
         m.insert("dry_run".to_owned(), args.out.dry_run.into());

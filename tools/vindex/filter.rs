@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use qx_formats::{Error, Result};
 use qx_vector::set::{Segments, SetFilter};
-use qx_vector::{IdSet, hash_key};
+use qx_vector::{Flavour, IdSet, hash_key};
 use serde_json::Value;
 
 use crate::input;
@@ -69,10 +69,15 @@ fn bitmap(path: &Path, set: &Segments, keep: bool) -> Result<SetFilter> {
 
 /// Row ids of the lines whose field `name` is true.
 fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<IdSet> {
+    if id.is_none() && set.flavour() != Flavour::Ordinal && !set.is_empty() {
+        return Err(Error::usage("the rows of this index are known by a key, not by their position")
+            .expected(set.flavour().name())
+            .hint("name the field that holds it with --filter-id"));
+    }
     let bytes = input::bytes(path)?;
     let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv") || e.eq_ignore_ascii_case("tsv"));
-    let table =
-        path.extension().is_some_and(|e| ["parquet", "arrow", "arrows"].iter().any(|t| e.eq_ignore_ascii_case(t)));
+    let tables = ["parquet", "arrow", "arrows", "feather", "ipc"];
+    let table = path.extension().is_some_and(|e| tables.iter().any(|t| e.eq_ignore_ascii_case(t)));
     let lines = if csv {
         csv_lines(path, &bytes)?
     } else if table {
@@ -80,7 +85,7 @@ fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<I
     } else {
         json_lines(path, &bytes)?
     };
-    let hashed = set.flavour() == qx_vector::Flavour::HashedKey;
+    let hashed = set.flavour() == Flavour::HashedKey;
     let mut seen = false;
     let mut ids = Vec::new();
     for (n, line) in lines.iter().enumerate() {

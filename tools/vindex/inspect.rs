@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use qx_cli::{Context, Status};
-use qx_formats::container::Container;
+use qx_formats::container::layout::*;
+use qx_formats::container::{Container, header_holds};
 use qx_formats::vdata::layout::{MAGIC, MAJOR};
 use qx_formats::{Error, Kind, Result};
 use qx_vector::Index;
@@ -42,7 +43,9 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let bytes = input::bytes(&args.index)?;
     if args.row.is_none() && args.id.is_none() {
         let document = structure(&args.index, &bytes)?;
-        return print(document, cx);
+        let opens = document.get("error").is_none();
+        print(document, cx)?;
+        return Ok(Status::from_bool(opens));
     }
     let index = Index::open(&bytes[..]).map_err(|e| e.path(&args.index))?;
     let rows = u32::try_from(index.len()).unwrap_or(u32::MAX);
@@ -62,13 +65,16 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
 }
 
 fn structure(path: &Path, bytes: &[u8]) -> Result<Value> {
-    let container = Container::open(bytes, ".vdata", MAGIC, MAJOR, 0).map_err(|e| e.path(path))?;
+    let container = match Container::open(bytes, ".vdata", MAGIC, MAJOR, 0) {
+        Ok(container) => container,
+        Err(e) => return outline(path, bytes, e),
+    };
     let sections: Vec<Value> = container
         .sections
         .iter()
         .map(|s| {
-            let page = qx_formats::container::layout::PAGE_LEN;
-            let sums = s.kind == qx_formats::container::layout::KIND_PAGE_SUMS;
+            let page = PAGE_LEN;
+            let sums = s.kind == KIND_PAGE_SUMS;
             let pages = s.len().div_ceil(page);
             let bad =
                 if sums { 0 } else { (0..pages).filter(|p| container.check_page(bytes, s, p * page).is_err()).count() };
@@ -100,6 +106,36 @@ fn structure(path: &Path, bytes: &[u8]) -> Result<Value> {
         }
     }
     Ok(document)
+}
+
+/// What header and section table of a damaged file say, read as they stand.
+///
+/// # Errors
+/// `e`, why it cannot be opened, where it is another file, one of a newer version, or has no header left.
+fn outline(path: &Path, bytes: &[u8], e: Error) -> Result<Value> {
+    let newer = e.kind() == Kind::Unsupported && header_holds(bytes);
+    if !bytes.starts_with(&MAGIC) || bytes.len() < HEADER_LEN || newer {
+        return Err(e.path(path));
+    }
+    let number = |at: usize, len: usize| {
+        let raw = bytes.get(at..at.saturating_add(len))?;
+        Some(raw.iter().rev().fold(0u64, |v, &b| (v << 8) | u64::from(b)))
+    };
+    let entry = |i: usize| {
+        let at = HEADER_LEN + i * SECTION_ENTRY_LEN;
+        let kind = bytes.get(at + ENT_KIND..at + ENT_FLAGS)?;
+        Some(json!({"name": kind.escape_ascii().to_string(), "offset": number(at + ENT_OFFSET, 8)?,
+            "bytes": number(at + ENT_LEN, 8)?, "flags": number(at + ENT_FLAGS, 4)?,
+            "crc32c": format!("{:08x}", number(at + ENT_CRC, 4)?)}))
+    };
+    let count = number(OFF_SECTION_COUNT, 4).map_or(0, |n| n.min(MAX_SECTIONS as u64) as usize);
+    let sections: Vec<Value> = (0..count).map_while(entry).collect();
+    let version = [OFF_MAJOR, OFF_MINOR].map(|at| number(at, 2).unwrap_or(0).to_string()).join(".");
+    let uuid: String = bytes.iter().skip(OFF_UUID).take(16).map(|b| format!("{b:02x}")).collect();
+    Ok(json!({
+        "v": 1, "path": path.to_string_lossy(), "version": version, "uuid": uuid, "bytes": bytes.len(),
+        "stated_bytes": number(OFF_FILE_LEN, 8), "sections": sections, "error": e.to_string(),
+    }))
 }
 
 fn one_row(index: &Index<&[u8]>, row: u32) -> Value {

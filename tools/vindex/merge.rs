@@ -8,7 +8,7 @@ use qx_vector::BuildOptions;
 use qx_vector::set::{Segments, combine};
 use serde_json::json;
 
-use crate::build::{check_output, to_output};
+use crate::build::{check_file, to_output};
 use crate::convert::like;
 use crate::input;
 use crate::options::{EffortArgs, RecodeArgs, report, warn_of_codes};
@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    check_output(&args.output, &args.out, cx)?;
+    check_file(&args.output, &args.out, cx)?;
     let sets: Vec<Segments> = args.inputs.iter().map(|p| input::set(p)).collect::<Result<_>>()?;
     let model = sets.iter().find(|s| !s.is_empty()).or(sets.first());
     let model = model.ok_or_else(|| Error::usage("no index was named"))?;

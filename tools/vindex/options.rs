@@ -193,10 +193,11 @@ pub fn warn_of_codes(cx: &Context, r: &BuildReport) {
 /// What a build left out, for the end of a sentence.
 pub fn left_out(r: &BuildReport) -> String {
     let parts = [
-        (r.skipped_null, "rows without a vector left out"),
-        (r.skipped_dim, "rows of another dimension left out"),
-        (r.skipped_value, "rows that cannot be stored left out"),
-        (r.zero_vectors, "zero vectors"),
+        (r.skipped_null, "row", " without a vector left out"),
+        (r.skipped_dim, "row", " of another dimension left out"),
+        (r.skipped_value, "row", " that cannot be stored left out"),
+        (r.zero_vectors, "zero vector", ""),
     ];
-    parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect()
+    let told = parts.iter().filter(|(n, ..)| *n > 0);
+    told.map(|&(n, what, why)| format!(", {}{why}", count(n, what))).collect()
 }

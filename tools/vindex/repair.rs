@@ -6,7 +6,7 @@ use qx_cli::{Context, OutputArgs, Status, count};
 use qx_formats::{Kind, Result};
 use serde_json::json;
 
-use crate::build::{check_output, to_output};
+use crate::build::{check_file, to_output};
 use crate::input;
 use crate::options::report;
 
@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    check_output(&args.output, &args.out, cx)?;
+    check_file(&args.output, &args.out, cx)?;
     let bytes = input::bytes(&args.index)?;
     let job = cx.job();
     let r = to_output(&args.output, &args.out, cx, |o| {

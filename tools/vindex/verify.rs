@@ -8,9 +8,9 @@ use qx_formats::vdata::deny;
 use qx_formats::vdata::layout::DENY_MAGIC;
 use qx_formats::{Kind, Result};
 use qx_io::Map;
-use qx_vector::Index;
 use qx_vector::definition::Definition;
 use qx_vector::set::Segments;
+use qx_vector::{Index, show_row_id};
 use serde_json::json;
 
 use crate::input;
@@ -128,7 +128,11 @@ fn whole(args: &Args, map: &[u8]) -> Result<Verdict> {
         }
     }
     let rows = match Segments::from_definition(&args.index, definition) {
-        Ok(set) => Some(set.len()),
+        Ok(set) => {
+            let twice = if args.quick { None } else { set.row_id_twice() };
+            all.extend(twice.map(|id| Found { path: None, finding: twice_among(&set, id) }));
+            Some(set.len())
+        }
         Err(e) if all.is_empty() => {
             all.push(Found { path: None, finding: Finding::from_error("vindex.definition", &e) });
             None
@@ -136,6 +140,11 @@ fn whole(args: &Args, map: &[u8]) -> Result<Verdict> {
         Err(_) => None,
     };
     Ok((rows, read, all))
+}
+
+fn twice_among(set: &Segments, id: u64) -> Finding {
+    let id = show_row_id(set.flavour(), id);
+    Finding::error("vindex.row_id_twice", format!("two rows that can be answered have the row id {id}"))
 }
 
 fn print(found: &[Found], cx: &mut Context) -> Result<()> {

@@ -1,12 +1,14 @@
 //! What can be saved from a damaged file, and a report of what cannot.
 //!
-//! Header, section table and META must hold, since they say where everything lies. Every other page is judged by its own
-//! checksum. A row is kept when the pages of its id and of its vector are whole; where only the vector is lost but
-//! its codes are whole, it is taken from them - not exactly, and counted apart. Codes, norms and graph are made anew,
-//! but for the codes of a compact file, which are all that it has: they stay as they are.
+//! Header, section table and META must hold, since they say where everything lies; what follows the end is cut off. Every
+//! other page is judged by its own checksum. A row is kept when the pages of its id and of its vector are whole; where only
+//! the vector is lost but its codes are whole, it is taken from them - not exactly, and counted apart. Codes, norms and graph
+//! are made anew, but for the codes of a compact file, which are all that it has: they stay as they are.
 
 use std::io::{Seek, Write};
 
+use qx_formats::container::header_holds;
+use qx_formats::container::layout::OFF_FILE_LEN;
 use qx_formats::vdata::layout::*;
 use qx_formats::vdata::{Flavour, Metric, View};
 use qx_formats::{Error, Result};
@@ -117,6 +119,7 @@ impl Whole {
 /// # Errors
 /// Those of opening, when header, section table or META do not hold; those of [`build`].
 pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write + Seek) -> Result<RepairReport> {
+    let bytes = stated(bytes);
     let view = View::open(bytes).map_err(|e| {
         if e.kind() == qx_formats::Kind::Corrupt {
             e.hint("nothing says where its rows lie: build it again from its source, or restore it")
@@ -145,6 +148,13 @@ pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write +
         damaged_pages,
         built,
     })
+}
+
+/// The file without what follows the end that its header states, where the header holds.
+fn stated(bytes: &[u8]) -> &[u8] {
+    let len = bytes.get(OFF_FILE_LEN..).and_then(|b| b.first_chunk::<8>()).map(|b| u64::from_le_bytes(*b));
+    let len = len.filter(|_| header_holds(bytes)).and_then(|n| usize::try_from(n).ok());
+    len.and_then(|n| bytes.get(..n)).unwrap_or(bytes)
 }
 
 /// The rows of a file, those that can be saved and those that cannot.
@@ -259,6 +269,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_follows_the_end_is_cut_off() {
+        let data = Numbers::new(55).clustered(50, 4, 5);
+        let (good, _) = built(&data, RowIds::Ordinal, &options(crate::Metric::L2));
+        let mut bad = [&good[..], b"more"].concat();
+        assert!(crate::Index::open(&bad[..]).is_err());
+        let (mended, r) = mend(&bad);
+        assert!(mended == good && (r.saved, r.lost) == (50, 0), "{r:?}");
+        // Here the length itself may be the damage.
+        bad[OFF_FILE_LEN] ^= 1;
+        assert!(repair(&bad, None, &Job::default(), Cursor::new(Vec::new())).is_err());
     }
 
     #[test]

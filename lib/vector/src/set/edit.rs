@@ -274,11 +274,15 @@ impl Editor {
     pub(super) fn fit(&self, ids: RowIds) -> Result<RowIds> {
         let flavour = self.set.flavour();
         let wrong = |what: &str, hint: &str| Err(Error::usage(what).expected(flavour.name()).hint(hint));
+        // Counted on where all rows are gone, too: no position is given out twice.
+        let on = || -> Result<RowIds> {
+            Ok(RowIds::OrdinalFrom(self.definition.next_ordinal.unwrap_or(0).max(self.set.behind_last()?)))
+        };
         if self.set.parts.iter().all(|p| p.index.is_empty()) {
-            return Ok(ids);
+            return if matches!(ids, RowIds::Ordinal) { on() } else { Ok(ids) };
         }
         match (flavour, ids) {
-            (Flavour::Ordinal, RowIds::Ordinal) => Ok(RowIds::OrdinalFrom(self.definition.next_ordinal.unwrap_or(0))),
+            (Flavour::Ordinal, RowIds::Ordinal) => on(),
             (Flavour::Ordinal, _) => wrong("the rows of this index are known by their position", "add without row ids"),
             (_, RowIds::Ordinal | RowIds::OrdinalFrom(_) | RowIds::Ordinals(_)) => {
                 wrong("the rows of this index are known by a key", "name the column of the key with --id-column")

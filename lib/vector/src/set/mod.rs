@@ -38,6 +38,12 @@ impl Part {
         self.live.as_ref().map_or(self.index.len() as u64, Filter::count)
     }
 
+    /// Every row of the file, hidden ones too, with its id.
+    fn ids(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        let rows = 0..u32::try_from(self.index.len()).unwrap_or(u32::MAX);
+        rows.filter_map(move |row| self.index.row_id(row).map(|id| (row, id)))
+    }
+
     pub fn is_live(&self, ordinal: u32) -> bool {
         (ordinal as usize) < self.index.len() && self.live.as_ref().is_none_or(|f| f.allows(ordinal))
     }
@@ -234,6 +240,26 @@ impl Segments {
             let mut rows = 0..u32::try_from(part.index.len()).unwrap_or(u32::MAX);
             rows.find(|&r| part.is_live(r) && part.index.row_id(r) == Some(row_id)).map(|row| (at, row))
         })
+    }
+
+    /// The number behind the highest row id of these files, hidden rows counted; 0 without rows.
+    ///
+    /// # Errors
+    /// As [`Segments::check_row_ids`]: a damaged id might hide the highest.
+    fn behind_last(&self) -> Result<u64> {
+        self.check_row_ids()?;
+        let last = self.parts.iter().flat_map(Part::ids).map(|(_, id)| id).max();
+        Ok(last.map_or(0, |id| id.saturating_add(1)))
+    }
+
+    /// The lowest row id that two rows have which both can be answered.
+    pub fn row_id_twice(&self) -> Option<u64> {
+        let mut ids: Vec<u64> = Vec::new();
+        for part in &self.parts {
+            ids.extend(part.ids().filter(|&(row, _)| part.is_live(row)).map(|(_, id)| id));
+        }
+        ids.sort_unstable();
+        ids.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first().copied())
     }
 
     /// The vector of a row as it is stored; `None` where there is no such row.

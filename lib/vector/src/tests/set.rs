@@ -287,6 +287,48 @@ fn rows_by_position_are_numbered_on_and_never_twice() {
 }
 
 #[test]
+fn positions_go_on_behind_rows_that_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let l2 = options(Metric::L2);
+    let rows = |n: u8| (0..n).map(|i| vec![f32::from(i)]).collect::<Vec<_>>();
+    let grown = |editor: &mut Editor| {
+        for n in [3, 2] {
+            editor.add(&rows(n), RowIds::Ordinal, Conflict::Replace, &l2, &Job::default()).unwrap();
+        }
+        let all = vectors(editor.segments());
+        assert_eq!((all.len() as u64, editor.segments().row_id_twice()), (editor.segments().len(), None));
+        all.into_keys().collect::<Vec<_>>()
+    };
+    // Never had a row, and none left.
+    for (n, want) in [(0, [0i64, 1, 2, 3, 4]), (4, [4, 5, 6, 7, 8])] {
+        let path = dir.path().join(format!("from-{n}.vindex"));
+        create(&path, Publish::New, &rows(n), RowIds::Ordinal, &l2, &Job::default()).unwrap();
+        let mut editor = edit(&path);
+        editor.delete(&(0..u64::from(n)).collect()).unwrap();
+        editor.compact(&BuildOptions::default(), &Job::default()).unwrap();
+        assert_eq!(grown(&mut editor), want);
+    }
+    // A file whose positions have gaps, without the definition that knew how far they went.
+    let file = dir.path().join("alone.vdata");
+    std::fs::write(&file, built(&rows(3), RowIds::Ordinals(vec![1, 7, 5]), &l2).0).unwrap();
+    assert_eq!(grown(&mut edit(&file)), [1, 5, 7, 8, 9, 10, 11, 12]);
+}
+
+#[test]
+fn an_id_that_two_files_give_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.vindex");
+    let data: Vec<Vec<f32>> = (0..3).map(|i| vec![i as f32]).collect();
+    create(&path, Publish::New, &data, keys(&[7, 3, 9]), &options(Metric::L2), &Job::default()).unwrap();
+    let set = Segments::open(&path).unwrap();
+    assert_eq!(set.row_id_twice(), None);
+    let mut definition = set.definition().unwrap().clone();
+    let again = definition.segments[0].clone();
+    definition.segments.push(again);
+    assert_eq!(Segments::from_definition(&path, definition).unwrap().row_id_twice(), Some(3));
+}
+
+#[test]
 fn one_writer_at_a_time_and_damage_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.vindex");
