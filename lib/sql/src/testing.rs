@@ -70,6 +70,7 @@ impl Database {
 
 /// The rows of an answer as texts, in their order.
 pub(crate) fn texts(answer: &Answer) -> Vec<Vec<String>> {
-    let of = |batch: &RecordBatch, row| batch.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect();
+    let of =
+        |batch: &RecordBatch, row| batch.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect();
     answer.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| of(batch, row))).collect()
 }

@@ -92,7 +92,10 @@ mod tests {
             "SELECT a FROM t LIMIT 1 FETCH FIRST 1 ROWS ONLY",
         ] {
             let e = db.error(clause).to_string();
-            assert!(e.contains("not supported") || e.contains("not SQL") || e.contains("one of LIMIT"), "{clause}: {e}");
+            assert!(
+                e.contains("not supported") || e.contains("not SQL") || e.contains("one of LIMIT"),
+                "{clause}: {e}"
+            );
         }
     }
 
