@@ -19,8 +19,8 @@ pub(crate) trait Adjacency {
 /// Rows that are expanded at once: while one list or row of codes is on its way, so are those of the others.
 const BEAM: usize = 2;
 
-/// A filter that lets through this many times fewer of the rows that a walk met than of all rows hides the right ones.
-const RARER: u64 = 2;
+/// A filter that lets through less than these fifths of its share of all rows among those that a walk met hides the right ones.
+const SHARE: u64 = 4;
 
 /// A row and how near it is; smaller keys are nearer, ties go to the lower ordinal.
 ///
@@ -299,7 +299,8 @@ impl Scratch {
             }
             self.expand(graph, rows, near.row());
         }
-        if allowed.saturating_mul(RARER).saturating_mul(rows.into()) < self.distances.saturating_mul(filter.count()) {
+        let share = self.distances.saturating_mul(filter.count()).saturating_mul(SHARE);
+        if allowed.saturating_mul(5 * u64::from(rows)) < share {
             return false;
         }
         self.pool.extend(self.found.drain());
