@@ -2,9 +2,14 @@
 //! It takes a record only when everything about it is as expected; for anything else it says so, the columns forget
 //! what it appended, and the slow path - which defines what a record means - reads the record again.
 
+use std::sync::Arc;
+
+use memchr::memmem::Finder;
+
 use crate::build::Data;
 use crate::column::Column;
 use crate::json::index::Escapes;
+use crate::json::pick::{NONE, finder};
 use crate::json::{Kind, Tape, are_escapes, check_word, decode_into, scalar_end};
 use crate::number;
 use crate::record::Record;
@@ -237,6 +242,8 @@ fn head(bytes: &[u8], at: usize) -> u64 {
 
 /// Fields after the expected one that are tried before the hash table.
 const NEAR: usize = 6;
+/// Keys that are looked for one by one, rather than all that there are.
+const KEYS_MAX: usize = 3;
 
 impl Record {
     /// Whether field `at` has this name.
@@ -266,6 +273,27 @@ impl Record {
         }
         let found = self.position(key, usize::MAX)?;
         self.is_named(found, key, head).then_some(found)
+    }
+
+    /// What finds the keys of the columns, where these are all that is asked for, few, and scalars.
+    pub(crate) fn keys(&self) -> Option<Arc<[Finder<'static>]>> {
+        let scalar = |column: &Column| {
+            !matches!(column.kind, Type::Struct(_) | Type::List(_) | Type::Map(_) | Type::Json | Type::EmptyObject)
+        };
+        let few = self.partial && (1..=KEYS_MAX).contains(&self.columns.len());
+        (few && self.columns.iter().all(scalar)).then(|| self.names.iter().map(|name| finder(name)).collect()).flatten()
+    }
+
+    /// Appends an object whose values stand at pairs of positions, one for each column.
+    pub(crate) fn take_values(&mut self, w: &mut Walk<'_>) -> Taken {
+        for (n, column) in self.columns.iter_mut().enumerate() {
+            w.next = 2 * n;
+            match w.positions.get(w.next) {
+                Some(&NONE) => column.append_null(),
+                _ => column.take(w)?,
+            }
+        }
+        Some(())
     }
 
     /// Appends the object whose `{` was just passed.

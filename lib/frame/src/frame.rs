@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use memchr::memmem::Finder;
 use qx_formats::Result;
 
 use crate::Sink;
@@ -23,6 +24,8 @@ use crate::types::Type;
 pub(crate) struct Frame {
     pub(crate) schema: SchemaRef,
     root: Record,
+    /// What finds the keys that are asked for, where it may be looked for them alone.
+    keys: Option<Arc<[Finder<'static>]>>,
     /// Keys that stood twice, by field.
     dropped: BTreeMap<String, Tally>,
     /// Keys that were no text.
@@ -35,6 +38,8 @@ pub(crate) struct Frame {
     batch_rows: usize,
     batch_bytes: usize,
     in_batch: (usize, usize),
+    /// The source of the last row, and where that ends.
+    at: (usize, u64),
 }
 
 impl Frame {
@@ -47,9 +52,11 @@ impl Frame {
             }
             fields.push(Type::Json.field(&name));
         }
+        let root = Record::new("", columns, Given { opts });
         Frame {
             schema: Arc::new(Schema::new(fields)),
-            root: Record::new("", columns, Given { opts }),
+            keys: root.keys(),
+            root,
             dropped: BTreeMap::new(),
             replaced: None,
             rescued: rescue.then(Rescued::default),
@@ -60,6 +67,7 @@ impl Frame {
             batch_rows: opts.batch_rows,
             batch_bytes: opts.batch_bytes,
             in_batch: (0, 0),
+            at: (0, 0),
         }
     }
 
@@ -82,25 +90,56 @@ impl Frame {
         }
         self.rows += 1;
         self.in_batch.0 += 1;
-        self.in_batch.1 += raw.len();
+        self.reach(spot.source, spot.offset + raw.len() as u64);
         Ok(())
     }
 
-    /// Appends an object by the fast path, if it takes it; `length` is not known before, so it is asked for after.
-    pub(crate) fn take(&mut self, w: &mut Walk<'_>, start: usize) -> Taken {
+    /// Appends an object by the fast path, if it takes it.
+    pub(crate) fn take(&mut self, w: &mut Walk<'_>) -> Taken {
+        self.take_by(w, Record::take)
+    }
+
+    /// Appends an object of which the values that are asked for were found.
+    pub(crate) fn take_values(&mut self, w: &mut Walk<'_>) -> Taken {
+        self.take_by(w, Record::take_values)
+    }
+
+    #[inline]
+    fn take_by(&mut self, w: &mut Walk<'_>, by: impl FnOnce(&mut Record, &mut Walk<'_>) -> Taken) -> Taken {
         w.record = self.rows + 1;
-        if self.root.take(w).is_none() {
+        if by(&mut self.root, w).is_none() {
             self.root.give_up(self.in_batch.0, w.record);
             return None;
         }
         if let Some(rescued) = &mut self.rescued {
             rescued.append_none();
         }
-        let end = w.next.checked_sub(1).and_then(|i| w.positions.get(i)).map_or(start, |p| *p as usize);
         self.rows += 1;
         self.in_batch.0 += 1;
-        self.in_batch.1 += end + 1 - start;
         Some(())
+    }
+
+    /// Notes where in its source the last row ends.
+    #[inline]
+    pub(crate) fn reach(&mut self, source: usize, end: u64) {
+        let from = if self.at.0 == source { self.at.1 } else { 0 };
+        self.in_batch.1 += end.saturating_sub(from) as usize;
+        self.at = (source, end);
+    }
+
+    /// Whether so many more bytes leave the batch with less than it may have.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.in_batch.1 + bytes < self.batch_bytes
+    }
+
+    /// What finds the keys that are asked for, where it may be looked for them alone.
+    pub(crate) fn keys(&self) -> Option<Arc<[Finder<'static>]>> {
+        self.keys.clone()
+    }
+
+    /// Whether most of an object is only checked.
+    pub(crate) fn skims(&self) -> bool {
+        self.keys.is_some() || self.counts_only()
     }
 
     /// Whether objects leave nothing but their number.

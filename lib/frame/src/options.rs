@@ -156,7 +156,7 @@ pub struct Options {
     pub decode: Decode,
     /// Rows of a batch, at most.
     pub batch_rows: usize,
-    /// Bytes of JSON in a batch, roughly at most.
+    /// Bytes of JSON in a batch, what separates its records included; the last record may have more.
     pub batch_bytes: usize,
     /// Hand bad records to [`crate::Sink::reject`] and go on, rather than stop at the first.
     pub rejects: bool,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use qx_frame::write::{Format, Writer};
-use qx_frame::{BadText, Decode, Drift, DupKeys, Options, Source, read_all};
+use qx_frame::{BadText, Decode, Drift, DupKeys, Filter, Options, Source, read_all};
 use qx_io::Job;
 use serde_json::Value;
 
@@ -135,14 +135,24 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn options() -> impl Strategy<Value = Options> {
     let drift = prop::sample::select(vec![Drift::Widen, Drift::Rescue, Drift::Null, Drift::Error]);
-    let select =
-        prop::sample::select(vec![vec![], vec![], vec!["id"], vec!["user.k", "x"], vec!["name", "nope", "tags"]]);
-    (drift, 1usize..8, 1usize..20, any::<bool>(), select, any::<[bool; 4]>()).prop_map(
-        |(drift, sample, batch_rows, rejects, select, [replace, last, json, nothing])| Options {
+    let select = prop::sample::select(vec![
+        vec![],
+        vec![],
+        vec!["id"],
+        vec!["at", "k", "ok"],
+        vec!["x", "nope"],
+        vec!["user.k", "x"],
+        vec!["name", "nope", "tags"],
+    ]);
+    let filters = prop::sample::select(vec![vec![], vec![], vec!["id>=100"], vec!["name", "!x"], vec!["x<1", "ok"]]);
+    (drift, 1usize..8, 1usize..20, any::<bool>(), (select, filters), any::<[bool; 5]>()).prop_map(
+        |(drift, sample, batch_rows, rejects, (select, filters), [replace, last, json, nothing, short])| Options {
             drift,
             sample: Some(sample),
             batch_rows,
+            batch_bytes: if short { 300 } else { 1 << 20 },
             rejects,
+            filters: filters.iter().map(|f| Filter::parse(f).unwrap()).collect(),
             select: select.iter().map(|s| (*s).to_owned()).collect(),
             bad_text: if replace { BadText::Replace } else { BadText::Error },
             dup_keys: if last { DupKeys::Last } else { DupKeys::Error },
@@ -174,6 +184,8 @@ proptest! {
             check(&text, &Options { sample: Some(2), rejects, ..Options::default() });
             if !twice {
                 check(&text, &Options { sample: Some(2), rejects, nothing: true, ..Options::default() });
+                let select = vec!["id".to_owned(), "name".to_owned()];
+                check(&text, &Options { sample: Some(2), rejects, select, ..Options::default() });
             }
         }
     }
@@ -192,6 +204,9 @@ fn records_longer_than_a_window_and_many_windows() {
     check(array.as_bytes(), &Options { sample: Some(4), ..Options::default() });
     for text in [&text, &array] {
         check(text.as_bytes(), &Options { sample: Some(4), nothing: true, ..Options::default() });
+        for field in ["i", "a"] {
+            check(text.as_bytes(), &Options { sample: Some(4), select: vec![field.to_owned()], ..Options::default() });
+        }
     }
     let limits = qx_frame::Limits { record_bytes: 1 << 20, ..qx_frame::Limits::default() };
     check(text.as_bytes(), &Options { sample: Some(4), limits, ..Options::default() });
@@ -202,12 +217,50 @@ fn a_record_may_be_bounded_by_less_than_is_read_at_once() {
     let text = "{\"a\":\"some text\",\"b\":[1,2,{\"c\":null}]}\n".repeat(20_000);
     for (record_bytes, fits) in [(500, true), (100_000, true), (38, true), (37, false)] {
         let limits = qx_frame::Limits { record_bytes, ..qx_frame::Limits::default() };
-        for (nothing, rejects) in [(false, false), (true, false), (false, true), (true, true)] {
-            let opts = Options { sample: Some(4), limits, nothing, rejects, ..Options::default() };
+        for (nothing, select, rejects) in [
+            (false, vec![], false),
+            (true, vec![], false),
+            (false, vec![], true),
+            (true, vec![], true),
+            (true, vec!["a".to_owned()], true),
+        ] {
+            let opts = Options { sample: Some(4), limits, nothing, select, rejects, ..Options::default() };
             check(text.as_bytes(), &opts);
             let said = outcome(text.as_bytes(), &opts);
             assert_eq!(said.contains("the length of one record"), !fits, "{record_bytes}");
             assert_eq!(said.contains("rows: 20000"), fits, "{record_bytes}");
+        }
+    }
+}
+
+#[test]
+fn fields_that_are_looked_for_alone_are_those_of_the_records() {
+    // More than is read at once, so that records are cut, and more than one batch.
+    let usual = |i: usize| format!("{{\"id\":{i},\"s\":\"some text, \\\"id\\\":0 in it\",\"status\":{}}}", i % 7);
+    for odd in [
+        "{\"status\":\"late\",\"id\":1}",
+        "{\"id\":1,\"status\":2,\"id\":3}",
+        "{\"id\":1,\"status\":2,\"st\\u0061tus\":3}",
+        "{\"i\\u0064\":1,\"status\" : 2 }",
+        "{\"id\":{\"status\":1},\"o\":[{\"status\":3,\"id\":4}],\"status\":5}",
+        "{\"o\":{\"status\":3,\"id\":4},\"stat\":6,\"statuses\":7}",
+        "{\"k\":\"status\",\"l\":[\"id\",\"status\"],\"m\":\"\\\"status\\\":9\"}",
+        "{\"status\":12345678901234567890,\"id\":1.5}",
+        "{\"status\":null,\"id\":01}",
+        "{\"status\":1,\"id\":\"\u{1}\"}",
+        "{}",
+    ] {
+        for (at, array) in [(5, false), (3000, true), (5999, false)] {
+            let mut records: Vec<_> = (0..6000).map(usual).collect();
+            records[at] = odd.to_owned();
+            let text = if array { format!("[{}]", records.join(",\n")) } else { records.join("\n") };
+            for drift in [Drift::Widen, Drift::Rescue, Drift::Null, Drift::Error] {
+                let opts = Options { drift, sample: Some(4), rejects: array, batch_rows: 1000, ..Options::default() };
+                let filters = vec![Filter::parse("status>=5").unwrap()];
+                check(text.as_bytes(), &Options { filters, nothing: true, ..opts.clone() });
+                let select = vec!["status".to_owned(), "id".to_owned()];
+                check(text.as_bytes(), &Options { select, batch_bytes: 20_000, ..opts });
+            }
         }
     }
 }

@@ -312,7 +312,7 @@ fn batches_are_bounded_by_rows_and_bytes() {
     read(&[bytes(&text)], &opts, &Job::default(), &mut sink).unwrap();
     assert_eq!(sizes, [30, 30, 30, 10]);
     sizes.clear();
-    let opts = Options { batch_bytes: 70, ..Options::default() };
+    let opts = Options { batch_bytes: 79, ..Options::default() };
     read(&[bytes(&text)], &opts, &Job::default(), &mut |batch| {
         sizes.push(batch.num_rows());
         Ok(())

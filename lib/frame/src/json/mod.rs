@@ -5,6 +5,7 @@
 
 mod escape;
 pub(crate) mod index;
+pub(crate) mod pick;
 mod pull;
 mod scan;
 pub(crate) mod simd;

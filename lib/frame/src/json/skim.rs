@@ -1,11 +1,12 @@
-//! Records of which nobody wants a value: their grammar is checked and nothing of them is kept. 64 bytes at a time give the
-//! first bytes of their tokens, end to end; 64 of those at a time are asked what follows what. Only brackets, and words that
+//! Records of which nobody wants a value, or few (`pick.rs`): their grammar is checked and nothing of them is kept. 64 bytes at a time
+//! give the first bytes of their tokens, end to end; 64 of those at a time are asked what follows what. Only brackets, and words that
 //! are neither whole numbers nor plain fractions, are looked at one by one.
 //!
 //! What is refused here may still be a record: the general ways tell.
 
 use super::escape::are_escapes;
 use super::index::{Escapes, escaped, whole_utf8};
+use super::pick::{Checked, place_of};
 use super::simd::{Masks, Path};
 use super::{check_word, ends_word, skim_simd};
 
@@ -39,8 +40,17 @@ pub(crate) struct Skimmer {
     words: Vec<u8>,
     /// A bit for each token's first byte.
     places: Vec<u64>,
+    /// How many tokens there are before each block.
+    ranks: Vec<u32>,
     /// A bit for each backslash.
     backslashes: Vec<u64>,
+    /// A bit for each token that ends a record.
+    ends: Vec<u64>,
+    /// Blocks of the text that was looked at last, and whether anything in it stands inside of what stands in a record, or has
+    /// a backslash.
+    blocks: usize,
+    nested: bool,
+    escapes: bool,
 }
 
 /// Bytes that a vector may write behind the last one.
@@ -54,13 +64,16 @@ impl Skimmer {
             self.tokens.resize(blocks * 64 + SLACK, 0);
             self.words.resize(blocks * 64 + SLACK, 0);
             self.places.resize(blocks, 0);
+            self.ranks.resize(blocks, 0);
             self.backslashes.resize(blocks, 0);
+            self.ends.resize(blocks, 0);
         }
         let mut lexer = Lexer::default();
         let out = Out {
             tokens: &mut self.tokens,
             words: &mut self.words,
             places: &mut self.places,
+            ranks: &mut self.ranks,
             backslashes: &mut self.backslashes,
         };
         let (tokens, mut words) = skim_simd::lex(bytes, out, &mut lexer, path);
@@ -70,8 +83,10 @@ impl Skimmer {
             words = whole.iter().rposition(|b| ends_word(*b)).map_or(0, |last| last + 1);
         }
         let mut grammar = Grammar::new(place, depth_max);
-        skim_simd::check(padded(&mut self.tokens, tokens), &mut grammar, path);
-        let end = if grammar.taken == 0 { 0 } else { self.end_before(tokens - grammar.taken, lexer.blocks) };
+        skim_simd::check(padded(&mut self.tokens, tokens), &mut self.ends, &mut grammar, path);
+        (self.blocks, self.nested, self.escapes) = (lexer.blocks, grammar.nested, lexer.backslash != 0);
+        let (places, ranks) = self.tokens_at();
+        let end = grammar.taken.checked_sub(1).map_or(0, |last| place_of(last, places, ranks) + 1);
         let good = skim_simd::check_words(padded(&mut self.words, words), path)
             && (lexer.high == 0 || whole_utf8(bytes.get(..end).unwrap_or_default()))
             && (lexer.backslash == 0 || are_escapes(bytes, 0, end, Escapes::of(&self.backslashes)));
@@ -82,19 +97,25 @@ impl Skimmer {
         Skimmed { records: 0, end: 0, odd: true }
     }
 
-    /// Where the token ends, a bracket, that has as many of all tokens behind it; `blocks` is how many of them there were.
-    fn end_before(&self, behind: usize, blocks: usize) -> usize {
-        let mut left = behind;
-        for (block, places) in self.places.iter().enumerate().take(blocks).rev() {
-            let here = places.count_ones() as usize;
-            if left < here {
-                // Without the highest bits of as many.
-                let place = (0..left).fold(*places, |places, _| places & !(1 << (63 - places.leading_zeros())));
-                return block * 64 + 64 - place.leading_zeros() as usize;
-            }
-            left -= here;
+    /// A bit for each token, and how many there are before each block.
+    fn tokens_at(&self) -> (&[u64], &[u32]) {
+        let blocks = ..self.blocks;
+        (self.places.get(blocks).unwrap_or_default(), self.ranks.get(blocks).unwrap_or_default())
+    }
+
+    /// The text that was looked at last, up to the end of its `records`.
+    pub(crate) fn checked<'a>(&'a self, bytes: &'a [u8], records: u64) -> Checked<'a> {
+        let (places, ranks) = self.tokens_at();
+        Checked {
+            bytes,
+            tokens: &self.tokens,
+            places,
+            ranks,
+            backslashes: if self.escapes { &self.backslashes } else { &[] },
+            ends: &self.ends,
+            records,
+            nested: self.nested,
         }
-        0
     }
 }
 
@@ -112,6 +133,7 @@ pub(super) struct Out<'a> {
     pub(super) tokens: &'a mut [u8],
     pub(super) words: &'a mut [u8],
     pub(super) places: &'a mut [u64],
+    pub(super) ranks: &'a mut [u32],
     pub(super) backslashes: &'a mut [u64],
 }
 
@@ -308,6 +330,8 @@ pub(super) struct Grammar {
     records: u64,
     /// Tokens up to the end of the last record.
     taken: usize,
+    /// Something may stand deeper than the fields of records.
+    nested: bool,
     odd: bool,
 }
 
@@ -328,14 +352,15 @@ impl Grammar {
             depth: base,
             records: 0,
             taken: 0,
+            nested: false,
             odd: false,
         }
     }
 
-    /// Looks at the tokens from the one whose number is `at`. False: something is not as expected, in the record that is open
-    /// or among these.
+    /// Looks at the tokens from the one whose number is `at`. Gives which of them end records; `None`: something is not as
+    /// expected, in the record that is open or among these.
     #[inline(always)]
-    pub(super) fn block(&mut self, t: &Tokens, at: usize) -> bool {
+    pub(super) fn block(&mut self, t: &Tokens, at: usize) -> Option<u64> {
         let (text, word) = (t.quote, !(t.open | t.close | t.comma | t.colon | t.quote | t.space));
         let values = text | word | t.open;
         let after_brace = self.brace.after(t.open & t.curly);
@@ -361,17 +386,17 @@ impl Grammar {
         };
         let before = (self.records, self.taken);
         // What is behind the last token is neither here nor there.
-        if wrong & !t.space == 0 && self.brackets(&found, t.space, at) {
-            return true;
+        let ends = if wrong & !t.space == 0 { self.brackets(&found, t.space, at) } else { None };
+        if ends.is_none() {
+            ((self.records, self.taken), self.odd) = (before, true);
         }
-        ((self.records, self.taken), self.odd) = (before, true);
-        false
+        ends
     }
 
     /// Goes from bracket to bracket, between which the kind of container does not change.
     #[inline(always)]
-    fn brackets(&mut self, f: &Found, space: u64, at: usize) -> bool {
-        let (mut brackets, mut left, mut wrong) = (f.brackets, !space, 0);
+    fn brackets(&mut self, f: &Found, space: u64, at: usize) -> Option<u64> {
+        let (mut brackets, mut left, mut wrong, mut ends) = (f.brackets, !space, 0, 0);
         while brackets != 0 {
             let bit = brackets & brackets.wrapping_neg();
             brackets ^= bit;
@@ -384,19 +409,21 @@ impl Grammar {
             if f.open & bit != 0 {
                 wrong |= if outside { here & f.alien & !bit | bit & f.beside & self.array } else { bit & f.beside };
                 if self.depth >= self.depth_max || (outside && curly == 0) {
-                    return false;
+                    return None;
                 }
+                self.nested |= !outside;
                 self.levels = self.levels << 1 | curly;
                 self.depth += 1;
                 continue;
             }
             if outside || curly != self.levels & 1 {
-                return false;
+                return None;
             }
             self.levels >>= 1;
             self.depth -= 1;
             if self.depth == self.base {
                 self.records += 1;
+                ends |= bit;
                 self.taken = at + bit.trailing_zeros() as usize + 1;
             }
         }
@@ -404,7 +431,7 @@ impl Grammar {
         if self.depth == self.base {
             wrong |= left & f.alien;
         }
-        wrong == 0
+        (wrong == 0).then_some(ends)
     }
 
     /// What belongs into the other kind of container than the one that is open.

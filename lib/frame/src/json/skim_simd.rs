@@ -37,19 +37,19 @@ pub(super) fn check_words(words: &[u8], path: Path) -> bool {
     }
 }
 
-/// Shows tokens, whole blocks of them, to `grammar`, up to the block that it finds wrong.
-pub(super) fn check(tokens: &[u8], grammar: &mut Grammar, path: Path) {
+/// Shows tokens, whole blocks of them, to `grammar`, up to the block that it finds wrong, and notes in `ends` which end records.
+pub(super) fn check(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar, path: Path) {
     match path {
-        Path::Scalar => check_scalar(tokens, grammar),
+        Path::Scalar => check_scalar(tokens, ends, grammar),
         // SAFETY: a path is only ever made where `Path::all` found its instructions.
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => unsafe { x86::check_avx2(tokens, grammar) },
+        Path::Avx2 => unsafe { x86::check_avx2(tokens, ends, grammar) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Path::Avx512 => unsafe { x86::check_avx512(tokens, grammar) },
+        Path::Avx512 => unsafe { x86::check_avx512(tokens, ends, grammar) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: NEON belongs to the architecture.
-        Path::Neon => unsafe { neon::check_neon(tokens, grammar) },
+        Path::Neon => unsafe { neon::check_neon(tokens, ends, grammar) },
     }
 }
 
@@ -61,16 +61,17 @@ macro_rules! lex_blocks {
         if let Some(head) = last.get_mut(..rest.len()) {
             head.copy_from_slice(rest);
         }
-        let Out { tokens, words, places, backslashes } = $out;
+        let Out { tokens, words, places, ranks, backslashes } = $out;
         // A copy, which stays in registers.
         let mut lexer = *$lexer;
         let mut lengths = (0usize, 0usize);
         let blocks = blocks.iter().chain((!rest.is_empty()).then_some(&last));
-        for (block, (place, backslash)) in blocks.zip(places.iter_mut().zip(backslashes.iter_mut())) {
+        let out = places.iter_mut().zip(ranks.iter_mut()).zip(backslashes.iter_mut());
+        for (block, ((place, rank), backslash)) in blocks.zip(out) {
             let masks = $classify(block);
             *backslash = masks.backslash;
             let Some((token, word)) = lexer.block(&masks, $xor) else { break };
-            *place = token;
+            (*place, *rank) = (token, lengths.0 as u32);
             lengths.0 += $pack(token, block, &mut *tokens, lengths.0);
             if word != 0 {
                 lengths.1 += $pack(word, block, &mut *words, lengths.1);
@@ -83,12 +84,11 @@ macro_rules! lex_blocks {
 
 /// The loop over tokens.
 macro_rules! check_blocks {
-    ($tokens:ident, $grammar:ident, $classify:expr) => {{
+    ($tokens:ident, $ends:ident, $grammar:ident, $classify:expr) => {{
         let mut grammar = *$grammar;
-        for (n, block) in $tokens.as_chunks::<64>().0.iter().enumerate() {
-            if !grammar.block(&$classify(block), n * 64) {
-                break;
-            }
+        for ((n, block), ends) in $tokens.as_chunks::<64>().0.iter().enumerate().zip($ends.iter_mut()) {
+            let Some(here) = grammar.block(&$classify(block), n * 64) else { break };
+            *ends = here;
         }
         *$grammar = grammar;
     }};
@@ -117,8 +117,8 @@ fn words_scalar(words: &[u8]) -> bool {
     words_blocks!(words, classify_scalar, numbers_scalar)
 }
 
-fn check_scalar(tokens: &[u8], grammar: &mut Grammar) {
-    check_blocks!(tokens, grammar, tokens_scalar);
+fn check_scalar(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar) {
+    check_blocks!(tokens, ends, grammar, tokens_scalar);
 }
 
 /// A bit for each byte that is one of some.
@@ -216,8 +216,8 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2,bmi1")]
-    pub(super) fn check_avx2(tokens: &[u8], grammar: &mut Grammar) {
-        check_blocks!(tokens, grammar, |b: &[u8; 64]| tokens_avx2(b));
+    pub(super) fn check_avx2(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar) {
+        check_blocks!(tokens, ends, grammar, |b: &[u8; 64]| tokens_avx2(b));
     }
 
     #[target_feature(enable = "avx512f,avx512bw")]
@@ -290,8 +290,8 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,bmi1")]
-    pub(super) fn check_avx512(tokens: &[u8], grammar: &mut Grammar) {
-        check_blocks!(tokens, grammar, |b: &[u8; 64]| tokens_avx512(b));
+    pub(super) fn check_avx512(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar) {
+        check_blocks!(tokens, ends, grammar, |b: &[u8; 64]| tokens_avx512(b));
     }
 }
 
@@ -358,7 +358,7 @@ mod neon {
     }
 
     #[target_feature(enable = "neon")]
-    pub(super) fn check_neon(tokens: &[u8], grammar: &mut Grammar) {
-        check_blocks!(tokens, grammar, |b: &[u8; 64]| tokens_neon(b));
+    pub(super) fn check_neon(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar) {
+        check_blocks!(tokens, ends, grammar, |b: &[u8; 64]| tokens_neon(b));
     }
 }

@@ -9,8 +9,9 @@ use crate::fast::Walk;
 use crate::frame::Frame;
 use crate::json::Tape;
 use crate::json::index::Index;
+use crate::json::pick::Key;
 use crate::json::simd::Path;
-use crate::json::skim::{Place, Skimmer};
+use crate::json::skim::{Place, Skimmed, Skimmer};
 use crate::options::{Decode, Options};
 
 /// Bytes that are indexed at once, or a record that is longer. An index takes half as much memory as usual text, and up
@@ -78,7 +79,7 @@ impl Records {
         }
         loop {
             let fresh = self.fast.to <= self.start || self.fast.from > self.start;
-            if fresh && frame.counts_only() && !self.skim(frame, sink, path)? {
+            if fresh && frame.skims() && !self.skim(frame, sink, path)? {
                 if !self.more(job)? {
                     return Ok(());
                 }
@@ -134,7 +135,8 @@ impl Records {
         Ok(have <= self.record_max && self.fill(self.ahead(CHUNK / 2), job)?)
     }
 
-    /// Counts records of which nothing is asked. True: what comes next is not as expected; else the text ends in it.
+    /// Takes records of which nothing is asked, or some fields alone. True: what comes next is not as expected; else the text ends
+    /// in it.
     fn skim(&mut self, frame: &mut Frame, sink: &mut dyn Sink, path: Path) -> Result<bool> {
         let place = match self.state {
             State::Root => Place::Root,
@@ -148,18 +150,65 @@ impl Records {
             return Ok(true);
         }
         let found = self.fast.skimmer.skim(bytes, place, self.depth_max, path);
-        if found.records > 0 {
-            self.count += found.records;
+        let (records, end) = if frame.counts_only() {
+            frame.count_rows(found.records, sink)?;
+            (found.records, found.end)
+        } else {
+            self.pick(found, frame, sink)?
+        };
+        if records > 0 {
+            self.count += records;
             if self.state == State::Root {
-                self.roots += found.records;
+                self.roots += records;
                 self.only_null = false;
             } else {
                 self.state = State::Comma;
             }
-            self.consume(found.end);
-            frame.count_rows(found.records, sink)?;
+            self.consume(end);
         }
-        Ok(found.odd)
+        Ok(found.odd || records < found.records)
+    }
+
+    /// Appends records that were found to be well formed by the values of the keys that are asked for, as long as these are as
+    /// expected. Gives how many, and where the last of them ends.
+    fn pick(&mut self, found: Skimmed, frame: &mut Frame, sink: &mut dyn Sink) -> Result<(u64, usize)> {
+        let Some(finders) = frame.keys() else { return Ok((0, 0)) };
+        let fast = &mut self.fast;
+        let bytes = self.buf.get(self.start..self.start + found.end).unwrap_or_default();
+        let text = fast.skimmer.checked(bytes, found.records);
+        let mut keys: Vec<Key<'_>> = finders.iter().map(|finder| Key::new(&text, finder)).collect();
+        let mut spans = vec![0u32; 2 * keys.len()];
+        // Where records end is asked only where a batch may.
+        let roomy = frame.has_room(bytes.len());
+        let (mut records, mut last) = (0, None);
+        for end in text.ends() {
+            if !keys.iter_mut().zip(spans.as_chunks_mut::<2>().0).all(|(key, span)| key.value(end, span)) {
+                break;
+            }
+            let mut walk = Walk {
+                bytes,
+                positions: &spans,
+                next: 0,
+                escapes: text.escapes(),
+                ran_out: false,
+                depth_max: self.depth_max,
+                record: 0,
+                tape: &mut fast.tape,
+            };
+            if frame.take_values(&mut walk).is_none() {
+                break;
+            }
+            (records, last) = (records + 1, Some(end));
+            if !roomy || frame.is_full() {
+                frame.reach(self.source, self.offset + text.place(end) as u64 + 1);
+                frame.flush_if_full(sink)?;
+            }
+        }
+        let end = last.map_or(0, |end| text.place(end) + 1);
+        if end > 0 {
+            frame.reach(self.source, self.offset + end as u64);
+        }
+        Ok((records, end))
     }
 
     /// Over what is indexed.
@@ -218,7 +267,7 @@ impl Records {
                     break Stop::Slow;
                 }
             }
-            if frame.take(&mut walk, at).is_none() {
+            if frame.take(&mut walk).is_none() {
                 walk.next = before;
                 break if walk.ran_out { Stop::More } else { Stop::Slow };
             }
@@ -235,6 +284,7 @@ impl Records {
                 self.state = State::Comma;
             }
             done = end;
+            frame.reach(self.source, self.offset + (end as u64 - begin));
             if frame.is_full() {
                 frame.flush(sink)?;
             }
