@@ -40,7 +40,7 @@ fn convert(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, Ar
     // What is not whole would be cut, and be the id of something else.
     let of = column.data_type();
     let fraction = *to == DataType::UInt64 && of.is_numeric() && !of.is_integer();
-    if fraction && cast_with_options(&done, of, &strict)? != *column {
+    if fraction && cast_with_options(&done, of, &strict)?.as_ref() != column.as_ref() {
         return Err(ArrowError::CastError("not a whole number".to_owned()));
     }
     Ok(done)
