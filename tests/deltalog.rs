@@ -436,6 +436,7 @@ fn drills_and_benchmarks_report() {
     fs::write(d.join("dumped"), [of(7), of(7), of(9)].concat()).unwrap();
     let out = ok(&run(d, &["drill", "--samples", "5", "--workload", "dumped", "--json"]));
     assert_eq!(records(&out).pop().unwrap()["summary"]["transactions"], 2, "{out}");
+    fs::remove_file(d.join("dumped")).unwrap();
     fails(&run(d, &["drill", "--case", "7/plain/100000/lost"]), 2);
     fails(&run(d, &["drill", "--case", "nonsense"]), 2);
     ok(&run(d, &["drill", "--real", ".", "--for", "100ms"]));

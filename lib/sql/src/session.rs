@@ -1,5 +1,6 @@
 //! A session: one engine context over one database folder, its view of the database, and its open transaction.
 
+mod again;
 mod brief;
 mod frame;
 mod kept;
@@ -427,28 +428,6 @@ impl Session {
         match (statements.pop(), statements.is_empty()) {
             (Some(one), true) => self.run(one).await,
             _ => Err(Error::usage("expected exactly one statement")),
-        }
-    }
-
-    /// Runs a text that differs from a statement whose plan is kept in its vector alone; `None` for any other.
-    async fn again(&self, text: &str) -> Result<Option<Answer>> {
-        let text = text.trim();
-        if !self.kept.knows(text) {
-            return Ok(None);
-        }
-        self.live.begin(text);
-        let done = async {
-            self.refresh().await?;
-            let Some(ready) = self.kept.find_written(text, &self.current, &self.settings) else { return Ok(None) };
-            let (schema, rows) = run(ready)?;
-            let batches = rows.try_collect().await.map_err(engine_error)?;
-            Ok(Some(Answer::new(schema, batches)))
-        };
-        let done = done.await;
-        self.live.end();
-        match done {
-            Err(e) if is_moved(&e) => Ok(None),
-            other => other,
         }
     }
 

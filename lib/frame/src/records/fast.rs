@@ -285,9 +285,7 @@ impl Records {
             }
             done = end;
             frame.reach(self.source, self.offset + (end as u64 - begin));
-            if frame.is_full() {
-                frame.flush(sink)?;
-            }
+            frame.flush_if_full(sink)?;
         };
         fast.next = walk.next;
         self.consume(done - begin as usize);
