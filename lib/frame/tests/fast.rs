@@ -239,7 +239,7 @@ fn fields_that_are_looked_for_alone_are_those_of_the_records() {
     let usual = |i: usize| format!("{{\"id\":{i},\"s\":\"some text, \\\"id\\\":0 in it\",\"status\":{}}}", i % 7);
     for odd in [
         "{\"status\":\"late\",\"id\":1}",
-        "{\"id\":1,\"status\":2,\"id\":3}",
+        "{\"id\":1,\"status\":2,\"status\":3}",
         "{\"id\":1,\"status\":2,\"st\\u0061tus\":3}",
         "{\"i\\u0064\":1,\"status\" : 2 }",
         "{\"id\":{\"status\":1},\"o\":[{\"status\":3,\"id\":4}],\"status\":5}",
