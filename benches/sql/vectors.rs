@@ -11,11 +11,14 @@ use qx_benches::harness::{Claim, Suite, Work};
 use qx_benches_sql::debian::folder;
 use qx_benches_sql::duckdb::DuckDb;
 use qx_formats::{Error, Result};
-use qx_sql::Session;
+use qx_sql::{Session, SessionOptions};
 
 const CLAIMS: [&str; 2] = ["nearest 10", "nearest 10 of many"];
 /// Rows whose vectors are asked for.
-const QUESTIONS: usize = 32;
+const QUESTIONS: usize = 256;
+/// What has to be found of the exact answers, and the settings that are tried for it: candidates for each row that is wanted.
+const RECALL: f64 = 0.99;
+const ALPHAS: [usize; 6] = [2, 3, 4, 5, 6, 8];
 /// Searches of one lateral statement.
 const LATERAL: usize = 1_000;
 
@@ -85,15 +88,38 @@ fn set_up(suite: &Suite) -> Result<Setup> {
 
 impl Setup {
     fn ids(&self, sql: &str) -> Result<Vec<i64>> {
-        let answer = self.runtime.block_on(self.session.query(sql))?;
+        self.ids_in(&self.session, sql)
+    }
+
+    fn ids_in(&self, session: &Session, sql: &str) -> Result<Vec<i64>> {
+        let answer = self.runtime.block_on(session.query(sql))?;
         Ok(answer.batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
     }
 
+    /// A session that looks at so many candidates for each row that is wanted.
+    fn with_alpha(&self, alpha: usize) -> Result<Session> {
+        let flag = |name: &str, value: usize| (name.to_owned(), value.to_string());
+        let flags = vec![flag("vector.preselect_alpha", alpha), flag("vector.search.ef_search", 10 * alpha)];
+        Session::open_with(self.session.store(), SessionOptions { flags, ..SessionOptions::default() })
+    }
+
+    /// The least of [`ALPHAS`] that finds enough, and what it finds.
+    fn enough(&self, statements: &[String], exact: &[String]) -> Result<(usize, Session, f64)> {
+        for alpha in ALPHAS {
+            let session = self.with_alpha(alpha)?;
+            let recall = self.recall(&session, statements, exact)?;
+            if recall >= RECALL {
+                return Ok((alpha, session, recall));
+            }
+        }
+        Err(Error::invalid("the index finds too little").expected(RECALL).got("less at every alpha"))
+    }
+
     /// The share of the exact answers that the index finds.
-    fn recall(&self, statements: &[String], exact: &[String]) -> Result<f64> {
+    fn recall(&self, session: &Session, statements: &[String], exact: &[String]) -> Result<f64> {
         let (mut found, mut all) = (0, 0);
         for (ann, exact) in statements.iter().zip(exact) {
-            let (ann, exact) = (self.ids(ann)?, self.ids(exact)?);
+            let (ann, exact) = (self.ids_in(session, ann)?, self.ids(exact)?);
             found += exact.iter().filter(|id| ann.contains(id)).count();
             all += exact.len();
         }
@@ -123,13 +149,14 @@ pub fn claims(suite: &mut Suite) -> Result<()> {
             format!("SELECT id FROM v ORDER BY array_cosine_similarity(vector, {q}::FLOAT[{dim}]) DESC LIMIT 10")
         })
         .collect();
-    let recall = setup.recall(&ann, &exact)?;
-    let ours = |statements: &[String], at: &Cell<usize>| {
+    let recall = setup.recall(&setup.session, &ann, &exact)?;
+    let (alpha, tuned, enough) = setup.enough(&ann, &exact)?;
+    let ours = |session: &Session, statements: &[String], at: &Cell<usize>| {
         let sql = &statements[at.get() % statements.len()];
         at.set(at.get() + 1);
-        setup.ids(sql).map(|ids| Work::units(1).answer(ids.len() as u64))
+        setup.ids_in(session, sql).map(|ids| Work::units(1).answer(ids.len() as u64))
     };
-    let at = [Cell::new(0), Cell::new(0), Cell::new(0)];
+    let at = [const { Cell::new(0) }; 4];
     let name = CLAIMS[0];
     suite.measure(
         Claim::new(name, "query")
@@ -139,9 +166,11 @@ pub fn claims(suite: &mut Suite) -> Result<()> {
                 Ok(Work::units(1).answer(setup.duckdb.borrow_mut().count(sql)?))
             })
             .note(format!("{rows} x {}", setup.vectors.dim))
-            .subject("order by, exact", || ours(&exact, &at[1]))
-            .subject("order by, index", || ours(&ann, &at[2]))
-            .note(format!("recall {recall:.4}")),
+            .subject("order by, exact", || ours(&setup.session, &exact, &at[1]))
+            .subject("order by, index", || ours(&setup.session, &ann, &at[2]))
+            .note(format!("recall {recall:.4}"))
+            .subject("order by, index, enough", || ours(&tuned, &ann, &at[3]))
+            .note(format!("recall {enough:.4}, alpha {alpha}")),
     )?;
     lateral(suite, &setup)
 }
