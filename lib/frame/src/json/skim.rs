@@ -84,7 +84,7 @@ impl Skimmer {
         }
         let mut grammar = Grammar::new(place, depth_max);
         skim_simd::check(padded(&mut self.tokens, tokens), &mut self.ends, &mut grammar, path);
-        (self.blocks, self.nested, self.escapes) = (lexer.blocks, grammar.nested, lexer.backslash != 0);
+        (self.blocks, self.nested, self.escapes) = (lexer.blocks, grammar.is_nested(), lexer.backslash != 0);
         let (places, ranks) = self.tokens_at();
         let end = grammar.taken.checked_sub(1).map_or(0, |last| place_of(last, places, ranks) + 1);
         let good = skim_simd::check_words(padded(&mut self.words, words), path)
@@ -330,8 +330,8 @@ pub(super) struct Grammar {
     records: u64,
     /// Tokens up to the end of the last record.
     taken: usize,
-    /// Something may stand deeper than the fields of records.
-    nested: bool,
+    /// Brackets that open something.
+    opens: u64,
     odd: bool,
 }
 
@@ -352,9 +352,14 @@ impl Grammar {
             depth: base,
             records: 0,
             taken: 0,
-            nested: false,
+            opens: 0,
             odd: false,
         }
+    }
+
+    /// Whether something may stand deeper than the fields of records: more was opened than these.
+    fn is_nested(&self) -> bool {
+        self.opens != self.records + u64::from(self.depth != self.base)
     }
 
     /// Looks at the tokens from the one whose number is `at`. Gives which of them end records; `None`: something is not as
@@ -385,6 +390,7 @@ impl Grammar {
             alien: !(t.space | t.comma & self.array),
         };
         let before = (self.records, self.taken);
+        self.opens += u64::from(t.open.count_ones());
         // What is behind the last token is neither here nor there.
         let ends = if wrong & !t.space == 0 { self.brackets(&found, t.space, at) } else { None };
         if ends.is_none() {
@@ -411,7 +417,6 @@ impl Grammar {
                 if self.depth >= self.depth_max || (outside && curly == 0) {
                     return None;
                 }
-                self.nested |= !outside;
                 self.levels = self.levels << 1 | curly;
                 self.depth += 1;
                 continue;

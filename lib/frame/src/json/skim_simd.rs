@@ -215,7 +215,7 @@ mod x86 {
         words_blocks!(words, |b: &[u8; 64]| classify_avx2(b), |b: &[u8; 64]| numbers_avx2(b))
     }
 
-    #[target_feature(enable = "avx2,bmi1")]
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
     pub(super) fn check_avx2(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar) {
         check_blocks!(tokens, ends, grammar, |b: &[u8; 64]| tokens_avx2(b));
     }
@@ -289,7 +289,7 @@ mod x86 {
         words_blocks!(words, |b: &[u8; 64]| classify_avx512(b), |b: &[u8; 64]| numbers_avx512(b))
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,bmi1")]
+    #[target_feature(enable = "avx512f,avx512bw,bmi1,popcnt")]
     pub(super) fn check_avx512(tokens: &[u8], ends: &mut [u64], grammar: &mut Grammar) {
         check_blocks!(tokens, ends, grammar, |b: &[u8; 64]| tokens_avx512(b));
     }
