@@ -20,7 +20,7 @@ pub(crate) struct Checked<'a> {
     pub(super) ends: &'a [u64],
     pub(super) records: u64,
     /// Something stands deeper than the fields of records.
-    pub(super) nested: bool,
+    pub(crate) nested: bool,
 }
 
 /// Stands for the place of a value that is not there.

@@ -33,6 +33,8 @@ pub(super) struct Fast {
     /// Where in the source the text ends of which the index said last that something is wrong in it.
     doubtful: u64,
     skimmer: Skimmer,
+    /// Records have more in them than fields of their own: to walk over that takes less than to tell it apart.
+    nested: bool,
     tape: Tape,
 }
 
@@ -44,7 +46,7 @@ impl Fast {
             Decode::Careful => None,
         };
         let (index, skimmer) = (Index::default(), Skimmer::default());
-        Fast { path, index, from: 0, to: 0, next: 0, window: WINDOW, doubtful: 0, skimmer, tape }
+        Fast { path, index, from: 0, to: 0, next: 0, window: WINDOW, doubtful: 0, skimmer, nested: false, tape }
     }
 
     /// What follows may begin inside what the index took for a string.
@@ -79,7 +81,8 @@ impl Records {
         }
         loop {
             let fresh = self.fast.to <= self.start || self.fast.from > self.start;
-            if fresh && frame.skims() && !self.skim(frame, sink, path)? {
+            let skims = if self.fast.nested { frame.counts_only() } else { frame.skims() };
+            if fresh && skims && !self.skim(frame, sink, path)? {
                 if !self.more(job)? {
                     return Ok(());
                 }
@@ -176,6 +179,7 @@ impl Records {
         let fast = &mut self.fast;
         let bytes = self.buf.get(self.start..self.start + found.end).unwrap_or_default();
         let text = fast.skimmer.checked(bytes, found.records);
+        fast.nested |= text.nested;
         let mut keys: Vec<Key<'_>> = finders.iter().map(|finder| Key::new(&text, finder)).collect();
         let mut spans = vec![0u32; 2 * keys.len()];
         // Where records end is asked only where a batch may.
