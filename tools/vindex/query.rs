@@ -71,14 +71,7 @@ fn file(
 
 /// A refused query with the place where it stands.
 fn at(place: &str, e: Error) -> Error {
-    let mut out = Error::new(e.kind(), format!("{place}: {}", e.message()));
-    if let Some(v) = e.get_expected() {
-        out = out.expected(v);
-    }
-    if let Some(v) = e.get_got() {
-        out = out.got(v);
-    }
-    out
+    e.reworded(|message| format!("{place}: {message}"))
 }
 
 /// One query a line, answered as soon as it is there; or a whole npy file.

@@ -139,7 +139,7 @@ pub fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
         if line.iter().all(u8::is_ascii_whitespace) {
             all.blank_lines += 1;
         } else {
-            all.push(line, columns).map_err(|e| place(&e, number + 1, offset))?;
+            all.push(line, columns).map_err(|e| place(e, number + 1, offset))?;
             all.at_line(number as u64 + 1);
         }
         offset += line.len() as u64;
@@ -180,19 +180,9 @@ fn dumped<'a>(line: &[u8], columns: Columns<'a>) -> Columns<'a> {
     }
 }
 
-fn place(e: &Error, line: usize, offset: u64) -> Error {
-    let mut out =
-        Error::new(e.kind(), format!("line {line}: {}", e.message())).offset(offset + e.get_offset().unwrap_or(0));
-    if let Some(v) = e.get_expected() {
-        out = out.expected(v);
-    }
-    if let Some(v) = e.get_got() {
-        out = out.got(v);
-    }
-    match e.get_hint() {
-        Some(v) => out.hint(v),
-        None => out,
-    }
+fn place(e: Error, line: usize, offset: u64) -> Error {
+    let at = offset + e.get_offset().unwrap_or(0);
+    e.reworded(|message| format!("line {line}: {message}")).offset(at)
 }
 
 impl Vectors {

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Map, foreign};
 
-use super::{Reader, find_column, led};
+use super::{Reader, find_column};
 
 /// Places of the columns in a batch.
 struct Found {
@@ -206,7 +206,7 @@ impl Reader<'_> {
             let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| l.value(i));
             let id = ids.filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i));
             let placed = |e: Error| match e.kind() {
-                Kind::Limit => led(format_args!("row {row}"), &e),
+                Kind::Limit => e.reworded(|message| format!("row {row}: {message}")),
                 _ => e,
             };
             self.pair(label, keys.value(i), id).map_err(placed)?;

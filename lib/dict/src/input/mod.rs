@@ -85,22 +85,7 @@ impl Place {
         if matches!(e.kind(), Kind::Cancelled | Kind::Io) {
             return e;
         }
-        led(format_args!("line {}", self.line), &e).offset(self.offset)
-    }
-}
-
-/// An error, led by where it was met.
-fn led(place: impl fmt::Display, e: &Error) -> Error {
-    let mut placed = Error::new(e.kind(), format!("{place}: {}", e.message()));
-    if let Some(v) = e.get_expected() {
-        placed = placed.expected(v);
-    }
-    if let Some(v) = e.get_got() {
-        placed = placed.got(v);
-    }
-    match e.get_hint() {
-        Some(v) => placed.hint(v),
-        None => placed,
+        e.reworded(|message| format!("line {}: {message}", self.line)).offset(self.offset)
     }
 }
 
