@@ -40,8 +40,13 @@ pub(super) fn write<W: Write + Seek>(w: &mut Writer<W>, ids: &mut dyn Numbers, m
     w.write(&piece).map_err(io)
 }
 
+/// Writes `RIDS` from what it consists of.
+pub(super) fn write_placed<W: Write + Seek>(w: &mut Writer<W>, placed: &[u8]) -> Result<()> {
+    w.begin(KIND_IDS_DENSE, 0).and_then(|()| w.write(placed)).map_err(io)
+}
+
 /// The section, from numbers in any order.
-fn placed(numbers: &[u128], meta: &Meta) -> Vec<u8> {
+pub(super) fn placed(numbers: &[u128], meta: &Meta) -> Vec<u8> {
     let bits = usize::from(meta.ref_bits);
     let span = if meta.entries == 0 { 0 } else { meta.id_max - meta.id_min + 1 };
     let len = bits::packed_len(span, bits).map_or(0, |len| len as usize);

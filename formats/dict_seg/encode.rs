@@ -253,22 +253,17 @@ fn too_large(meta: &Meta) -> Error {
 /// Entries from which on a second thread is worth its start.
 const MANY: u64 = 1 << 16;
 
-/// Sorts ids and hashes at the same time; the bytes do not depend on it.
-fn sort_side_by_side(walked: &mut Walked, dense: bool) -> Result<()> {
-    let Walked { meta, hashes, ids, .. } = walked;
-    if dense && ids.in_memory().is_some() {
-        // They need not be sorted.
-        return Ok(());
-    }
-    let Some(pairs) = hashes.pairs.as_mut().filter(|_| meta.entries >= MANY) else { return Ok(()) };
+/// Sorts both at the same time; the bytes do not depend on it.
+fn sort_side_by_side(hashes: &mut dyn Numbers, ids: &mut dyn Numbers) -> Result<()> {
     std::thread::scope(|scope| {
         let other = scope.spawn(|| ids.sort());
-        let first = pairs.sort();
-        match other.join() {
-            Ok(second) => first.and(second),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let first = hashes.sort();
+        first.and(joined(other))
     })
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Writes `HASH`, `ANYH` and the index of ids, and what META says of them.
@@ -280,30 +275,60 @@ fn write_indexes<W: Write + Seek>(
     layout: Layout,
     room: &mut dyn Room,
 ) -> Result<()> {
-    let span = if walked.meta.entries == 0 { 0 } else { walked.meta.id_max - walked.meta.id_min + 1 };
-    let dense = span <= walked.meta.entries.saturating_mul(DENSE_SPAN);
-    sort_side_by_side(walked, dense)?;
-    let mut tables = choose_seed(walked, dense, labels, source, layout, room)?;
-    let meta = &mut walked.meta;
-    if let Some(pairs) = &mut walked.hashes.pairs {
+    let Walked { meta, hashes, ids, blocks, .. } = walked;
+    let span = if meta.entries == 0 { 0 } else { meta.id_max - meta.id_min + 1 };
+    let pairs = Pairs { labels, source, layout, blocks };
+    if span > meta.entries.saturating_mul(DENSE_SPAN) {
+        if meta.entries >= MANY
+            && let Some(hashes) = &mut hashes.pairs
+        {
+            sort_side_by_side(hashes.as_mut(), ids.as_mut())?;
+        }
+        let tables = choose_seed(meta, hashes, Some(ids.as_mut()), pairs, room)?;
+        let by_id = write_hashes(w, meta, hashes, tables)?;
+        if let Some(mut by_id) = by_id {
+            (meta.ids_home, meta.ids_probe) =
+                write_table(w, KIND_IDS_HASHED, by_id.as_mut(), meta.entries, meta.ref_bits)?;
+        }
+        return Ok(());
+    }
+    // The place of an id is known without sorting, so that another thread can go through the memory of the one section while
+    // this one is at the other. Where keys are sorted under any label, too, there is no memory for it.
+    if let Some(numbers) = ids.in_memory().filter(|_| meta.entries >= MANY && hashes.any.is_none()) {
+        let known = *meta;
+        return std::thread::scope(|scope| {
+            let placing = scope.spawn(|| dense::placed(numbers, &known));
+            let tables = choose_seed(meta, hashes, None, pairs, room)?;
+            write_hashes(w, meta, hashes, tables)?;
+            dense::write_placed(w, &joined(placing))
+        });
+    }
+    let tables = choose_seed(meta, hashes, None, pairs, room)?;
+    write_hashes(w, meta, hashes, tables)?;
+    dense::write(w, ids.as_mut(), meta)
+}
+
+/// Writes `HASH` and `ANYH`; hands back what is left of the tables.
+fn write_hashes<W: Write + Seek>(
+    w: &mut Writer<W>,
+    meta: &mut Meta,
+    hashes: &mut Hashes,
+    tables: Tables,
+) -> Result<Option<Box<dyn Numbers>>> {
+    // The index of ids may want the memory.
+    if let Some(mut pairs) = hashes.pairs.take() {
         pairs.sort()?;
         (meta.hash_home, meta.hash_probe) = write_table(w, KIND_HASH, pairs.as_mut(), meta.entries, meta.ref_bits)?;
     }
-    // The index of ids may want the memory.
-    walked.hashes.pairs = None;
-    if let Some(any) = &mut tables.any {
+    if let Some(mut any) = tables.any {
         any.sort()?;
         (meta.any_home, meta.any_probe) = write_table(w, KIND_ANY, any.as_mut(), meta.distinct_keys, meta.ref_bits)?;
     }
-    match &mut tables.ids {
-        Some(ids) => {
-            ids.sort()?;
-            (meta.ids_home, meta.ids_probe) =
-                write_table(w, KIND_IDS_HASHED, ids.as_mut(), meta.entries, meta.ref_bits)?;
-        }
-        None => dense::write(w, walked.ids.as_mut(), meta)?,
+    let mut ids = tables.ids;
+    if let Some(ids) = &mut ids {
+        ids.sort()?;
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// Entries of the block that is being filled, their keys in one piece of memory.
@@ -434,17 +459,41 @@ struct Tables {
     ids: Option<Box<dyn Numbers>>,
 }
 
-/// Takes the first seed under which no search is long. The hashes of seed 0 are there already; for another one the
-/// pairs are read again.
-fn choose_seed(
-    walked: &mut Walked,
-    dense: bool,
-    labels: &[&[u8]],
-    source: &mut dyn Source,
+/// The pairs once more, for the rare case that another seed is needed.
+struct Pairs<'a> {
+    labels: &'a [&'a [u8]],
+    source: &'a mut dyn Source,
     layout: Layout,
+    /// Lengths of the blocks, uncompressed.
+    blocks: &'a [u32],
+}
+
+impl Pairs<'_> {
+    fn hashes(&mut self, seed: u64, with_hash: bool, room: &mut dyn Room) -> Result<Hashes> {
+        let mut hashes = Hashes::new(self.labels, with_hash, room)?;
+        let seeds = label_seeds(self.labels, seed);
+        let (mut assign, mut lens) = (Assign::new(self.layout), self.blocks.iter());
+        self.source.rewind()?;
+        while let Some(p) = self.source.next_pair()? {
+            if assign.place == self.layout.block_entries() {
+                assign.close(lens.next().copied().unwrap_or(0));
+            }
+            let reference = assign.next(p.key, p.id);
+            hashes.push(seeds[p.label], seed, p.key, p.id, reference)?;
+        }
+        Ok(hashes)
+    }
+}
+
+/// Takes the first seed under which no search is long. The hashes of seed 0 are there already; for another one the
+/// pairs are read again. `ids` where their index is a table of hashes, too.
+fn choose_seed(
+    meta: &mut Meta,
+    hashes: &mut Hashes,
+    mut ids: Option<&mut dyn Numbers>,
+    mut pairs: Pairs<'_>,
     room: &mut dyn Room,
 ) -> Result<Tables> {
-    let Walked { meta, hashes, ids, blocks, .. } = walked;
     let mut seed = 0;
     loop {
         if let Some(pairs) = &mut hashes.pairs {
@@ -452,7 +501,7 @@ fn choose_seed(
         }
         let (any, distinct) = lowest_of_each_key(hashes.any.as_mut(), room)?;
         meta.distinct_keys = if any.is_some() { distinct } else { meta.entries };
-        let by_id = if dense { None } else { Some(hash_ids(ids.as_mut(), seed, room)?) };
+        let by_id = ids.as_mut().map(|ids| hash_ids(*ids, seed, room)).transpose()?;
         let mut tables = Tables { any, ids: by_id };
         let limit = if seed == SEEDS - 1 { MAX_PROBE } else { EASY_PROBE };
         let all = [
@@ -475,17 +524,7 @@ fn choose_seed(
             return Err(Error::limit("buckets that one lookup visits", MAX_PROBE, longest)
                 .hint("the keys were chosen to collide under this hash function"));
         }
-        *hashes = Hashes::new(labels, hashes.pairs.is_some(), room)?;
-        let seeds = label_seeds(labels, seed);
-        let (mut assign, mut lens) = (Assign::new(layout), blocks.iter());
-        source.rewind()?;
-        while let Some(p) = source.next_pair()? {
-            if assign.place == layout.block_entries() {
-                assign.close(lens.next().copied().unwrap_or(0));
-            }
-            let reference = assign.next(p.key, p.id);
-            hashes.push(seeds[p.label], seed, p.key, p.id, reference)?;
-        }
+        *hashes = pairs.hashes(seed, hashes.pairs.is_some(), room)?;
     }
 }
 
