@@ -120,6 +120,22 @@ impl Filter {
         self.list.as_deref()
     }
 
+    /// Calls `each` with rows that it lets through, the first ones behind `parts` places that are as far from one another.
+    pub(crate) fn spread(&self, parts: u32, mut each: impl FnMut(u32)) {
+        let rows = self.words.len() as u64 * 64;
+        (0..u64::from(parts)).filter_map(|part| self.from((rows * part / u64::from(parts)) as u32)).for_each(&mut each);
+    }
+
+    /// The first row from this one on that it lets through.
+    fn from(&self, row: u32) -> Option<u32> {
+        let (first, bit) = (row as usize / 64, row % 64);
+        let mut words = self.words.iter().zip(0..).skip(first);
+        let here = words.next().map(|(&word, at)| (word & (u64::MAX << bit), at));
+        let rest = words.map(|(&word, at)| (word, at));
+        let (word, at) = here.into_iter().chain(rest).find(|&(word, _)| word != 0)?;
+        Some(at * 64 + word.trailing_zeros())
+    }
+
     /// Rows that it lets through.
     pub fn count(&self) -> u64 {
         self.count

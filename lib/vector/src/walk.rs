@@ -19,6 +19,10 @@ pub(crate) trait Adjacency {
 /// Rows that are expanded at once: while one list or row of codes is on its way, so are those of the others.
 const BEAM: usize = 2;
 
+/// Rows that a filter lets through, spread over all of them, from which a walk under it sets out, too: what it lets through may
+/// lie on several hills with valleys of hidden rows between them, most of all under the inner product.
+const SPREAD: u32 = 64;
+
 /// A filter that lets through less than these fifths of its share of all rows among those that a walk met hides the right ones.
 const SHARE: u64 = 4;
 
@@ -270,7 +274,11 @@ impl Scratch {
         budget: u64,
     ) -> bool {
         self.start(entries, rows);
+        self.seen.make_room(SPREAD as usize);
+        filter.spread(SPREAD, |row| self.seen.see(rows, row));
         let mut allowed = 0u64;
+        // Of the rows that it set out from, which tell nothing of where it came to.
+        let mut beside = None;
         loop {
             let Scratch { seen, found, frontier, memory, query, .. } = self;
             self.distances += seen.fresh_len as u64;
@@ -290,6 +298,7 @@ impl Scratch {
                 }
             });
             seen.fresh_len = 0;
+            beside.get_or_insert((self.distances, allowed));
             if self.distances > budget {
                 return false;
             }
@@ -299,8 +308,9 @@ impl Scratch {
             }
             self.expand(graph, rows, near.row());
         }
-        let share = self.distances.saturating_mul(filter.count()).saturating_mul(SHARE);
-        if allowed.saturating_mul(5 * u64::from(rows)) < share {
+        let (distances, let_through) = beside.unwrap_or_default();
+        let share = (self.distances - distances).saturating_mul(filter.count()).saturating_mul(SHARE);
+        if (allowed - let_through).saturating_mul(5 * u64::from(rows)) < share {
             return false;
         }
         self.pool.extend(self.found.drain());

@@ -1,7 +1,8 @@
 //! How far a finished graph must be walked to find nearly all: measured, since it depends on the data as much as on the
 //! options. Under a filter searches rely on it.
 //!
-//! The queries lie where rows do without being rows: a row is found too easily, as the neighbour of its neighbours.
+//! The queries lie where rows do without being rows: a row is found too easily, as the neighbour of its neighbours. Half of
+//! them lie in between clusters, and half within one, where more rows are about as near: which are harder depends on the data.
 
 use std::collections::BinaryHeap;
 
@@ -19,10 +20,10 @@ use crate::pool::Pool;
 use crate::quant::{Codes, Quantizer, Query, to_unit};
 use crate::walk::{Adjacency, Near, Scratch};
 
+/// Of each kind.
 const QUERIES: usize = 128;
 const NEAREST: usize = 10;
-/// A query is a row, moved by this share of the difference of two others: about as hard as queries that come from
-/// where the rows come from, a little harder rather than easier.
+/// A query in between clusters is a row, moved by this share of the difference of two others.
 const MOVED: f32 = 0.25;
 /// Thousandths that must be found: more than is promised, for what a sample may miss.
 const FOUND: usize = 995;
@@ -86,8 +87,15 @@ pub(super) fn measure(
     let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
     let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &[] };
     let graph = Slots { slots: &linked.graph, degree: linked.degree as usize };
-    let samples: Vec<Sample> =
-        (0..QUERIES).into_par_iter().with_max_len(1).map(|at| sample(data, coded, &codes, opts, at as u64)).collect();
+    let rows_of = Vectors { data, coded, opts };
+    let samples: Vec<Sample> = (0..2 * QUERIES)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|at| {
+            let vector = if at < QUERIES { rows_of.between(at as u64) } else { rows_of.within(at as u64, &graph) };
+            sample(vector, coded, &codes, opts.metric, rows)
+        })
+        .collect();
     let scratch = Pool::<Scratch>::default();
     let found = |s: &Sample, ef: usize| {
         scratch.with(|walk| {
@@ -100,33 +108,68 @@ pub(super) fn measure(
     let efs =
         std::iter::successors(Some(EF_MIN), |&ef| Some(if ef.is_power_of_two() { ef / 2 * 3 } else { ef / 3 * 4 }));
     let enough = |ef: &usize| {
-        let all: usize = samples.par_iter().with_max_len(1).map(|s| found(s, *ef)).sum();
-        all * 1000 >= FOUND * NEAREST * QUERIES
+        samples.chunks(QUERIES).all(|kind| {
+            let all: usize = kind.par_iter().with_max_len(1).map(|s| found(s, *ef)).sum();
+            all * 1000 >= FOUND * NEAREST * QUERIES
+        })
     };
     efs.take_while(|&ef| ef <= EF_MAX && !job.cancel.is_set()).find(enough).unwrap_or(0) as u32
 }
 
-fn sample(data: &Ingested<'_>, coded: &Coded, codes: &Codes<'_>, opts: &BuildOptions, at: u64) -> Sample {
-    let rows = data.rows() as u64;
-    let pick = |nth: u64| {
+/// The rows, for queries to be made of them.
+struct Vectors<'a, 'b> {
+    data: &'a Ingested<'b>,
+    coded: &'a Coded,
+    opts: &'a BuildOptions,
+}
+
+impl Vectors<'_, '_> {
+    fn draw(&self, number: u64) -> u64 {
+        mix(self.opts.seed ^ mix(number))
+    }
+
+    fn row(&self, row: usize) -> Vec<f32> {
         let mut v = Vec::new();
-        let row = (mix(opts.seed ^ mix(3 * at + nth)) % rows) as usize;
-        if opts.codes == CodeKind::Only {
-            coded.vector(data, row, &mut v);
+        if self.opts.codes == CodeKind::Only {
+            self.coded.vector(self.data, row, &mut v);
         } else {
-            data.vector(row, &mut v);
+            self.data.vector(row, &mut v);
         }
-        if opts.metric == Metric::Cosine {
+        if self.opts.metric == Metric::Cosine {
             to_unit(&mut v);
         }
         v
-    };
-    let (mut v, b, c) = (pick(0), pick(1), pick(2));
-    v.iter_mut().zip(b.iter().zip(&c)).for_each(|(a, (b, c))| *a += MOVED * (b - c));
+    }
+
+    /// A row moved by a part of the difference of any two others.
+    fn between(&self, at: u64) -> Vec<f32> {
+        let pick = |nth: u64| self.row((self.draw(3 * at + nth) % self.data.rows() as u64) as usize);
+        let (mut v, b, c) = (pick(0), pick(1), pick(2));
+        v.iter_mut().zip(b.iter().zip(&c)).for_each(|(a, (b, c))| *a += MOVED * (b - c));
+        v
+    }
+
+    /// (a + b + c - d) / 2 of a row and three of its neighbours: of the mean and the variance of the rows thereabouts. The
+    /// first half of a list are those that the row chose, and so of its own cluster if any are.
+    fn within(&self, at: u64, graph: &Slots<'_>) -> Vec<f32> {
+        let row = (self.draw(4 * at) % self.data.rows() as u64) as u32;
+        let list = graph.list(row);
+        let chosen = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(list.len()) / 2;
+        let near = |nth: u64| {
+            let at = (self.draw(4 * at + nth) % chosen.max(1) as u64) as usize;
+            self.row(list.get(at).copied().filter(|&n| n != NO_NEIGHBOUR).unwrap_or(row) as usize)
+        };
+        let (mut v, b, c, d) = (self.row(row as usize), near(1), near(2), near(3));
+        v.iter_mut().zip(b.iter().zip(&c).zip(&d)).for_each(|(a, ((b, c), d))| *a = (*a + b + c - d) / 2.0);
+        v
+    }
+}
+
+/// A query, and the distance of its [`NEAREST`]-th nearest row by the codes.
+fn sample(mut v: Vec<f32>, coded: &Coded, codes: &Codes<'_>, metric: Metric, rows: u32) -> Sample {
     let mut query = Query::default();
-    Quantizer::new(opts.metric, &coded.mean).query(&mut v, &mut query);
+    Quantizer::new(metric, &coded.mean).query(&mut v, &mut query);
     let (mut best, mut memory) = (BinaryHeap::new(), Vec::new());
-    let rows = rows as u32;
     let mut which: Vec<u32> = Vec::new();
     for start in (0..rows).step_by(AT_ONCE as usize) {
         which.clear();
