@@ -294,6 +294,10 @@ fn what_a_damaged_file_still_says_is_shown() {
     assert_eq!(status(dir, &["verify", "longer.vdata"]), 1);
     ok(dir, &["repair", "longer.vdata", "-o", "mended.vdata"]);
     assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
+    // Neither does a missing end that only says whether the rest is whole.
+    fs::write(dir.join("shorter.vdata"), &good[..good.len() - 1]).unwrap();
+    ok(dir, &["repair", "shorter.vdata", "-o", "mended.vdata", "--force"]);
+    assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
 }
 
 #[test]

@@ -89,50 +89,8 @@ impl Container {
     /// `Corrupt` for a short file, a wrong magic, a checksum or a length that does not hold; `Unsupported` for a
     /// newer major version or an unknown incompatible feature, by name.
     pub fn open(bytes: &[u8], what: &str, magic: [u8; 8], major: u16, known_incompat: u64) -> Result<Container> {
-        let header = bytes.get(..HEADER_LEN);
-        let found = bytes.get(..8);
-        if let Some(found) = found
-            && found != magic
-        {
-            return Err(Error::corrupt(format!("not a {what} file: wrong magic"))
-                .offset(0)
-                .expected(magic.escape_ascii())
-                .got(found.escape_ascii())
-                .hint("check that the path names the file that you meant"));
-        }
-        let header = header.ok_or_else(|| short(bytes.len(), HEADER_LEN))?;
-        let field = |at| u64_at(header, at).unwrap_or(0);
-        let file_major = u16_at(header, OFF_MAJOR).unwrap_or(0);
-        // The version is looked at before the checksum, so that a newer file is refused by name whatever else is new.
-        if file_major > major {
-            let hint = if header_holds(bytes) {
-                "use a newer release of the tool"
-            } else {
-                "the header checksum does not hold: the version itself may be the damage"
-            };
-            return Err(Error::unsupported(format!("{what} version {file_major} is newer than this build reads"))
-                .offset(OFF_MAJOR as u64)
-                .expected(format!("version {major} or older"))
-                .got(format!("version {file_major}"))
-                .hint(hint));
-        }
-        let want = u32_at(header, OFF_HEADER_CRC).unwrap_or(0);
-        let have = crc32c::crc32c(&header[..OFF_HEADER_CRC]);
-        if want != have {
-            return Err(crc_error("header checksum does not match", OFF_HEADER_CRC, want, have));
-        }
-        if file_major == 0 || header[OFF_RESERVED..OFF_HEADER_CRC].iter().any(|&b| b != 0) {
-            return Err(Error::corrupt("header has a zero version or nonzero reserved bytes").offset(OFF_MAJOR as u64));
-        }
-        let unknown = field(OFF_FEATURES_INCOMPAT) & !known_incompat;
-        if unknown != 0 {
-            return Err(Error::unsupported(format!("{what} file needs features that this build does not have"))
-                .offset(OFF_FEATURES_INCOMPAT as u64)
-                .expected(format!("features within {known_incompat:#x}"))
-                .got(format!("unknown feature bits {unknown:#x}"))
-                .hint("use a newer release of the tool"));
-        }
-        let file_len = field(OFF_FILE_LEN);
+        let header = check_header(bytes, what, magic, major, known_incompat)?;
+        let file_len = u64_at(header, OFF_FILE_LEN).unwrap_or(0);
         if file_len != bytes.len() as u64 {
             let what =
                 if file_len > bytes.len() as u64 { "file is truncated" } else { "bytes follow the end of the file" };
@@ -141,9 +99,28 @@ impl Container {
                 .expected(format!("{file_len} bytes"))
                 .got(format!("{} bytes", bytes.len())));
         }
-        let (sections, sums) = read_table(bytes, header)?;
+        Container::parse(bytes, header, bytes.len())
+    }
+
+    /// [`Container::open`] for what is left of a file whose end may be cut off, for a repair: sections may reach beyond
+    /// `bytes`. Whoever reads one asks [`Container::check_page`] or [`Container::section_holds`] first.
+    ///
+    /// # Errors
+    /// As [`Container::open`], but for the length of the file.
+    pub fn open_cut(bytes: &[u8], what: &str, magic: [u8; 8], major: u16, known_incompat: u64) -> Result<Container> {
+        let header = check_header(bytes, what, magic, major, known_incompat)?;
+        let file_len = usize::try_from(u64_at(header, OFF_FILE_LEN).unwrap_or(0)).ok();
+        // No file is longer than half of what can be addressed: places in it can be added.
+        let file_len = file_len.filter(|&len| isize::try_from(len).is_ok()).unwrap_or(0);
+        Container::parse(bytes, header, file_len.max(bytes.len()))
+    }
+
+    /// The container of a file that is `file_len` bytes long, or was.
+    fn parse(bytes: &[u8], header: &[u8], file_len: usize) -> Result<Container> {
+        let field = |at| u64_at(header, at).unwrap_or(0);
+        let (sections, sums) = read_table(bytes, header, file_len)?;
         Ok(Container {
-            major: file_major,
+            major: u16_at(header, OFF_MAJOR).unwrap_or(0),
             minor: u16_at(header, OFF_MINOR).unwrap_or(0),
             features_compat: field(OFF_FEATURES_COMPAT),
             features_ro: field(OFF_FEATURES_RO),
@@ -200,7 +177,20 @@ impl Container {
 
     fn page_sum(&self, bytes: &[u8], section: &Section, page: usize) -> Option<u32> {
         let index = usize::try_from(section.first_page).ok()?.checked_add(page)?.checked_mul(4)?;
-        u32_at(bytes.get(self.sums.clone())?, index)
+        // Of sums that are cut off some may be left.
+        u32_at(bytes.get(self.sums.start..self.sums.end.min(bytes.len()))?, index)
+    }
+
+    /// Whether all of a section is as it was written, by its checksum in the table alone: the page sums may be what is
+    /// damaged, or cut off.
+    pub fn section_holds(&self, bytes: &[u8], section: &Section) -> bool {
+        let Some(data) = bytes.get(section.range.clone()) else { return false };
+        let have = if section.kind == KIND_PAGE_SUMS {
+            crc32c::crc32c(data)
+        } else {
+            data.chunks(PAGE_LEN).fold(0, |crc, page| crc32c::crc32c_append(crc, &crc32c::crc32c(page).to_le_bytes()))
+        };
+        have == section.crc
     }
 
     /// Verifies every byte against its checksum: pages, page-sum section, padding. Reports each damaged page.
@@ -277,8 +267,55 @@ fn crc_error(what: &str, at: usize, want: u32, have: u32) -> Error {
         .hint("run the tool's `verify` for the extent of the damage")
 }
 
-/// Reads the section table and checks that the sections lie in order, aligned and without gaps.
-fn read_table(bytes: &[u8], header: &[u8]) -> Result<(Vec<Section>, Range<usize>)> {
+/// The header of a file, once its magic, version, checksum and features are those of one that can be read.
+fn check_header<'a>(bytes: &'a [u8], what: &str, magic: [u8; 8], major: u16, known_incompat: u64) -> Result<&'a [u8]> {
+    let header = bytes.get(..HEADER_LEN);
+    let found = bytes.get(..8);
+    if let Some(found) = found
+        && found != magic
+    {
+        return Err(Error::corrupt(format!("not a {what} file: wrong magic"))
+            .offset(0)
+            .expected(magic.escape_ascii())
+            .got(found.escape_ascii())
+            .hint("check that the path names the file that you meant"));
+    }
+    let header = header.ok_or_else(|| short(bytes.len(), HEADER_LEN))?;
+    let file_major = u16_at(header, OFF_MAJOR).unwrap_or(0);
+    // The version is looked at before the checksum, so that a newer file is refused by name whatever else is new.
+    if file_major > major {
+        let hint = if header_holds(bytes) {
+            "use a newer release of the tool"
+        } else {
+            "the header checksum does not hold: the version itself may be the damage"
+        };
+        return Err(Error::unsupported(format!("{what} version {file_major} is newer than this build reads"))
+            .offset(OFF_MAJOR as u64)
+            .expected(format!("version {major} or older"))
+            .got(format!("version {file_major}"))
+            .hint(hint));
+    }
+    let want = u32_at(header, OFF_HEADER_CRC).unwrap_or(0);
+    let have = crc32c::crc32c(&header[..OFF_HEADER_CRC]);
+    if want != have {
+        return Err(crc_error("header checksum does not match", OFF_HEADER_CRC, want, have));
+    }
+    if file_major == 0 || header[OFF_RESERVED..OFF_HEADER_CRC].iter().any(|&b| b != 0) {
+        return Err(Error::corrupt("header has a zero version or nonzero reserved bytes").offset(OFF_MAJOR as u64));
+    }
+    let unknown = u64_at(header, OFF_FEATURES_INCOMPAT).unwrap_or(0) & !known_incompat;
+    if unknown != 0 {
+        return Err(Error::unsupported(format!("{what} file needs features that this build does not have"))
+            .offset(OFF_FEATURES_INCOMPAT as u64)
+            .expected(format!("features within {known_incompat:#x}"))
+            .got(format!("unknown feature bits {unknown:#x}"))
+            .hint("use a newer release of the tool"));
+    }
+    Ok(header)
+}
+
+/// Reads the section table and checks that the sections lie in order, aligned and without gaps, in a file of this length.
+fn read_table(bytes: &[u8], header: &[u8], file_len: usize) -> Result<(Vec<Section>, Range<usize>)> {
     let count = u32_at(header, OFF_SECTION_COUNT).unwrap_or(0) as usize;
     if count == 0 || count > MAX_SECTIONS {
         return Err(Error::limit("section count", MAX_SECTIONS as u64, count as u64).offset(OFF_SECTION_COUNT as u64));
@@ -302,10 +339,9 @@ fn read_table(bytes: &[u8], header: &[u8]) -> Result<(Vec<Section>, Range<usize>
         if offset != start as u64 {
             return Err(bad("not where the section before it ends").expected(start).got(offset));
         }
-        let stop = offset.checked_add(len).filter(|&stop| stop <= bytes.len() as u64);
-        let stop = stop.ok_or_else(|| {
-            bad("reaches outside the file").expected(format!("an end within {}", bytes.len())).got(len)
-        })?;
+        let stop = offset.checked_add(len).filter(|&stop| stop <= file_len as u64);
+        let stop =
+            stop.ok_or_else(|| bad("reaches outside the file").expected(format!("an end within {file_len}")).got(len))?;
         let range = start..usize::try_from(stop).map_err(|_| bad("too large for this machine"))?;
         let section = Section {
             kind: u32_at(entry, ENT_KIND).unwrap_or(0),
@@ -336,8 +372,8 @@ fn read_table(bytes: &[u8], header: &[u8]) -> Result<(Vec<Section>, Range<usize>
             );
         }
     };
-    if end != bytes.len() {
-        return Err(Error::corrupt("bytes follow the last section").offset(end as u64).expected(end).got(bytes.len()));
+    if end != file_len {
+        return Err(Error::corrupt("bytes follow the last section").offset(end as u64).expected(end).got(file_len));
     }
     Ok((sections, sums))
 }

@@ -105,6 +105,34 @@ fn every_changed_bit_and_every_truncation_is_found() {
 }
 
 #[test]
+fn what_is_left_of_a_file_is_told_by_the_checksums_of_its_sections() {
+    let whole = paged();
+    let open = |bytes: &[u8]| Container::open_cut(bytes, "example", MAGIC, 1, 0);
+    let c = open(&whole).unwrap();
+    assert!(c.sections.iter().all(|s| c.section_holds(&whole, s)));
+    let table = HEADER_LEN + c.sections.len() * SECTION_ENTRY_LEN;
+    for len in 0..whole.len() {
+        let left = &whole[..len];
+        match open(left) {
+            Ok(c) => {
+                assert!(c.sections.iter().all(|s| c.section_holds(left, s) == (s.range.end <= len)), "{len} bytes")
+            }
+            Err(e) => assert!(len < table && e.kind() == Kind::Corrupt, "{len} bytes: {e}"),
+        }
+    }
+    // Sums that are damaged are no damage of the pages.
+    let data = c.section(DATA, "DATA").unwrap();
+    let mut bytes = whole.clone();
+    bytes[c.section(KIND_PAGE_SUMS, "PSUM").unwrap().range.start] ^= 1;
+    assert!(c.check_page(&bytes, data, 0).is_err() && c.section_holds(&bytes, data));
+    assert!(!c.section_holds(&bytes, c.section(KIND_PAGE_SUMS, "PSUM").unwrap()));
+    // A length that no file has.
+    bytes[OFF_FILE_LEN..OFF_FILE_LEN + 8].fill(0xFF);
+    seal_header(&mut bytes);
+    assert!(open(&bytes).is_ok_and(|c| c.section_holds(&bytes, data)));
+}
+
+#[test]
 fn damage_is_located_by_page() {
     let whole = paged();
     let c = open(&whole).unwrap();

@@ -31,7 +31,18 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Limit`, `Unsupported`, with the place.
     pub fn open(bytes: &[u8]) -> Result<View> {
-        let container = Container::open(bytes, ".vdata", MAGIC, MAJOR, 0)?;
+        View::of(Container::open(bytes, ".vdata", MAGIC, MAJOR, 0)?, bytes)
+    }
+
+    /// [`View::open`] for what is left of a file whose end may be cut off: what lies beyond it reads as if it were empty.
+    ///
+    /// # Errors
+    /// As [`View::open`], but for the length of the file.
+    pub fn open_cut(bytes: &[u8]) -> Result<View> {
+        View::of(Container::open_cut(bytes, ".vdata", MAGIC, MAJOR, 0)?, bytes)
+    }
+
+    fn of(container: Container, bytes: &[u8]) -> Result<View> {
         if container.major != MAJOR {
             return Err(Error::unsupported(format!(".vdata version {} has another layout", container.major))
                 .offset(8)

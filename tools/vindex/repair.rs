@@ -19,7 +19,8 @@ Examples:
 ///
 /// Codes, norms and graph are made again from the vectors; the codes of a compact file stay as they are. A row whose
 /// vector is damaged is read from its codes, near but not equal, and counted; one that has neither, or whose id is
-/// damaged, is lost. The damaged file is never changed. Exits 1 when rows were lost or are no longer exact.
+/// damaged, is lost. Of a file that was cut short only sections that are there from end to end can be proven, and are
+/// saved. The damaged file is never changed. Exits 1 when rows were lost or are no longer exact.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -1,17 +1,19 @@
 //! What can be saved from a damaged file, and a report of what cannot.
 //!
-//! Header, section table and META must hold, since they say where everything lies; what follows the end is cut off. Every
-//! other page is judged by its own checksum. A row is kept when the pages of its id and of its vector are whole; where only
-//! the vector is lost but its codes are whole, it is taken from them - not exactly, and counted apart. Codes, norms and graph
-//! are made anew, but for the codes of a compact file, which are all that it has: they stay as they are.
+//! Header, section table and META must hold, since they say where everything lies; what follows the end is cut off, and an
+//! end may be missing. A section whose checksum in the table holds is whole; of any other, every page is judged by its own
+//! checksum, which stands at the end of the file: where that is missing, only what is whole as a section is known to be. A row
+//! is kept when the pages of its id and of its vector are whole; where only the vector is lost but its codes are whole, it is
+//! taken from them - not exactly, and counted apart. Codes, norms and graph are made anew, but for the codes of a compact
+//! file, which are all that it has: they stay as they are.
 
 use std::io::{Seek, Write};
 
 use qx_formats::container::header_holds;
-use qx_formats::container::layout::OFF_FILE_LEN;
+use qx_formats::container::layout::{OFF_FILE_LEN, PAGE_LEN};
 use qx_formats::vdata::layout::*;
 use qx_formats::vdata::{Flavour, Metric, View};
-use qx_formats::{Error, Result};
+use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
 use serde::Serialize;
 
@@ -32,7 +34,7 @@ pub struct RepairReport {
     pub lost: u64,
     /// Ids of lost rows, where their pages are whole; at most a thousand.
     pub lost_ids: Vec<String>,
-    /// Damaged pages by section.
+    /// Damaged pages by section, those that are cut off included.
     pub damaged_pages: Vec<(String, u64)>,
     /// What the new file is.
     pub built: BuildReport,
@@ -87,30 +89,43 @@ impl VectorSource for Saved<'_> {
 
 /// Which rows of a section are whole: every page that holds a byte of them has the right checksum.
 struct Whole {
-    /// Damaged pages, by number within the section.
+    /// Damaged pages, by number within the section: those of which a byte is there.
     bad: Vec<bool>,
+    /// Pages of the section, those that are cut off included.
+    pages: usize,
     each: usize,
     present: bool,
 }
 
 impl Whole {
     fn new(view: &View, bytes: &[u8], kind: u32, each: usize) -> Whole {
-        let Some(section) = view.container.find(kind) else { return Whole { bad: Vec::new(), each, present: false } };
-        let page = qx_formats::container::layout::PAGE_LEN;
-        let pages = section.len().div_ceil(page);
-        let bad = (0..pages).map(|p| view.container.check_page(bytes, section, p * page).is_err()).collect();
-        Whole { bad, each, present: true }
+        let Some(section) = view.container.find(kind) else {
+            return Whole { bad: Vec::new(), pages: 0, each, present: false };
+        };
+        let pages = section.len().div_ceil(PAGE_LEN);
+        let there = bytes.len().saturating_sub(section.range.start).div_ceil(PAGE_LEN).min(pages);
+        // The sums of the pages may be what is damaged: they say nothing of a section that holds as a whole.
+        let bad = if view.container.section_holds(bytes, section) {
+            vec![false; there]
+        } else {
+            (0..there).map(|p| view.container.check_page(bytes, section, p * PAGE_LEN).is_err()).collect()
+        };
+        Whole { bad, pages, each, present: true }
     }
 
     fn row(&self, row: u32) -> bool {
-        let page = qx_formats::container::layout::PAGE_LEN;
         let start = row as usize * self.each;
         let end = (start + self.each).max(start + 1);
-        self.present && (start / page..=(end - 1) / page).all(|p| !self.bad.get(p).copied().unwrap_or(false))
+        self.present && (start / PAGE_LEN..=(end - 1) / PAGE_LEN).all(|p| self.bad.get(p) == Some(&false))
     }
 
     fn all(&self) -> bool {
-        self.present && !self.bad.contains(&true)
+        self.present && self.damaged() == 0
+    }
+
+    /// How many pages are damaged or cut off.
+    fn damaged(&self) -> u64 {
+        (self.pages - self.bad.iter().filter(|bad| !**bad).count()) as u64
     }
 }
 
@@ -120,19 +135,19 @@ impl Whole {
 /// Those of opening, when header, section table or META do not hold; those of [`build`].
 pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write + Seek) -> Result<RepairReport> {
     let bytes = stated(bytes);
-    let view = View::open(bytes).map_err(|e| {
-        if e.kind() == qx_formats::Kind::Corrupt {
-            e.hint("nothing says where its rows lie: build it again from its source, or restore it")
-        } else {
-            e
-        }
-    })?;
+    let hopeless = |e: Error, why: &str| match e.kind() {
+        Kind::Corrupt => e.hint(format!("{why}: build it again from its source, or restore it")),
+        _ => e,
+    };
+    let view = View::open_cut(bytes).map_err(|e| hopeless(e, "nothing says where its rows lie"))?;
     let Kept { saved, kept_ids, lost_ids, lost, from_codes } = sort(&view, bytes);
+    if saved.rows.is_empty() && lost > 0 {
+        // Of a file that was cut off before anything that can be proven, an empty one is no repair.
+        View::open(bytes).map_err(|e| hopeless(e, "no row is left that can be proven"))?;
+    }
     let sections = view.container.sections.iter().filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS);
-    let damaged_pages = sections
-        .map(|s| (s.name(), Whole::new(&view, bytes, s.kind, 1).bad.iter().filter(|b| **b).count() as u64))
-        .filter(|(_, n)| *n > 0)
-        .collect();
+    let damaged_pages =
+        sections.map(|s| (s.name(), Whole::new(&view, bytes, s.kind, 1).damaged())).filter(|(_, n)| *n > 0).collect();
     let opts = options(&view, threads)?;
     let dense = view.dense() && lost == 0;
     let ids =
@@ -245,6 +260,8 @@ fn options(view: &View, threads: Option<usize>) -> Result<BuildOptions> {
 mod tests {
     use std::io::Cursor;
 
+    use qx_formats::container::layout::KIND_PAGE_SUMS;
+
     use super::*;
     use crate::tests::{METRICS, Numbers, built, options};
 
@@ -282,6 +299,48 @@ mod tests {
         // Here the length itself may be the damage.
         bad[OFF_FILE_LEN] ^= 1;
         assert!(repair(&bad, None, &Job::default(), Cursor::new(Vec::new())).is_err());
+    }
+
+    #[test]
+    fn of_a_file_that_is_cut_off_whole_sections_are_saved() {
+        let data = Numbers::new(56).clustered(600, 24, 5);
+        let ids = RowIds::PrimaryKey((0..600).collect());
+        let (good, _) = built(&data, ids, &options(Metric::L2));
+        let view = View::open(&good).unwrap();
+        let end = |kind| view.container.find(kind).unwrap().range.end;
+        for len in [end(KIND_VECTORS), end(KIND_CODES) - 1, end(KIND_GRAPH), good.len() - 1] {
+            let (mended, r) = mend(&good[..len]);
+            assert!(mended == good && (r.saved, r.lost, r.from_codes) == (600, 0, 0), "{len}: {r:?}");
+        }
+        // An empty file is no repair.
+        for len in [end(KIND_VECTORS) - 1, end(KIND_ROW_IDS) - 1, end(KIND_META), end(KIND_META) - 1, 100] {
+            let e = repair(&good[..len], None, &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+            assert!(
+                e.kind() == Kind::Corrupt && e.get_hint().is_some_and(|h| h.contains("from its source")),
+                "{len}: {e}"
+            );
+        }
+        // One that is cut off in its codes keeps its vectors; a compact one has nothing else.
+        let compact = BuildOptions { codes: CodeKind::Only, ..options(Metric::L2) };
+        let (good, _) = built(&data, RowIds::Ordinal, &compact);
+        let end = View::open(&good).unwrap().container.find(KIND_CODE_PARAMS).unwrap().range.end;
+        let (mended, r) = mend(&good[..end]);
+        assert!(mended == good && (r.saved, r.lost) == (600, 0), "{r:?}");
+    }
+
+    #[test]
+    fn damaged_page_sums_cost_no_row() {
+        let data = Numbers::new(57).clustered(600, 24, 5);
+        let (good, _) = built(&data, RowIds::Ordinal, &options(Metric::L2));
+        let view = View::open(&good).unwrap();
+        let mut bad = good.clone();
+        bad[view.container.find(KIND_PAGE_SUMS).unwrap().range.clone()].fill(0);
+        let (mended, r) = mend(&bad);
+        assert!(mended == good && r.damaged_pages.is_empty() && r.from_codes == 0, "{r:?}");
+        // Without them nothing tells the whole pages of a damaged section; the codes are one that holds.
+        bad[view.container.find(KIND_VECTORS).unwrap().range.start] ^= 1;
+        let (_, r) = mend(&bad);
+        assert_eq!((r.saved, r.lost, r.from_codes), (600, 0, 600));
     }
 
     #[test]
