@@ -125,6 +125,13 @@ impl Error {
         self
     }
 
+    /// The same error in what this many bytes stand before: an offset that it has counts from there, and one is set.
+    #[must_use]
+    pub fn behind(mut self, bytes: u64) -> Self {
+        self.0.offset = Some(bytes.saturating_add(self.0.offset.unwrap_or(0)));
+        self
+    }
+
     #[must_use]
     pub fn expected(mut self, expected: impl fmt::Display) -> Self {
         self.0.expected = Some(expected.to_string());
@@ -251,5 +258,11 @@ mod tests {
             );
         }
         assert!(denied.copied().io_kind().is_some());
+    }
+
+    #[test]
+    fn an_offset_in_a_part_becomes_one_in_the_whole() {
+        assert_eq!(Error::invalid("odd").offset(3).behind(40).get_offset(), Some(43));
+        assert_eq!(Error::invalid("odd").behind(40).get_offset(), Some(40));
     }
 }

@@ -105,7 +105,7 @@ fn stream(
                 if e.kind() != Kind::Invalid {
                     return e;
                 }
-                at(&format!("line {number}"), e).path("-").offset(offset)
+                at(&format!("line {number}"), e).path("-").behind(offset)
             };
             let query = ndjson::read_line(&line, columns).map_err(place)?;
             answer(cx, &[query]).map_err(place)?;

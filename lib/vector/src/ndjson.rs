@@ -181,12 +181,13 @@ fn dumped<'a>(line: &[u8], columns: Columns<'a>) -> Columns<'a> {
 }
 
 fn place(e: Error, line: usize, offset: u64) -> Error {
-    let at = offset + e.get_offset().unwrap_or(0);
-    e.reworded(|message| format!("line {line}: {message}")).offset(at)
+    e.reworded(|message| format!("line {line}: {message}")).behind(offset)
 }
 
 impl Vectors {
     fn push(&mut self, line: &[u8], columns: Columns<'_>) -> Result<()> {
+        // What ends too early ends at the end of the line.
+        let line = line.trim_ascii_end();
         let mut fields = Vec::new();
         let mut row = Row { columns, data: &mut self.data, id: None, found: false, named: false, lists: &mut fields };
         let mut de = serde_json::Deserializer::from_slice(line);
@@ -424,6 +425,10 @@ mod tests {
         ] {
             let e = read(text.as_bytes(), Columns::default()).unwrap_err();
             assert!(e.message().starts_with(want), "{text}: {e}");
+        }
+        // Offsets are those of the file.
+        for (text, at) in [("[1]\n[x]\n", 5), ("[1]\n[1,\n[2]", 6), ("[1]\n\n{\"a\":[1]}", 5)] {
+            assert_eq!(read(text.as_bytes(), Columns::default()).unwrap_err().get_offset(), Some(at), "{text}");
         }
         for (text, want) in
             [("{\"v\":[1]}", "no row id"), ("{\"v\":1,\"id\":1}", "array"), ("[1]", "object"), ("{\"id\":1.5}", "id")]
