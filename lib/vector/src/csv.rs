@@ -3,6 +3,7 @@
 use ::csv::{ReaderBuilder, StringRecord};
 use qx_formats::{Error, Result};
 
+use crate::build::VectorSource;
 use crate::literal;
 use crate::ndjson::{Columns, DUMPED_ID, DUMPED_VECTOR, Id, Vectors};
 
@@ -10,12 +11,13 @@ use crate::ndjson::{Columns, DUMPED_ID, DUMPED_VECTOR, Id, Vectors};
 ///
 /// With a column of vectors named, the first line names the columns. Without, every column but that of the ids is a
 /// component, and the first line is a header unless all of it is numbers; but a column of the name that `vindex dump`
-/// gives to the vectors is read as if it were named, and the one of the ids with it.
+/// gives to the vectors is read as if it were named, and the one of the ids with it. A later line of more or fewer components
+/// is a vector of another dimension, about which the policy of a build decides.
 ///
 /// # Errors
 /// `Invalid` with line and offset.
 pub fn read(bytes: &[u8], delimiter: u8, columns: Columns<'_>) -> Result<Vectors> {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(false).from_reader(bytes);
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(bytes);
     let mut record = StringRecord::new();
     let mut all = Vectors::default();
     let Some(first) = next(&mut reader, &mut record)?.then(|| record.clone()) else { return Ok(all) };
@@ -41,6 +43,12 @@ pub fn read(bytes: &[u8], delimiter: u8, columns: Columns<'_>) -> Result<Vectors
         take(&first, None, None, &mut all)?;
     }
     while next(&mut reader, &mut record)? {
+        let (fields, expected) = (record.len(), first.len());
+        // The first line of components says what the header meant.
+        if fields != expected && (vector.is_some() || all.rows() == 0) {
+            let e = Error::invalid(format!("the line has {fields} fields and the first has {expected}"));
+            return Err(placed(&record, e));
+        }
         take(&record, vector, id, &mut all)?;
     }
     Ok(all)
@@ -50,9 +58,6 @@ fn next(reader: &mut ::csv::Reader<&[u8]>, record: &mut StringRecord) -> Result<
     reader.read_record(record).map_err(|e| {
         let at = e.position().map(|p| (p.line(), p.byte()));
         let text = match e.kind() {
-            ::csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!("the line has {len} fields and the first has {expected_len}")
-            }
             ::csv::ErrorKind::Utf8 { .. } => "not text".to_owned(),
             _ => e.to_string(),
         };
@@ -63,11 +68,16 @@ fn next(reader: &mut ::csv::Reader<&[u8]>, record: &mut StringRecord) -> Result<
     })
 }
 
-fn take(record: &StringRecord, vector: Option<usize>, id: Option<usize>, all: &mut Vectors) -> Result<()> {
-    let place = |e: Error| match record.position() {
+/// An error with the line that it is about.
+fn placed(record: &StringRecord, e: Error) -> Error {
+    match record.position() {
         Some(p) => Error::invalid(format!("line {}: {e}", p.line())).offset(p.byte()),
         None => e,
-    };
+    }
+}
+
+fn take(record: &StringRecord, vector: Option<usize>, id: Option<usize>, all: &mut Vectors) -> Result<()> {
+    let place = |e: Error| placed(record, e);
     let number = |text: &str| match text.trim() {
         // A gap among the components is for the policy of the build, as NaN is.
         "" => Ok(f32::NAN),
@@ -102,7 +112,7 @@ fn take(record: &StringRecord, vector: Option<usize>, id: Option<usize>, all: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RowIds, VectorSource};
+    use crate::RowIds;
 
     #[test]
     fn every_shape_is_read() {
@@ -117,6 +127,8 @@ mod tests {
         let all = read(b"id,a,b\nx,1,2\n", b',', Columns { vector: None, id: Some("id") }).unwrap();
         assert!(all.get(0) == [1.0, 2.0] && matches!(all.row_ids().unwrap(), RowIds::Hashed(_)));
         assert_eq!(read(b"", b',', Columns::default()).unwrap().rows(), 0);
+        let all = read(b"1,2\n3\n4,5,6\n", b',', Columns::default()).unwrap();
+        assert_eq!((all.get(1), all.get(2), all.place(1)), (&[3.0][..], &[4.0, 5.0, 6.0][..], "row 1 (line 2)".into()));
         let all = read(b"id,vector\n7,\"[1,2]\"\n-8,\"[3,4]\"\n", b',', Columns::default()).unwrap();
         assert_eq!((all.get(0), all.get(1), all.place(1)), (&[1.0, 2.0][..], &[3.0, 4.0][..], "row 1 (line 3)".into()));
         assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [7, -8i64 as u64]));
@@ -126,7 +138,8 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         let named = Columns { vector: Some("v"), id: None };
         for (text, columns, want) in [
-            (&b"1,2\n3\n"[..], Columns::default(), "line 2: the line has 1 fields"),
+            (&b"a,b\n3\n"[..], Columns::default(), "line 2: the line has 1 fields and the first has 2"),
+            (b"v,a\n1 2,3\n4 5\n", named, "line 3: the line has 1 fields"),
             (b"a,b\n1,x\n", Columns::default(), "line 2: a component"),
             (b"a,b\n1,2\n", named, "no column \"v\""),
             (b"a,v\n1,[1\n", named, "line 2"),
