@@ -172,7 +172,8 @@ fn dumped<'a>(line: &[u8], columns: Columns<'a>) -> Columns<'a> {
         return columns;
     }
     let has = |object: &serde_json::Value, name: &str| object.get(name).is_some();
-    match serde_json::from_slice::<serde_json::Value>(line) {
+    let object = |line: &[u8]| serde_json::from_slice::<serde_json::Value>(line);
+    match object(line).or_else(|e| in_json(line).map_or(Err(e), |said| object(&said))) {
         Ok(object) if has(&object, DUMPED_VECTOR) => {
             Columns { vector: Some(DUMPED_VECTOR), id: columns.id.or(has(&object, DUMPED_ID).then_some(DUMPED_ID)) }
         }
@@ -184,10 +185,63 @@ fn place(e: Error, line: usize, offset: u64) -> Error {
     e.reworded(|message| format!("line {line}: {message}")).behind(offset)
 }
 
+/// The line in words that JSON has, where its writers wrote numbers that JSON does not have: `NaN` as null, and `Infinity` or
+/// what is beyond the range of 64-bit floats as one that is beyond that of a component. The policy of the build decides about
+/// such a row. `None` for a line without them.
+fn in_json(line: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut found, mut rest) = (Vec::with_capacity(line.len()), false, line);
+    while let Some(&first) = rest.first() {
+        let is_word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
+        let len = match first {
+            b'"' => string_len(rest),
+            _ => rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len()).max(1),
+        };
+        let (word, after) = rest.split_at(len);
+        let number = || std::str::from_utf8(word).ok().and_then(|w| w.parse::<f64>().ok());
+        // The library's reader knows more words than those that are meant here.
+        let infinite = word.iter().any(u8::is_ascii_digit) && number().is_some_and(f64::is_infinite);
+        let said: &[u8] = match word {
+            b"NaN" => b"null",
+            b"Infinity" => b"1e39",
+            b"-Infinity" => b"-1e39",
+            _ if infinite && first == b'-' => b"-1e39",
+            _ if infinite => b"1e39",
+            _ => word,
+        };
+        found |= said != word;
+        out.extend_from_slice(said);
+        rest = after;
+    }
+    found.then_some(out)
+}
+
+/// Bytes of the string that a text begins with, quotes included.
+fn string_len(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(&b) = text.get(at) {
+        match b {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
 impl Vectors {
     fn push(&mut self, line: &[u8], columns: Columns<'_>) -> Result<()> {
         // What ends too early ends at the end of the line.
-        let line = line.trim_ascii_end();
+        let (line, before) = (line.trim_ascii_end(), self.data.len());
+        self.push_json(line, columns).or_else(|e| match in_json(line) {
+            Some(said) => {
+                self.data.truncate(before);
+                self.push_json(&said, columns).map_err(|_| e)
+            }
+            None => Err(e),
+        })
+    }
+
+    fn push_json(&mut self, line: &[u8], columns: Columns<'_>) -> Result<()> {
         let mut fields = Vec::new();
         let mut row = Row { columns, data: &mut self.data, id: None, found: false, named: false, lists: &mut fields };
         let mut de = serde_json::Deserializer::from_slice(line);
@@ -399,6 +453,24 @@ mod tests {
         // What was named counts.
         let named = Columns { vector: Some("v"), id: None };
         assert_eq!(read(b"{\"v\":[1],\"vector\":[2],\"id\":3}", named).unwrap().get(0), [1.0]);
+    }
+
+    #[test]
+    fn numbers_that_json_does_not_have_are_for_the_policy() {
+        let all = read(b"[1,2]\n[NaN, 3]\n[-Infinity,1e400]", Columns::default()).unwrap();
+        assert!(all.get(1)[0].is_nan() && all.get(1)[1] == 3.0);
+        assert_eq!(all.get(2), [f32::NEG_INFINITY, f32::INFINITY]);
+        // Beside the vector they are nobody's concern, and in text they are text.
+        let text = br#"{"id":"NaN \" NaN","x":NaN,"vector":[1,2]}
+{"id":"a","x":[1e999],"vector":[NaN,-1E999]}"#;
+        let all = read(text, Columns::default()).unwrap();
+        assert_eq!((all.rows(), all.get(0), all.get(1)[1]), (2, &[1.0, 2.0][..], f32::NEG_INFINITY));
+        let hash = crate::hash_key(br#"NaN " NaN"#);
+        assert!(matches!(all.row_ids().unwrap(), RowIds::Hashed(ids) if ids.first() == Some(&hash)));
+        for text in ["[nan]", "[NaN", "[NaNs]", "[-inf]", "[inf]", "[1,NaN,x]"] {
+            assert!(read(text.as_bytes(), Columns::default()).is_err(), "{text}");
+        }
+        assert!(read_line(br#"{"vector":[NaN]}"#, Columns::default()).unwrap()[0].is_nan());
     }
 
     #[test]
