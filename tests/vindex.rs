@@ -150,6 +150,7 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
     text("twice.ndjson", "{\"id\":3,\"v\":[1,2]}\n{\"id\":3,\"v\":[2,2]}\n");
     text("ids.txt", "1\n\nx\n");
     text("q.ndjson", "{\"v\":[1,2]}\n{\"v\":null}\n");
+    text("none.csv", "a,b\n");
     let with = |head: &[&'static str]| [head, &COLUMNS].concat();
     ok(dir, &with(&["build", "good.ndjson", "-o", "x.vindex", "--metric", "l2"]));
     for (args, code, want) in [
@@ -165,6 +166,9 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
         (vec!["search", "x.vindex", "--query", "q.ndjson", "--column", "v"], 65, "q.ndjson: row 1 (line 2): there"),
         (vec!["recall", "x.vindex", "--sample", "0"], 2, "--sample is out of range"),
         (vec!["recall", "x.vindex", "--ef", "0"], 2, "1 or more"),
+        // Nothing was measured: nothing is stored, and no bound is met.
+        (vec!["tune", "x.vindex", "--queries", "none.csv"], 2, "there are no queries"),
+        (vec!["recall", "x.vindex", "--queries", "none.csv", "--min", "0.9"], 2, "there are no queries"),
         (vec!["search", "x.vindex", "--query", "1 2", "--ef", "0"], 2, "1 or more"),
         (
             with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--engine", "hnsw", "--codes", "none"]),

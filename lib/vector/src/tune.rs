@@ -57,12 +57,22 @@ impl Stopwatch {
     }
 }
 
+fn no_rows(set: &Segments) -> Error {
+    Error::usage("an index without rows has no recall").path(set.path())
+}
+
 impl Truth {
     /// Exact answers to these queries.
     ///
     /// # Errors
-    /// As [`Segments::search`].
+    /// `Usage` without queries and for an index without rows, of which nothing can be said; as [`Segments::search`].
     pub fn new(set: &Segments, queries: Vec<Vec<f32>>, k: usize) -> Result<Truth> {
+        if set.is_empty() {
+            return Err(no_rows(set));
+        }
+        if queries.is_empty() {
+            return Err(Error::usage("there are no queries to measure with"));
+        }
         let own = vec![None; queries.len()];
         Self::answer(set, queries, own, k, None)
     }
@@ -74,7 +84,7 @@ impl Truth {
     pub fn sample(set: &Segments, count: usize, k: usize) -> Result<Truth> {
         let rows = set.len();
         if rows == 0 || count == 0 {
-            return Err(Error::usage("an index without rows has no recall").path(set.path()));
+            return Err(no_rows(set));
         }
         let step = (rows / count as u64).max(1);
         let (mut queries, mut own, mut seen) = (Vec::new(), Vec::new(), 0u64);
