@@ -42,7 +42,8 @@ pub struct EffortArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 
-    /// Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again
+    /// Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again. What text,
+    /// Parquet, Arrow and stdin are decoded into is not counted; other files are read where they lie
     #[arg(long, value_name = "SIZE", value_parser = qx_cli::parse_size)]
     pub memory: Option<u64>,
 }
