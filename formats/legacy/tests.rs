@@ -199,6 +199,8 @@ fn vectors_of_both_versions_are_read() {
     assert_eq!((v.flavour, v.id(1), v.trailing), (OldRowIds::Numeric, Some(78), 3));
     assert_eq!(v.vector(0).unwrap().collect::<Vec<_>>(), [1.5, 2.5]);
     assert!(OldVectors::open(&two[..two.len() - 4]).is_err());
+    let none = |rows| W::default().u32(VECTORS_MAGIC).u32(1).u32(0).u32(rows).0;
+    assert!(OldVectors::open(&none(0)).is_ok() && OldVectors::open(&none(u32::MAX)).is_err());
 }
 
 #[test]

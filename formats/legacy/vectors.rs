@@ -31,7 +31,7 @@ pub struct OldVectors<'a> {
 
 impl<'a> OldVectors<'a> {
     /// # Errors
-    /// `Corrupt` when the file is too short, or (version 1) too long; `Unsupported` for another version.
+    /// `Corrupt` when the file is too short, or (version 1) too long, or has rows of dimension 0; `Unsupported` for another version.
     pub fn open(bytes: &'a [u8]) -> Result<OldVectors<'a>> {
         let mut b = Bytes(bytes);
         let short = || Error::corrupt("the file ends before its last vector").offset(bytes.len() as u64);
@@ -49,6 +49,10 @@ impl<'a> OldVectors<'a> {
             }
         };
         let (dim, rows) = (b.u32().ok_or_else(short)?, b.u32().ok_or_else(short)?);
+        if dim == 0 && rows > 0 {
+            // Any number of them fits a few bytes.
+            return Err(Error::corrupt("vectors without components").got(format!("{rows} rows of dimension 0")));
+        }
         let id_len = if flags & 1 == 1 { u64::from(rows) * 8 } else { 0 };
         let value_len = u64::from(rows).checked_mul(u64::from(dim)).and_then(|n| n.checked_mul(4));
         let value_len = value_len.and_then(|n| usize::try_from(n).ok()).ok_or_else(short)?;
