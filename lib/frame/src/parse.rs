@@ -68,6 +68,11 @@ pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
     }
 }
 
+/// Whether a character may stand in a name without quotes.
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 struct Parser<'a> {
     rest: &'a str,
 }
@@ -93,7 +98,7 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> &'a str {
         self.peek();
-        let end = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !is_word(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
@@ -328,6 +333,8 @@ mod tests {
             "list<list<utf8>>",
             "map<utf8, list<json>>",
             "struct<a: int64, \"b.c\": list<struct<d: uuid>>, \"q\\\"\": json>",
+            // Keys that a path takes as they are, and a type does not.
+            "struct<\"content-type\": utf8, \"@t\": date, \"a:b\": bool, \"k/1,x>\": time, \"\": uuid, é_1: int64>",
         ] {
             let t = parse_type(name).unwrap();
             assert_eq!(t.to_string(), name);
