@@ -14,7 +14,7 @@ const NAMES: &str = "bool, int64, uint64, float64, decimal(P,S), utf8, date, tim
 /// # Errors
 /// A sentence for the usage message.
 pub fn parse_type(text: &str) -> Result<Type, String> {
-    let mut p = Parser { rest: text };
+    let mut p = Parser { rest: text, sql: false };
     let t = p.data_type(0)?;
     match p.peek() {
         None => Ok(t),
@@ -27,7 +27,7 @@ pub fn parse_type(text: &str) -> Result<Type, String> {
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
-    let mut p = Parser { rest: text };
+    let mut p = Parser { rest: text, sql: true };
     let mut inner = false;
     if p.word_is("create") {
         // Everything up to the list is the table's business.
@@ -75,6 +75,8 @@ pub(crate) fn is_word(c: char) -> bool {
 
 struct Parser<'a> {
     rest: &'a str,
+    /// Names in quotes are SQL's, where a backslash is a character like any other.
+    sql: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -134,7 +136,7 @@ impl<'a> Parser<'a> {
         let mut name = String::new();
         let mut chars = self.rest.char_indices().skip(1).peekable();
         while let Some((i, c)) = chars.next() {
-            if c == '\\' {
+            if c == '\\' && !self.sql {
                 // As a JSON string then, to its end.
                 let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<String>();
                 if let Some(Ok(name)) = values.next() {
@@ -361,6 +363,7 @@ mod tests {
             columns(&format!("CREATE TABLE IF NOT EXISTS x.y (\n{list},\nPRIMARY KEY (id)\n) WITH (a = 1);")),
             Ok(want)
         );
+        assert_eq!(columns("\"C:\\temp\" INT, \"q\\\"\"\" TEXT"), Ok(vec!["C:\\temp int64".into(), "q\\\" utf8".into()]));
         for bad in ["", "a", "a int, a int", "(a int", "a int b c)", "a nothing"] {
             assert!(columns(bad).is_err(), "{bad} {:?}", columns(bad));
         }
