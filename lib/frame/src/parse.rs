@@ -31,7 +31,7 @@ pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
     let mut inner = false;
     if p.word_is("create") {
         // Everything up to the list is the table's business.
-        let at = p.rest.find('(').ok_or("CREATE TABLE without a column list")?;
+        let at = list_start(p.rest).ok_or("CREATE TABLE without a column list")?;
         p.rest = p.rest.get(at + 1..).unwrap_or_default();
         inner = true;
     } else if p.take('(') {
@@ -66,6 +66,21 @@ pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
         _ if columns.is_empty() => Err("there is no column in it".to_owned()),
         _ => Ok(columns),
     }
+}
+
+/// Where the column list of a table opens: a parenthesis in the quoted name of the table is part of that.
+fn list_start(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            (_, Some(q)) if c == q => quote = None,
+            (_, Some(_)) => {}
+            ('"' | '`', None) => quote = Some(c),
+            ('(', None) => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether a character may stand in a name without quotes.
@@ -363,6 +378,7 @@ mod tests {
             columns(&format!("CREATE TABLE IF NOT EXISTS x.y (\n{list},\nPRIMARY KEY (id)\n) WITH (a = 1);")),
             Ok(want)
         );
+        assert_eq!(columns("CREATE TABLE \"data (1)\" (a INT)"), Ok(vec!["a int64".into()]));
         assert_eq!(columns("\"C:\\temp\" INT, \"q\\\"\"\" TEXT"), Ok(vec!["C:\\temp int64".into(), "q\\\" utf8".into()]));
         for bad in ["", "a", "a int, a int", "(a int", "a int b c)", "a nothing"] {
             assert!(columns(bad).is_err(), "{bad} {:?}", columns(bad));
