@@ -73,8 +73,8 @@ impl Filter {
             Ok(inside) => inside,
             Err(_) => value.to_owned(),
         };
-        let path = path.trim().to_owned();
-        let steps = path::steps(&path)?;
+        let steps = path::steps(path.trim())?;
+        let path = path::written(&steps);
         if steps.contains(&Step::Item) {
             return Err(Error::usage(format!("`{path}` is many values, and a condition compares one")));
         }

@@ -110,11 +110,12 @@ pub fn read_all(sources: &[Source], opts: &Options, job: &Job) -> Result<(Schema
 /// As [`read`].
 pub fn read_into(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn Sink) -> Result<Report> {
     opts.check(sources)?;
+    let opts = opts.with_canonical_paths()?;
     match &opts.flatten {
-        None => read_filtered(sources, opts, job, sink),
+        None => read_filtered(sources, &opts, job, sink),
         Some(separator) => {
             let mut flat = Flat::new(sink, separator);
-            let report = read_filtered(sources, opts, job, &mut flat)?;
+            let report = read_filtered(sources, &opts, job, &mut flat)?;
             Ok(Report { schema: flat_schema(&report.schema, separator)?, ..report })
         }
     }
@@ -222,7 +223,7 @@ impl Sink for Trial {
 /// As [`read`].
 pub fn infer(sources: &[Source], opts: &Options, job: &Job) -> Result<Inferred> {
     // Each source is read once, so that a pipe serves whatever the policy.
-    let opts = Options { drift: Drift::Rescue, ..opts.clone() };
+    let opts = Options { drift: Drift::Rescue, ..opts.with_canonical_paths()? };
     opts.check(sources)?;
     let names: Vec<Arc<str>> = sources.iter().map(|s| s.name().into()).collect();
     job.progress.phase("types", None, "bytes");

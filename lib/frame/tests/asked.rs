@@ -333,3 +333,18 @@ fn a_schema_is_a_json_schema_too() {
     assert_eq!(schema["properties"]["l"]["items"]["properties"]["k"]["format"], "date");
     assert_eq!((&schema["properties"]["n"], &schema["properties"]["j"]), (&true.into(), &true.into()));
 }
+
+#[test]
+fn a_key_may_stand_in_quotes_that_it_does_not_need() {
+    let text = "{\"id-1\":\"7\",\"f\":{\"x\":1,\"y\":2},\"m\":{\"k\":1}}\n";
+    let rows = |opts: Options| run(text, &opts).map(|(rows, report)| (rows, report.absent.len())).unwrap();
+    let typed = vec![("\"id-1\"".to_owned(), DataType::Int64), ("\"f\".\"x\"".to_owned(), DataType::Utf8)];
+    let want = "{\"id-1\":7,\"f\":{\"x\":\"1\",\"y\":2},\"m\":{\"k\":1}}\n";
+    assert_eq!(rows(Options { hints: typed, ..Options::default() }), (want.into(), 0));
+    let select = vec!["\"f\".x".to_owned()];
+    assert_eq!(rows(Options { select, ..Options::default() }), ("{\"f\":{\"x\":1}}\n".into(), 0));
+    let (maps, select) = (vec!["\"m\"".to_owned()], vec!["m".to_owned()]);
+    assert_eq!(rows(Options { maps, select, ..Options::default() }), ("{\"m\":{\"k\":1}}\n".into(), 0));
+    let (filters, select) = (vec![Filter::parse("\"f\".\"x\" = 1").unwrap()], vec!["m".to_owned()]);
+    assert_eq!(rows(Options { filters, select, ..Options::default() }), ("{\"m\":{\"k\":1}}\n".into(), 0));
+}
