@@ -348,3 +348,15 @@ fn a_key_may_stand_in_quotes_that_it_does_not_need() {
     let (filters, select) = (vec![Filter::parse("\"f\".\"x\" = 1").unwrap()], vec!["m".to_owned()]);
     assert_eq!(rows(Options { filters, select, ..Options::default() }), ("{\"m\":{\"k\":1}}\n".into(), 0));
 }
+
+#[test]
+fn an_array_as_long_as_the_sample_has_the_columns_of_the_same_lines() {
+    let opts = Options { drift: Drift::Rescue, sample: Some(2), ..Options::default() };
+    let columns = |text: &str, opts: &Options| run(text, opts).unwrap().1.schema.fields().len();
+    let root = Options { root: Some("/d".into()), ..opts.clone() };
+    assert_eq!(columns("{\"a\":1}\n{\"a\":2}\n", &opts), 1);
+    assert_eq!(columns("[{\"a\":1},{\"a\":2}\n]\n", &opts), 1);
+    assert_eq!(columns("{\"d\":[{\"a\":1},{\"a\":2}],\"e\":1}", &root), 1);
+    // What follows is yet to be seen.
+    assert_eq!(columns("[{\"a\":1},{\"a\":2}][{\"a\":3}]", &opts), 2);
+}
