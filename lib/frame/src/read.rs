@@ -133,8 +133,15 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     if top_level(wider.select.get(opts.select.len()..).unwrap_or_default())? + asked != read {
         return Err(Error::usage("a condition is on a field inside a selected one").hint("select that field as well"));
     }
-    let mut filtered = Filtered { sink, filters: &opts.filters, hidden: asked..read, kept: 0 };
-    let report = read_unfiltered(sources, &wider, job, &mut filtered)?;
+    let mut filtered = Filtered { sink, filters: &opts.filters, hidden: asked..read, kept: 0, refused: false };
+    let report = match read_unfiltered(sources, &wider, job, &mut filtered) {
+        // The sample's type may not be the one that the field has in the end.
+        Err(_) if filtered.refused && opts.drift == Drift::Widen && opts.sample.is_some() => {
+            wider.sample = None;
+            read_unfiltered(sources, &wider, job, &mut filtered)
+        }
+        result => result,
+    }?;
     let schema = filtered.schema(&report.schema);
     Ok(Report { schema, rows: filtered.kept, filtered: report.rows - filtered.kept, ..report })
 }

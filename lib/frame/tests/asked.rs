@@ -360,3 +360,30 @@ fn an_array_as_long_as_the_sample_has_the_columns_of_the_same_lines() {
     // What follows is yet to be seen.
     assert_eq!(columns("[{\"a\":1},{\"a\":2}][{\"a\":3}]", &opts), 2);
 }
+
+#[test]
+fn a_condition_is_held_against_the_type_that_its_field_has_in_the_end() {
+    let held = |text: &str, condition: &str| {
+        let filters = vec![Filter::parse(condition).unwrap()];
+        run(text, &Options { filters, sample: Some(1), ..Options::default() }).map(|(rows, _)| rows.lines().count())
+    };
+    let widening = "{\"a\":1}\n{\"a\":2}\n{\"a\":\"x\"}\n";
+    assert_eq!(held(widening, "a=x").unwrap(), 1);
+    assert_eq!(held("{\"a\":\"2024-01-01\"}\n{\"a\":\"x\"}\n", "a>=b").unwrap(), 1);
+    assert_eq!(held("{\"a\":1}\n{\"a\":2}\n", "a=x").unwrap_err().kind(), Kind::Usage);
+    // Numbers are compared by what they are worth.
+    let numbers = "{\"a\":1,\"d\":18446744073709551616}\n{\"a\":100,\"d\":-1}\n{\"a\":-3}\n";
+    for (condition, want) in [
+        ("a>0.5", 2),
+        ("a=1e2", 1),
+        ("a<=1.0", 2),
+        ("a!=1.5", 3),
+        ("a<99999999999999999999", 3),
+        ("a=-3.0", 1),
+        ("d>-0.5", 1),
+        ("d<1e30", 2),
+    ] {
+        assert_eq!(held(numbers, condition).unwrap(), want, "{condition}");
+    }
+    assert_eq!(held("{\"a\":1}\n{\"a\":1.5}\n", "a>1.25").unwrap(), 1);
+}
