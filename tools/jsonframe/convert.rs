@@ -285,17 +285,14 @@ impl Convert {
         qx_io::publish(target, self.write.mode(), |file| {
             let regular = file.get_ref().metadata().is_ok_and(|m| m.is_file());
             let made = || emptied(file.get_ref(), regular);
+            // What the input gets wrong stands under its own name, not under the target's.
+            let read = |sink: &mut dyn Sink| qx_frame::read_into(sources, opts, job, sink);
             if self.behind() {
                 let mut sink = ConvertedBehind::new(wanted, regular, made);
-                let report = self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, job, sink))?;
-                return sink.finish().map(|bytes| (report, bytes));
+                return self.with_rejects(&mut sink, read, |sink| sink.finish());
             }
             let mut sink = Converted::new(wanted, regular, made);
-            let report = self.with_rejects(&mut sink, |sink| {
-                // What the input gets wrong stands under its own name, not under the target's.
-                qx_frame::read_into(sources, opts, job, sink)
-            })?;
-            sink.finish().map(|bytes| (report, bytes))
+            self.with_rejects(&mut sink, read, |sink| sink.finish())
         })
     }
 
@@ -315,26 +312,42 @@ impl Convert {
         let mut out = Some(out);
         let made = || out.take().ok_or_else(|| Error::usage("stdout cannot be written twice"));
         let mut sink = Converted::new(wanted, false, made);
-        let report = self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, job, sink))?;
-        sink.finish().map(|bytes| (report, bytes))
+        self.with_rejects(&mut sink, |sink| qx_frame::read_into(sources, opts, job, sink), |sink| sink.finish())
     }
 
-    /// Publishes the rejects before the data, so that data never stands there without them.
-    fn with_rejects<S: Sink>(
+    /// Publishes the rejects before the data, so that data never stands there without them, and only once the data is
+    /// whole: what fails at its end can be tried again.
+    fn with_rejects<S: Sink, T>(
         &self,
         sink: &mut S,
         read: impl FnOnce(&mut dyn Sink) -> Result<Report>,
-    ) -> Result<Report> {
-        match &self.rejects {
-            None => read(sink),
-            Some(path) => qx_io::publish(path, self.write.mode(), |rejects| read(&mut WithRejects { sink, rejects })),
+        finish: impl FnOnce(&mut S) -> Result<T>,
+    ) -> Result<(Report, T)> {
+        let Some(path) = &self.rejects else {
+            let report = read(&mut *sink)?;
+            return Ok((report, finish(sink)?));
+        };
+        // Kept aside, or it would stand under the name of the rejects.
+        let mut failed = None;
+        let done = qx_io::publish(path, self.write.mode(), |rejects| {
+            let report = read(&mut WithRejects { sink: &mut *sink, rejects, path });
+            let whole = report.and_then(|report| Ok((report, finish(&mut *sink)?)));
+            whole.map_err(|e| {
+                failed = Some(e);
+                Error::usage("the data is not whole")
+            })
+        });
+        match failed {
+            Some(e) => Err(e),
+            None => done,
         }
     }
 
     fn table(&self, sources: &[Source], opts: &Options, cx: &mut Context) -> Result<Status> {
         let job = cx.job();
         let mut shown = Shown::default();
-        let report = self.with_rejects(&mut shown, |sink| qx_frame::read_into(sources, opts, &job, sink))?;
+        let read = |sink: &mut dyn Sink| qx_frame::read_into(sources, opts, &job, sink);
+        let (report, ()) = self.with_rejects(&mut shown, read, |_| Ok(()))?;
         drop(job);
         let names = report.schema.fields().iter().map(|f| f.name().as_str());
         let mut table = Table::new(names);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use clap::Args;
-use qx_cli::{Context, Status, Table, count};
+use qx_cli::{Context, Status, Table, count, give_back_large_memory};
 use qx_formats::{Error, Result};
 use qx_frame::json::write_string;
 use qx_frame::write::Cells;
@@ -47,6 +47,7 @@ pub struct Count {
 
 impl Count {
     pub fn run(self, cx: &mut Context) -> Result<Status> {
+        give_back_large_memory();
         let sources = self.input.sources()?;
         let mut opts = self.input.options();
         opts.sample = self.sample.0;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -140,11 +141,12 @@ impl<W: Write + Send + 'static, M: FnMut() -> Result<W>> Sink for ConvertedBehin
 pub struct WithRejects<'a, S> {
     pub sink: &'a mut S,
     pub rejects: &'a mut BufWriter<File>,
+    pub path: &'a Path,
 }
 
 impl<S: Sink> Sink for WithRejects<'_, S> {
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        let io = |e| Error::io("write rejects", e);
+        let io = |e| Error::io("write rejects", e).path(self.path);
         self.rejects.flush().map_err(io)?;
         if self.rejects.get_ref().metadata().is_ok_and(|m| m.is_file()) {
             self.rejects.seek(SeekFrom::Start(0)).map_err(io)?;
@@ -158,9 +160,10 @@ impl<S: Sink> Sink for WithRejects<'_, S> {
     }
 
     fn reject(&mut self, reject: &Reject) -> Result<()> {
-        let line = serde_json::to_vec(reject).map_err(|e| Error::io("write rejects", e.into()))?;
+        let io = |e| Error::io("write rejects", e).path(self.path);
+        let line = serde_json::to_vec(reject).map_err(|e| io(e.into()))?;
         let written = self.rejects.write_all(&line).and_then(|()| self.rejects.write_all(b"\n"));
-        written.map_err(|e| Error::io("write rejects", e))
+        written.map_err(io)
     }
 
     fn restartable(&self) -> bool {

@@ -171,6 +171,13 @@ fn bad_records_go_to_a_file_and_are_counted() {
     let done = run(dir.path(), "convert bad.ndjson -o other.ndjson --rejects other-r.ndjson --max-rejects 0");
     assert_eq!(done.code, 65);
     assert!(!dir.path().join("other.ndjson").exists() && !dir.path().join("other-r.ndjson").exists());
+    // Nor is there a trace of data that could not be written to its end, and it is told under its own name.
+    for threads in [1, 2] {
+        let args = format!("convert bad.ndjson -o /dev/full --format ndjson --rejects r2 --threads {threads}");
+        let done = run(dir.path(), &args);
+        assert_eq!((done.code, dir.path().join("r2").exists()), (2, false), "{}", done.err);
+        assert!(done.err.contains("/dev/full: cannot write"), "{}", done.err);
+    }
 }
 
 #[test]

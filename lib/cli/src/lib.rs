@@ -19,7 +19,7 @@ mod units;
 pub use context::{Context, is_dash};
 pub use generate::{Shell, man_page};
 pub use global::{ColorWhen, Global, OutputArgs, WaitArg};
-pub use memory::keep_freed_memory;
+pub use memory::{give_back_large_memory, keep_freed_memory};
 pub use out::Out;
 pub use run::{Status, Tool, main, main_on_stack};
 pub use signals::EndsOnSignal;

@@ -13,6 +13,20 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// Asks it to give large pieces back as soon as they are free. By itself it keeps ever larger ones once one was freed, and a
+/// buffer that grows with a long record then leaves behind a hole of each length that it had.
+pub fn give_back_large_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: as above.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
+/// Larger than what is made anew for each batch.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: i32 = 4 << 20;
+
 /// The most that the C library lets be set.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const OWN: i32 = 32 << 20;

@@ -174,18 +174,7 @@ fn nearest(steps: &[Step], candidates: &[Vec<Step>]) -> Option<String> {
         (distance <= if beside { allowed } else { 0 }).then_some((distance, !beside, above.len()))
     };
     let best = candidates.iter().filter_map(|c| Some((rank(c)?, c))).min_by(|a, b| a.0.cmp(&b.0))?;
-    Some(text(best.1))
-}
-
-fn text(steps: &[Step]) -> String {
-    let mut path = String::new();
-    for step in steps {
-        match step {
-            Step::Key(name) => push_name(&mut path, name),
-            Step::Item => path.push_str("[]"),
-        }
-    }
-    path
+    Some(path::written(best.1))
 }
 
 /// How many characters have to be added, dropped, changed or swapped with their neighbour.

@@ -184,6 +184,9 @@ impl Column {
             }
             Policy::Rescue => {
                 row.rescued.push(index);
+                if row.tape.replaced_in(index) {
+                    tally(&mut self.tallies, Seen::String, Became::Replaced, || row.spot_of(index));
+                }
                 Became::Rescued
             }
             Policy::Null => {

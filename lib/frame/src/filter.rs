@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, Scalar, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal256Array, Float64Array, RecordBatch, Scalar, StringArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::kernels::cmp;
-use arrow::compute::{and, cast_with_options, filter_record_batch, is_not_null, is_null};
+use arrow::compute::{and, cast, cast_with_options, filter_record_batch, is_not_null, is_null};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit};
 use qx_formats::{Error, Result};
 
@@ -73,8 +75,8 @@ impl Filter {
             Ok(inside) => inside,
             Err(_) => value.to_owned(),
         };
-        let path = path.trim().to_owned();
-        let steps = path::steps(&path)?;
+        let steps = path::steps(path.trim())?;
+        let path = path::written(&steps);
         if steps.contains(&Step::Item) {
             return Err(Error::usage(format!("`{path}` is many values, and a condition compares one")));
         }
@@ -97,7 +99,10 @@ impl Filter {
         if is_json(&field) {
             return self.json_holds(column.as_string(), compare);
         }
-        let literal = self.literal(&field)?;
+        let (column, literal) = match self.literal(&field) {
+            Ok(literal) => (column, literal),
+            Err(e) => self.as_decimals(&column).ok_or(e)?,
+        };
         // Arrow orders -0 before 0; they are the same number.
         let column: ArrayRef = match column.as_primitive_opt::<Float64Type>() {
             Some(floats) => Arc::new(floats.unary::<_, Float64Type>(|v| v + 0.0)),
@@ -133,6 +138,24 @@ impl Filter {
 
     fn column(&self, batch: &RecordBatch) -> Result<(Arc<Field>, ArrayRef)> {
         column_at(batch, &self.path, &self.steps)
+    }
+
+    /// Whole numbers or decimals, and the value, in one type that holds both: `status<499.5`, `id=1e3`.
+    fn as_decimals(&self, column: &ArrayRef) -> Option<(ArrayRef, ArrayRef)> {
+        let own = match column.data_type() {
+            DataType::Int64 | DataType::UInt64 => 0,
+            DataType::Decimal128(_, scale) => *scale,
+            _ => return None,
+        };
+        let (text, (precision, scale_max)) = (self.value.as_bytes(), WIDE);
+        if !crate::json::is_number(text) {
+            return None;
+        }
+        let exact = |scale: i8| Some((scale, number::decimal256(text, precision, scale)?));
+        let (scale, value) = (own..=scale_max).find_map(exact)?;
+        let literal = Decimal256Array::from(vec![value]).with_precision_and_scale(precision, scale).ok()?;
+        let column = cast(column, &DataType::Decimal256(precision, scale)).ok()?;
+        Some((column, Arc::new(literal)))
     }
 
     /// The value as the column's type.
@@ -171,6 +194,9 @@ impl Filter {
         if literal.is_null(0) { Err(wrong()) } else { Ok(literal) }
     }
 }
+
+/// Digits and scale in which every whole number and decimal of up to 38 digits has room beside as long a fraction.
+const WIDE: (u8, i8) = (76, 38);
 
 /// Whether a text is a value of a type, which the cast alone does not tell: it rounds to a decimal, cuts a date out of a timestamp
 /// and takes `1` and `yes` for true.
@@ -244,6 +270,8 @@ pub(crate) struct Filtered<'a> {
     /// Columns that were read for the conditions alone.
     pub(crate) hidden: Range<usize>,
     pub(crate) kept: u64,
+    /// A condition does not go with the type of its field.
+    pub(crate) refused: bool,
 }
 
 impl Filtered<'_> {
@@ -263,7 +291,9 @@ impl Sink for Filtered<'_> {
         let empty = RecordBatch::new_empty(Arc::clone(schema));
         // What is wrong with a condition is told even when no row comes.
         if !schema.fields().is_empty() {
-            self.filters.iter().try_for_each(|f| f.holds(&empty).map(drop))?;
+            let told = self.filters.iter().try_for_each(|f| f.holds(&empty).map(drop));
+            self.refused = told.is_err();
+            told?;
         }
         let schema = self.schema(schema);
         self.sink.begin(&schema)

@@ -181,8 +181,8 @@ impl Frame {
                 }
             }
         }
-        if let Some(at) = tape.replaced_key() {
-            self.replaced.get_or_insert(Tally { count: 0, ..one(Became::Replaced, at) }).count += 1;
+        if let Some((count, at)) = tape.replaced_keys() {
+            self.replaced.get_or_insert(Tally { count: 0, ..one(Became::Replaced, at) }).count += count;
         }
     }
 

@@ -7,6 +7,7 @@ use qx_formats::{Error, Result};
 
 use crate::filter::Filter;
 use crate::json::DEPTH_MAX;
+use crate::path::canonical;
 use crate::types::Type;
 
 /// Where JSON comes from. Gzip and zstd are recognized by content, wherever they come from.
@@ -195,6 +196,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The same with each path in the form in which paths are compared.
+    pub(crate) fn with_canonical_paths(&self) -> Result<Options> {
+        let all = |paths: &[String]| paths.iter().map(|path| canonical(path)).collect::<Result<Vec<_>>>();
+        let hints = self.hints.iter().map(|(path, t)| Ok((canonical(path)?, t.clone()))).collect::<Result<_>>()?;
+        let (as_json, maps, select) = (all(&self.as_json)?, all(&self.maps)?, all(&self.select)?);
+        Ok(Options { hints, as_json, maps, select, ..self.clone() })
+    }
+
     pub(crate) fn check(&self, sources: &[Source]) -> Result<()> {
         if sources.is_empty() {
             return Err(Error::usage("no input is given"));

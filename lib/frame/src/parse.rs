@@ -14,7 +14,7 @@ const NAMES: &str = "bool, int64, uint64, float64, decimal(P,S), utf8, date, tim
 /// # Errors
 /// A sentence for the usage message.
 pub fn parse_type(text: &str) -> Result<Type, String> {
-    let mut p = Parser { rest: text };
+    let mut p = Parser { rest: text, sql: false };
     let t = p.data_type(0)?;
     match p.peek() {
         None => Ok(t),
@@ -27,11 +27,11 @@ pub fn parse_type(text: &str) -> Result<Type, String> {
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
-    let mut p = Parser { rest: text };
+    let mut p = Parser { rest: text, sql: true };
     let mut inner = false;
     if p.word_is("create") {
         // Everything up to the list is the table's business.
-        let at = p.rest.find('(').ok_or("CREATE TABLE without a column list")?;
+        let at = list_start(p.rest).ok_or("CREATE TABLE without a column list")?;
         p.rest = p.rest.get(at + 1..).unwrap_or_default();
         inner = true;
     } else if p.take('(') {
@@ -68,8 +68,30 @@ pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
     }
 }
 
+/// Where the column list of a table opens: a parenthesis in the quoted name of the table is part of that.
+fn list_start(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            (_, Some(q)) if c == q => quote = None,
+            (_, Some(_)) => {}
+            ('"' | '`', None) => quote = Some(c),
+            ('(', None) => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether a character may stand in a name without quotes.
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 struct Parser<'a> {
     rest: &'a str,
+    /// Names in quotes are SQL's, where a backslash is a character like any other.
+    sql: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -93,7 +115,7 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> &'a str {
         self.peek();
-        let end = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !is_word(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
@@ -129,7 +151,7 @@ impl<'a> Parser<'a> {
         let mut name = String::new();
         let mut chars = self.rest.char_indices().skip(1).peekable();
         while let Some((i, c)) = chars.next() {
-            if c == '\\' {
+            if c == '\\' && !self.sql {
                 // As a JSON string then, to its end.
                 let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<String>();
                 if let Some(Ok(name)) = values.next() {
@@ -328,6 +350,8 @@ mod tests {
             "list<list<utf8>>",
             "map<utf8, list<json>>",
             "struct<a: int64, \"b.c\": list<struct<d: uuid>>, \"q\\\"\": json>",
+            // Keys that a path takes as they are, and a type does not.
+            "struct<\"content-type\": utf8, \"@t\": date, \"a:b\": bool, \"k/1,x>\": time, \"\": uuid, é_1: int64>",
         ] {
             let t = parse_type(name).unwrap();
             assert_eq!(t.to_string(), name);
@@ -354,6 +378,8 @@ mod tests {
             columns(&format!("CREATE TABLE IF NOT EXISTS x.y (\n{list},\nPRIMARY KEY (id)\n) WITH (a = 1);")),
             Ok(want)
         );
+        assert_eq!(columns("CREATE TABLE \"data (1)\" (a INT)"), Ok(vec!["a int64".into()]));
+        assert_eq!(columns("\"C:\\temp\" INT, \"q\\\"\"\" TEXT"), Ok(vec!["C:\\temp int64".into(), "q\\\" utf8".into()]));
         for bad in ["", "a", "a int, a int", "(a int", "a int b c)", "a nothing"] {
             assert!(columns(bad).is_err(), "{bad} {:?}", columns(bad));
         }

@@ -45,6 +45,26 @@ pub(crate) fn steps(path: &str) -> Result<Vec<Step>> {
     })
 }
 
+/// Steps as [`push_name`] writes them.
+pub(crate) fn written(steps: &[Step]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Key(name) => push_name(&mut path, name),
+            Step::Item => path.push_str("[]"),
+        }
+    }
+    path
+}
+
+/// A path as [`push_name`] writes it. A key may stand in quotes that it does not need, and paths are compared as text.
+///
+/// # Errors
+/// `Usage`.
+pub(crate) fn canonical(path: &str) -> Result<String> {
+    Ok(written(&steps(path)?))
+}
+
 /// Takes a path apart; `None` when it is none.
 pub(crate) fn parse(path: &str) -> Option<Vec<Step>> {
     let (mut steps, mut rest) = (Vec::new(), path);

@@ -110,11 +110,12 @@ pub fn read_all(sources: &[Source], opts: &Options, job: &Job) -> Result<(Schema
 /// As [`read`].
 pub fn read_into(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn Sink) -> Result<Report> {
     opts.check(sources)?;
+    let opts = opts.with_canonical_paths()?;
     match &opts.flatten {
-        None => read_filtered(sources, opts, job, sink),
+        None => read_filtered(sources, &opts, job, sink),
         Some(separator) => {
             let mut flat = Flat::new(sink, separator);
-            let report = read_filtered(sources, opts, job, &mut flat)?;
+            let report = read_filtered(sources, &opts, job, &mut flat)?;
             Ok(Report { schema: flat_schema(&report.schema, separator)?, ..report })
         }
     }
@@ -132,8 +133,15 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     if top_level(wider.select.get(opts.select.len()..).unwrap_or_default())? + asked != read {
         return Err(Error::usage("a condition is on a field inside a selected one").hint("select that field as well"));
     }
-    let mut filtered = Filtered { sink, filters: &opts.filters, hidden: asked..read, kept: 0 };
-    let report = read_unfiltered(sources, &wider, job, &mut filtered)?;
+    let mut filtered = Filtered { sink, filters: &opts.filters, hidden: asked..read, kept: 0, refused: false };
+    let report = match read_unfiltered(sources, &wider, job, &mut filtered) {
+        // The sample's type may not be the one that the field has in the end.
+        Err(_) if filtered.refused && opts.drift == Drift::Widen && opts.sample.is_some() => {
+            wider.sample = None;
+            read_unfiltered(sources, &wider, job, &mut filtered)
+        }
+        result => result,
+    }?;
     let schema = filtered.schema(&report.schema);
     Ok(Report { schema, rows: filtered.kept, filtered: report.rows - filtered.kept, ..report })
 }
@@ -222,7 +230,7 @@ impl Sink for Trial {
 /// As [`read`].
 pub fn infer(sources: &[Source], opts: &Options, job: &Job) -> Result<Inferred> {
     // Each source is read once, so that a pipe serves whatever the policy.
-    let opts = Options { drift: Drift::Rescue, ..opts.clone() };
+    let opts = Options { drift: Drift::Rescue, ..opts.with_canonical_paths()? };
     opts.check(sources)?;
     let names: Vec<Arc<str>> = sources.iter().map(|s| s.name().into()).collect();
     job.progress.phase("types", None, "bytes");

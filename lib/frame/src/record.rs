@@ -187,7 +187,11 @@ impl Record {
             field = self.path.clone();
             push_name(&mut field, "(other new keys)");
         }
-        tally(self.unknown.entry(field).or_default(), from, became, || row.spot_of(value));
+        let tallies = self.unknown.entry(field).or_default();
+        if became == Became::Rescued && row.tape.replaced_in(value) {
+            tally(tallies, Seen::String, Became::Replaced, || row.spot_of(value));
+        }
+        tally(tallies, from, became, || row.spot_of(value));
         Ok(())
     }
 

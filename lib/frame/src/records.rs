@@ -195,6 +195,11 @@ impl Records {
     /// Whether nothing but the end is left.
     pub(crate) fn finished(&mut self, job: &Job) -> Result<bool> {
         self.settle();
+        // An array at its end has as many records as the same lines.
+        if matches!(self.state, State::First | State::Comma) && self.peek(job)? == Some(b']') {
+            self.state = State::Root;
+            self.consume(1);
+        }
         if self.state == State::Root && self.root.inside() {
             self.ascend(job)?;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use qx_formats::{Error, Result};
 
-use crate::path::push_name;
+use crate::parse::is_word;
 
 /// A column's type as JSON gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -196,9 +196,7 @@ impl fmt::Display for Type {
             Type::Struct(fields) => {
                 f.write_str("struct<")?;
                 for (i, (name, t)) in fields.iter().enumerate() {
-                    let mut step = String::new();
-                    push_name(&mut step, name);
-                    write!(f, "{}{step}: {t}", if i > 0 { ", " } else { "" })?;
+                    write!(f, "{}{}: {t}", if i > 0 { ", " } else { "" }, field_name(name))?;
                 }
                 f.write_str(">")
             }
@@ -207,6 +205,17 @@ impl fmt::Display for Type {
             other => f.write_str(other.short()),
         }
     }
+}
+
+/// The name of a struct's field as a type's name has it: what is no word stands in quotes, so that the type can be read
+/// again.
+fn field_name(name: &str) -> String {
+    if !name.is_empty() && name.chars().all(is_word) {
+        return name.to_owned();
+    }
+    let mut quoted = Vec::new();
+    crate::json::write_string(name, &mut quoted);
+    String::from_utf8_lossy(&quoted).into_owned()
 }
 
 /// The entries of a map, as Arrow nests them.

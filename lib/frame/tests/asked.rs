@@ -211,6 +211,12 @@ fn text_that_is_none_follows_the_policy() {
             "(keys) 1 string U+FFFD"
         ]
     );
+    // Neither what is set aside nor one of many keys goes without saying.
+    let rescue = Options { drift: Drift::Rescue, sample: Some(1), ..replace.clone() };
+    let (got, report) = run(b"{\"a\":1}\n{\"a\":\"\xff\",\"n\xff\":[\"\\ud800\"],\"m\xff\":0}\n", &rescue).unwrap();
+    assert!(got.ends_with("{\"_rescued\":{\"/a\":\"\u{fffd}\",\"/n\u{fffd}\":[\"\u{fffd}\"],\"/m\u{fffd}\":0}}\n"), "{got}");
+    let replaced: Vec<_> = coercions(&report).into_iter().filter(|c| c.ends_with("U+FFFD")).collect();
+    assert_eq!(replaced, ["a 1 string U+FFFD", "n\u{fffd} 1 string U+FFFD", "(keys) 2 string U+FFFD"]);
     // Whole pairs and other faults are as ever.
     assert_eq!(rows(r#"{"a":"\ud83d\ude00\ud83d\u0041"}"#, &replace), "{\"a\":\"😀\u{fffd}A\"}\n");
     assert_eq!(run("{\"a\":\"\\x\"}", &replace).unwrap_err().kind(), Kind::Invalid);
@@ -332,4 +338,58 @@ fn a_schema_is_a_json_schema_too() {
     assert_eq!(schema["properties"]["l"]["type"], serde_json::json!(["array", "null"]));
     assert_eq!(schema["properties"]["l"]["items"]["properties"]["k"]["format"], "date");
     assert_eq!((&schema["properties"]["n"], &schema["properties"]["j"]), (&true.into(), &true.into()));
+}
+
+#[test]
+fn a_key_may_stand_in_quotes_that_it_does_not_need() {
+    let text = "{\"id-1\":\"7\",\"f\":{\"x\":1,\"y\":2},\"m\":{\"k\":1}}\n";
+    let rows = |opts: Options| run(text, &opts).map(|(rows, report)| (rows, report.absent.len())).unwrap();
+    let typed = vec![("\"id-1\"".to_owned(), DataType::Int64), ("\"f\".\"x\"".to_owned(), DataType::Utf8)];
+    let want = "{\"id-1\":7,\"f\":{\"x\":\"1\",\"y\":2},\"m\":{\"k\":1}}\n";
+    assert_eq!(rows(Options { hints: typed, ..Options::default() }), (want.into(), 0));
+    let select = vec!["\"f\".x".to_owned()];
+    assert_eq!(rows(Options { select, ..Options::default() }), ("{\"f\":{\"x\":1}}\n".into(), 0));
+    let (maps, select) = (vec!["\"m\"".to_owned()], vec!["m".to_owned()]);
+    assert_eq!(rows(Options { maps, select, ..Options::default() }), ("{\"m\":{\"k\":1}}\n".into(), 0));
+    let (filters, select) = (vec![Filter::parse("\"f\".\"x\" = 1").unwrap()], vec!["m".to_owned()]);
+    assert_eq!(rows(Options { filters, select, ..Options::default() }), ("{\"m\":{\"k\":1}}\n".into(), 0));
+}
+
+#[test]
+fn an_array_as_long_as_the_sample_has_the_columns_of_the_same_lines() {
+    let opts = Options { drift: Drift::Rescue, sample: Some(2), ..Options::default() };
+    let columns = |text: &str, opts: &Options| run(text, opts).unwrap().1.schema.fields().len();
+    let root = Options { root: Some("/d".into()), ..opts.clone() };
+    assert_eq!(columns("{\"a\":1}\n{\"a\":2}\n", &opts), 1);
+    assert_eq!(columns("[{\"a\":1},{\"a\":2}\n]\n", &opts), 1);
+    assert_eq!(columns("{\"d\":[{\"a\":1},{\"a\":2}],\"e\":1}", &root), 1);
+    // What follows is yet to be seen.
+    assert_eq!(columns("[{\"a\":1},{\"a\":2}][{\"a\":3}]", &opts), 2);
+}
+
+#[test]
+fn a_condition_is_held_against_the_type_that_its_field_has_in_the_end() {
+    let held = |text: &str, condition: &str| {
+        let filters = vec![Filter::parse(condition).unwrap()];
+        run(text, &Options { filters, sample: Some(1), ..Options::default() }).map(|(rows, _)| rows.lines().count())
+    };
+    let widening = "{\"a\":1}\n{\"a\":2}\n{\"a\":\"x\"}\n";
+    assert_eq!(held(widening, "a=x").unwrap(), 1);
+    assert_eq!(held("{\"a\":\"2024-01-01\"}\n{\"a\":\"x\"}\n", "a>=b").unwrap(), 1);
+    assert_eq!(held("{\"a\":1}\n{\"a\":2}\n", "a=x").unwrap_err().kind(), Kind::Usage);
+    // Numbers are compared by what they are worth.
+    let numbers = "{\"a\":1,\"d\":18446744073709551616}\n{\"a\":100,\"d\":-1}\n{\"a\":-3}\n";
+    for (condition, want) in [
+        ("a>0.5", 2),
+        ("a=1e2", 1),
+        ("a<=1.0", 2),
+        ("a!=1.5", 3),
+        ("a<99999999999999999999", 3),
+        ("a=-3.0", 1),
+        ("d>-0.5", 1),
+        ("d<1e30", 2),
+    ] {
+        assert_eq!(held(numbers, condition).unwrap(), want, "{condition}");
+    }
+    assert_eq!(held("{\"a\":1}\n{\"a\":1.5}\n", "a>1.25").unwrap(), 1);
 }

@@ -73,10 +73,11 @@ impl Tape {
         self.replaced || !self.dropped.is_empty()
     }
 
-    /// The first key in which text was replaced.
-    pub(crate) fn replaced_key(&self) -> Option<usize> {
-        let key = self.nodes.iter().find(|n| n.kind == Kind::Key && n.replaced);
-        key.filter(|_| self.replaced).map(|n| n.start as usize)
+    /// How many keys there are in which text was replaced, and where the first of them is.
+    pub(crate) fn replaced_keys(&self) -> Option<(u64, usize)> {
+        let mut keys = self.nodes.iter().filter(|n| n.kind == Kind::Key && n.replaced);
+        let first = keys.next().filter(|_| self.replaced)?;
+        Some((1 + keys.count() as u64, first.start as usize))
     }
 
     /// Whether a text in the value at `index` was replaced.
