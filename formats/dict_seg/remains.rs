@@ -8,6 +8,7 @@ use super::found::{Found, find_sections};
 use super::labels;
 use super::layout::*;
 use super::meta::{Meta, uint, width_of};
+use super::referred;
 use crate::Error;
 use crate::container::layout::*;
 use crate::container::{Section, header_holds};
@@ -209,6 +210,8 @@ pub(super) struct Remains<'a> {
     pub parts: Vec<Part>,
     pub meta: Option<Meta>,
     pub labels: Option<Labels<'a>>,
+    /// Where each block begins, found without the directory; empty where it was not needed, or could not be found.
+    starts: Vec<u64>,
 }
 
 impl<'a> Remains<'a> {
@@ -217,7 +220,7 @@ impl<'a> Remains<'a> {
         let sums = found.iter().find(|f| f.section.kind == KIND_PAGE_SUMS);
         let sums = sums.and_then(|f| bytes.get(f.section.range.clone())).unwrap_or(&[]);
         let parts = found.into_iter().map(|f| judge(bytes, f, sums)).collect();
-        let mut r = Remains { bytes, parts, meta: None, labels: None };
+        let mut r = Remains { bytes, parts, meta: None, labels: None, starts: Vec::new() };
         let meta = |kind| {
             let text = r.part(kind)?.slice(bytes, 0, META_LEN as u64)?;
             Meta::parse(text, 0).ok()
@@ -230,6 +233,11 @@ impl<'a> Remains<'a> {
         };
         let read = |kind, skip| table(kind, skip).and_then(|table| Labels::parse(table, count));
         r.labels = read(KIND_LABELS, 0).or_else(|| read(KIND_COPY, META_LEN));
+        // Blocks of whole pages follow one another: only behind a gap in both has something else to say where they are.
+        let gap = |kind| r.part(kind).is_none_or(|p| !p.all_whole());
+        if let Some(meta) = r.meta.filter(|_| gap(KIND_KEYS) && gap(KIND_BLOCKS)) {
+            r.starts = referred::starts(bytes, &r.parts, &meta);
+        }
         r
     }
 
@@ -275,12 +283,16 @@ impl<'a> Remains<'a> {
         self.labels.as_ref()?.of(rank)
     }
 
-    /// Where block `b` begins, if the directory's page is whole.
+    /// Where block `b` begins, if the directory's page is whole, or references tell it.
     pub fn offset(&self, shape: &Shape, b: u64) -> Option<u64> {
-        let width = shape.offset_bytes?;
-        let part = self.part(KIND_BLOCKS)?;
-        let units = uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)?;
-        units.checked_mul(1 << shape.unit)
+        let units = || {
+            let (width, part) = (shape.offset_bytes?, self.part(KIND_BLOCKS)?);
+            uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)
+        };
+        match units() {
+            Some(units) => units.checked_mul(1 << shape.unit),
+            None => self.starts.get(usize::try_from(b).ok()?).copied(),
+        }
     }
 
     /// The number of the block that begins at `from` among the blocks, as far as the directory tells.
