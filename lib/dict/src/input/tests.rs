@@ -133,6 +133,23 @@ fn errors_name_line_and_byte() {
 }
 
 #[test]
+fn a_quoted_cell_that_is_not_closed_is_refused() {
+    let csv = |text: &[u8]| read(text, Some(Form::Csv));
+    for (text, line) in [(&b"\"a,1\nb,2\n"[..], 1), (b"a,1\nb,\"2\r\nc,3", 2), (b"key,id\n\"", 2)] {
+        let e = csv(text).unwrap_err();
+        let want = format!("line {line}: a quoted cell is not closed");
+        assert!(e.kind() == Kind::Invalid && e.message() == want, "{}: {e}", text.escape_ascii());
+    }
+    for end in ["", "\n", "\r\n", "\n\n", "\r\n\r\n"] {
+        let text = format!("\"a\nb\",1\nthe end of the input,\"2\"{end}");
+        assert_eq!(csv(text.as_bytes()).unwrap(), pairs(&[("", "a\nb", 1), ("", "the end of the input", 2)]));
+        let one = format!("the end of the input{end}");
+        assert_eq!(csv(one.as_bytes()).unwrap(), pairs(&[("", "the end of the input", 1)]));
+    }
+    assert_eq!(csv(b"").unwrap(), []);
+}
+
+#[test]
 fn an_id_may_stand_before_a_carriage_return() {
     let mut builder = builder(Job::default());
     let mut reader = Reader::new(&mut builder, b"", Columns::default());
