@@ -75,6 +75,20 @@ fn lookups_answer_in_order_and_say_what_is_missing() {
 }
 
 #[test]
+fn a_line_is_not_printed_in_halves() {
+    let dir = folder();
+    let d = dir.path();
+    ok(&feed(d, &["build", "-", "-o", "x.seg"], b"{\"key\":\"a\"}\n{\"key\":\"b\\nc\"}\n{\"key\":\"d\\te\"}\n"));
+    says(&run(d, &["id", "x.seg", "1", "2", "3"]), 2, "1\t\ta\n");
+    says(&run(d, &["id", "x.seg", "-0", "1", "2", "3"]), 0, "1\t\ta\x002\t\tb\nc\x003\t\td\te\0");
+    // Nor is a question repeated in two.
+    says(&run(d, &["get", "x.seg", "a", "b\nc"]), 2, "");
+    says(&run(d, &["has", "x.seg", "b\nc"]), 2, "");
+    says(&run(d, &["get", "x.seg", "-0", "a", "b\nc"]), 0, "a\t1\0b\nc\t2\0");
+    assert!(ok(&run(d, &["get", "x.seg", "b\nc", "--json"])).starts_with("{\"key\":\"b\\nc\",\"id\":2}\n"));
+}
+
+#[test]
 fn a_question_is_answered_before_the_next_one_is_asked() {
     let dir = built();
     let mut child = start(dir.path(), &["get", "x.seg"]);
