@@ -180,6 +180,12 @@ fn removals_that_match_nothing_are_told() {
     says(&run(d, &["diff", "x.seg", "z.seg"]), 0, "");
     let out = feed(d, &["append", "x.seg", "-", "-o", "w.seg"], b"{\"key\":\"new\"}\n");
     assert!(ok(&out).is_empty() && !warned(&out, "matched nothing"));
+    // What another dictionary issued is not issued here.
+    let lines = "{\"key\":\"plan\"}\n{\"summary\":{\"next_id\":90}}\n";
+    for names in [lines, "{\"entries\":[{\"key\":\"plan\"}],\"next_id\":90}"] {
+        let out = feed(d, &["append", "x.seg", "--delete", "-", "-o", "v.seg", "--force", "--json"], names.as_bytes());
+        assert!(ok(&out).contains("\"next_id\":7,"), "{names}");
+    }
 }
 
 #[test]
