@@ -165,6 +165,22 @@ fn append_merge_and_diff_tell_what_changed() {
 }
 
 #[test]
+fn what_is_appended_to_is_a_dictionary() {
+    let dir = built();
+    let d = dir.path();
+    fs::write(d.join("lost.seg"), "").unwrap();
+    fs::write(d.join("keys.txt"), "one\ntwo\n").unwrap();
+    // An empty file is a damaged one: its ids would be issued again.
+    for old in ["lost.seg", "keys.txt"] {
+        assert_eq!(feed(d, &["append", old, "-", "-o", "y.seg"], PAIRS).status.code(), Some(65), "{old}");
+        assert!(!d.join("y.seg").exists());
+    }
+    ok(&run(d, &["to-json", "x.seg", "-o", "x.json"]));
+    ok(&feed(d, &["append", "x.json", "-", "-o", "y.seg"], PAIRS));
+    says(&run(d, &["diff", "x.seg", "y.seg"]), 0, "");
+}
+
+#[test]
 fn removals_that_match_nothing_are_told() {
     let dir = built();
     let d = dir.path();
