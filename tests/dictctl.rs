@@ -280,6 +280,21 @@ fn damage_is_found_and_what_is_whole_is_saved() {
 }
 
 #[test]
+fn what_was_lost_lies_between_keys_that_are_told_byte_for_byte() {
+    let dir = folder();
+    let d = dir.path();
+    let keys: Vec<u8> = (0..4000u32).flat_map(|i| [&b"\xFF"[..], format!("{i:04}\n").as_bytes()].concat()).collect();
+    ok(&feed(d, &["build", "-", "-o", "x.seg", "--input", "lines"], &keys));
+    let mut bytes = fs::read(d.join("x.seg")).unwrap();
+    // In the second page of the keys, which stand behind the table.
+    bytes[9000] ^= 1;
+    fs::write(d.join("bad.seg"), bytes).unwrap();
+    let out = run(d, &["salvage", "bad.seg", "-o", "saved.seg", "--json"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.code() == Some(1) && text.contains("\"after\":{\"label\":\"\",\"key_b64\":\"/z"), "{text}");
+}
+
+#[test]
 fn a_damaged_input_is_named_and_not_another_file() {
     let dir = built();
     let d = dir.path();
