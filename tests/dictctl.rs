@@ -75,6 +75,20 @@ fn lookups_answer_in_order_and_say_what_is_missing() {
 }
 
 #[test]
+fn a_line_is_not_printed_in_halves() {
+    let dir = folder();
+    let d = dir.path();
+    ok(&feed(d, &["build", "-", "-o", "x.seg"], b"{\"key\":\"a\"}\n{\"key\":\"b\\nc\"}\n{\"key\":\"d\\te\"}\n"));
+    says(&run(d, &["id", "x.seg", "1", "2", "3"]), 2, "1\t\ta\n");
+    says(&run(d, &["id", "x.seg", "-0", "1", "2", "3"]), 0, "1\t\ta\x002\t\tb\nc\x003\t\td\te\0");
+    // Nor is a question repeated in two.
+    says(&run(d, &["get", "x.seg", "a", "b\nc"]), 2, "");
+    says(&run(d, &["has", "x.seg", "b\nc"]), 2, "");
+    says(&run(d, &["get", "x.seg", "-0", "a", "b\nc"]), 0, "a\t1\0b\nc\t2\0");
+    assert!(ok(&run(d, &["get", "x.seg", "b\nc", "--json"])).starts_with("{\"key\":\"b\\nc\",\"id\":2}\n"));
+}
+
+#[test]
 fn a_question_is_answered_before_the_next_one_is_asked() {
     let dir = built();
     let mut child = start(dir.path(), &["get", "x.seg"]);
@@ -151,6 +165,22 @@ fn append_merge_and_diff_tell_what_changed() {
 }
 
 #[test]
+fn what_is_appended_to_is_a_dictionary() {
+    let dir = built();
+    let d = dir.path();
+    fs::write(d.join("lost.seg"), "").unwrap();
+    fs::write(d.join("keys.txt"), "one\ntwo\n").unwrap();
+    // An empty file is a damaged one: its ids would be issued again.
+    for old in ["lost.seg", "keys.txt"] {
+        assert_eq!(feed(d, &["append", old, "-", "-o", "y.seg"], PAIRS).status.code(), Some(65), "{old}");
+        assert!(!d.join("y.seg").exists());
+    }
+    ok(&run(d, &["to-json", "x.seg", "-o", "x.json"]));
+    ok(&feed(d, &["append", "x.json", "-", "-o", "y.seg"], PAIRS));
+    says(&run(d, &["diff", "x.seg", "y.seg"]), 0, "");
+}
+
+#[test]
 fn removals_that_match_nothing_are_told() {
     let dir = built();
     let d = dir.path();
@@ -166,6 +196,12 @@ fn removals_that_match_nothing_are_told() {
     says(&run(d, &["diff", "x.seg", "z.seg"]), 0, "");
     let out = feed(d, &["append", "x.seg", "-", "-o", "w.seg"], b"{\"key\":\"new\"}\n");
     assert!(ok(&out).is_empty() && !warned(&out, "matched nothing"));
+    // What another dictionary issued is not issued here.
+    let lines = "{\"key\":\"plan\"}\n{\"summary\":{\"next_id\":90}}\n";
+    for names in [lines, "{\"entries\":[{\"key\":\"plan\"}],\"next_id\":90}"] {
+        let out = feed(d, &["append", "x.seg", "--delete", "-", "-o", "v.seg", "--force", "--json"], names.as_bytes());
+        assert!(ok(&out).contains("\"next_id\":7,"), "{names}");
+    }
 }
 
 #[test]
@@ -241,6 +277,21 @@ fn damage_is_found_and_what_is_whole_is_saved() {
     assert_eq!(out.status.code(), Some(65));
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(text.contains("\"path\":\"hopeless\"") && !d.join("out.seg").exists(), "{text}");
+}
+
+#[test]
+fn what_was_lost_lies_between_keys_that_are_told_byte_for_byte() {
+    let dir = folder();
+    let d = dir.path();
+    let keys: Vec<u8> = (0..4000u32).flat_map(|i| [&b"\xFF"[..], format!("{i:04}\n").as_bytes()].concat()).collect();
+    ok(&feed(d, &["build", "-", "-o", "x.seg", "--input", "lines"], &keys));
+    let mut bytes = fs::read(d.join("x.seg")).unwrap();
+    // In the second page of the keys, which stand behind the table.
+    bytes[9000] ^= 1;
+    fs::write(d.join("bad.seg"), bytes).unwrap();
+    let out = run(d, &["salvage", "bad.seg", "-o", "saved.seg", "--json"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.code() == Some(1) && text.contains("\"after\":{\"label\":\"\",\"key_b64\":\"/z"), "{text}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod marks;
 mod meta;
 mod placed;
 mod plain;
+mod referred;
 mod refs;
 mod remains;
 mod room;

@@ -8,12 +8,19 @@ use super::found::{Found, find_sections};
 use super::labels;
 use super::layout::*;
 use super::meta::{Meta, uint, width_of};
+use super::referred;
 use crate::Error;
 use crate::container::layout::*;
 use crate::container::{Section, header_holds};
 
 /// Bytes, at most, from where a block or a frame begins to where it ends: no search for its end goes on behind them.
 const FARTHEST: u64 = 2 * MAX_CHUNK_LEN as u64;
+/// What a zstd frame begins with (RFC 8878).
+const ZSTD_MAGIC: u32 = 0xFD2F_B528;
+/// Bytes that are looked through at once for a frame, and places at which one is tried, at most: by chance hardly any other
+/// place has its magic number, and a forged segment is not to take forever.
+const LOOK: u64 = 64 << 10;
+const MOST_TRIES: usize = 256;
 
 /// A section, and which of its pages are whole.
 pub(super) struct Part {
@@ -209,6 +216,8 @@ pub(super) struct Remains<'a> {
     pub parts: Vec<Part>,
     pub meta: Option<Meta>,
     pub labels: Option<Labels<'a>>,
+    /// Where each block begins, found without the directory; empty where it was not needed, or could not be found.
+    starts: Vec<u64>,
 }
 
 impl<'a> Remains<'a> {
@@ -217,7 +226,7 @@ impl<'a> Remains<'a> {
         let sums = found.iter().find(|f| f.section.kind == KIND_PAGE_SUMS);
         let sums = sums.and_then(|f| bytes.get(f.section.range.clone())).unwrap_or(&[]);
         let parts = found.into_iter().map(|f| judge(bytes, f, sums)).collect();
-        let mut r = Remains { bytes, parts, meta: None, labels: None };
+        let mut r = Remains { bytes, parts, meta: None, labels: None, starts: Vec::new() };
         let meta = |kind| {
             let text = r.part(kind)?.slice(bytes, 0, META_LEN as u64)?;
             Meta::parse(text, 0).ok()
@@ -230,6 +239,11 @@ impl<'a> Remains<'a> {
         };
         let read = |kind, skip| table(kind, skip).and_then(|table| Labels::parse(table, count));
         r.labels = read(KIND_LABELS, 0).or_else(|| read(KIND_COPY, META_LEN));
+        // Blocks of whole pages follow one another: only behind a gap in both has something else to say where they are.
+        let gap = |kind| r.part(kind).is_none_or(|p| !p.all_whole());
+        if let Some(meta) = r.meta.filter(|_| gap(KIND_KEYS) && gap(KIND_BLOCKS)) {
+            r.starts = referred::starts(bytes, &r.parts, &meta);
+        }
         r
     }
 
@@ -275,12 +289,16 @@ impl<'a> Remains<'a> {
         self.labels.as_ref()?.of(rank)
     }
 
-    /// Where block `b` begins, if the directory's page is whole.
+    /// Where block `b` begins, if the directory's page is whole, or references tell it.
     pub fn offset(&self, shape: &Shape, b: u64) -> Option<u64> {
-        let width = shape.offset_bytes?;
-        let part = self.part(KIND_BLOCKS)?;
-        let units = uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)?;
-        units.checked_mul(1 << shape.unit)
+        let units = || {
+            let (width, part) = (shape.offset_bytes?, self.part(KIND_BLOCKS)?);
+            uint(part.slice(self.bytes, b.checked_mul(width)?, width)?, 0, width as usize)
+        };
+        match units() {
+            Some(units) => units.checked_mul(1 << shape.unit),
+            None => self.starts.get(usize::try_from(b).ok()?).copied(),
+        }
     }
 
     /// The number of the block that begins at `from` among the blocks, as far as the directory tells.
@@ -310,29 +328,88 @@ impl<'a> Remains<'a> {
         self.part(KIND_CHUNKS).map_or(0, |table| (table.section.len() / CHUNK_ROW_LEN) as u64)
     }
 
+    /// Bytes of all blocks, as the directory says.
+    fn blocks_len(&self) -> Option<u64> {
+        let (meta, part) = (self.meta.as_ref()?, self.part(KIND_BLOCKS)?);
+        let width = u64::from(meta.offset_bytes);
+        let last = part.slice(self.bytes, (part.section.len() as u64).checked_sub(width)?, width)?;
+        uint(last, 0, usize::from(meta.offset_bytes))?.checked_mul(1 << meta.unit)
+    }
+
+    /// The frame that begins at `at` and ends before `stop`: its bytes.
+    fn frame(&self, keys: &Part, at: u64, stop: u64) -> Option<&'a [u8]> {
+        let bytes = keys.longest(self.bytes, at, stop.checked_sub(at)?.min(FARTHEST))?;
+        let n = zstd::zstd_safe::find_frame_compressed_size(bytes).ok().filter(|n| *n > 0)?;
+        bytes.get(..n)
+    }
+
     /// The frames of compressed keys. Where the chunk table is damaged they follow one another, and say how long they are.
     pub fn frames(&self, keys: &Part) -> Vec<Frame> {
         let len = keys.section.len() as u64;
         let rows = (0..self.chunk_rows()).filter_map(|i| self.chunk_row(i)).map(|(first, at)| (Some(first), at));
+        let all_rows = self.part(KIND_CHUNKS).is_some_and(Part::all_whole);
         let mut out = Vec::new();
         let (mut at, mut first) = (0, Some(0));
-        for (next, stop) in rows.chain([(None, len)]) {
+        for (next, stop) in rows.chain([(self.blocks_len(), len)]) {
             let stop = stop.min(len);
             while at < stop {
-                let bytes = keys.longest(self.bytes, at, (stop - at).min(FARTHEST));
-                let size = bytes.and_then(|b| {
-                    let n = zstd::zstd_safe::find_frame_compressed_size(b).ok()?;
-                    (n > 0 && n <= b.len()).then_some(n as u64)
-                });
-                let end = size.map_or(stop, |n| at + n);
-                out.push(Frame { at, end, first: first.take(), whole: size.is_some() });
-                at = end;
+                if let Some(frame) = self.frame(keys, at, stop) {
+                    let end = at + frame.len() as u64;
+                    out.push(Frame { at, end, first: first.take(), whole: true });
+                    at = end;
+                    continue;
+                }
+                let found = next.filter(|_| !all_rows).map(|next| self.frames_before(keys, (at + 1, stop), next));
+                let found = found.unwrap_or_default();
+                out.push(Frame { at, end: found.first().map_or(stop, |f| f.at), first: first.take(), whole: false });
+                out.extend(found);
+                at = stop;
             }
             if at == stop {
                 first = next;
             }
         }
         out
+    }
+
+    /// Frames behind a damaged one that lead to where the next ones are known to begin: their blocks end at `blocks`, so it is
+    /// known which ones they are.
+    fn frames_before(&self, keys: &Part, (mut from, stop): (u64, u64), blocks: u64) -> Vec<Frame> {
+        for _ in 0..MOST_TRIES {
+            let Some(start) = self.magic(keys, from, stop) else { break };
+            let (mut at, mut len, mut out) = (start, Some(0u64), Vec::new());
+            while let Some(frame) = self.frame(keys, at, stop) {
+                let holds = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten();
+                len = len.and_then(|len| len.checked_add(holds?));
+                let end = at + frame.len() as u64;
+                out.push(Frame { at, end, first: None, whole: true });
+                at = end;
+            }
+            if at == stop && let Some(frame) = out.first_mut() {
+                frame.first = len.and_then(|len| blocks.checked_sub(len));
+                return out;
+            }
+            from = at + 1;
+        }
+        Vec::new()
+    }
+
+    /// The next place from `at` on where a frame may begin.
+    fn magic(&self, keys: &Part, mut at: u64, stop: u64) -> Option<u64> {
+        let magic = ZSTD_MAGIC.to_le_bytes();
+        while at < stop {
+            match keys.longest(self.bytes, at, (stop - at).min(LOOK)) {
+                Some(bytes) => {
+                    if let Some(i) = bytes.windows(magic.len()).position(|w| w == magic) {
+                        return Some(at + i as u64);
+                    }
+                    // One may stand across the end of what was looked at.
+                    at += bytes.len().saturating_sub(magic.len() - 1).max(1) as u64;
+                }
+                None => at = (at / PAGE_LEN as u64 + 1) * PAGE_LEN as u64,
+            }
+        }
+        None
     }
 
     /// How the blocks are coded: what META says or, without it, the form in which the first block that can be read is

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use qx_cli::{Context, Status};
 use qx_formats::{Error, Result};
 
-use crate::input::{Columns, FormArg, Reader, read};
+use crate::input::{Columns, FormArg, Reader, dictionary, read};
 use crate::output::{ColumnArgs, Counts, LabelArg, SegmentArgs, one_stdin, report};
 
 const EXAMPLES: &str = "\
@@ -24,7 +24,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// Segment to start from
+    /// Segment (or JSON form) to start from
     #[arg(value_name = "OLD")]
     old: PathBuf,
 
@@ -58,7 +58,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     args.seg.check(cx)?;
     let mut builder = args.seg.builder(cx);
     let mut reader = Reader::new(&mut builder, args.label.label.as_bytes(), Columns::default());
-    read(&mut reader, &args.old, None)?;
+    let (old, form) = dictionary(&args.old)?;
+    reader.input(old, Some(form)).map_err(|e| e.path(&args.old))?;
     let old = Counts::of(&reader, 1);
     reader.name_columns(args.columns.columns());
     for path in &args.inputs {

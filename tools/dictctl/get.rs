@@ -147,6 +147,13 @@ fn ask(args: Ask, has: bool, cx: &mut Context) -> Result<Status> {
     if args.keys.iter().filter(|k| *k == "-").count() > 1 {
         return Err(Error::usage("stdin can be read only once").hint("give `-` once"));
     }
+    // Those of stdin end where a line does.
+    let lines = !cx.json() && (from_stdin || !cx.for_people());
+    if lines && args.keys.iter().any(|k| k.as_bytes().contains(&args.end.byte())) {
+        return Err(
+            Error::usage("a key holds a newline, which a line of columns cannot carry").hint("use -0 or --json")
+        );
+    }
     let open = if from_stdin { open::segment } else { open::for_lookups };
     let seg = open(&args.segment, args.checked)?;
     let label = args.label.map(|l| l.as_bytes().to_vec());

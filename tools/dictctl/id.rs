@@ -68,15 +68,19 @@ impl Query {
                 let (label, key) = pair.unzip();
                 return cx.out.record(&Record::new(label, key, Some(id)));
             }
-            push_number(text, id);
-            text.push(b'\t');
             let (label, key) = pair.unwrap_or_default();
-            for (what, part, last) in [("label", label, false), ("key", key, true)] {
-                if part.iter().any(|&b| b == end.byte() || (!last && b == b'\t')) {
+            let parts = [("label", label, b'\t'), ("key", key, end.byte())];
+            // Before any of it is put down: what was answered before is still to be printed, and half a line is none.
+            for (what, part, close) in parts {
+                if part.iter().any(|&b| b == end.byte() || b == close) {
                     return Err(not_for_lines(what, id));
                 }
+            }
+            push_number(text, id);
+            text.push(b'\t');
+            for (_, part, close) in parts {
                 text.extend_from_slice(part);
-                text.push(if last { end.byte() } else { b'\t' });
+                text.push(close);
             }
             Ok(())
         });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 pub use qx_dict::input::{Columns, Form, Input, Reader, detect, refuse_by_name};
-use qx_formats::Result;
+use qx_formats::{Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FormArg {
@@ -48,6 +48,18 @@ pub fn open(path: &Path) -> Result<Input> {
         return Input::stream(BufReader::with_capacity(256 << 10, stdin())).map_err(|e| e.path(path));
     }
     Input::open(path)
+}
+
+/// Opens what has to be a dictionary already: a segment, or the JSON form. An empty file is a damaged one.
+pub fn dictionary(path: &Path) -> Result<(Input, Form)> {
+    let input = open(path)?;
+    match detect(&input.look, input.more).map_err(|e| e.path(path))? {
+        Some(form @ (Form::Seg | Form::Json)) => Ok((input, form)),
+        _ => Err(Error::invalid("not a dictionary segment")
+            .path(path)
+            .offset(0)
+            .hint("`build` reads pairs in other forms")),
+    }
 }
 
 /// Reads one input, its form told by content unless it is given.

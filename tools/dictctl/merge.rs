@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use qx_cli::{Context, Status};
 use qx_dict::Summary;
 use qx_formats::dict_seg::DictSeg;
-use qx_formats::{Error, Result};
+use qx_formats::Result;
 use qx_io::Map;
 
-use crate::input::{self, Columns, Form, Reader, detect};
+use crate::input::{self, Columns, Reader};
 use crate::output::{Counts, SegmentArgs, one_stdin, report};
 
 const EXAMPLES: &str = "\
@@ -68,15 +68,8 @@ fn sorted_again(args: &Args, cx: &mut Context) -> Result<(Counts, Summary)> {
     let mut builder = args.seg.builder(cx);
     let mut reader = Reader::new(&mut builder, b"", Columns::default());
     for path in &args.inputs {
-        let input = input::open(path)?;
-        let form = detect(&input.look, input.more).map_err(|e| e.path(path))?;
-        if !matches!(form, Some(Form::Seg | Form::Json)) {
-            return Err(Error::invalid("not a dictionary segment")
-                .path(path)
-                .offset(0)
-                .hint("`build` and `append` read pairs in other forms"));
-        }
-        reader.input(input, form).map_err(|e| e.path(path))?;
+        let (input, form) = input::dictionary(path)?;
+        reader.input(input, Some(form)).map_err(|e| e.path(path))?;
     }
     let counts = Counts::of(&reader, args.inputs.len());
     let summary = args.seg.write(cx, |out| builder.finish(out))?;

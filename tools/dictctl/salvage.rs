@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::open;
 use crate::output::SegmentArgs;
+use qx_dict::record::Record;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,7 +38,11 @@ pub struct Args {
 fn pair(of: &Option<(Vec<u8>, Vec<u8>)>) -> (String, Value) {
     let Some((label, key)) = of else { return (String::new(), Value::Null) };
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    let value = json!({"label": String::from_utf8_lossy(label), "key": String::from_utf8_lossy(key)});
+    // Bytes that are no text stand as everywhere: one replaced by a sign would be the key of another pair.
+    let mut value = json!(Record::new(Some(label), Some(key), None));
+    if let Some(object) = value.as_object_mut() {
+        object.remove("id");
+    }
     (if label.is_empty() { text(key) } else { format!("{}:{}", text(label), text(key)) }, value)
 }
 

@@ -439,6 +439,28 @@ fn what_cannot_be_counted_is_no_zero() {
     assert!(e.kind() == Kind::Corrupt && e.message().starts_with("truncated at"), "{e}");
 }
 
+/// The directory is one page here, and so nothing of it is left.
+#[test]
+fn references_say_where_blocks_begin_where_the_directory_is_damaged_with_the_keys() {
+    let layouts = [(Layout::Compact, None, 450), (Layout::Compact, Some(3), 8000), (Layout::Fast, None, 200)];
+    for (layout, zstd, most) in layouts {
+        let whole = laid_out(layout, zstd);
+        let all = entries(&whole);
+        let mut bytes = whole.clone();
+        bytes[start(&whole, "BLKS") + 7] ^= 1;
+        bytes[start(&whole, "KEYS") + 7] ^= 1;
+        let (done, again) = save(&bytes).unwrap();
+        let kept = entries(&again);
+        assert!(kept.iter().all(|e| all.binary_search(e).is_ok()), "{layout:?} {zstd:?}");
+        let lost = all.len() - kept.len();
+        assert!(lost > 0 && lost <= most, "{layout:?} {zstd:?}: {lost} lost: {:?}", done.found);
+        assert_eq!(done.found.lost_pairs(), Some(lost as u64));
+        // A page of one of the places that tell it leaves the other.
+        bytes[start(&whole, "RIDH") + 3] ^= 1;
+        assert_eq!(entries(&save(&bytes).unwrap().1), kept, "{layout:?} {zstd:?}");
+    }
+}
+
 #[test]
 fn frames_follow_one_another_where_the_chunk_table_is_damaged() {
     let whole = segment(Some(3));
@@ -447,11 +469,12 @@ fn frames_follow_one_another_where_the_chunk_table_is_damaged() {
     bytes[start(&whole, "CHNK") + 17] ^= 1;
     let (done, again) = save(&bytes).unwrap();
     assert!(done.found.lost.is_empty() && entries(&again) == all, "{:?}", done.found);
-    // With a frame damaged as well, none behind it can be found.
+    // With a frame damaged as well, those behind it are found by how they begin, and told by where they end.
     bytes[(start(&whole, "KEYS") + start(&whole, "BLKS")) / 2] ^= 1;
     let (done, again) = save(&bytes).unwrap();
     let kept = entries(&again);
-    assert!(!kept.is_empty() && kept.iter().all(|e| all.binary_search(e).is_ok()));
+    assert!(kept.iter().all(|e| all.binary_search(e).is_ok()));
+    assert_eq!((kept.first(), kept.last()), (all.first(), all.last()), "{:?}", done.found);
     assert_eq!(done.found.lost_pairs(), Some((all.len() - kept.len()) as u64));
     let told: Option<u64> = done.found.lost.iter().map(|lost| lost.pairs).sum();
     assert_eq!(told, done.found.lost_pairs());

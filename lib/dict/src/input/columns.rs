@@ -26,11 +26,21 @@ struct Found {
 }
 
 fn convert(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    // What a column holds once each is judged as its values are: bytes need not be text, and a fraction is no id.
+    match column.data_type() {
+        DataType::Dictionary(_, values) => return convert(&cast_with_options(column, values, &strict)?, to),
+        DataType::RunEndEncoded(_, values) => {
+            return convert(&cast_with_options(column, values.data_type(), &strict)?, to);
+        }
+        DataType::Boolean if *to == DataType::UInt64 => return Err(ArrowError::CastError("no number".to_owned())),
+        of if of.is_nested() => return Err(ArrowError::CastError("more than one value".to_owned())),
+        _ => {}
+    }
     // A key may be a number, which stands for its digits; going by text spares a rule for each type.
     let text = matches!(to, DataType::Binary) && !matches!(column.data_type(), DataType::Binary | DataType::Utf8);
     let binary_like =
         matches!(column.data_type(), DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_));
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
     let step = if text && !binary_like {
         cast_with_options(column, &DataType::Utf8, &strict)?
     } else {

@@ -1,6 +1,8 @@
 //! CSV: as TSV, with quotes; a first row that names its columns orders them.
 
-use std::io::BufRead;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
 
 use qx_formats::{Error, Kind, Result};
 
@@ -17,22 +19,63 @@ struct Layout {
     columns: usize,
 }
 
+/// Bytes of a row, at most: a table may have other columns than those that are read.
+const LONGEST_ROW: u64 = 64 << 20;
+/// A row that is put behind the input: a quoted cell that is not closed takes it in, as it does all rows before it.
+const END: &[u8] = b"the end of the input";
+
+/// An input that knows how much of it was read, and where the row begins that is being read.
+struct Watched<R> {
+    inner: R,
+    read: Rc<Cell<u64>>,
+    row: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.read.get().saturating_sub(self.row.get()) > LONGEST_ROW {
+            return Err(io::Error::other("a row without an end"));
+        }
+        let n = self.inner.read(buf)?;
+        self.read.set(self.read.get() + n as u64);
+        Ok(n)
+    }
+}
+
+/// Why no row could be read at this place, so much having been read.
+fn failed(e: ::csv::Error, place: Place, read: u64) -> Error {
+    let length = read.saturating_sub(place.offset);
+    if length > LONGEST_ROW {
+        let limit = Error::limit("row length", LONGEST_ROW, length);
+        return place.put(limit.hint("a quoted cell that is not closed takes in all that follows"));
+    }
+    if e.is_io_error() { Error::io("read", e.into()) } else { place.error(e) }
+}
+
 impl Reader<'_> {
     pub(super) fn csv(&mut self, from: impl BufRead) -> Result<()> {
+        let (read, start) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let watched = Watched { inner: from, read: Rc::clone(&read), row: Rc::clone(&start) };
+        let end = io::Cursor::new([&b"\n"[..], END, b"\n"].concat());
+        let from = watched.chain(end);
         let mut csv = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from);
         let mut row = ::csv::ByteRecord::new();
         let mut layout = None;
         loop {
             let at = csv.position().clone();
             let mut place = Place { line: at.line(), offset: at.byte() };
-            match csv.read_byte_record(&mut row) {
-                Ok(false) => return Ok(()),
-                Ok(true) => {}
-                Err(e) if e.is_io_error() => return Err(Error::io("read", e.into())),
-                Err(e) => return Err(place.error(e)),
+            start.set(place.offset);
+            if !csv.read_byte_record(&mut row).map_err(|e| failed(e, place, read.get()))? {
+                return Ok(());
             }
             if let Some(at) = row.position() {
                 place = Place { line: at.line(), offset: at.byte() };
+            }
+            if csv.position().byte() > read.get() + 1 {
+                // The row goes on behind the input.
+                let ended = row.len() == 1 && row.get(0) == Some(END);
+                let open = || place.error("a quoted cell is not closed").hint("a quote inside of one is written twice");
+                return if ended { Ok(()) } else { Err(open()) };
             }
             let layout = match layout {
                 Some(layout) => layout,

@@ -87,7 +87,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                     entries = true;
                     map.next_value_seed(Entries { reader: self.reader, failed: self.failed })?;
                 }
-                "next_id" => self.reader.builder.reserve_ids_up_to(map.next_value()?),
+                "next_id" => self.reader.issued(map.next_value()?),
                 other => return Err(de::Error::unknown_field(other, &["entries", "next_id"])),
             }
         }

@@ -179,10 +179,15 @@ impl<'a> Reader<'a> {
         while let Some(e) = cursor.next_entry()? {
             self.pair(Some(e.label), e.key, Some(e.id))?;
         }
-        if !self.removes {
-            self.builder.reserve_ids_up_to(seg.next_id());
-        }
+        self.issued(seg.next_id());
         Ok(())
+    }
+
+    /// Takes the next free id of an input; one that names what is to be removed issued nothing here.
+    fn issued(&mut self, next_id: u64) {
+        if !self.removes {
+            self.builder.reserve_ids_up_to(next_id);
+        }
     }
 
     fn lines(
@@ -255,7 +260,7 @@ impl<'a> Reader<'a> {
                     r.builder.remove(p.label.as_deref().unwrap_or(r.label), &p.key)
                 }
                 Line::Summary { next_id } => {
-                    r.builder.reserve_ids_up_to(next_id.unwrap_or(0));
+                    r.issued(next_id.unwrap_or(0));
                     Ok(())
                 }
             }

@@ -3,8 +3,10 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 use qx_formats::dict_seg::{DictSeg, Entry, Layout};
@@ -131,6 +133,23 @@ fn errors_name_line_and_byte() {
 }
 
 #[test]
+fn a_quoted_cell_that_is_not_closed_is_refused() {
+    let csv = |text: &[u8]| read(text, Some(Form::Csv));
+    for (text, line) in [(&b"\"a,1\nb,2\n"[..], 1), (b"a,1\nb,\"2\r\nc,3", 2), (b"key,id\n\"", 2)] {
+        let e = csv(text).unwrap_err();
+        let want = format!("line {line}: a quoted cell is not closed");
+        assert!(e.kind() == Kind::Invalid && e.message() == want, "{}: {e}", text.escape_ascii());
+    }
+    for end in ["", "\n", "\r\n", "\n\n", "\r\n\r\n"] {
+        let text = format!("\"a\nb\",1\nthe end of the input,\"2\"{end}");
+        assert_eq!(csv(text.as_bytes()).unwrap(), pairs(&[("", "a\nb", 1), ("", "the end of the input", 2)]));
+        let one = format!("the end of the input{end}");
+        assert_eq!(csv(one.as_bytes()).unwrap(), pairs(&[("", "the end of the input", 1)]));
+    }
+    assert_eq!(csv(b"").unwrap(), []);
+}
+
+#[test]
 fn an_id_may_stand_before_a_carriage_return() {
     let mut builder = builder(Job::default());
     let mut reader = Reader::new(&mut builder, b"", Columns::default());
@@ -184,6 +203,38 @@ fn a_cell_that_is_no_id_is_named() {
     let e = read(Arc::new(StringArray::from(vec!["1", "18446744073709551615", "2"]))).unwrap_err();
     assert_eq!((e.kind(), e.message()), (Kind::Limit, "row 1: id is above the limit"));
     assert_eq!(e.get_got(), Some("18446744073709551615"));
+}
+
+#[test]
+fn what_a_column_holds_once_each_is_judged_as_its_values_are() {
+    let read = |keys: ArrayRef, ids: ArrayRef| {
+        let fields = [("key", keys.data_type()), ("id", ids.data_type())].map(|(n, t)| Field::new(n, t.clone(), true));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![keys, ids]).unwrap();
+        let mut builder = builder(Job::default());
+        Reader::new(&mut builder, b"", Columns::default()).input(Input::of(&arrow_forms(&batch)[0]), None)?;
+        entries(builder)
+    };
+    let once = |values: ArrayRef| -> ArrayRef {
+        let places = Int32Array::from(vec![Some(0), Some(1), None]);
+        Arc::new(DictionaryArray::<Int32Type>::new(places, values))
+    };
+    let keys = || -> ArrayRef { Arc::new(StringArray::from(vec!["a", "b", "c"])) };
+    // Bytes that are no text.
+    let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xFF\0"[..], b"x"]));
+    let places = Int32Array::from(vec![1, 0, 1]);
+    let keys_once: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(places, bytes));
+    let got = read(keys_once, Arc::new(Int64Array::from(vec![3, 4, 5]))).unwrap();
+    let want = [(&b"x"[..], 5), (b"\xFF\0", 4)].map(|(k, id)| Entry { label: Vec::new(), key: k.to_vec(), id });
+    assert_eq!(got, want);
+    // Doubles that are whole, and one that is not.
+    let got = read(keys(), once(Arc::new(Float64Array::from(vec![5.0, 9.0])))).unwrap();
+    assert_eq!(got.iter().map(|e| e.id).collect::<Vec<_>>(), [5, 9, 10]);
+    let cut = once(Arc::new(Float64Array::from(vec![5.0, 9.5])));
+    let no_numbers: ArrayRef = Arc::new(BooleanArray::from(vec![true, true, false]));
+    for ids in [cut, no_numbers] {
+        let e = read(keys(), ids).unwrap_err();
+        assert!(e.kind() == Kind::Invalid && e.message().ends_with("column id is no id"), "{e}");
+    }
 }
 
 #[test]
