@@ -385,7 +385,9 @@ impl<'a> Remains<'a> {
                 out.push(Frame { at, end, first: None, whole: true });
                 at = end;
             }
-            if at == stop && let Some(frame) = out.first_mut() {
+            if at == stop
+                && let Some(frame) = out.first_mut()
+            {
                 frame.first = len.and_then(|len| blocks.checked_sub(len));
                 return out;
             }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use qx_cli::{Context, Status};
 use qx_dict::Summary;
-use qx_formats::dict_seg::DictSeg;
 use qx_formats::Result;
+use qx_formats::dict_seg::DictSeg;
 use qx_io::Map;
 
 use crate::input::{self, Columns, Reader};

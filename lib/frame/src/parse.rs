@@ -379,7 +379,10 @@ mod tests {
             Ok(want)
         );
         assert_eq!(columns("CREATE TABLE \"data (1)\" (a INT)"), Ok(vec!["a int64".into()]));
-        assert_eq!(columns("\"C:\\temp\" INT, \"q\\\"\"\" TEXT"), Ok(vec!["C:\\temp int64".into(), "q\\\" utf8".into()]));
+        assert_eq!(
+            columns("\"C:\\temp\" INT, \"q\\\"\"\" TEXT"),
+            Ok(vec!["C:\\temp int64".into(), "q\\\" utf8".into()])
+        );
         for bad in ["", "a", "a int, a int", "(a int", "a int b c)", "a nothing"] {
             assert!(columns(bad).is_err(), "{bad} {:?}", columns(bad));
         }

@@ -214,7 +214,10 @@ fn text_that_is_none_follows_the_policy() {
     // Neither what is set aside nor one of many keys goes without saying.
     let rescue = Options { drift: Drift::Rescue, sample: Some(1), ..replace.clone() };
     let (got, report) = run(b"{\"a\":1}\n{\"a\":\"\xff\",\"n\xff\":[\"\\ud800\"],\"m\xff\":0}\n", &rescue).unwrap();
-    assert!(got.ends_with("{\"_rescued\":{\"/a\":\"\u{fffd}\",\"/n\u{fffd}\":[\"\u{fffd}\"],\"/m\u{fffd}\":0}}\n"), "{got}");
+    assert!(
+        got.ends_with("{\"_rescued\":{\"/a\":\"\u{fffd}\",\"/n\u{fffd}\":[\"\u{fffd}\"],\"/m\u{fffd}\":0}}\n"),
+        "{got}"
+    );
     let replaced: Vec<_> = coercions(&report).into_iter().filter(|c| c.ends_with("U+FFFD")).collect();
     assert_eq!(replaced, ["a 1 string U+FFFD", "n\u{fffd} 1 string U+FFFD", "(keys) 2 string U+FFFD"]);
     // Whole pairs and other faults are as ever.
