@@ -52,6 +52,21 @@ fn claims(suite: &mut Suite) -> Result<()> {
 
 const WHATS: [&str; 9] = ["open", "cold-open", "get", "batch-get", "miss", "batch-miss", "id", "scan", "prefix"];
 
+/// Reads every file of a folder: a system that takes back what nobody asked for in the last minute has begun to do so with
+/// those that were built first, and then the first to be asked would wait for the disk.
+fn warm(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).map_err(|e| Error::io("read", e).path(dir))? {
+        let path = entry.map_err(|e| Error::io("read", e).path(dir))?.path();
+        if path.is_dir() {
+            warm(&path)?;
+        } else {
+            let copied = File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut std::io::sink()));
+            copied.map_err(|e| Error::io("read", e).path(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Depends on first byte, last byte and length: enough to tell whether a key was really read.
 fn digest(key: &[u8]) -> u64 {
     let ends = key.first().zip(key.last()).map_or(0, |(a, b)| u64::from(*a) << 8 | u64::from(*b));
@@ -162,6 +177,7 @@ fn by_key(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut(
     };
     let in_redb = |key: &[u8]| Ok(redb.keys.get(key).map_err(theirs)?.map(|v| v.value()));
     for (what, asked) in [("get", &q.hits), ("miss", &q.misses)] {
+        warm(&all.path)?;
         let claim = Claim::new(format!("{what}-{name}"), "lookup")
             .reference("chase", &mut *step)
             .subject("dict.seg", lookups(asked, |key| compact.get(b"", key)))
@@ -189,6 +205,7 @@ fn by_key(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut(
 
 fn by_id(suite: &mut Suite, all: &All<'_>, q: &Questions, step: &mut dyn FnMut() -> Result<Work>) -> Result<()> {
     let All { keys, by_id, lmdb, redb, .. } = all;
+    warm(&all.path)?;
     let txn = lmdb.env.read_txn().map_err(theirs)?;
     let claim = Claim::new(format!("id-{}", all.name), "lookup")
         .reference("chase", step)
@@ -222,6 +239,7 @@ fn in_lmdb<'t>(pairs: impl Iterator<Item = heed::Result<(&'t [u8], &'t [u8])>>) 
 
 fn scan(suite: &mut Suite, all: &All<'_>) -> Result<()> {
     let n = all.keys.len() as u64;
+    warm(&all.path)?;
     let txn = all.lmdb.env.read_txn().map_err(theirs)?;
     let pairs = |sum: u64| Work::units(n).answer(sum);
     let claim = Claim::new(format!("scan-{}", all.name), "pair")
