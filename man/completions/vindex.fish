@@ -77,7 +77,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand build" -l ef-build -d 'Row
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l ef-search -d 'Default of searches in this index that name no --ef' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l seed -d 'Decides the order in which rows are linked' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l threads -d 'Threads to use (default: as many as there are cores)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand build" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again' -r
+complete -c vindex -n "__fish_vindex_using_subcommand build" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again. What text, Parquet, Arrow and stdin are decoded into is not counted; other files are read where they lie' -r
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
@@ -190,7 +190,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand add" -l on-conflict -d 'Wh
 skip\t'Leave the added row out'
 error\t'Refuse the addition'"
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l threads -d 'Threads to use (default: as many as there are cores)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand add" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again' -r
+complete -c vindex -n "__fish_vindex_using_subcommand add" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again. What text, Parquet, Arrow and stdin are decoded into is not counted; other files are read where they lie' -r
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l wait -d 'Wait this long for a lock that another process holds (default: not at all, exit 75)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand add" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
@@ -215,7 +215,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand delete" -s q -l quiet -d '
 complete -c vindex -n "__fish_vindex_using_subcommand delete" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c vindex -n "__fish_vindex_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -l threads -d 'Threads to use (default: as many as there are cores)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand compact" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again' -r
+complete -c vindex -n "__fish_vindex_using_subcommand compact" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again. What text, Parquet, Arrow and stdin are decoded into is not counted; other files are read where they lie' -r
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -l wait -d 'Wait this long for a lock that another process holds (default: not at all, exit 75)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
@@ -228,7 +228,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand compact" -s v -l verbose -
 complete -c vindex -n "__fish_vindex_using_subcommand compact" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -s o -l output -d 'File to write' -r -F
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -l threads -d 'Threads to use (default: as many as there are cores)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand merge" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again' -r
+complete -c vindex -n "__fish_vindex_using_subcommand merge" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again. What text, Parquet, Arrow and stdin are decoded into is not counted; other files are read where they lie' -r
 complete -c vindex -n "__fish_vindex_using_subcommand merge" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
@@ -246,7 +246,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand convert" -l codes -d '8bit
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l engine -d 'hnsw or flat (default: that of the input)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l dim-policy -d 'error or skip: what to do with vectors that cannot be indexed' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l threads -d 'Threads to use (default: as many as there are cores)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand convert" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again' -r
+complete -c vindex -n "__fish_vindex_using_subcommand convert" -l memory -d 'Memory that the build may use, such as 2GiB: vectors that do not fit are read from the input again. What text, Parquet, Arrow and stdin are decoded into is not counted; other files are read where they lie' -r
 complete -c vindex -n "__fish_vindex_using_subcommand convert" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
