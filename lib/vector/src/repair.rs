@@ -197,7 +197,11 @@ fn sort<'a>(view: &'a View, bytes: &'a [u8]) -> Kept<'a> {
     let (mut kept_ids, mut lost_ids, mut lost, mut from_codes) = (Vec::new(), Vec::new(), 0u64, 0u64);
     let mut seen = std::collections::HashSet::new();
     let mut v = Vec::new();
-    for row in 0..u32::try_from(meta.rows).unwrap_or(u32::MAX) {
+    // Of a file that ends before its vectors and codes do no row is left, however many it claims: only ids are to be told.
+    let there = |kind| view.container.find(kind).is_some_and(|s| !s.is_empty() && s.range.end <= bytes.len());
+    let any = there(KIND_VECTORS) || there(KIND_CODES);
+    let looked = if any { meta.rows } else { meta.rows.min(LISTED as u64) };
+    for row in 0..u32::try_from(looked).unwrap_or(u32::MAX) {
         let id_whole = view.dense() || ids.row(row);
         let id = view.row_id(bytes, row).unwrap_or(0);
         let coded =
@@ -225,7 +229,7 @@ fn sort<'a>(view: &'a View, bytes: &'a [u8]) -> Kept<'a> {
             }
         }
     }
-    Kept { saved, kept_ids, lost_ids, lost, from_codes }
+    Kept { saved, kept_ids, lost_ids, lost: lost + (meta.rows - looked), from_codes }
 }
 
 /// The options that the file says it was built with.
@@ -260,7 +264,10 @@ fn options(view: &View, threads: Option<usize>) -> Result<BuildOptions> {
 mod tests {
     use std::io::Cursor;
 
-    use qx_formats::container::layout::KIND_PAGE_SUMS;
+    use qx_formats::container::layout::{
+        ENT_CRC, ENT_FIRST_PAGE, ENT_LEN, ENT_OFFSET, HEADER_LEN, KIND_PAGE_SUMS, OFF_HEADER_CRC, OFF_TABLE_CRC,
+        SECTION_ALIGN, SECTION_ENTRY_LEN,
+    };
 
     use super::*;
     use crate::tests::{METRICS, Numbers, built, options};
@@ -326,6 +333,52 @@ mod tests {
         let end = View::open(&good).unwrap().container.find(KIND_CODE_PARAMS).unwrap().range.end;
         let (mended, r) = mend(&good[..end]);
         assert!(mended == good && (r.saved, r.lost) == (600, 0), "{r:?}");
+    }
+
+    /// The beginning of a file, as far as its META goes, that says that it was one of so many rows.
+    fn claiming(rows: u64) -> Vec<u8> {
+        let (mut bytes, _) = built(&Numbers::new(58).clustered(600, 24, 5), RowIds::Ordinal, &options(Metric::L2));
+        let sections = View::open(&bytes).unwrap().container.sections;
+        let meta = sections.iter().find(|s| s.kind == KIND_META).unwrap().range.clone();
+        bytes.truncate(meta.end);
+        let put = |bytes: &mut [u8], at: usize, with: &[u8]| bytes[at..at + with.len()].copy_from_slice(with);
+        put(&mut bytes, meta.start + META_ROWS, &rows.to_le_bytes());
+        let (mut end, mut pages) = (HEADER_LEN + sections.len() * SECTION_ENTRY_LEN, 0);
+        let table = HEADER_LEN..end;
+        for (i, section) in sections.iter().enumerate() {
+            let (start, sums) = (end.next_multiple_of(SECTION_ALIGN), section.kind == KIND_PAGE_SUMS);
+            let of_rows = [KIND_VECTORS, KIND_CODES, KIND_CODE_PARAMS, KIND_GRAPH].contains(&section.kind);
+            let len = if of_rows { section.len() / 600 * rows as usize } else { section.len() };
+            let (len, first) = if sums { (4 * pages, 0) } else { (len, pages) };
+            pages += len.div_ceil(PAGE_LEN);
+            let at = HEADER_LEN + i * SECTION_ENTRY_LEN;
+            for (field, value) in [(ENT_OFFSET, start), (ENT_LEN, len), (ENT_FIRST_PAGE, first)] {
+                put(&mut bytes, at + field, &(value as u64).to_le_bytes());
+            }
+            if section.kind == KIND_META {
+                let sum = crc32c::crc32c(&bytes[meta.clone()]);
+                put(&mut bytes, at + ENT_CRC, &crc32c::crc32c(&sum.to_le_bytes()).to_le_bytes());
+            }
+            end = start + len;
+        }
+        put(&mut bytes, OFF_FILE_LEN, &(end as u64).to_le_bytes());
+        let sum = crc32c::crc32c(&bytes[table]);
+        put(&mut bytes, OFF_TABLE_CRC, &sum.to_le_bytes());
+        let sum = crc32c::crc32c(&bytes[..OFF_HEADER_CRC]);
+        put(&mut bytes, OFF_HEADER_CRC, &sum.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn rows_that_are_only_claimed_are_not_looked_for() {
+        for rows in [600, 5000, u64::from(u32::MAX)] {
+            let bytes = claiming(rows);
+            let view = View::open_cut(&bytes).unwrap();
+            let Kept { saved, lost, lost_ids, .. } = sort(&view, &bytes);
+            assert_eq!((saved.rows.len(), lost, lost_ids.len() as u64), (0, rows, rows.min(1000)));
+            let e = repair(&bytes, None, &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+            assert!(e.kind() == Kind::Corrupt && e.message().contains("truncated"), "{e}");
+        }
     }
 
     #[test]
