@@ -1,6 +1,12 @@
 //! Which rows may be answered: sets of row ids, and what they select in one file.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use uuid::Uuid;
+
 use crate::index::Index;
+use crate::packed::Packed;
 
 /// Bits of the sieve for each id of a set: most ids that are not in it are told by one look.
 const SIEVE_BITS: usize = 16;
@@ -67,7 +73,23 @@ pub struct Filter {
     words: Vec<u64>,
     count: u64,
     /// The rows themselves where they are few.
-    list: Option<Vec<u32>>,
+    list: Option<List>,
+}
+
+/// Few rows, and their codes side by side once they have been asked for again.
+#[derive(Debug, Default)]
+struct List {
+    rows: Vec<u32>,
+    /// Whether a scan read them before.
+    read: AtomicBool,
+    /// Of the file with this id.
+    packed: OnceLock<(Uuid, Packed)>,
+}
+
+impl Clone for List {
+    fn clone(&self) -> Self {
+        List { rows: self.rows.clone(), ..List::default() }
+    }
 }
 
 impl Filter {
@@ -89,7 +111,7 @@ impl Filter {
         let count = words.iter().map(|w| u64::from(w.count_ones())).sum();
         let mut filter = Filter { words, count, list: None };
         if count.saturating_mul(LIST_BELOW) < filter.words.len() as u64 * 64 {
-            filter.list = Some(filter.ones().collect());
+            filter.list = Some(List { rows: filter.ones().collect(), ..List::default() });
         }
         filter
     }
@@ -117,7 +139,19 @@ impl Filter {
 
     /// The rows that it lets through, ascending, where they are few.
     pub(crate) fn list(&self) -> Option<&[u32]> {
-        self.list.as_deref()
+        self.list.as_ref().map(|list| list.rows.as_slice())
+    }
+
+    /// The codes of [`Filter::list`], by their place in it, from the second scan of this file on: the first one costs
+    /// less than to copy them. `pack` is `None` where there are too many.
+    pub(crate) fn packed(&self, file: Uuid, pack: impl FnOnce(&[u32]) -> Option<Packed>) -> Option<&Packed> {
+        let list = self.list.as_ref()?;
+        if list.packed.get().is_none() && list.read.swap(true, Ordering::Relaxed) {
+            let packed = pack(&list.rows)?;
+            // Another thread may have been first.
+            let _ = list.packed.set((file, packed));
+        }
+        list.packed.get().filter(|(of, _)| *of == file).map(|(_, packed)| packed)
     }
 
     /// Calls `each` with rows that it lets through, the first ones behind `parts` places that are as far from one another.
@@ -155,7 +189,7 @@ impl Filter {
     /// Calls `each` with the rows that it lets through, ascending.
     pub(crate) fn for_each(&self, mut each: impl FnMut(u32)) {
         match &self.list {
-            Some(list) => list.iter().for_each(|&row| each(row)),
+            Some(list) => list.rows.iter().for_each(|&row| each(row)),
             None => self.ones().for_each(each),
         }
     }

@@ -22,6 +22,7 @@ pub mod literal;
 pub mod metric;
 pub mod ndjson;
 pub mod npy;
+mod packed;
 mod pool;
 mod quant;
 pub mod repair;

@@ -17,6 +17,13 @@ pub(crate) const SAFE: std::ops::Range<f32> = 1e-12..1e12;
 /// Adding and subtracting this rounds to the nearest integer, ties to even, for any magnitude up to 2^22.
 const ROUND: f32 = 12_582_912.0;
 
+/// As `round_ties_even`, for magnitudes up to 2^51: without a call, where the processor at hand may lack the instruction.
+#[inline(always)]
+fn round(x: f64) -> f64 {
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    (x + ROUND) - ROUND
+}
+
 /// A coded query.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
@@ -45,13 +52,16 @@ impl Query {
         let (mut high, mut low) = (Query { scale, ..Query::default() }, Query::default());
         // What is left is at most half a step.
         low.scale = scale / 2.0 / CODE_MAX as f32;
+        let (mut upper, mut lower) = (Vec::with_capacity(centred.len()), Vec::with_capacity(centred.len()));
+        let (by, whole) = (1.0 / f64::from(scale), f64::from(CODE_MAX));
         for &x in centred {
-            let steps = f64::from(x) / f64::from(scale);
-            let upper = steps.round_ties_even().clamp(-127.0, 127.0);
-            let lower = ((steps - upper) * f64::from(2 * CODE_MAX)).round_ties_even().clamp(-127.0, 127.0);
-            high.codes.push(upper as i8);
-            low.codes.push(lower as i8);
+            let steps = f64::from(x) * by;
+            let up = round(steps).clamp(-whole, whole);
+            upper.push(up);
+            lower.push(round((steps - up) * (2.0 * whole)).clamp(-whole, whole));
         }
+        high.codes.extend(upper.iter().map(|&code| code as i32 as i8));
+        low.codes.extend(lower.iter().map(|&code| code as i32 as i8));
         for q in [&mut high, &mut low] {
             q.codes.resize(centred.len().next_multiple_of(CODE_ALIGN), 0);
             q.set_offset();

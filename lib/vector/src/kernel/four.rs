@@ -1,7 +1,7 @@
 //! What the SIMD sets have in common: kernels over many rows, made of one that takes four rows at a time and one that
 //! takes one.
 
-use super::{Coded, Rows, prefetch};
+use super::{Coded, Rows, prefetch_ahead};
 
 /// Rows that are asked for before they are read.
 pub(super) const SOON: usize = 8;
@@ -20,12 +20,13 @@ pub(super) fn four_near(rows: Rows<'_>, [a, b, c, d]: [u32; 4], sums: [i32; 4], 
 /// Bytes that a scan asks for in advance: the processor's own prefetching ends at each page.
 const AHEAD: usize = 4096;
 
+/// Four rows that stand one behind the other; what comes [`AHEAD`] of them is asked for.
 #[inline(always)]
-pub(super) fn ahead(rows: Rows<'_>, at: u32) {
-    let start = at as usize * rows.each + AHEAD;
-    if let Some(bytes) = rows.codes.get(start..start + 4 * rows.each) {
-        prefetch(bytes);
-    }
+pub(super) fn split4(four: &[u8], each: usize) -> [&[u8]; 4] {
+    prefetch_ahead(four, AHEAD);
+    let (ab, cd) = four.split_at(2 * each);
+    let ((a, b), (c, d)) = (ab.split_at(each), cd.split_at(each));
+    [a, b, c, d]
 }
 
 /// `Dots`, `Near` and `Pass` from kernels of four rows and of one.
@@ -87,21 +88,22 @@ macro_rules! of_four {
         fn $pass(s: &Screen<'_>, first: usize, limit: f32, sums: &mut [[i32; BLOCK]; 2]) -> u64 {
             #[target_feature(enable = $features)]
             fn run(s: &Screen<'_>, first: usize, limit: f32, sums: &mut [[i32; BLOCK]; 2]) -> u64 {
-                let [high, low] = sums;
-                let outs = high.as_chunks_mut::<4>().0.iter_mut().zip(low.as_chunks_mut::<4>().0);
-                for (at, (high, low)) in (0..).step_by(4).zip(outs) {
-                    let at = (first as u32).saturating_add(at);
-                    ahead(s.rows, at);
-                    let (a, b) = (s.rows.get(at), s.rows.get(at.saturating_add(1)));
-                    let (c, d) = (s.rows.get(at.saturating_add(2)), s.rows.get(at.saturating_add(3)));
-                    let each = s.rows.each;
-                    if a.len() == each && b.len() == each && c.len() == each && d.len() == each {
-                        *high = $four([a, b, c, d], s.query[0]);
-                        *low = if s.both { $four([a, b, c, d], s.query[1]) } else { [0; 4] };
-                    } else {
-                        for (i, row) in [a, b, c, d].into_iter().enumerate() {
-                            high[i] = $dot(row, s.query[0]);
-                            low[i] = if s.both { $dot(row, s.query[1]) } else { 0 };
+                let [high, low] = &mut *sums;
+                let each = s.rows.each;
+                match s.rows.block(first) {
+                    Some(block) => {
+                        let outs = high.as_chunks_mut::<4>().0.iter_mut().zip(low.as_chunks_mut::<4>().0);
+                        for (four, (high, low)) in block.chunks_exact(4 * each).zip(outs) {
+                            let four = split4(four, each);
+                            *high = $four(four, s.query[0]);
+                            *low = if s.both { $four(four, s.query[1]) } else { [0; 4] };
+                        }
+                    }
+                    None => {
+                        for (i, (high, low)) in high.iter_mut().zip(low).enumerate() {
+                            let row = s.rows.get((first as u32).saturating_add(i as u32));
+                            *high = $dot(row, s.query[0]);
+                            *low = if s.both { $dot(row, s.query[1]) } else { 0 };
                         }
                     }
                 }

@@ -78,6 +78,13 @@ impl<'a> Rows<'a> {
         prefetch(self.params.get(start..start + CODE_PARAMS_LEN).unwrap_or(&[]));
     }
 
+    /// The codes of [`BLOCK`] rows from this one on, if there are as many.
+    #[inline(always)]
+    pub fn block(self, first: usize) -> Option<&'a [u8]> {
+        let start = first.checked_mul(self.each)?;
+        self.codes.get(start..)?.get(..self.each * BLOCK).filter(|block| !block.is_empty())
+    }
+
     /// Empty beyond the last row.
     #[inline(always)]
     pub fn get(self, row: u32) -> &'a [u8] {
@@ -174,6 +181,16 @@ pub fn prefetch(bytes: &[u8]) {
     neon::prefetch(bytes);
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = bytes;
+}
+
+/// [`prefetch`] of as many bytes, this far behind their beginning: what lies there, if anything.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn prefetch_ahead(bytes: &[u8], by: usize) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch_ahead(bytes, by);
+    #[cfg(target_arch = "aarch64")]
+    neon::prefetch_ahead(bytes, by);
 }
 
 #[cfg(test)]

@@ -7,17 +7,24 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::four::{SOON, ahead, four_near, of_four};
+use super::four::{SOON, four_near, of_four, split4};
 use super::screen::{self, BLOCK, Screen, mask};
 use super::{Coded, Kernels, LANES, Rows, blocks, fold};
 
 /// Lines of 64 bytes: what one prefetch brings.
 #[inline(always)]
 pub(super) fn prefetch(bytes: &[u8]) {
-    for line in bytes.chunks(64) {
+    prefetch_ahead(bytes, 0);
+}
+
+/// What lies this far behind the beginning of as many bytes.
+#[inline(always)]
+pub(super) fn prefetch_ahead(bytes: &[u8], by: usize) {
+    for at in (0..bytes.len()).step_by(64) {
+        let line = bytes.as_ptr().wrapping_add(by + at);
         // SAFETY: a prefetch never faults, whatever the address, and changes nothing that a program can see. The
         // library's own function for it is not stable.
-        unsafe { asm!("prfm pldl1keep, [{}]", in(reg) line.as_ptr(), options(readonly, nostack, preserves_flags)) };
+        unsafe { asm!("prfm pldl1keep, [{}]", in(reg) line, options(readonly, nostack, preserves_flags)) };
     }
 }
 

@@ -7,16 +7,22 @@
 
 use std::arch::x86_64::*;
 
-use super::four::{SOON, ahead, four_near, of_four};
+use super::four::{SOON, four_near, of_four, split4};
 use super::screen::{self, BLOCK, Screen, mask};
 use super::{Coded, Kernels, LANES, Rows, blocks, fold};
 
 /// Lines of 64 bytes: what one prefetch brings.
 #[inline(always)]
 pub(super) fn prefetch(bytes: &[u8]) {
-    for line in bytes.chunks(64) {
+    prefetch_ahead(bytes, 0);
+}
+
+/// What lies this far behind the beginning of as many bytes.
+#[inline(always)]
+pub(super) fn prefetch_ahead(bytes: &[u8], by: usize) {
+    for at in (0..bytes.len()).step_by(64) {
         // SAFETY: SSE is part of x86-64, and a prefetch never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(by + at).cast()) };
     }
 }
 

@@ -12,6 +12,7 @@ use crate::filter::Filter;
 use crate::index::{Open, SearchStats};
 use crate::kernel::{BLOCK, Screen, Test};
 use crate::metric::Metric;
+use crate::packed::Packed;
 use crate::quant::{Codes, Quantizer, Query};
 use crate::walk::{ordered, unordered};
 use qx_formats::Result;
@@ -58,6 +59,20 @@ pub(super) fn scan(
     Ok(())
 }
 
+/// Sum of what `of` makes of two components, in lanes that do not wait for each other.
+#[inline(always)]
+fn sum<A: Copy, B: Copy>(a: &[A], b: &[B], of: impl Fn(A, B) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (a, b) in a.iter().zip(b) {
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += of(a, b);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| of(a, b)).sum();
+    lanes.iter().sum::<f64>() + rest
+}
+
 /// What is known of one query before any row is looked at.
 struct Bounds {
     metric: Metric,
@@ -101,15 +116,14 @@ impl Bounds {
             crate::quant::to_unit(&mut unit);
         }
         let (high, low) = Query::split(&centred, largest);
-        let f64s = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-        let (c, u, m) = (f64s(&centred), f64s(&unit), f64s(mean));
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let dot = |a: &[f32], b: &[f32]| sum(a, b, |a, b| f64::from(a) * f64::from(b));
         let dim = query.len() as f64;
         let slack = ROUNDING * (dim / 32.0 + 24.0);
-        let (length, mean_length) = (dot(&u, &u).sqrt(), dot(&m, &m).sqrt());
-        let steps = || high.codes.iter().map(|&code| f64::from(code) * f64::from(high.scale));
-        let upper_square = steps().map(|v| v * v).sum::<f64>();
-        let upper_error = c.iter().zip(steps()).map(|(c, v)| (c - v) * (c - v)).sum::<f64>().sqrt();
+        let (length, mean_length) = (dot(&unit, &unit).sqrt(), dot(mean, mean).sqrt());
+        let step = f64::from(high.scale);
+        let codes = &high.codes[..centred.len()];
+        let upper_square = sum(codes, codes, |code, _| (f64::from(code) * step).powi(2));
+        let upper_error = sum(&centred, codes, |c, code| (f64::from(c) - f64::from(code) * step).powi(2)).sqrt();
         // What is left of the query after sixteen bits: half a step of `low` in each component.
         let left = f64::from(low.scale) * 0.51 * dim.sqrt();
         Some(Bounds {
@@ -117,14 +131,14 @@ impl Bounds {
             low_scale: low.scale / high.scale,
             high,
             low,
-            square: dot(&c, &c) as f32,
+            square: dot(&centred, &centred) as f32,
             upper_square: upper_square as f32,
             upper_error: (upper_error * 1.000_001) as f32,
             row: (length * 0.501 * dim.sqrt()) as f32,
             query: (left * 127.0 * dim.sqrt()) as f32,
             reach: (0.501 * dim.sqrt()) as f32,
             slack: slack as f32,
-            shift: dot(&u, &m) as f32,
+            shift: dot(&unit, mean) as f32,
             shift_error: (slack * length * mean_length) as f32,
             length: length as f32,
             mean_length: mean_length as f32,
@@ -209,22 +223,42 @@ impl Sieve<'_> {
         let codes = self.index.codes();
         let (high, low) = (self.bounds.high.codes.clone(), self.bounds.low.codes.clone());
         let screen = self.bounds.screen(&codes, [&high, &low]);
-        if let Some(list) = filter.and_then(Filter::list) {
-            list.chunks(BLOCK).for_each(|some| self.some(&codes, &screen, some));
-            return;
+        let Some((filter, list)) = filter.and_then(|f| Some((f, f.list()?))) else {
+            let allowed = |block| filter.map_or(u64::MAX, |f| f.word(block));
+            return self.blocks(&codes, &screen, rows, allowed, |row| row);
+        };
+        match filter.packed(self.index.parsed.view.container.uuid, |rows| Packed::new(&codes, rows)) {
+            Some(packed) => {
+                let codes = packed.codes(&codes);
+                let screen = Screen { rows: codes.rows(), ..screen };
+                self.blocks(&codes, &screen, list.len() as u32, |_| u64::MAX, |at| list[at as usize]);
+            }
+            None => list.chunks(BLOCK).for_each(|some| self.some(&codes, &screen, some)),
         }
+    }
+
+    /// The first `rows` of `codes`, as far as `allowed` (bits of a block) lets them; `name` is that of a row in the file.
+    #[inline(always)]
+    fn blocks(
+        &mut self,
+        codes: &Codes<'_>,
+        screen: &Screen<'_>,
+        rows: u32,
+        allowed: impl Fn(usize) -> u64,
+        name: impl Fn(u32) -> u32,
+    ) {
         let mut sums = [[0; BLOCK]; 2];
         for first in (0..rows).step_by(BLOCK) {
-            let allowed = filter.map_or(u64::MAX, |f| f.word(first as usize / BLOCK));
+            let allowed = allowed(first as usize / BLOCK);
             if allowed == 0 {
                 continue;
             }
-            let mut pass = allowed & (codes.kernels.pass)(&screen, first as usize, self.limit, &mut sums);
+            let mut pass = allowed & (codes.kernels.pass)(screen, first as usize, self.limit, &mut sums);
             while pass != 0 {
                 let i = pass.trailing_zeros() as usize;
                 pass &= pass - 1;
-                let row = first + i as u32;
-                self.take(row, sums[0][i], codes.params(row));
+                let at = first + i as u32;
+                self.take(name(at), codes.row(at), sums[0][i], codes.params(at));
             }
         }
     }
@@ -241,15 +275,14 @@ impl Sieve<'_> {
             let params = codes.params(row);
             let excess = screen.excess_of([high, low], params, self.limit);
             if excess <= 0.0 || excess.is_nan() {
-                self.take(row, high, params);
+                self.take(row, codes.row(row), high, params);
             }
         }
     }
 
     #[inline(always)]
-    fn take(&mut self, row: u32, high: i32, params: [f32; 2]) {
-        let codes = self.index.codes();
-        let low = (codes.kernels.dot)(codes.row(row), &self.bounds.low.codes);
+    fn take(&mut self, row: u32, codes: &[u8], high: i32, params: [f32; 2]) {
+        let low = (self.index.parsed.kernels.dot)(codes, &self.bounds.low.codes);
         let high = high.wrapping_sub(self.bounds.high.offset());
         let low = low.wrapping_sub(self.bounds.low.offset());
         let (near, far) = self.bounds.of(high, low, params);

@@ -267,6 +267,30 @@ fn exact_search_by_codes_is_brute_force() {
     }
 }
 
+/// The codes of a list are copied when it is used again, and are those of one file.
+#[test]
+fn a_list_answers_the_same_however_often_it_is_used() {
+    let mut numbers = Numbers::new(77);
+    for metric in METRICS {
+        let [one, other] = [(); 2].map(|()| index(&numbers.clustered(3000, 40, 12), &options(metric)));
+        let list = Filter::new(3000, |row| row % 9 == 4);
+        let some = SearchOptions { filter: Some(&list), ..EXACT };
+        for round in 0..4 {
+            for ix in [&one, &other] {
+                let q = numbers.vector(40);
+                let want = brute(ix, &q, 10, |row| row % 9 == 4);
+                assert_eq!(ix.search(&q, 10, &some).unwrap(), want, "{metric} {round}");
+            }
+        }
+        let queries: Vec<_> = (0..20).map(|_| numbers.vector(40)).collect();
+        let again = list.clone();
+        let many = one.search_many(&queries, 10, &SearchOptions { filter: Some(&again), ..EXACT }).unwrap();
+        for (q, got) in queries.iter().zip(many) {
+            assert_eq!(got, brute(&one, q, 10, |row| row % 9 == 4), "{metric}");
+        }
+    }
+}
+
 #[test]
 fn a_compact_index_answers_from_its_codes() {
     for metric in METRICS {
