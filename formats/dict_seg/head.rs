@@ -52,13 +52,13 @@ pub(super) fn encode<K: AsRef<[u8]>>(out: &mut Vec<u8>, entries: &[(K, u64)]) {
 /// Where the parts of a block stand in it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Head {
-    count: usize,
-    base: u64,
-    id_width: usize,
+    pub count: usize,
+    pub base: u64,
+    pub id_width: usize,
     /// Bytes of a start, and of a shared length.
-    width: usize,
-    records: usize,
-    texts: usize,
+    pub width: usize,
+    pub records: usize,
+    pub texts: usize,
 }
 
 /// One entry: where the block's first key begins, how much of it is shared, where the own text begins and ends, the id.
@@ -103,7 +103,7 @@ impl Head {
 
     /// Parses the block that these bytes begin with. `None` when they do not begin with one.
     #[inline]
-    fn parse(bytes: &[u8]) -> Option<Head> {
+    pub fn parse(bytes: &[u8]) -> Option<Head> {
         let head = Head::new(word(bytes, 0)?, word(bytes, 2)?);
         (head.count > 0 && head.count <= MAX_BLOCK_ENTRIES && head.width <= 3).then_some(head)
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::block::{Form, Unpacked};
 use super::decode::BlockBytes;
+use super::lines::Lines;
 use super::{DictSeg, Entry, chain, head, plain};
 use crate::{Error, Result};
 
@@ -23,6 +24,8 @@ pub struct Cursor<'a, B: AsRef<[u8]>> {
     /// The block that is being walked, from its start on, and how.
     bytes: &'a [u8],
     walk: Walk,
+    /// The keys of a block that is walked by them.
+    lines: Option<Box<Lines>>,
     /// The key that was read last, where it does not stand in the block as it is; only ever as long as it has to be.
     line: Vec<u8>,
     /// Place within the block of the next rank, and the one where block, label or range end.
@@ -37,6 +40,8 @@ pub struct Cursor<'a, B: AsRef<[u8]>> {
 /// How a block is walked, and where.
 enum Walk {
     None,
+    /// A block in the head form, put together.
+    Lines,
     Head(head::Steps),
     Chain(chain::Steps),
     /// Where the next entry begins.
@@ -53,6 +58,7 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
             end: ranks.end,
             bytes: &[],
             walk: Walk::None,
+            lines: None,
             line: Vec::new(),
             place: 0,
             stop: 0,
@@ -79,6 +85,10 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
         let at = self.place;
         self.place += 1;
         let (key, id) = match &mut self.walk {
+            Walk::Lines => {
+                let entry = self.lines.as_deref().and_then(|lines| lines.get(at));
+                return Ok(entry.map(|(key, id)| EntryRef { label: self.text, key, id }));
+            }
             Walk::Head(steps) => match steps.next(self.bytes, &mut self.line) {
                 Some((len, id)) => (self.line.get(..len), id),
                 None => return Err(self.broken()),
@@ -131,6 +141,7 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
         };
         self.bytes = bytes;
         let walk = match self.seg.refs.form {
+            Form::Head if self.lines.get_or_insert_default().fill(bytes, count) => Some(Walk::Lines),
             Form::Head => head::Steps::new(bytes, count, place).map(Walk::Head),
             Form::Plain => self.skip_plain(place).map(Walk::Plain),
             Form::Chain => self.skip_chain(count, place).map(Walk::Chain),

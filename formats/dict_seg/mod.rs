@@ -19,6 +19,7 @@ mod hot;
 mod iter;
 mod labels;
 pub mod layout;
+mod lines;
 mod lookup;
 mod marks;
 mod meta;
