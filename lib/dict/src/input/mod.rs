@@ -4,6 +4,7 @@ mod columns;
 mod csv;
 mod detect;
 mod document;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
