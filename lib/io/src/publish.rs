@@ -24,6 +24,7 @@ pub enum Publish {
 /// On any failure the target is as it was and the temporary file is gone; one that a killed process left behind is
 /// removed by the next call for the same target. A target that is a device or a pipe is written directly. A symbolic link
 /// stays as it is, as under `>`, `cp` and `sort -o`: the file that it names is made or replaced, in that file's own folder.
+/// What replaces a file has its permissions.
 ///
 /// # Errors
 /// `Exists` under [`Publish::New`]; `Io`; whatever `fill` says.
@@ -33,7 +34,7 @@ pub fn publish<T>(path: &Path, mode: Publish, fill: impl FnOnce(&mut BufWriter<F
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
         Err(e) => return Err(Error::io("write", e).path(path)),
     };
-    if let Some(meta) = existing {
+    if let Some(meta) = &existing {
         if meta.is_dir() {
             return Err(Error::io("write", io::Error::from(io::ErrorKind::IsADirectory)).path(path));
         }
@@ -47,6 +48,10 @@ pub fn publish<T>(path: &Path, mode: Publish, fill: impl FnOnce(&mut BufWriter<F
     let target = behind_links(path);
     remove_stale(&target);
     let (temp, file) = create_temp(&target)?;
+    if let Some(meta) = &existing {
+        // Before the first byte is in it: what was private stays so. A file system without permissions has none to lose.
+        let _ = file.set_permissions(meta.permissions());
+    }
     let shadow = Shadow::created(&temp);
     let done = fill_temp(&file, &shadow, fill).and_then(|value| {
         rename(&temp, &target, mode)?;
@@ -251,6 +256,17 @@ mod tests {
         assert!(at("link").is_symlink() && at("near").is_symlink());
         symlink("round", at("round")).unwrap();
         assert_eq!(write_atomic(&at("round"), Publish::Replace, b"no").unwrap_err().kind(), Kind::Io);
+    }
+
+    #[test]
+    fn what_replaces_a_private_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        write_atomic(&path, Publish::New, b"one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomic(&path, Publish::Replace, b"two").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
