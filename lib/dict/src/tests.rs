@@ -102,6 +102,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
+#[test]
+fn more_labels_than_fit_half_of_the_memory_are_refused() {
+    let with = |memory: u64| Options { memory, ..options() };
+    let build = |memory: u64| -> Result<Vec<u8>> {
+        let (mut b, mut out) = (Builder::new(with(memory), Job::default()), Cursor::new(Vec::new()));
+        (0..20_000).try_for_each(|i| b.insert(format!("label {i}").as_bytes(), b"key", None))?;
+        b.finish(&mut out)?;
+        Ok(out.into_inner())
+    };
+    let enough = build(16 << 20).unwrap();
+    let segments = [DictSeg::open(&enough).unwrap()];
+    assert_eq!(segments[0].labels().count(), 20_000);
+    let merged = merge(&segments, &[], with(0), &Job::default(), Cursor::new(Vec::new()));
+    for e in [build(0).unwrap_err(), merged.unwrap_err()] {
+        assert!(e.kind() == Kind::Usage && e.get_hint().is_some_and(|hint| hint.contains("--memory")), "{e}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
