@@ -318,6 +318,16 @@ fn columns_of_tables_are_read() {
         assert_eq!(ask(columns("name", "name")).unwrap_err().kind(), Kind::Invalid);
         assert_eq!(ask(columns("no", "number")).unwrap_err().kind(), Kind::NotFound);
         assert_eq!(ask(Columns::default()).unwrap_err().kind(), Kind::Invalid);
+        // A file is mapped, and what comes through a pipe is not.
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("table"), &bytes).unwrap();
+        let opened = {
+            let mut builder = builder(Job::default());
+            let mut reader = Reader::new(&mut builder, b"L", columns("name", "number"));
+            reader.input(Input::open(&dir.path().join("table")).unwrap(), None).unwrap();
+            entries(builder).unwrap()
+        };
+        assert_eq!(opened, want);
         // Damaged tables are refused, not trusted.
         for cut in [bytes.len() / 2, bytes.len() - 1] {
             let _ = read(&bytes[..cut], None);
