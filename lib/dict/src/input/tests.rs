@@ -49,8 +49,10 @@ fn error(text: &[u8]) -> (Option<u64>, String) {
 
 #[test]
 fn the_form_is_told_by_content() {
-    let cases: [(&[u8], Option<Form>); 17] = [
+    let cases: [(&[u8], Option<Form>); 19] = [
         (b"", Some(Form::Lines)),
+        (b"\t\t5\n\tb\t6\n", Some(Form::Tsv)),
+        (b"\r\n\t5\n", Some(Form::Tsv)),
         (b"one\ntwo\n", Some(Form::Lines)),
         (b"one\t1\n", Some(Form::Tsv)),
         (b"one\ntwo\t2\n", Some(Form::Lines)),
