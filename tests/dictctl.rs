@@ -398,6 +398,10 @@ fn what_cannot_be_written_leaves_nothing() {
     // Answers that reach nobody are an error; a reader that has gone is none.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     assert_eq!(command(d, &["dump", "x.seg"]).stdout(full).status().unwrap().code(), Some(2));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let out = command(d, &["build", "x.seg", "-o", "-"]).stdout(full).output().unwrap();
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && err.starts_with("error: cannot write to stdout"), "{err}");
     let mut child = start(d, &["get", "x.seg"]);
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();
