@@ -268,6 +268,9 @@ fn damage_is_found_and_what_is_whole_is_saved() {
     let out = run(d, &["diff", "x.seg", "saved.seg"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(text.lines().all(|l| l.starts_with("removed\tR\t")) && text.lines().count() < 1200);
+    let out = run(d, &["salvage", "bad.seg", "-o", "-"]);
+    assert_eq!((out.status.code(), out.stdout), (Some(1), fs::read(d.join("saved.seg")).unwrap()));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("a page of the keys is damaged"));
     says(&run(d, &["salvage", "x.seg", "-o", "same.seg"]), 0, "");
     assert_eq!(fs::read(d.join("same.seg")).unwrap(), fs::read(d.join("x.seg")).unwrap());
     assert_eq!(run(d, &["salvage", "x.seg", "-o", "same.seg"]).status.code(), Some(2));
@@ -398,6 +401,10 @@ fn what_cannot_be_written_leaves_nothing() {
     // Answers that reach nobody are an error; a reader that has gone is none.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     assert_eq!(command(d, &["dump", "x.seg"]).stdout(full).status().unwrap().code(), Some(2));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let out = command(d, &["build", "x.seg", "-o", "-"]).stdout(full).output().unwrap();
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && err.starts_with("error: cannot write to stdout"), "{err}");
     let mut child = start(d, &["get", "x.seg"]);
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();

@@ -17,8 +17,8 @@ use crate::container::{Section, header_holds};
 const FARTHEST: u64 = 2 * MAX_CHUNK_LEN as u64;
 /// What a zstd frame begins with (RFC 8878).
 const ZSTD_MAGIC: u32 = 0xFD2F_B528;
-/// Bytes that are looked through at once for a frame, and places at which one is tried, at most: by chance hardly any other
-/// place has its magic number, and a forged segment is not to take forever.
+/// Bytes that are looked through at once for a frame, and places at which one, or a block, is tried, at most: by chance hardly
+/// any other place has its magic number, and a forged segment is not to take forever.
 const LOOK: u64 = 64 << 10;
 const MOST_TRIES: usize = 256;
 
@@ -312,6 +312,54 @@ impl<'a> Remains<'a> {
             if self.offset(shape, mid)? < from { low = mid + 1 } else { high = mid }
         }
         (self.offset(shape, low)? == from).then_some(low)
+    }
+
+    /// From block `b` on, behind a gap: the number of the next block whose place the directory tells (of all blocks where there
+    /// is none), and the first of those that lead up to it in whole pages: its number and where it begins.
+    pub fn leading(&self, keys: &Part, shape: &Shape, b: u64, blocks: u64) -> (u64, Option<(u64, u64)>) {
+        // Of the other forms references tell where blocks begin, and their blocks show less of what they are.
+        if shape.form != Form::Chain {
+            return (blocks, None);
+        }
+        let told = (b..blocks).find_map(|n| Some((n, self.offset(shape, n)?)));
+        if told.is_none() && keys.missing > 0 {
+            return (blocks, None);
+        }
+        let (next, stop) = told.unwrap_or((blocks, keys.section.len() as u64));
+        (next, self.blocks_before(keys, shape, (next, stop)).filter(|found| found.0 >= b))
+    }
+
+    /// The first of the blocks that end one behind the other, the last of them at `stop`, where block `next` begins: how many
+    /// they are tells which ones. Nothing else says where one begins, so each has to be coded as a writer codes it.
+    fn blocks_before(&self, keys: &Part, shape: &Shape, (next, stop): (u64, u64)) -> Option<(u64, u64)> {
+        let counts = [Some(shape.size), shape.count(next.checked_sub(1)?)];
+        let shape = Shape { entries: None, guessed: true, ..*shape };
+        let pages = usize::try_from(stop).ok()?.div_ceil(PAGE_LEN);
+        let whole = keys.whole.get(..pages)?.iter().rev().take_while(|w| **w).count();
+        let from = ((pages - whole) * PAGE_LEN) as u64;
+        let bytes = keys.slice(self.bytes, from, stop.checked_sub(from)?)?;
+        let mut unpacked = Unpacked::default();
+        let (mut at, mut tries) = (0, 0);
+        while at < bytes.len().min(FARTHEST as usize) && tries < MOST_TRIES {
+            if !bytes.get(at + 1).is_some_and(|&count| counts.contains(&Some(count.into()))) {
+                at += 1 << shape.unit;
+                continue;
+            }
+            let (mut to, mut count) = (at, 0);
+            while let Some(n) = bytes.get(to..).and_then(|rest| shape.unpack(rest, 0, &mut unpacked)) {
+                (to, count) = (to + n as usize, count + 1);
+                if (unpacked.count as u64) < shape.size {
+                    break;
+                }
+            }
+            if count > 0 && to == bytes.len() {
+                return Some((next.checked_sub(count)?, from + at as u64));
+            }
+            // What led nowhere is not walked again; what is no block hardly ever looks like the beginning of one.
+            tries += usize::from(unpacked.count > 0);
+            at = to.max(at + (1 << shape.unit));
+        }
+        None
     }
 
     pub fn is_compressed(&self, keys: &Part) -> bool {

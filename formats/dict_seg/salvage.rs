@@ -158,12 +158,15 @@ fn walk_blocks(r: &Remains<'_>, keys: &Part, shape: &Shape, entries: u64, keeper
     let (start, len) = place(keys);
     let mut unpacked = Unpacked::default();
     let mut follows = Some(0);
+    // A block that was found behind a gap, and up to which one there is no other to be found.
+    let (mut found, mut searched): (Option<(u64, u64)>, u64) = (None, 0);
     // Every block takes bytes: more of them than that are not looked for.
     let blocks = entries.div_ceil(shape.size).min(len);
     for b in 0..blocks {
         let (rank, count) = (b * shape.size, shape.count(b));
-        // The directory says where a block begins, or the end of the one before it does.
-        let Some(from) = r.offset(shape, b).or(follows).filter(|&f| f < len) else {
+        // The directory says where a block begins, or the end of the one before it does, or those behind it.
+        let again = || found.filter(|f| f.0 == b).map(|f| f.1);
+        let Some(from) = r.offset(shape, b).or(follows).or_else(again).filter(|&f| f < len) else {
             keeper.lose(start, 0, rank, count, UNPLACED);
             follows = None;
             continue;
@@ -181,6 +184,9 @@ fn walk_blocks(r: &Remains<'_>, keys: &Part, shape: &Shape, entries: u64, keeper
             None => keeper.lose(at.0, at.1, rank, count, DAMAGED),
         }
         follows = known.or(read.map(|n| from + n));
+        if follows.is_none() && b >= searched {
+            (searched, found) = r.leading(keys, shape, b + 1, blocks);
+        }
     }
     let rank = blocks * shape.size;
     keeper.lose(start + len, 0, rank, Some(entries.saturating_sub(rank)), UNPLACED);

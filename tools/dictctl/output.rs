@@ -143,6 +143,8 @@ impl SegmentArgs {
         std::io::Seek::rewind(&mut file).map_err(io)?;
         if is_dash(&self.output) {
             copy(&mut file, |bytes| cx.out.bytes(bytes))?;
+            // Before it is said to be written.
+            cx.out.flush()?;
         } else {
             let path = &self.output;
             let mut to = File::options().write(true).open(path).map_err(|e| Error::io("write", e).path(path))?;

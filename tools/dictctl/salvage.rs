@@ -23,7 +23,7 @@ Examples:
 /// off, too. Prints a line per gap: offset, bytes, first missing entry, how many (`?` where nothing says it), the pair
 /// before and the pair after it, why. The input is never changed. Exit status 1 when anything was lost, or may have been.
 /// Nothing is taken from a page that no checksum proves, and no key without its label: of a file that was cut off inside its
-/// keys nothing is left, for both stand behind them (exit status 65).
+/// keys nothing is left, for both stand behind them (exit status 65). With -o - the list goes to stderr.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -46,7 +46,7 @@ fn pair(of: &Option<(Vec<u8>, Vec<u8>)>) -> (String, Value) {
     (if label.is_empty() { text(key) } else { format!("{}:{}", text(label), text(key)) }, value)
 }
 
-fn print(lost: &Lost, cx: &mut Context) -> Result<()> {
+fn print(lost: &Lost, to_stderr: bool, cx: &mut Context) -> Result<()> {
     let ((after, after_value), (before, before_value)) = (pair(&lost.after), pair(&lost.before));
     if cx.json() {
         return cx.out.record(&json!({
@@ -56,21 +56,24 @@ fn print(lost: &Lost, cx: &mut Context) -> Result<()> {
     }
     let Lost { offset, bytes, first, why, .. } = lost;
     let pairs = lost.pairs.map_or_else(|| "?".to_owned(), |n| n.to_string());
-    cx.out.line(format!("{offset}\t{bytes}\t{first}\t{pairs}\t{after}\t{before}\t{why}"))
+    let line = format!("{offset}\t{bytes}\t{first}\t{pairs}\t{after}\t{before}\t{why}");
+    if to_stderr {
+        cx.say(line);
+        return Ok(());
+    }
+    cx.out.line(line)
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let to_stdout = qx_cli::is_dash(&args.seg.output);
-    if to_stdout {
-        return Err(qx_formats::Error::usage("the list of what was lost goes to stdout").hint("name a file with -o"));
-    }
     args.seg.check(cx)?;
+    // The segment has stdout to itself.
+    let to_stderr = qx_cli::is_dash(&args.seg.output) && !args.seg.out.dry_run;
     let map = open::bytes(&args.segment)?;
     let (options, job) = (args.seg.options(), cx.job());
     let ours = |e| open::blame(&args.segment, e);
     let done = args.seg.write(cx, |out| salvage(&map, options, &job, out).map_err(ours))?;
     let found = &done.found;
-    found.lost.iter().try_for_each(|lost| print(lost, cx))?;
+    found.lost.iter().try_for_each(|lost| print(lost, to_stderr, cx))?;
     let lost = found.lost_pairs();
     if cx.json() {
         cx.out.record(&json!({"summary": {

@@ -16,7 +16,7 @@ use crate::source::Left;
 /// How a segment is built. The same writes under the same layout are the same bytes, whatever the memory.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Bytes of memory, roughly: what does not fit is sorted on disk.
+    /// Bytes of memory, roughly: what does not fit is sorted on disk. Labels cannot be, and have to fit half of it.
     pub memory: u64,
     /// Folder for what does not fit.
     pub temp_dir: PathBuf,
@@ -93,14 +93,19 @@ impl Builder {
         if self.pairs.len().is_multiple_of(4096) {
             self.job.step(4096)?;
         }
+        let known = self.labels.len();
         let label = self.labels.intern(label)?;
+        if self.labels.len() > known {
+            self.labels.fit(&self.space)?;
+        }
         self.pairs.push(&self.labels, label, key, op)
     }
 
     /// Writes a pair.
     ///
     /// # Errors
-    /// `Limit` for a label, key or id that is too large; `Io` where a temporary file cannot be written; `Cancelled`.
+    /// `Limit` for a label, key or id that is too large; `Usage` for more labels than fit half of the memory; `Io` where a
+    /// temporary file cannot be written; `Cancelled`.
     pub fn insert(&mut self, label: &[u8], key: &[u8], id: Option<u64>) -> Result<()> {
         match id {
             Some(id) if id > MAX_ID => Err(Error::limit("id", MAX_ID, id)),
@@ -174,7 +179,8 @@ pub(crate) fn finish(
     out: impl Write + Seek,
 ) -> Result<Summary> {
     let Ready { labels, reserved, writes, without_id, straight, spilled } = ready;
-    let mut resolved = resolve(sorted, &labels, writes, without_id, straight.as_ref(), &reserved, space)?;
+    let space = space.beside(labels.bytes());
+    let mut resolved = resolve(sorted, &labels, writes, without_id, straight.as_ref(), &reserved, &space)?;
     drop(straight);
     // A label may have lost all its pairs; labels without pairs are not written.
     let mut used: Vec<u32> = (0..labels.len() as u32).filter(|&n| resolved.by_label[n as usize] > 0).collect();

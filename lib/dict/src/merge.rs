@@ -18,8 +18,8 @@ use crate::{Options, Summary};
 /// last of an id. Ids that any of them has issued stay issued. `paths` are theirs, as far as they have any, for errors.
 ///
 /// # Errors
-/// `Corrupt` where one of them is damaged or its pairs are not sorted; `Limit` where it has an id that is none; `Io` from
-/// `out` or a temporary file; `Cancelled`.
+/// `Corrupt` where one of them is damaged or its pairs are not sorted; `Limit` where it has an id that is none; `Usage` for
+/// more labels than fit half of the memory; `Io` from `out` or a temporary file; `Cancelled`.
 pub fn merge<B: AsRef<[u8]>>(
     segments: &[DictSeg<B>],
     paths: &[PathBuf],
@@ -36,6 +36,7 @@ pub fn merge<B: AsRef<[u8]>>(
             within("label length", label.len() as u64, MAX_LABEL_LEN as u64)
                 .map_err(|e| named(e, path_of(paths, i)))?;
             labels.intern(label)?;
+            labels.fit(&space)?;
         }
         starts.push(writes);
         writes += segment.len();

@@ -1,8 +1,8 @@
 //! Writes of pairs, sorted by (label, key, number of the write) within a bound on memory.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::BufReader;
 
 use qx_formats::{Error, Result};
@@ -33,50 +33,109 @@ pub struct Write {
     pub op: Op,
 }
 
-/// Labels by number, in the order in which they were met.
+/// Labels by number, in the order in which they were met, the text of each kept once.
 #[derive(Debug, Default)]
 pub struct Labels {
-    texts: Vec<Box<[u8]>>,
-    numbers: HashMap<Box<[u8]>, u32>,
+    texts: Vec<u8>,
+    /// Where each text ends.
+    ends: Vec<usize>,
+    /// Numbers by the hash of their text, at most half of the places being taken.
+    slots: Vec<u32>,
+    hasher: RandomState,
     last: u32,
 }
 
+/// A slot that no label has taken.
+const FREE: u32 = u32::MAX;
+/// What a label takes beside its text, which is kept here and in the table that a segment ends with: its end and its slots
+/// here; place, first pair, count and seed of its hashes while the segment is written; its row of the table.
+const BESIDE_LABEL: usize = 160;
+
 impl Labels {
     pub fn intern(&mut self, label: &[u8]) -> Result<u32> {
-        if self.texts.get(self.last as usize).is_some_and(|l| **l == *label) {
+        if !self.ends.is_empty() && self.text(self.last) == label {
             return Ok(self.last);
         }
-        if let Some(&n) = self.numbers.get(label) {
-            self.last = n;
-            return Ok(n);
+        if self.ends.len() * 2 >= self.slots.len() {
+            self.grow();
         }
-        let n = u32::try_from(self.texts.len())
-            .map_err(|_| Error::limit("label count", u32::MAX.into(), self.texts.len() as u64))?;
-        self.texts.push(label.into());
-        self.numbers.insert(label.into(), n);
+        let at = self.slot(label);
+        if self.slots[at] != FREE {
+            self.last = self.slots[at];
+            return Ok(self.last);
+        }
+        let n = u32::try_from(self.ends.len()).ok().filter(|n| *n != FREE);
+        let n = n.ok_or_else(|| Error::limit("label count", FREE.into(), self.ends.len() as u64))?;
+        self.texts.extend_from_slice(label);
+        self.ends.push(self.texts.len());
+        self.slots[at] = n;
         self.last = n;
         Ok(n)
     }
 
+    /// The slot of a label, or the free one that it would take.
+    fn slot(&self, label: &[u8]) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = self.hasher.hash_one(label) as usize & mask;
+        while self.slots[at] != FREE && self.text(self.slots[at]) != label {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![FREE; (self.slots.len() * 2).max(16)];
+        for n in 0..self.ends.len() as u32 {
+            let at = self.slot(self.text(n));
+            self.slots[at] = n;
+        }
+    }
+
     /// The number of a label that was met.
     pub fn find(&self, label: &[u8]) -> Option<u32> {
-        self.numbers.get(label).copied()
+        if self.slots.is_empty() {
+            return None;
+        }
+        Some(self.slots[self.slot(label)]).filter(|n| *n != FREE)
     }
 
     pub fn text(&self, n: u32) -> &[u8] {
-        self.texts.get(n as usize).map_or(&[], |t| t)
+        let n = n as usize;
+        let from = n.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let (Some(from), Some(&to)) = (from, self.ends.get(n)) else { return &[] };
+        self.texts.get(from..to).unwrap_or(&[])
     }
 
     pub fn len(&self) -> usize {
-        self.texts.len()
+        self.ends.len()
     }
 
-    /// For each label by number, its place among the sorted ones.
-    pub fn places(&self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.texts.len() as u32).collect();
-        order.sort_unstable_by_key(|&n| self.text(n));
-        let mut places = vec![0; order.len()];
-        for (place, n) in (0..).zip(order) {
+    /// Bytes that they take until the segment is written.
+    pub fn bytes(&self) -> usize {
+        self.texts.len() * 2 + self.ends.len() * BESIDE_LABEL
+    }
+
+    /// Refuses more labels than there is memory for: unlike pairs they cannot go to disk.
+    pub fn fit(&self, space: &Space) -> Result<()> {
+        if self.bytes() <= space.labels {
+            return Ok(());
+        }
+        Err(Error::usage("the labels do not fit the memory that a build may use")
+            .expected(format!("at most {} bytes of labels, half of that memory", space.labels))
+            .got(format!("{} bytes, for {} labels so far", self.bytes(), self.len()))
+            .hint("give --memory more, or make what is another one for each pair a part of its key"))
+    }
+
+    /// For each of these labels by number, its place among them once they are sorted.
+    pub fn places(&self, of: impl Iterator<Item = u32>) -> Vec<u32> {
+        let (mut places, mut met) = (vec![0; self.len()], Vec::new());
+        for n in of {
+            if std::mem::replace(&mut places[n as usize], 1) == 0 {
+                met.push(n);
+            }
+        }
+        met.sort_unstable_by_key(|&n| self.text(n));
+        for (place, n) in (0..).zip(met) {
             places[n as usize] = place;
         }
         places
@@ -194,7 +253,7 @@ impl Pairs {
             return Vec::new();
         }
         let mut items = self.arena.items();
-        let places = labels.places();
+        let places = labels.places(self.arena.kept.iter().map(|kept| kept.label));
         let place = |item: &strings::Item| places[self.arena.kept[item.number as usize].label as usize];
         if labels.len() > 1 {
             // Stable by construction: numbers decide among equals when the keys are sorted below.
@@ -412,6 +471,27 @@ mod tests {
         let [first, second] = twice;
         assert!(first == second);
         first
+    }
+
+    #[test]
+    fn a_label_is_met_once_and_sorted_among_those_that_are_asked_for() {
+        let mut labels = Labels::default();
+        assert_eq!((labels.find(b""), labels.text(0)), (None, &b""[..]));
+        let text = |i: u32| if i == 7 { String::new() } else { format!("label {}", i.wrapping_mul(0x9E37_79B1)) };
+        for _ in 0..2 {
+            for i in 0..5000 {
+                assert_eq!(labels.intern(text(i).as_bytes()).unwrap(), i);
+            }
+        }
+        assert_eq!(labels.len(), 5000);
+        for i in 0..5000 {
+            assert_eq!((labels.text(i), labels.find(text(i).as_bytes())), (text(i).as_bytes(), Some(i)));
+        }
+        assert_eq!((labels.find(b"no"), labels.text(5000)), (None, &b""[..]));
+        let mut asked: Vec<u32> = (0..5000).step_by(7).collect();
+        let places = labels.places(asked.iter().chain(&asked).copied());
+        asked.sort_by_key(|&n| text(n));
+        assert!((0..).zip(&asked).all(|(place, &n)| places[n as usize] == place));
     }
 
     #[test]

@@ -20,6 +20,8 @@ const LEAST: usize = 1 << 20;
 pub struct Space {
     /// Bytes that one sorter may keep in memory.
     pub each: usize,
+    /// Bytes that labels may take, which stay in memory: half of all.
+    pub labels: usize,
     dir: PathBuf,
 }
 
@@ -27,7 +29,13 @@ impl Space {
     /// `memory` bytes for everything together: up to five sorters hold something at the same time.
     pub fn new(memory: u64, dir: &Path) -> Space {
         let each = usize::try_from(memory / 5).unwrap_or(usize::MAX).max(LEAST);
-        Space { each, dir: dir.to_path_buf() }
+        Space { each, labels: each.saturating_mul(5) / 2, dir: dir.to_path_buf() }
+    }
+
+    /// What is left for sorters beside so many bytes that stay in memory.
+    pub fn beside(&self, bytes: usize) -> Space {
+        let each = self.each.saturating_sub(bytes / 5).max(self.each.min(LEAST));
+        Space { each, ..self.clone() }
     }
 
     /// A file without a name: the system takes it back when the process ends, in whatever way.

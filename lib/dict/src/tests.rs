@@ -102,6 +102,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
+#[test]
+fn more_labels_than_fit_half_of_the_memory_are_refused() {
+    let with = |memory: u64| Options { memory, ..options() };
+    let build = |memory: u64| -> Result<Vec<u8>> {
+        let (mut b, mut out) = (Builder::new(with(memory), Job::default()), Cursor::new(Vec::new()));
+        (0..20_000).try_for_each(|i| b.insert(format!("label {i}").as_bytes(), b"key", None))?;
+        b.finish(&mut out)?;
+        Ok(out.into_inner())
+    };
+    let enough = build(16 << 20).unwrap();
+    let segments = [DictSeg::open(&enough).unwrap()];
+    assert_eq!(segments[0].labels().count(), 20_000);
+    let merged = merge(&segments, &[], with(0), &Job::default(), Cursor::new(Vec::new()));
+    for e in [build(0).unwrap_err(), merged.unwrap_err()] {
+        assert!(e.kind() == Kind::Usage && e.get_hint().is_some_and(|hint| hint.contains("--memory")), "{e}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -437,6 +455,33 @@ fn what_cannot_be_counted_is_no_zero() {
     assert_eq!(done.found.lost.last().map(|lost| lost.pairs), Some(None));
     let e = save(&whole[..start(&whole, "BLKS") - 300]).unwrap_err();
     assert!(e.kind() == Kind::Corrupt && e.message().starts_with("truncated at"), "{e}");
+}
+
+/// Of the small layout references lead to ranks, and so only blocks that end where it is known tell where they begin.
+#[test]
+fn blocks_behind_a_gap_tell_where_they_begin_where_the_directory_is_damaged_with_the_keys() {
+    let mut b = Builder::new(Options { layout: Layout::Small, ..options() }, Job::default());
+    let key = |i: u64| format!("user{:06}@example.org/{:x}", i * 3, i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    // The directory takes several pages.
+    (0..200_000).try_for_each(|i| b.insert(b"L", key(i).as_bytes(), Some(i * 7 % 200_003))).unwrap();
+    let mut out = Cursor::new(Vec::new());
+    b.finish(&mut out).unwrap();
+    let whole = out.into_inner();
+    let all = entries(&whole);
+    let (keys, blocks, end) = (start(&whole, "KEYS"), start(&whole, "BLKS"), start(&whole, "LABL"));
+    let two = &[9000, 20_000][..];
+    for (pages, gaps) in [(0..1, &[7][..]), (0..1, &[90_000]), (1..2, &[4_000_000]), (0..99, &[7]), (0..2, two)] {
+        let mut bytes = whole.clone();
+        let damaged = pages.map(|page| blocks + page * 4096).filter(|at| *at < end);
+        damaged.chain(gaps.iter().map(|gap| keys + gap)).for_each(|at| bytes[at] ^= 1);
+        let (done, again) = save(&bytes).unwrap();
+        let kept = entries(&again);
+        assert!(kept.iter().all(|e| all.binary_search(e).is_ok()));
+        let lost = all.len() - kept.len();
+        // What lies between two gaps leads nowhere.
+        assert!(lost > 0 && lost <= gaps.len() * 700, "{lost} lost: {:?}", done.found);
+        assert_eq!(done.found.lost_pairs(), Some(lost as u64));
+    }
 }
 
 /// The directory is one page here, and so nothing of it is left.

@@ -22,7 +22,9 @@ pub enum Publish {
 /// Runs `fill` on a temporary file beside `path` and gives it the name `path` once its bytes are on disk.
 ///
 /// On any failure the target is as it was and the temporary file is gone; one that a killed process left behind is
-/// removed by the next call for the same target. A target that is a device or a pipe is written directly.
+/// removed by the next call for the same target. A target that is a device or a pipe is written directly. A symbolic link
+/// stays as it is, as under `>`, `cp` and `sort -o`: the file that it names is made or replaced, in that file's own folder.
+/// What replaces a file has its permissions.
 ///
 /// # Errors
 /// `Exists` under [`Publish::New`]; `Io`; whatever `fill` says.
@@ -32,7 +34,7 @@ pub fn publish<T>(path: &Path, mode: Publish, fill: impl FnOnce(&mut BufWriter<F
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
         Err(e) => return Err(Error::io("write", e).path(path)),
     };
-    if let Some(meta) = existing {
+    if let Some(meta) = &existing {
         if meta.is_dir() {
             return Err(Error::io("write", io::Error::from(io::ErrorKind::IsADirectory)).path(path));
         }
@@ -43,12 +45,17 @@ pub fn publish<T>(path: &Path, mode: Publish, fill: impl FnOnce(&mut BufWriter<F
             return Err(exists(path));
         }
     }
-    remove_stale(path);
-    let (temp, file) = create_temp(path)?;
+    let target = behind_links(path);
+    remove_stale(&target);
+    let (temp, file) = create_temp(&target)?;
+    if let Some(meta) = &existing {
+        // Before the first byte is in it: what was private stays so. A file system without permissions has none to lose.
+        let _ = file.set_permissions(meta.permissions());
+    }
     let shadow = Shadow::created(&temp);
     let done = fill_temp(&file, &shadow, fill).and_then(|value| {
-        rename(&temp, path, mode)?;
-        sync_dir(parent(path))?;
+        rename(&temp, &target, mode)?;
+        sync_dir(parent(&target))?;
         Ok(value)
     });
     if done.is_err() {
@@ -83,6 +90,19 @@ fn parent(path: &Path) -> &Path {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     }
+}
+
+/// Links that are followed at most, as the system does.
+const MOST_LINKS: usize = 40;
+
+/// The file that a name leads to, there or not: its folder is where a rename is atomic.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut target = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(named) = fs::read_link(&target) else { break };
+        target = parent(&target).join(named);
+    }
+    target
 }
 
 fn write_device<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
@@ -153,8 +173,9 @@ fn create_temp(path: &Path) -> Result<(PathBuf, File)> {
 /// [`publish`] does so itself; what works for long before it gets there does it first, lest what a killed run left takes
 /// the room that this one needs, or stays where this one ends early.
 pub fn remove_stale(path: &Path) {
-    let prefix = temp_prefix(path);
-    let Ok(entries) = fs::read_dir(parent(path)) else { return };
+    let target = behind_links(path);
+    let prefix = temp_prefix(&target);
+    let Ok(entries) = fs::read_dir(parent(&target)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         if !name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
@@ -213,6 +234,39 @@ mod tests {
         live.try_lock().unwrap();
         write_atomic(&path, Publish::New, b"one").unwrap();
         assert_eq!(names(dir.path()), [".x.tmp-live", "x"]);
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_names_is_made_or_replaced() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("far")).unwrap();
+        symlink("far/x", at("near")).unwrap();
+        symlink(at("near"), at("link")).unwrap();
+        fs::write(at("far/.x.tmp-dead"), b"half").unwrap();
+        for (mode, text) in [(Publish::New, "one"), (Publish::Replace, "two")] {
+            write_atomic(&at("link"), mode, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(at("far/x")).unwrap(), text);
+        }
+        let e = write_atomic(&at("link"), Publish::New, b"three").unwrap_err();
+        assert_eq!((e.kind(), e.get_path()), (Kind::Exists, Some(at("link").as_path())));
+        assert_eq!(names(dir.path()), ["far", "link", "near"]);
+        assert_eq!(names(&at("far")), ["x"]);
+        assert!(at("link").is_symlink() && at("near").is_symlink());
+        symlink("round", at("round")).unwrap();
+        assert_eq!(write_atomic(&at("round"), Publish::Replace, b"no").unwrap_err().kind(), Kind::Io);
+    }
+
+    #[test]
+    fn what_replaces_a_private_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        write_atomic(&path, Publish::New, b"one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomic(&path, Publish::Replace, b"two").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Kind, Result};
 use qx_io::{Map, foreign};
 
-use super::{Reader, find_column};
+use super::{Input, Reader, find_column};
 
 /// Places of the columns in a batch.
 struct Found {
@@ -123,9 +123,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn parquet(&mut self, map: Map) -> Result<()> {
-        let bytes = Vec::from(&map[..]);
         let builder = foreign(|| {
-            let open = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes));
+            let open = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from_owner(map));
             open.map_err(|e| Error::invalid(format!("not a Parquet file: {e}")))
         })?;
         let found = self.find_columns(builder.schema())?;
@@ -148,14 +147,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    pub(super) fn arrow(&mut self, mut from: impl BufRead) -> Result<()> {
-        let start = from.fill_buf().map_err(|e| Error::io("read", e))?;
-        if start.starts_with(b"ARROW1") {
-            return self.arrow_file(from);
+    pub(super) fn arrow(&mut self, input: Input) -> Result<()> {
+        if input.look.starts_with(b"ARROW1") {
+            return self.arrow_file(input.whole()?);
         }
-        if !start.starts_with(&[0xFF; 4]) {
+        if !input.look.starts_with(&[0xFF; 4]) {
             return Err(Error::invalid("not an Arrow stream").offset(0));
         }
+        let mut from = input.reader();
         // Pushed to piece by piece, it makes room for what came, not for what the stream says will come.
         let mut decoder = StreamDecoder::new();
         let (mut found, mut row) = (None, 0);
@@ -179,12 +178,10 @@ impl Reader<'_> {
         decoder.finish().map_err(|e| damaged(&e))
     }
 
-    /// A file's table of batches stands at its end, so it is read as a whole first.
-    fn arrow_file(&mut self, mut from: impl BufRead) -> Result<()> {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).map_err(|e| Error::io("read", e))?;
-        believe(&bytes)?;
-        let mut reader = foreign(|| FileReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e)))?;
+    /// A file's table of batches stands at its end.
+    fn arrow_file(&mut self, map: Map) -> Result<()> {
+        believe(&map)?;
+        let mut reader = foreign(|| FileReader::try_new(Cursor::new(map), None).map_err(|e| damaged(&e)))?;
         let found = self.find_columns(&reader.schema())?;
         let mut row = 0;
         while let Some(batch) = next(&mut reader)? {

@@ -1,12 +1,11 @@
 //! CSV: as TSV, with quotes; a first row that names its columns orders them.
 
-use std::cell::Cell;
-use std::io::{self, BufRead, Read};
-use std::rc::Rc;
+use std::io::BufRead;
 
 use qx_formats::{Error, Kind, Result};
 
 use super::detect::is_header;
+use super::rows::{Row, Rows};
 use super::text::Place;
 use super::{Reader, find_column, parse_id};
 
@@ -19,64 +18,11 @@ struct Layout {
     columns: usize,
 }
 
-/// Bytes of a row, at most: a table may have other columns than those that are read.
-const LONGEST_ROW: u64 = 64 << 20;
-/// A row that is put behind the input: a quoted cell that is not closed takes it in, as it does all rows before it.
-const END: &[u8] = b"the end of the input";
-
-/// An input that knows how much of it was read, and where the row begins that is being read.
-struct Watched<R> {
-    inner: R,
-    read: Rc<Cell<u64>>,
-    row: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.read.get().saturating_sub(self.row.get()) > LONGEST_ROW {
-            return Err(io::Error::other("a row without an end"));
-        }
-        let n = self.inner.read(buf)?;
-        self.read.set(self.read.get() + n as u64);
-        Ok(n)
-    }
-}
-
-/// Why no row could be read at this place, so much having been read.
-fn failed(e: ::csv::Error, place: Place, read: u64) -> Error {
-    let length = read.saturating_sub(place.offset);
-    if length > LONGEST_ROW {
-        let limit = Error::limit("row length", LONGEST_ROW, length);
-        return place.put(limit.hint("a quoted cell that is not closed takes in all that follows"));
-    }
-    if e.is_io_error() { Error::io("read", e.into()) } else { place.error(e) }
-}
-
 impl Reader<'_> {
     pub(super) fn csv(&mut self, from: impl BufRead) -> Result<()> {
-        let (read, start) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-        let watched = Watched { inner: from, read: Rc::clone(&read), row: Rc::clone(&start) };
-        let end = io::Cursor::new([&b"\n"[..], END, b"\n"].concat());
-        let from = watched.chain(end);
-        let mut csv = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from);
-        let mut row = ::csv::ByteRecord::new();
+        let (mut rows, mut row) = (Rows::new(from)?, Row::default());
         let mut layout = None;
-        loop {
-            let at = csv.position().clone();
-            let mut place = Place { line: at.line(), offset: at.byte() };
-            start.set(place.offset);
-            if !csv.read_byte_record(&mut row).map_err(|e| failed(e, place, read.get()))? {
-                return Ok(());
-            }
-            if let Some(at) = row.position() {
-                place = Place { line: at.line(), offset: at.byte() };
-            }
-            if csv.position().byte() > read.get() + 1 {
-                // The row goes on behind the input.
-                let ended = row.len() == 1 && row.get(0) == Some(END);
-                let open = || place.error("a quoted cell is not closed").hint("a quote inside of one is written twice");
-                return if ended { Ok(()) } else { Err(open()) };
-            }
+        while let Some(place) = rows.next(&mut row)? {
             let layout = match layout {
                 Some(layout) => layout,
                 None => {
@@ -94,15 +40,17 @@ impl Reader<'_> {
                     .expected(format!("{}, as in the first row", layout.columns))
                     .got(row.len()));
             }
-            let cell = |at: usize| row.get(at).unwrap_or_default();
+            let cell = |at: usize| row.cell(at);
             let id = layout.id.map_or(Ok(None), |at| parse_id(cell(at), place))?;
             self.pair(layout.label.map(cell), cell(layout.key), id).map_err(|e| place.put(e))?;
         }
+        self.blank += rows.blank();
+        Ok(())
     }
 
     /// What the first row says, and whether it names the columns rather than being a pair.
-    fn csv_layout(&self, row: &::csv::ByteRecord, place: Place) -> Result<(Layout, bool)> {
-        let names: Vec<&str> = row.iter().map(|c| std::str::from_utf8(c).unwrap_or_default().trim()).collect();
+    fn csv_layout(&self, row: &Row, place: Place) -> Result<(Layout, bool)> {
+        let names: Vec<&str> = row.cells().map(|c| std::str::from_utf8(c).unwrap_or_default().trim()).collect();
         let bom = |name: &&str| name.trim_start_matches('\u{FEFF}').to_owned();
         let names: Vec<String> = names.iter().map(bom).collect();
         let find = |name: &str| find_column(&names, name).map_err(|e| place.put(e));

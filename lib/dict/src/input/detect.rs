@@ -67,7 +67,9 @@ pub fn detect(look: &[u8], more: bool) -> Result<Option<Form>> {
             .hint("`jq -c '.[]'` makes lines of it; say --input lines if its lines are keys"));
     }
     let first = start.lines().next().unwrap_or_default();
-    if first.contains('\t') {
+    // Columns may be empty: a line of them may well begin with tabs.
+    let tabs = text.trim_start_matches('\u{FEFF}').lines().find(|line| !line.is_empty()).unwrap_or_default();
+    if first.contains('\t') || tabs.contains('\t') {
         return Ok(Some(Form::Tsv));
     }
     // A comma may well be part of a key; only a row that names the columns says that it is not.

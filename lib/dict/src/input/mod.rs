@@ -4,6 +4,7 @@ mod columns;
 mod csv;
 mod detect;
 mod document;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -162,7 +163,7 @@ impl<'a> Reader<'a> {
             Form::Csv => self.csv(input.reader()),
             Form::Lines => self.lines(input.reader(), |r, line, _| r.pair(None, line, None)),
             Form::Parquet => self.parquet(input.whole()?),
-            Form::Arrow => self.arrow(input.reader()),
+            Form::Arrow => self.arrow(input),
         }
     }
 

@@ -13,6 +13,7 @@ use qx_formats::dict_seg::{DictSeg, Entry, Layout};
 use qx_formats::{Error, Kind};
 use qx_io::Job;
 
+use super::rows::{Row, Rows};
 use super::{Columns, Form, Input, Reader, detect};
 use crate::record::Record;
 use crate::{Builder, Options};
@@ -48,8 +49,10 @@ fn error(text: &[u8]) -> (Option<u64>, String) {
 
 #[test]
 fn the_form_is_told_by_content() {
-    let cases: [(&[u8], Option<Form>); 17] = [
+    let cases: [(&[u8], Option<Form>); 19] = [
         (b"", Some(Form::Lines)),
+        (b"\t\t5\n\tb\t6\n", Some(Form::Tsv)),
+        (b"\r\n\t5\n", Some(Form::Tsv)),
         (b"one\ntwo\n", Some(Form::Lines)),
         (b"one\t1\n", Some(Form::Tsv)),
         (b"one\ntwo\t2\n", Some(Form::Lines)),
@@ -147,6 +150,31 @@ fn a_quoted_cell_that_is_not_closed_is_refused() {
         assert_eq!(csv(one.as_bytes()).unwrap(), pairs(&[("", "the end of the input", 1)]));
     }
     assert_eq!(csv(b"").unwrap(), []);
+}
+
+#[test]
+fn an_error_in_csv_names_the_line_and_the_byte_that_its_row_begins_with() {
+    let cases: [(&[u8], u64, &str); 10] = [
+        (b"key,id\r\na,1\r\nb,x\r\n", 13, "line 3: not an id"),
+        (b"key,id\n\n\na,1\nb,x\n", 13, "line 5: not an id"),
+        (b"key,id\r\n\r\n\r\nb,x", 12, "line 4: not an id"),
+        (b"key,id\ra,1\rb,x\r", 11, "line 3: not an id"),
+        (b"key,id\n\"a\r\nb\",1\n\r\n\r\nb,x\n", 20, "line 6: not an id"),
+        (b"\xEF\xBB\xBF\"key\",id\nb,x\n", 12, "line 2: not an id"),
+        (b"key,id\r\n\"a\",1,2\r\n", 8, "line 2: wrong number of columns"),
+        (b"key,id\n\n\"b\"x,1\n", 11, "line 3: text behind the quote that closes a cell"),
+        (b"key,id\n\"a\nb\" ,1\n", 12, "line 3: text behind the quote that closes a cell"),
+        (b"key,id\n\n\"b,1\n2", 8, "line 3: a quoted cell is not closed"),
+    ];
+    for (text, offset, message) in cases {
+        let e = read(text, Some(Form::Csv)).unwrap_err();
+        let got = (e.kind(), e.get_offset(), e.message());
+        assert_eq!(got, (Kind::Invalid, Some(offset), message), "{}", text.escape_ascii());
+    }
+    let mut builder = builder(Job::default());
+    let mut reader = Reader::new(&mut builder, b"", Columns::default());
+    reader.input(Input::of(b"\r\nkey,id\r\n\r\na\"b,1\n\nc,2"), Some(Form::Csv)).unwrap();
+    assert_eq!((reader.pairs, reader.blank), (2, 3));
 }
 
 #[test]
@@ -292,6 +320,16 @@ fn columns_of_tables_are_read() {
         assert_eq!(ask(columns("name", "name")).unwrap_err().kind(), Kind::Invalid);
         assert_eq!(ask(columns("no", "number")).unwrap_err().kind(), Kind::NotFound);
         assert_eq!(ask(Columns::default()).unwrap_err().kind(), Kind::Invalid);
+        // A file is mapped, and what comes through a pipe is not.
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("table"), &bytes).unwrap();
+        let opened = {
+            let mut builder = builder(Job::default());
+            let mut reader = Reader::new(&mut builder, b"L", columns("name", "number"));
+            reader.input(Input::open(&dir.path().join("table")).unwrap(), None).unwrap();
+            entries(builder).unwrap()
+        };
+        assert_eq!(opened, want);
         // Damaged tables are refused, not trusted.
         for cut in [bytes.len() / 2, bytes.len() - 1] {
             let _ = read(&bytes[..cut], None);
@@ -322,6 +360,28 @@ fn columns_that_claim_what_the_file_does_not_hold_are_refused() {
 }
 
 proptest! {
+    #[test]
+    fn rows_of_csv_are_those_that_others_read(text in "[ab,\"\r\n]{0,30}") {
+        let (mut rows, mut row, mut got) = (Rows::new(text.as_bytes()).unwrap(), Row::default(), Vec::new());
+        let refused = loop {
+            let place = match rows.next(&mut row) {
+                Ok(Some(place)) => place,
+                Ok(None) => break false,
+                Err(_) => break true,
+            };
+            let (before, rest) = text.split_at(place.offset as usize);
+            let breaks = before.replace("\r\n", "\n").replace('\r', "\n").matches('\n').count() as u64;
+            prop_assert!(place.line == breaks + 1 && !rest.starts_with(['\r', '\n']));
+            got.push(row.cells().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        };
+        let mut other = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let want = other.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        let want: Vec<_> = want.collect();
+        // Some of what others take is refused here, and nothing behind it is read.
+        let agree = if refused { want.starts_with(&got) } else { got == want };
+        prop_assert!(agree, "{got:?} {want:?}");
+    }
+
     #[test]
     fn what_is_written_as_json_is_read_back(all in proptest::collection::btree_map(
         (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(any::<u8>(), 0..12)), any::<u32>(), 0..20)) {
