@@ -12,7 +12,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use qx_formats::{Error, Result};
+use qx_formats::{Error, Kind, Result};
 
 use crate::literal;
 use crate::ndjson::{Columns, Id, Vectors};
@@ -24,13 +24,14 @@ pub const ARROW_MAGIC: &[u8] = b"ARROW1";
 /// Reads the vectors of a Parquet file. Only the columns that are named are decoded.
 ///
 /// # Errors
-/// `Corrupt` for a file that Parquet refuses; `Invalid` for columns that are not there or hold no vectors or ids.
+/// `Corrupt` for a file that Parquet refuses, `Unsupported` for one whose codec is not built in; `Invalid` for columns
+/// that are not there or hold no vectors or ids.
 pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
     qx_io::foreign(|| read_parquet(bytes, columns))
 }
 
 fn read_parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
-    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not a Parquet file that can be read: {e}"));
+    let damaged = |e: &dyn std::fmt::Display| unreadable("a Parquet file", e);
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from_owner(bytes)).map_err(|e| damaged(&e))?;
     let chosen = Chosen::new(builder.schema(), columns)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.positions());
@@ -50,7 +51,7 @@ pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
 }
 
 fn read_arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
-    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Arrow IPC that can be read: {e}"));
+    let damaged = |e: &dyn std::fmt::Display| unreadable("Arrow IPC", e);
     let mut all = Vectors::default();
     claims(bytes)?;
     if bytes.starts_with(ARROW_MAGIC) {
@@ -78,7 +79,7 @@ pub fn text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
 }
 
 fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
-    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Parquet or Arrow that can be read: {e}"));
+    let damaged = |e: &dyn std::fmt::Display| unreadable("Parquet or Arrow", e);
     let mut rows = Vec::new();
     if !bytes.starts_with(PARQUET_MAGIC) {
         claims(bytes)?;
@@ -107,6 +108,34 @@ fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
         StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(&e))?.try_for_each(&mut take)?;
     }
     Ok(rows)
+}
+
+/// What a reader of Parquet or Arrow says, as an error about the file. One whose codec is not built in is not damaged.
+fn unreadable(form: &str, e: &dyn std::fmt::Display) -> Error {
+    /// What the readers say of a codec, its name, and whether it is one of Parquet.
+    const MISSING: [(&str, &str, bool); 8] = [
+        ("at compile time: brotli", "brotli", true),
+        ("at compile time: flate2", "gzip", true),
+        ("at compile time: lz4", "LZ4", true),
+        ("at compile time: snap", "snappy", true),
+        ("at compile time: zstd", "zstd", true),
+        ("codec type LZO is not supported", "LZO", true),
+        ("lz4 IPC decompression requires", "LZ4", false),
+        ("zstd IPC decompression requires", "zstd", false),
+    ];
+    let said = e.to_string();
+    match MISSING.iter().find(|(what, ..)| said.contains(what)) {
+        Some((_, "LZO", _)) => {
+            Error::unsupported("the file is compressed with LZO, which is not read").hint("write it again with zstd")
+        }
+        Some((_, codec, parquet)) => {
+            let instead = if *parquet { "with zstd or snappy" } else { "without compression" };
+            let whole = "build vindex together with the query engine: `cargo build`";
+            Error::unsupported(format!("the file is compressed with {codec}, which this build does not read"))
+                .hint(format!("write it again {instead}, or {whole}"))
+        }
+        None => Error::corrupt(format!("not {form} that can be read: {said}")),
+    }
 }
 
 /// Refuses Arrow IPC whose messages claim to be longer than the file: its reader would make room for them first.
@@ -392,6 +421,23 @@ mod tests {
             assert!(text(&bytes, &["nobody"]).unwrap_err().message().contains("nobody"));
         }
         assert!(text(b"PAR1", &["id"]).is_err() && text(b"ARROW1", &["id"]).is_err() && text(b"", &["id"]).is_err());
+    }
+
+    #[test]
+    fn a_codec_that_is_not_built_in_is_no_damage() {
+        for (said, codec, instead) in [
+            ("Parquet argument error: Parquet error: Disabled feature at compile time: flate2", "gzip", "zstd"),
+            ("Parquet argument error: Parquet error: Disabled feature at compile time: brotli", "brotli", "zstd"),
+            ("Parquet argument error: Parquet error: Disabled feature at compile time: lz4", "LZ4", "zstd"),
+            ("NYI: The codec type LZO is not supported yet", "LZO", "zstd"),
+            ("Invalid argument error: lz4 IPC decompression requires the lz4 feature", "LZ4", "without compression"),
+            ("Invalid argument error: zstd IPC decompression requires the zstd feature", "zstd", "without compression"),
+        ] {
+            let e = unreadable("a file", &said);
+            assert!(e.kind() == Kind::Unsupported && e.message().contains(&format!("with {codec},")), "{e}");
+            assert!(e.get_hint().is_some_and(|h| h.contains(instead)), "{e}");
+        }
+        assert_eq!(unreadable("a file", &"EOF").kind(), Kind::Corrupt);
     }
 
     #[test]
