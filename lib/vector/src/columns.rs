@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Int64Type, Schema, UInt64Type};
+use arrow::ipc::CompressionType;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -138,7 +139,8 @@ fn unreadable(form: &str, e: &dyn std::fmt::Display) -> Error {
     }
 }
 
-/// Refuses Arrow IPC whose messages claim to be longer than the file: its reader would make room for them first.
+/// Refuses Arrow IPC whose messages claim to be longer than the file, or to become longer than what is compressed in
+/// them can: its reader would make room for them first.
 fn claims(bytes: &[u8]) -> Result<()> {
     let damaged = |at: usize| Error::corrupt("an Arrow message is longer than the file").offset(at as u64);
     let fits = |at: usize, len: i64| usize::try_from(len).is_ok_and(|len| len <= bytes.len().saturating_sub(at));
@@ -153,6 +155,13 @@ fn claims(bytes: &[u8]) -> Result<()> {
             if !fits(at, i64::from(block.metaDataLength()).saturating_add(block.bodyLength())) {
                 return Err(damaged(at));
             }
+            let split = |len| bytes.get(at..)?.split_at_checked(len);
+            let halves = usize::try_from(block.metaDataLength()).ok().and_then(split);
+            let (head, rest) = halves.ok_or_else(|| damaged(at))?;
+            let body = usize::try_from(block.bodyLength()).ok().and_then(|len| rest.get(..len));
+            let marked = head.starts_with(&[0xFF; 4]);
+            let message = head.get(if marked { 8 } else { 4 }..).unwrap_or(&[]);
+            inflated(message, body.ok_or_else(|| damaged(at))?, at)?;
         }
         return Ok(());
     }
@@ -174,7 +183,39 @@ fn claims(bytes: &[u8]) -> Result<()> {
         if !fits(end, body) {
             return Err(damaged(at));
         }
+        inflated(&bytes[start..end], &bytes[end..end + body as usize], at)?;
         at = end + body as usize;
+    }
+    Ok(())
+}
+
+/// Looks at the lengths that the compressed buffers of one message state, which stand before what is compressed.
+fn inflated(message: &[u8], body: &[u8], at: usize) -> Result<()> {
+    let Ok(message) = arrow::ipc::root_as_message(message) else { return Ok(()) };
+    let dictionary = || message.header_as_dictionary_batch().and_then(|d| d.data());
+    let Some(batch) = message.header_as_record_batch().or_else(dictionary) else { return Ok(()) };
+    let Some(compression) = batch.compression() else { return Ok(()) };
+    let mut stated = 0u64;
+    for buffer in batch.buffers().into_iter().flatten().filter(|b| b.length() > 0) {
+        let start = usize::try_from(buffer.offset()).unwrap_or(usize::MAX);
+        let len = body.get(start..).and_then(|b| b.first_chunk::<8>()).map_or(0, |b| i64::from_le_bytes(*b));
+        // -1: what follows is not compressed.
+        stated = stated.saturating_add(u64::try_from(len).unwrap_or(0));
+    }
+    // A zstd block of four bytes repeats one byte 128 KiB long; a byte more in an LZ4 length is 255 more of a copy.
+    let most = if compression.codec() == CompressionType::ZSTD { 32 << 10 } else { 255 };
+    if stated > most * body.len() as u64 {
+        return Err(Error::corrupt("compressed Arrow buffers state more than their bytes can become")
+            .offset(at as u64)
+            .expected(format!("at most {most} bytes for each of {}", body.len()))
+            .got(format!("{stated} bytes")));
+    }
+    let mut room = Vec::<u8>::new();
+    let fits = usize::try_from(stated).is_ok_and(|n| room.try_reserve_exact(n).is_ok());
+    // Memory that nobody looks at may never be asked for.
+    if !fits || std::hint::black_box(&mut room).capacity() < stated as usize {
+        let what = "an Arrow message becomes longer than there is memory for";
+        return Err(Error::new(Kind::Limit, what).offset(at as u64).got(format!("{stated} bytes")));
     }
     Ok(())
 }
@@ -355,7 +396,7 @@ mod tests {
     use ::parquet::arrow::ArrowWriter;
     use arrow::array::{Float64Array, Int32Array, ListArray};
     use arrow::datatypes::Int32Type;
-    use arrow::ipc::writer::{FileWriter, StreamWriter};
+    use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
     use super::*;
     use crate::{RowIds, VectorSource};
@@ -438,6 +479,36 @@ mod tests {
             assert!(e.get_hint().is_some_and(|h| h.contains(instead)), "{e}");
         }
         assert_eq!(unreadable("a file", &"EOF").kind(), Kind::Corrupt);
+    }
+
+    /// A list of 4660 zeros as an IPC file and as a stream, compressed; `None` where that codec is not built in.
+    fn zeros(codec: CompressionType) -> Option<[Vec<u8>; 2]> {
+        let list = ListArray::from_iter_primitive::<Float32Type, _, _>([Some(vec![Some(0.0); 4660])]);
+        let b = RecordBatch::try_from_iter([("v", Arc::new(list) as ArrayRef)]).unwrap();
+        let options = IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+        let (mut file, mut stream) = (Vec::new(), Vec::new());
+        let mut w = FileWriter::try_new_with_options(&mut file, &b.schema(), options.clone()).unwrap();
+        w.write(&b).and_then(|()| w.finish()).ok()?;
+        let mut w = StreamWriter::try_new_with_options(&mut stream, &b.schema(), options).unwrap();
+        w.write(&b).and_then(|()| w.finish()).ok()?;
+        Some([file, stream])
+    }
+
+    #[test]
+    fn lengths_of_compressed_buffers_that_lie_are_refused_before_they_are_used() {
+        for codec in [CompressionType::ZSTD, CompressionType::LZ4_FRAME] {
+            for mut bytes in zeros(codec).into_iter().flatten() {
+                let read = |bytes: &[u8]| super::arrow(bytes, Columns { vector: None, id: None });
+                assert_eq!(read(&bytes).unwrap().get(0), [0.0; 4660]);
+                let stated = bytes.windows(8).position(|w| w == (4660i64 * 4).to_le_bytes()).unwrap();
+                for claim in [1i64 << 40, i64::MAX] {
+                    bytes[stated..stated + 8].copy_from_slice(&claim.to_le_bytes());
+                    let e = read(&bytes).unwrap_err();
+                    assert!(e.kind() == Kind::Corrupt && e.message().contains("can become"), "{e}");
+                    assert!(text(&bytes, &["v"]).unwrap_err().message().contains("can become"));
+                }
+            }
+        }
     }
 
     #[test]
