@@ -302,6 +302,12 @@ fn what_a_damaged_file_still_says_is_shown() {
     fs::write(dir.join("shorter.vdata"), &good[..good.len() - 1]).unwrap();
     ok(dir, &["repair", "shorter.vdata", "-o", "mended.vdata", "--force"]);
     assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
+    // Nor does a header that others can tell; what was told is reported.
+    fs::write(dir.join("headless.vdata"), [&[0u8; 128][..], &good[128..]].concat()).unwrap();
+    let report = ok(dir, &["repair", "headless.vdata", "-o", "mended.vdata", "--force", "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert!(report["front"][0].as_str().is_some_and(|told| told.contains("section table")), "{report}");
+    assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
 }
 
 #[test]
