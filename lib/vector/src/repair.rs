@@ -280,13 +280,14 @@ fn options(view: &View, threads: Option<usize>) -> Result<BuildOptions> {
         ef_search: meta.ef_search.clamp(1, MAX_EF),
         seed: meta.seed,
         linker: crate::Linker::default(),
-        threads,
+        threads: None,
         memory: None,
         centre: None,
         recode: true,
     };
     opts.check().map_err(|e| Error::invalid(format!("META says what no build can do: {e}")))?;
-    Ok(opts)
+    // What the caller asks for is checked by the build, in its own name.
+    Ok(BuildOptions { threads, ..opts })
 }
 
 #[cfg(test)]
@@ -322,6 +323,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_wrong_number_of_threads_is_no_damage() {
+        let (good, _) = built(&Numbers::new(55).clustered(50, 4, 5), RowIds::Ordinal, &options(crate::Metric::L2));
+        let e = repair(&good, Some(0), &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+        assert!(e.kind() == Kind::Usage && e.message().starts_with("threads"), "{e}");
     }
 
     #[test]
