@@ -286,6 +286,16 @@ impl Chosen {
     }
 }
 
+/// A column without the dictionary that its integers or texts are encoded with: what it holds is what they are.
+fn plain(column: &ArrayRef) -> ArrayRef {
+    let target = match column.data_type() {
+        DataType::Dictionary(_, value) if value.is_integer() => Some((**value).clone()),
+        DataType::Dictionary(_, value) if value.is_string() => Some(DataType::Utf8),
+        _ => None,
+    };
+    target.and_then(|t| cast(column, &t).ok()).unwrap_or_else(|| Arc::clone(column))
+}
+
 /// A column of vectors, all components as f32.
 enum Lists {
     Values { offsets: Vec<(usize, usize)>, values: arrow::array::Float32Array },
@@ -294,6 +304,7 @@ enum Lists {
 
 impl Lists {
     fn new(name: &str, column: &ArrayRef) -> Result<Lists> {
+        let column = &plain(column);
         let wrong = || {
             Error::invalid(format!("column {name:?} holds no vectors"))
                 .expected("lists of numbers, or text")
@@ -362,6 +373,7 @@ enum IdKind {
 
 impl<'a> Ids<'a> {
     fn new(name: &'a str, column: &ArrayRef) -> Result<Ids<'a>> {
+        let column = &plain(column);
         let t = column.data_type();
         let to = |target: DataType| {
             cast(column, &target).map_err(|_| {
@@ -394,7 +406,7 @@ impl<'a> Ids<'a> {
 #[cfg(test)]
 mod tests {
     use ::parquet::arrow::ArrowWriter;
-    use arrow::array::{Float64Array, Int32Array, ListArray};
+    use arrow::array::{DictionaryArray, Float64Array, Int32Array, ListArray};
     use arrow::datatypes::Int32Type;
     use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
@@ -451,6 +463,21 @@ mod tests {
             assert_eq!((all.get(0), all.get(1), all.get(2)), (&[1.0, 2.0][..], &[][..], &[3.0, 4.0][..]));
             assert_eq!(read(&bytes, Columns { vector: Some("ints"), id: None }).unwrap().get(0), [1.0]);
         }
+    }
+
+    #[test]
+    fn dictionaries_hold_what_their_values_are() {
+        let keys = Int32Array::from(vec![1, 0, 1]);
+        let ids = DictionaryArray::new(Int32Array::from(vec![0, 1, 2]), Arc::new(Int32Array::from(vec![-7, 8, 9])));
+        let texts = DictionaryArray::new(keys, Arc::new(StringArray::from(vec!["[1,2]", "3 4"])));
+        let b = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("text", Arc::new(texts) as ArrayRef)]);
+        let (b, mut parquet) = (b.unwrap(), Vec::new());
+        let mut w = ArrowWriter::try_new(&mut parquet, b.schema(), None).unwrap();
+        w.write(&b).unwrap();
+        w.close().unwrap();
+        let all = read(&parquet, Columns { vector: Some("text"), id: Some("id") }).unwrap();
+        assert_eq!((all.get(0), all.get(1), all.get(2)), (&[3.0, 4.0][..], &[1.0, 2.0][..], &[3.0, 4.0][..]));
+        assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 8, 9]));
     }
 
     #[test]
