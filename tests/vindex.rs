@@ -171,6 +171,7 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
         (vec!["recall", "x.vindex", "--queries", "none.csv", "--min", "0.9"], 2, "there are no queries"),
         (vec!["search", "x.vindex", "--query", "1 2", "--ef", "0"], 2, "1 or more"),
         (vec!["recall", "x.vindex", "--svg", "-"], 2, "both want stdout"),
+        (vec!["repair", "x.vindex", "-o", "b.vdata"], 2, "each by itself"),
         (
             with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--engine", "hnsw", "--codes", "none"]),
             2,

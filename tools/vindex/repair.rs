@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use qx_cli::{Context, OutputArgs, Status, count, is_dash};
-use qx_formats::{Kind, Result};
+use qx_formats::{Error, Kind, Result};
 use qx_vector::Metric;
-use qx_vector::definition::Definition;
+use qx_vector::definition::{Definition, is_current};
 use qx_vector::repair::Known;
 use serde_json::json;
 
@@ -69,6 +69,11 @@ impl Args {
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     check_file(&args.output, &args.out, cx)?;
     let bytes = input::bytes(&args.index)?;
+    if is_current(&bytes) {
+        return Err(Error::usage("a definition holds no rows that could be repaired")
+            .path(&args.index)
+            .hint("repair the .vdata files that it names, each by itself: `vindex verify` tells which are damaged"));
+    }
     let (known, job) = (args.known(), cx.job());
     let r = to_output(&args.output, &args.out, cx, |o| {
         let done = qx_vector::repair::repair_with(&bytes, &known, args.threads, &job, o);
