@@ -170,6 +170,8 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
         (vec!["tune", "x.vindex", "--queries", "none.csv"], 2, "there are no queries"),
         (vec!["recall", "x.vindex", "--queries", "none.csv", "--min", "0.9"], 2, "there are no queries"),
         (vec!["search", "x.vindex", "--query", "1 2", "--ef", "0"], 2, "1 or more"),
+        (vec!["recall", "x.vindex", "--svg", "-"], 2, "both want stdout"),
+        (vec!["repair", "x.vindex", "-o", "b.vdata"], 2, "each by itself"),
         (
             with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--engine", "hnsw", "--codes", "none"]),
             2,
@@ -301,6 +303,12 @@ fn what_a_damaged_file_still_says_is_shown() {
     // Neither does a missing end that only says whether the rest is whole.
     fs::write(dir.join("shorter.vdata"), &good[..good.len() - 1]).unwrap();
     ok(dir, &["repair", "shorter.vdata", "-o", "mended.vdata", "--force"]);
+    assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
+    // Nor does a header that others can tell; what was told is reported.
+    fs::write(dir.join("headless.vdata"), [&[0u8; 128][..], &good[128..]].concat()).unwrap();
+    let report = ok(dir, &["repair", "headless.vdata", "-o", "mended.vdata", "--force", "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert!(report["front"][0].as_str().is_some_and(|told| told.contains("section table")), "{report}");
     assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
 }
 

@@ -3,6 +3,7 @@
 mod decode;
 pub mod deny;
 mod encode;
+pub mod front;
 mod kinds;
 pub mod layout;
 mod meta;

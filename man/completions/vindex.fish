@@ -54,7 +54,7 @@ complete -c vindex -n "__fish_vindex_needs_command" -f -a "bench" -d 'Measure op
 complete -c vindex -n "__fish_vindex_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c vindex -n "__fish_vindex_using_subcommand build" -s o -l output -d 'Index to write; `-` is stdout' -r -F
 complete -c vindex -n "__fish_vindex_using_subcommand build" -l metric -d 'l2 (smaller is nearer), ip or cosine (larger is nearer)' -r
-complete -c vindex -n "__fish_vindex_using_subcommand build" -l input -d 'Form of the input, instead of telling it by name and content' -r -f -a "npy\t'A matrix of <f2, <f4 or <f8, in C order'
+complete -c vindex -n "__fish_vindex_using_subcommand build" -l input -d 'Form of the input, instead of telling it by name and content' -r -f -a "npy\t'A matrix of floats or integers, as NumPy saves it'
 fvecs\t'Before each vector its dimension; components are f32'
 ivecs\t'As fvecs, components are i32'
 bvecs\t'As fvecs, components are bytes'
@@ -172,7 +172,7 @@ complete -c vindex -n "__fish_vindex_using_subcommand repair" -l json -d 'Answer
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c vindex -n "__fish_vindex_using_subcommand add" -l input -d 'Form of the input, instead of telling it by name and content' -r -f -a "npy\t'A matrix of <f2, <f4 or <f8, in C order'
+complete -c vindex -n "__fish_vindex_using_subcommand add" -l input -d 'Form of the input, instead of telling it by name and content' -r -f -a "npy\t'A matrix of floats or integers, as NumPy saves it'
 fvecs\t'Before each vector its dimension; components are f32'
 ivecs\t'As fvecs, components are i32'
 bvecs\t'As fvecs, components are bytes'

@@ -16,7 +16,7 @@ use qx_vector::{CodedRow, RowIds, VectorSource, columns, csv, input, ndjson, npy
 /// Forms in which vectors are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// A matrix of <f2, <f4 or <f8, in C order
+    /// A matrix of floats or integers, as NumPy saves it
     Npy,
     /// Before each vector its dimension; components are f32
     Fvecs,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use qx_cli::{Context, OutputArgs, Status, Table};
+use qx_cli::{Context, OutputArgs, Status, Table, is_dash};
 use qx_formats::{Error, Result};
 use qx_vector::ndjson::Columns;
 use qx_vector::set::Segments;
@@ -102,6 +102,9 @@ pub fn parse_share(text: &str) -> std::result::Result<f64, String> {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     if let Some(svg) = &args.svg {
+        if is_dash(svg) {
+            return Err(Error::usage("--svg - and the table both want stdout").hint("name a file with --svg"));
+        }
         args.out.check_target(svg)?;
     }
     let set = input::set(&args.index)?;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Int64Type, Schema, UInt64Type};
+use arrow::ipc::CompressionType;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use qx_formats::{Error, Result};
+use qx_formats::{Error, Kind, Result};
 
 use crate::literal;
 use crate::ndjson::{Columns, Id, Vectors};
@@ -24,13 +25,14 @@ pub const ARROW_MAGIC: &[u8] = b"ARROW1";
 /// Reads the vectors of a Parquet file. Only the columns that are named are decoded.
 ///
 /// # Errors
-/// `Corrupt` for a file that Parquet refuses; `Invalid` for columns that are not there or hold no vectors or ids.
+/// `Corrupt` for a file that Parquet refuses, `Unsupported` for one whose codec is not built in; `Invalid` for columns
+/// that are not there or hold no vectors or ids.
 pub fn parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
     qx_io::foreign(|| read_parquet(bytes, columns))
 }
 
 fn read_parquet<B: AsRef<[u8]> + Send + 'static>(bytes: B, columns: Columns<'_>) -> Result<Vectors> {
-    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not a Parquet file that can be read: {e}"));
+    let damaged = |e: &dyn std::fmt::Display| unreadable("a Parquet file", e);
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from_owner(bytes)).map_err(|e| damaged(&e))?;
     let chosen = Chosen::new(builder.schema(), columns)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.positions());
@@ -50,7 +52,7 @@ pub fn arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
 }
 
 fn read_arrow(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
-    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Arrow IPC that can be read: {e}"));
+    let damaged = |e: &dyn std::fmt::Display| unreadable("Arrow IPC", e);
     let mut all = Vectors::default();
     claims(bytes)?;
     if bytes.starts_with(ARROW_MAGIC) {
@@ -78,7 +80,7 @@ pub fn text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
 }
 
 fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
-    let damaged = |e: &dyn std::fmt::Display| Error::corrupt(format!("not Parquet or Arrow that can be read: {e}"));
+    let damaged = |e: &dyn std::fmt::Display| unreadable("Parquet or Arrow", e);
     let mut rows = Vec::new();
     if !bytes.starts_with(PARQUET_MAGIC) {
         claims(bytes)?;
@@ -109,7 +111,36 @@ fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
     Ok(rows)
 }
 
-/// Refuses Arrow IPC whose messages claim to be longer than the file: its reader would make room for them first.
+/// What a reader of Parquet or Arrow says, as an error about the file. One whose codec is not built in is not damaged.
+fn unreadable(form: &str, e: &dyn std::fmt::Display) -> Error {
+    /// What the readers say of a codec, its name, and whether it is one of Parquet.
+    const MISSING: [(&str, &str, bool); 8] = [
+        ("at compile time: brotli", "brotli", true),
+        ("at compile time: flate2", "gzip", true),
+        ("at compile time: lz4", "LZ4", true),
+        ("at compile time: snap", "snappy", true),
+        ("at compile time: zstd", "zstd", true),
+        ("codec type LZO is not supported", "LZO", true),
+        ("lz4 IPC decompression requires", "LZ4", false),
+        ("zstd IPC decompression requires", "zstd", false),
+    ];
+    let said = e.to_string();
+    match MISSING.iter().find(|(what, ..)| said.contains(what)) {
+        Some((_, "LZO", _)) => {
+            Error::unsupported("the file is compressed with LZO, which is not read").hint("write it again with zstd")
+        }
+        Some((_, codec, parquet)) => {
+            let instead = if *parquet { "with zstd or snappy" } else { "without compression" };
+            let whole = "build vindex together with the query engine: `cargo build`";
+            Error::unsupported(format!("the file is compressed with {codec}, which this build does not read"))
+                .hint(format!("write it again {instead}, or {whole}"))
+        }
+        None => Error::corrupt(format!("not {form} that can be read: {said}")),
+    }
+}
+
+/// Refuses Arrow IPC whose messages claim to be longer than the file, or to become longer than what is compressed in
+/// them can: its reader would make room for them first.
 fn claims(bytes: &[u8]) -> Result<()> {
     let damaged = |at: usize| Error::corrupt("an Arrow message is longer than the file").offset(at as u64);
     let fits = |at: usize, len: i64| usize::try_from(len).is_ok_and(|len| len <= bytes.len().saturating_sub(at));
@@ -124,6 +155,13 @@ fn claims(bytes: &[u8]) -> Result<()> {
             if !fits(at, i64::from(block.metaDataLength()).saturating_add(block.bodyLength())) {
                 return Err(damaged(at));
             }
+            let split = |len| bytes.get(at..)?.split_at_checked(len);
+            let halves = usize::try_from(block.metaDataLength()).ok().and_then(split);
+            let (head, rest) = halves.ok_or_else(|| damaged(at))?;
+            let body = usize::try_from(block.bodyLength()).ok().and_then(|len| rest.get(..len));
+            let marked = head.starts_with(&[0xFF; 4]);
+            let message = head.get(if marked { 8 } else { 4 }..).unwrap_or(&[]);
+            inflated(message, body.ok_or_else(|| damaged(at))?, at)?;
         }
         return Ok(());
     }
@@ -145,7 +183,39 @@ fn claims(bytes: &[u8]) -> Result<()> {
         if !fits(end, body) {
             return Err(damaged(at));
         }
+        inflated(&bytes[start..end], &bytes[end..end + body as usize], at)?;
         at = end + body as usize;
+    }
+    Ok(())
+}
+
+/// Looks at the lengths that the compressed buffers of one message state, which stand before what is compressed.
+fn inflated(message: &[u8], body: &[u8], at: usize) -> Result<()> {
+    let Ok(message) = arrow::ipc::root_as_message(message) else { return Ok(()) };
+    let dictionary = || message.header_as_dictionary_batch().and_then(|d| d.data());
+    let Some(batch) = message.header_as_record_batch().or_else(dictionary) else { return Ok(()) };
+    let Some(compression) = batch.compression() else { return Ok(()) };
+    let mut stated = 0u64;
+    for buffer in batch.buffers().into_iter().flatten().filter(|b| b.length() > 0) {
+        let start = usize::try_from(buffer.offset()).unwrap_or(usize::MAX);
+        let len = body.get(start..).and_then(|b| b.first_chunk::<8>()).map_or(0, |b| i64::from_le_bytes(*b));
+        // -1: what follows is not compressed.
+        stated = stated.saturating_add(u64::try_from(len).unwrap_or(0));
+    }
+    // A zstd block of four bytes repeats one byte 128 KiB long; a byte more in an LZ4 length is 255 more of a copy.
+    let most = if compression.codec() == CompressionType::ZSTD { 32 << 10 } else { 255 };
+    if stated > most * body.len() as u64 {
+        return Err(Error::corrupt("compressed Arrow buffers state more than their bytes can become")
+            .offset(at as u64)
+            .expected(format!("at most {most} bytes for each of {}", body.len()))
+            .got(format!("{stated} bytes")));
+    }
+    let mut room = Vec::<u8>::new();
+    let fits = usize::try_from(stated).is_ok_and(|n| room.try_reserve_exact(n).is_ok());
+    // Memory that nobody looks at may never be asked for.
+    if !fits || std::hint::black_box(&mut room).capacity() < stated as usize {
+        let what = "an Arrow message becomes longer than there is memory for";
+        return Err(Error::new(Kind::Limit, what).offset(at as u64).got(format!("{stated} bytes")));
     }
     Ok(())
 }
@@ -216,6 +286,16 @@ impl Chosen {
     }
 }
 
+/// A column without the dictionary that its integers or texts are encoded with: what it holds is what they are.
+fn plain(column: &ArrayRef) -> ArrayRef {
+    let target = match column.data_type() {
+        DataType::Dictionary(_, value) if value.is_integer() => Some((**value).clone()),
+        DataType::Dictionary(_, value) if value.is_string() => Some(DataType::Utf8),
+        _ => None,
+    };
+    target.and_then(|t| cast(column, &t).ok()).unwrap_or_else(|| Arc::clone(column))
+}
+
 /// A column of vectors, all components as f32.
 enum Lists {
     Values { offsets: Vec<(usize, usize)>, values: arrow::array::Float32Array },
@@ -224,6 +304,7 @@ enum Lists {
 
 impl Lists {
     fn new(name: &str, column: &ArrayRef) -> Result<Lists> {
+        let column = &plain(column);
         let wrong = || {
             Error::invalid(format!("column {name:?} holds no vectors"))
                 .expected("lists of numbers, or text")
@@ -292,6 +373,7 @@ enum IdKind {
 
 impl<'a> Ids<'a> {
     fn new(name: &'a str, column: &ArrayRef) -> Result<Ids<'a>> {
+        let column = &plain(column);
         let t = column.data_type();
         let to = |target: DataType| {
             cast(column, &target).map_err(|_| {
@@ -324,9 +406,9 @@ impl<'a> Ids<'a> {
 #[cfg(test)]
 mod tests {
     use ::parquet::arrow::ArrowWriter;
-    use arrow::array::{Float64Array, Int32Array, ListArray};
+    use arrow::array::{DictionaryArray, Float64Array, Int32Array, ListArray};
     use arrow::datatypes::Int32Type;
-    use arrow::ipc::writer::{FileWriter, StreamWriter};
+    use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
     use super::*;
     use crate::{RowIds, VectorSource};
@@ -384,6 +466,21 @@ mod tests {
     }
 
     #[test]
+    fn dictionaries_hold_what_their_values_are() {
+        let keys = Int32Array::from(vec![1, 0, 1]);
+        let ids = DictionaryArray::new(Int32Array::from(vec![0, 1, 2]), Arc::new(Int32Array::from(vec![-7, 8, 9])));
+        let texts = DictionaryArray::new(keys, Arc::new(StringArray::from(vec!["[1,2]", "3 4"])));
+        let b = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("text", Arc::new(texts) as ArrayRef)]);
+        let (b, mut parquet) = (b.unwrap(), Vec::new());
+        let mut w = ArrowWriter::try_new(&mut parquet, b.schema(), None).unwrap();
+        w.write(&b).unwrap();
+        w.close().unwrap();
+        let all = read(&parquet, Columns { vector: Some("text"), id: Some("id") }).unwrap();
+        assert_eq!((all.get(0), all.get(1), all.get(2)), (&[3.0, 4.0][..], &[1.0, 2.0][..], &[3.0, 4.0][..]));
+        assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 8, 9]));
+    }
+
+    #[test]
     fn values_are_read_as_text() {
         for bytes in files() {
             let rows = text(&bytes, &["id", "name"]).unwrap();
@@ -392,6 +489,53 @@ mod tests {
             assert!(text(&bytes, &["nobody"]).unwrap_err().message().contains("nobody"));
         }
         assert!(text(b"PAR1", &["id"]).is_err() && text(b"ARROW1", &["id"]).is_err() && text(b"", &["id"]).is_err());
+    }
+
+    #[test]
+    fn a_codec_that_is_not_built_in_is_no_damage() {
+        for (said, codec, instead) in [
+            ("Parquet argument error: Parquet error: Disabled feature at compile time: flate2", "gzip", "zstd"),
+            ("Parquet argument error: Parquet error: Disabled feature at compile time: brotli", "brotli", "zstd"),
+            ("Parquet argument error: Parquet error: Disabled feature at compile time: lz4", "LZ4", "zstd"),
+            ("NYI: The codec type LZO is not supported yet", "LZO", "zstd"),
+            ("Invalid argument error: lz4 IPC decompression requires the lz4 feature", "LZ4", "without compression"),
+            ("Invalid argument error: zstd IPC decompression requires the zstd feature", "zstd", "without compression"),
+        ] {
+            let e = unreadable("a file", &said);
+            assert!(e.kind() == Kind::Unsupported && e.message().contains(&format!("with {codec},")), "{e}");
+            assert!(e.get_hint().is_some_and(|h| h.contains(instead)), "{e}");
+        }
+        assert_eq!(unreadable("a file", &"EOF").kind(), Kind::Corrupt);
+    }
+
+    /// A list of 4660 zeros as an IPC file and as a stream, compressed; `None` where that codec is not built in.
+    fn zeros(codec: CompressionType) -> Option<[Vec<u8>; 2]> {
+        let list = ListArray::from_iter_primitive::<Float32Type, _, _>([Some(vec![Some(0.0); 4660])]);
+        let b = RecordBatch::try_from_iter([("v", Arc::new(list) as ArrayRef)]).unwrap();
+        let options = IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+        let (mut file, mut stream) = (Vec::new(), Vec::new());
+        let mut w = FileWriter::try_new_with_options(&mut file, &b.schema(), options.clone()).unwrap();
+        w.write(&b).and_then(|()| w.finish()).ok()?;
+        let mut w = StreamWriter::try_new_with_options(&mut stream, &b.schema(), options).unwrap();
+        w.write(&b).and_then(|()| w.finish()).ok()?;
+        Some([file, stream])
+    }
+
+    #[test]
+    fn lengths_of_compressed_buffers_that_lie_are_refused_before_they_are_used() {
+        for codec in [CompressionType::ZSTD, CompressionType::LZ4_FRAME] {
+            for mut bytes in zeros(codec).into_iter().flatten() {
+                let read = |bytes: &[u8]| super::arrow(bytes, Columns { vector: None, id: None });
+                assert_eq!(read(&bytes).unwrap().get(0), [0.0; 4660]);
+                let stated = bytes.windows(8).position(|w| w == (4660i64 * 4).to_le_bytes()).unwrap();
+                for claim in [1i64 << 40, i64::MAX] {
+                    bytes[stated..stated + 8].copy_from_slice(&claim.to_le_bytes());
+                    let e = read(&bytes).unwrap_err();
+                    assert!(e.kind() == Kind::Corrupt && e.message().contains("can become"), "{e}");
+                    assert!(text(&bytes, &["v"]).unwrap_err().message().contains("can become"));
+                }
+            }
+        }
     }
 
     #[test]

@@ -132,9 +132,12 @@ impl Vectors {
 /// `Invalid` with line and offset: not JSON, no such column, a value that is no vector or no id.
 pub fn read(bytes: &[u8], columns: Columns<'_>) -> Result<Vectors> {
     let mut all = Vectors::default();
+    // Some programs begin a text with a byte-order mark.
+    let marked = bytes.strip_prefix(b"\xEF\xBB\xBF");
+    let mut offset = if marked.is_some() { 3 } else { 0 };
+    let bytes = marked.unwrap_or(bytes);
     let first = bytes.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty());
     let columns = first.map_or(columns, |line| dumped(line, columns));
-    let mut offset = 0;
     for (number, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
         if line.iter().all(u8::is_ascii_whitespace) {
             all.blank_lines += 1;
@@ -419,6 +422,15 @@ mod tests {
     use super::*;
 
     const COLUMNS: Columns<'_> = Columns { vector: Some("v"), id: Some("id") };
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let all = read(b"\xEF\xBB\xBF[1,2]\n[3,4]\n", Columns::default()).unwrap();
+        assert_eq!((all.rows(), all.get(0), all.get(1)), (2, &[1.0, 2.0][..], &[3.0, 4.0][..]));
+        let e = read(b"\xEF\xBB\xBF[1,2]\n[3,x]\n", Columns::default()).unwrap_err();
+        let plain = read(b"[1,2]\n[3,x]\n", Columns::default()).unwrap_err();
+        assert_eq!(e.get_offset(), plain.get_offset().map(|at| at + 3));
+    }
 
     #[test]
     fn arrays_and_objects_are_read() {

@@ -1,4 +1,5 @@
-//! `.npy` files: one matrix of `<f4`, `<f2` or `<f8` in C order, versions 1 to 3.
+//! `.npy` files: one matrix of floats, integers or booleans, in C or Fortran order, little- or big-endian, of versions
+//! 1 to 3.
 //!
 //! The header is a Python literal; exactly the three keys that the format defines are read, and anything else is
 //! refused with its place.
@@ -11,20 +12,49 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 /// Headers are a line of text; numpy itself refuses longer ones by default.
 const MAX_HEADER: usize = 10_000;
 
+/// What a component is. All become f32 when they are read: f64, and integers above 2^24, are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     F16,
     F32,
-    /// Narrowed to f32 when read.
     F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Bool,
 }
 
 impl Type {
+    /// That of NumPy's name, without the order of its bytes.
+    fn named(name: &str) -> Option<Type> {
+        Some(match name {
+            "f2" => Type::F16,
+            "f4" => Type::F32,
+            "f8" => Type::F64,
+            "i1" => Type::I8,
+            "i2" => Type::I16,
+            "i4" => Type::I32,
+            "i8" => Type::I64,
+            "u1" => Type::U8,
+            "u2" => Type::U16,
+            "u4" => Type::U32,
+            "u8" => Type::U64,
+            "b1" => Type::Bool,
+            _ => return None,
+        })
+    }
+
     fn len(self) -> usize {
         match self {
-            Type::F16 => 2,
-            Type::F32 => 4,
-            Type::F64 => 8,
+            Type::I8 | Type::U8 | Type::Bool => 1,
+            Type::F16 | Type::I16 | Type::U16 => 2,
+            Type::F32 | Type::I32 | Type::U32 => 4,
+            Type::F64 | Type::I64 | Type::U64 => 8,
         }
     }
 
@@ -33,6 +63,35 @@ impl Type {
             Type::F16 => "f16",
             Type::F32 => "f32",
             Type::F64 => "f64",
+            Type::I8 => "i8",
+            Type::I16 => "i16",
+            Type::I32 => "i32",
+            Type::I64 => "i64",
+            Type::U8 => "u8",
+            Type::U16 => "u16",
+            Type::U32 => "u32",
+            Type::U64 => "u64",
+            Type::Bool => "bool",
+        }
+    }
+
+    /// The value of the bytes of one component.
+    fn value(self, stored: &[u8], big_endian: bool) -> f32 {
+        let mut b = [0; 8];
+        for (i, slot) in b.iter_mut().take(stored.len()).enumerate() {
+            *slot = stored[if big_endian { stored.len() - 1 - i } else { i }];
+        }
+        let bits = u64::from_le_bytes(b);
+        match self {
+            Type::F16 => half::f16::from_bits(bits as u16).to_f32(),
+            Type::F32 => f32::from_bits(bits as u32),
+            Type::F64 => f64::from_bits(bits) as f32,
+            Type::I8 => f32::from(bits as i8),
+            Type::I16 => f32::from(bits as i16),
+            Type::I32 => bits as i32 as f32,
+            Type::I64 => bits as i64 as f32,
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 => bits as f32,
+            Type::Bool => f32::from(u8::from(bits != 0)),
         }
     }
 }
@@ -43,6 +102,9 @@ pub struct Matrix<B> {
     bytes: B,
     data: usize,
     element: Type,
+    big_endian: bool,
+    /// Column after column: the components of a row stand a column apart.
+    fortran: bool,
     rows: usize,
     dim: usize,
 }
@@ -50,7 +112,7 @@ pub struct Matrix<B> {
 /// Reads the header and checks that the data is all there.
 ///
 /// # Errors
-/// `Invalid` or `Corrupt` with the place; `Unsupported` for other element types, Fortran order, three dimensions.
+/// `Invalid` or `Corrupt` with the place; `Unsupported` for other element types and for three dimensions.
 pub fn read<B: AsRef<[u8]>>(bytes: B) -> Result<Matrix<B>> {
     let b = bytes.as_ref();
     if b.get(..MAGIC.len()) != Some(MAGIC) {
@@ -88,7 +150,8 @@ pub fn read<B: AsRef<[u8]>>(bytes: B) -> Result<Matrix<B>> {
             .expected(want.map_or("a possible length".to_owned(), |w| format!("{w} bytes of data")))
             .got(format!("{have} bytes")));
     }
-    Ok(Matrix { data, element: header.element, rows, dim, bytes })
+    let Header { element, big_endian, fortran, .. } = header;
+    Ok(Matrix { data, element, big_endian, fortran, rows, dim, bytes })
 }
 
 impl<B: AsRef<[u8]>> Matrix<B> {
@@ -117,16 +180,25 @@ impl<B: AsRef<[u8]>> Matrix<B> {
 
     fn row_into(&self, row: usize, out: &mut Vec<f32>) {
         use qx_formats::vdata::Element;
-        let each = self.dim * self.element.len();
-        let start = row.checked_mul(each).and_then(|at| at.checked_add(self.data));
-        let bytes = start.and_then(|s| self.bytes.as_ref().get(s..s.checked_add(each)?)).unwrap_or(&[]);
-        match self.element {
-            Type::F16 => Element::F16.read(bytes, out),
-            Type::F32 => Element::F32.read(bytes, out),
-            Type::F64 => {
-                out.clear();
-                out.extend(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32));
-            }
+        out.clear();
+        if row >= self.rows {
+            return;
+        }
+        let len = self.element.len();
+        let data = self.bytes.as_ref().get(self.data..).unwrap_or(&[]);
+        if self.fortran {
+            // Rows that follow each other lie side by side in every column: read in turn they take no more from the file
+            // than a transpose would, and no memory.
+            let column = |i: usize| data.get((i * self.rows + row) * len..(i * self.rows + row + 1) * len);
+            out.extend((0..self.dim).filter_map(column).map(|b| self.element.value(b, self.big_endian)));
+            return;
+        }
+        let bytes = data.get(row * self.dim * len..(row + 1) * self.dim * len).unwrap_or(&[]);
+        match (self.element, self.big_endian) {
+            (Type::F16, false) => Element::F16.read(bytes, out),
+            (Type::F32, false) => Element::F32.read(bytes, out),
+            (Type::F64, false) => out.extend(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32)),
+            _ => out.extend(bytes.chunks_exact(len).map(|b| self.element.value(b, self.big_endian))),
         }
     }
 
@@ -159,6 +231,8 @@ impl<B: AsRef<[u8]> + Sync> VectorSource for Matrix<B> {
 
 struct Header {
     element: Type,
+    big_endian: bool,
+    fortran: bool,
     shape: (usize, usize),
 }
 
@@ -192,12 +266,7 @@ impl Header {
         }
         let missing = |key: &str| Error::invalid(format!("npy header lacks {key}")).offset(start as u64);
         let shape: Vec<usize> = shape.ok_or_else(|| missing("shape"))?;
-        let flat = fortran.ok_or_else(|| missing("fortran_order"))? && shape.len() > 1;
-        if flat {
-            return Err(Error::unsupported("npy matrix is in Fortran order")
-                .offset(start as u64)
-                .hint("save it with numpy.ascontiguousarray"));
-        }
+        let fortran = fortran.ok_or_else(|| missing("fortran_order"))?;
         let shape = match *shape {
             [rows, dim] => (rows, dim),
             [dim] => (1, dim),
@@ -205,10 +274,12 @@ impl Header {
                 return Err(Error::unsupported("npy array is not a matrix")
                     .offset(start as u64)
                     .expected("2 dimensions")
-                    .got(shape.len()));
+                    .got(shape.len())
+                    .hint("save it with numpy's a.reshape(rows, dim)"));
             }
         };
-        Ok(Header { element: element.ok_or_else(|| missing("descr"))?, shape })
+        let (element, big_endian) = element.ok_or_else(|| missing("descr"))?;
+        Ok(Header { element, big_endian, fortran, shape })
     }
 }
 
@@ -260,17 +331,24 @@ impl<'a> Parser<'a> {
         Ok(rest.get(..len).unwrap_or(""))
     }
 
-    fn element(&mut self) -> Result<Type> {
-        let at = self.at;
-        match self.string()? {
-            "<f2" => Ok(Type::F16),
-            "<f4" => Ok(Type::F32),
-            "<f8" => Ok(Type::F64),
-            other => Err(Error::unsupported("npy elements of this type are not read")
-                .offset((self.start + at) as u64)
-                .expected("<f2, <f4 or <f8")
-                .got(other)),
+    /// What a component is, and whether its bytes stand the other way round: `<f4`, `>i8`, `|u1`.
+    fn element(&mut self) -> Result<(Type, bool)> {
+        let at = (self.start + self.at) as u64;
+        let other = |got: &str| {
+            Error::unsupported("npy elements of this type are not read")
+                .offset(at)
+                .expected("f2, f4, f8, i1 to i8, u1 to u8 or b1, behind < or >")
+                .got(got)
+                .hint("save it with numpy's a.astype('<f4')")
+        };
+        // A structured type is a list, and no text.
+        if self.rest().trim_start().starts_with('[') {
+            return Err(other("a structured type"));
         }
+        let name = self.string()?;
+        let element = name.strip_prefix(['<', '>', '|']).and_then(Type::named);
+        let element = element.filter(|t| t.len() == 1 || !name.starts_with('|')).ok_or_else(|| other(name))?;
+        Ok((element, name.starts_with('>')))
     }
 
     fn boolean(&mut self) -> Result<bool> {
@@ -343,6 +421,49 @@ mod tests {
     }
 
     #[test]
+    fn every_order_of_bytes_and_components_is_read() {
+        let numbers = [0i8, 1, -2, 3, 100, -128];
+        let positive = |v: i8| u64::from(v.unsigned_abs());
+        type Bytes = fn(i8) -> Vec<u8>;
+        let signed: [(&str, Bytes); 7] = [
+            ("i1", |v| v.to_be_bytes().to_vec()),
+            ("i2", |v| i16::from(v).to_be_bytes().to_vec()),
+            ("i4", |v| i32::from(v).to_be_bytes().to_vec()),
+            ("i8", |v| i64::from(v).to_be_bytes().to_vec()),
+            ("f2", |v| half::f16::from_f32(f32::from(v)).to_be_bytes().to_vec()),
+            ("f4", |v| f32::from(v).to_be_bytes().to_vec()),
+            ("f8", |v| f64::from(v).to_be_bytes().to_vec()),
+        ];
+        let unsigned: [(&str, Bytes); 4] = [
+            ("u1", |v| vec![v.unsigned_abs()]),
+            ("u2", |v| u16::from(v.unsigned_abs()).to_be_bytes().to_vec()),
+            ("u4", |v| u32::from(v.unsigned_abs()).to_be_bytes().to_vec()),
+            ("u8", |v| u64::from(v.unsigned_abs()).to_be_bytes().to_vec()),
+        ];
+        for ((name, bytes), sign) in signed.iter().map(|t| (t, true)).chain(unsigned.iter().map(|t| (t, false))) {
+            for order in [">", "<", "|"].into_iter().filter(|o| *o != "|" || name.ends_with('1')) {
+                let one = |v: i8| -> Vec<u8> {
+                    let b = bytes(v);
+                    if order == ">" { b } else { b.into_iter().rev().collect() }
+                };
+                let want = numbers.map(|v| if sign { f32::from(v) } else { positive(v) as f32 });
+                // Two rows of three components, row after row and column after column.
+                for (fortran, places) in [("False", [0, 1, 2, 3, 4, 5]), ("True", [0, 3, 1, 4, 2, 5])] {
+                    let data: Vec<u8> = places.iter().flat_map(|&i: &usize| one(numbers[i])).collect();
+                    let text = format!("{{'descr': '{order}{name}', 'fortran_order': {fortran}, 'shape': (2, 3), }}");
+                    let m = read(file(1, &text, &data)).unwrap();
+                    assert_eq!(m.to_f32(), want, "{order}{name} {fortran}");
+                    assert_eq!((m.row(1), m.row(2), m.row(usize::MAX)), (want[3..].to_vec(), vec![], vec![]));
+                }
+            }
+        }
+        let flags = read(file(1, &header("|b1", "(2, 2)"), &[0, 1, 1, 0])).unwrap();
+        assert_eq!(flags.to_f32(), [0.0, 1.0, 1.0, 0.0]);
+        let wide = read(file(1, &header("<u8", "(1, 1)"), &u64::MAX.to_le_bytes())).unwrap();
+        assert_eq!(wide.to_f32(), [u64::MAX as f32]);
+    }
+
+    #[test]
     fn headers_are_read_however_they_are_spaced() {
         for text in [
             "{'descr':'<f4','fortran_order':False,'shape':(1,2)}",
@@ -360,13 +481,14 @@ mod tests {
     #[test]
     fn what_is_not_a_matrix_of_floats_is_refused() {
         let kind = |text: &str, data: &[u8]| read(file(1, text, data)).unwrap_err().kind();
-        for element in [">f4", "<i4", "|u1", "<c8", "|O"] {
+        for element in ["<c8", "|O", "<f16", "f4", "=f4", "|f4", "<U2", "<é"] {
             assert_eq!(kind(&header(element, "(1, 2)"), &[0; 8]), Kind::Unsupported, "{element}");
         }
+        let structured = "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,), }";
+        assert_eq!(kind(structured, &[0; 8]), Kind::Unsupported);
         for shape in ["()", "(1, 1, 2)"] {
             assert_eq!(kind(&header("<f4", shape), &[0; 8]), Kind::Unsupported, "{shape}");
         }
-        assert_eq!(kind("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2)}", &[0; 8]), Kind::Unsupported);
         for text in [
             "",
             "{",

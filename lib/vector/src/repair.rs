@@ -1,18 +1,20 @@
 //! What can be saved from a damaged file, and a report of what cannot.
 //!
-//! Header, section table and META must hold, since they say where everything lies; what follows the end is cut off, and an
-//! end may be missing. A section whose checksum in the table holds is whole; of any other, every page is judged by its own
-//! checksum, which stands at the end of the file: where that is missing, only what is whole as a section is known to be. A row
-//! is kept when the pages of its id and of its vector are whole; where only the vector is lost but its codes are whole, it is
-//! taken from them - not exactly, and counted apart. Codes, norms and graph are made anew, but for the codes of a compact
+//! Header, section table and META say where everything lies: where one of them is damaged, it is made again from the others
+//! and from what follows them, if enough is left. What follows the end is cut off, and an end may be missing. A section
+//! whose checksum in the table holds is whole; of any other, every page is judged by its own checksum, which stands at the
+//! end of the file: where that is missing, only what is whole as a section is known to be. A row is kept when the pages of
+//! its id and of its vector are whole; where only the vector is lost but its codes are whole, it is taken from them - not
+//! exactly, and counted apart. Codes, norms and graph are made anew, but for the codes of a compact
 //! file, which are all that it has: they stay as they are.
 
 use std::io::{Seek, Write};
 
 use qx_formats::container::header_holds;
 use qx_formats::container::layout::{OFF_FILE_LEN, PAGE_LEN};
+pub use qx_formats::vdata::front::Known;
 use qx_formats::vdata::layout::*;
-use qx_formats::vdata::{Flavour, Metric, View};
+use qx_formats::vdata::{Flavour, Metric, View, front};
 use qx_formats::{Error, Kind, Result};
 use qx_io::Job;
 use serde::Serialize;
@@ -34,6 +36,8 @@ pub struct RepairReport {
     pub lost: u64,
     /// Ids of lost rows, where their pages are whole; at most a thousand.
     pub lost_ids: Vec<String>,
+    /// What of header, section table and META was made again, and from what.
+    pub front: Vec<String>,
     /// Damaged pages by section, those that are cut off included.
     pub damaged_pages: Vec<(String, u64)>,
     /// What the new file is.
@@ -132,13 +136,37 @@ impl Whole {
 /// Saves what can be saved of a file into a new one at the beginning of `out`. A whole file gives an equal one.
 ///
 /// # Errors
-/// Those of opening, when header, section table or META do not hold; those of [`build`].
+/// Those of opening, when header, section table or META do not hold and too little is left to make them again; those of
+/// [`build`].
 pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write + Seek) -> Result<RepairReport> {
+    repair_with(bytes, &known(), threads, job, out)
+}
+
+/// What is taken where neither a file nor anybody else tells.
+pub fn known() -> Known {
+    let (ef_build, ef_search) = (crate::DEFAULT_EF_BUILD, crate::DEFAULT_EF_SEARCH);
+    Known { dim: None, metric: None, ef_build, ef_search, seed: 0 }
+}
+
+/// [`repair`] of a file of which this is known from elsewhere, for where its META is damaged.
+///
+/// # Errors
+/// As [`repair`]; `Usage` where more must be known.
+pub fn repair_with(
+    bytes: &[u8],
+    known: &Known,
+    threads: Option<usize>,
+    job: &Job,
+    out: impl Write + Seek,
+) -> Result<RepairReport> {
     let bytes = stated(bytes);
     let hopeless = |e: Error, why: &str| match e.kind() {
         Kind::Corrupt => e.hint(format!("{why}: build it again from its source, or restore it")),
         _ => e,
     };
+    let front = front::mend(bytes, known).map_err(|e| hopeless(e, "nothing says where its rows lie"))?;
+    let mended = front.as_ref().map(|f| [&f.bytes[..], bytes.get(f.bytes.len()..).unwrap_or(&[])].concat());
+    let bytes = mended.as_deref().map_or(bytes, stated);
     let view = View::open_cut(bytes).map_err(|e| hopeless(e, "nothing says where its rows lie"))?;
     let Kept { saved, kept_ids, lost_ids, lost, from_codes } = sort(&view, bytes);
     if saved.rows.is_empty() && lost > 0 {
@@ -160,6 +188,7 @@ pub fn repair(bytes: &[u8], threads: Option<usize>, job: &Job, out: impl Write +
         from_codes,
         lost: lost + built.skipped,
         lost_ids,
+        front: front.map_or_else(Vec::new, |f| f.told),
         damaged_pages,
         built,
     })
@@ -251,13 +280,14 @@ fn options(view: &View, threads: Option<usize>) -> Result<BuildOptions> {
         ef_search: meta.ef_search.clamp(1, MAX_EF),
         seed: meta.seed,
         linker: crate::Linker::default(),
-        threads,
+        threads: None,
         memory: None,
         centre: None,
         recode: true,
     };
     opts.check().map_err(|e| Error::invalid(format!("META says what no build can do: {e}")))?;
-    Ok(opts)
+    // What the caller asks for is checked by the build, in its own name.
+    Ok(BuildOptions { threads, ..opts })
 }
 
 #[cfg(test)]
@@ -296,6 +326,13 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_number_of_threads_is_no_damage() {
+        let (good, _) = built(&Numbers::new(55).clustered(50, 4, 5), RowIds::Ordinal, &options(crate::Metric::L2));
+        let e = repair(&good, Some(0), &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+        assert!(e.kind() == Kind::Usage && e.message().starts_with("threads"), "{e}");
+    }
+
+    #[test]
     fn what_follows_the_end_is_cut_off() {
         let data = Numbers::new(55).clustered(50, 4, 5);
         let (good, _) = built(&data, RowIds::Ordinal, &options(crate::Metric::L2));
@@ -303,9 +340,102 @@ mod tests {
         assert!(crate::Index::open(&bad[..]).is_err());
         let (mended, r) = mend(&bad);
         assert!(mended == good && (r.saved, r.lost) == (50, 0), "{r:?}");
-        // Here the length itself may be the damage.
+        // Here the length itself is damaged: the table knows it as well.
         bad[OFF_FILE_LEN] ^= 1;
-        assert!(repair(&bad, None, &Job::default(), Cursor::new(Vec::new())).is_err());
+        let (mended, r) = mend(&bad);
+        assert!(mended == good && (r.saved, r.lost, r.front.len()) == (50, 0, 1), "{r:?}");
+    }
+
+    /// Every kind of file, with ids of every kind.
+    fn kinds() -> Vec<Vec<u8>> {
+        let data = Numbers::new(59).clustered(70, 12, 5);
+        let ids = |add: u64| (0..70).map(|i| i * 3 + add).collect::<Vec<u64>>();
+        let mut all = Vec::new();
+        for metric in METRICS {
+            for element in [crate::Element::F32, crate::Element::F16, crate::Element::Bf16] {
+                all.push((RowIds::Hashed(ids(7)), BuildOptions { element, ..options(metric) }));
+            }
+            let only = BuildOptions { codes: CodeKind::Only, ..options(metric) };
+            let none = BuildOptions { codes: CodeKind::None, engine: crate::Engine::Flat, ..options(metric) };
+            let flat = BuildOptions { engine: crate::Engine::Flat, ..options(metric) };
+            all.extend([(RowIds::Ordinal, only), (RowIds::UnsignedKey(ids(1)), none)]);
+            all.push((RowIds::PrimaryKey(ids(0)), flat));
+        }
+        all.into_iter().map(|(ids, opts)| built(&data, ids, &opts).0).collect()
+    }
+
+    #[test]
+    fn a_wrong_byte_in_front_of_the_rows_costs_nothing() {
+        for (i, good) in kinds().iter().enumerate() {
+            let meta = View::open(good).unwrap().container.find(KIND_META).unwrap().range.clone();
+            for at in (i..meta.end).step_by(19) {
+                let mut bad = good.clone();
+                bad[at] ^= if at % 2 == 0 { 0x01 } else { 0x80 };
+                let (mended, r) = mend(&bad);
+                assert!(mended == *good && r.lost == 0 && !r.front.is_empty(), "byte {at} of {}: {r:?}", meta.end);
+            }
+        }
+    }
+
+    #[test]
+    fn of_header_table_and_meta_one_may_be_missing() {
+        for good in kinds() {
+            let view = View::open(&good).unwrap();
+            let meta = view.container.find(KIND_META).unwrap().range.clone();
+            for part in [0..HEADER_LEN, HEADER_LEN..meta.start] {
+                let mut bad = good.clone();
+                bad[part.clone()].fill(0);
+                let (mended, r) = mend(&bad);
+                assert!(mended == good && r.lost == 0, "{part:?}: {r:?}");
+            }
+            // Without both of them nothing tells what the row ids are, but which they are.
+            let mut bad = good.clone();
+            bad[..meta.start].fill(0);
+            let (mended, r) = mend(&bad);
+            let told = r.front.iter().any(|t| t.contains("primary_key"));
+            assert!(r.lost == 0 && told != view.dense() && crate::verify(&mended, true).is_empty(), "{r:?}");
+        }
+    }
+
+    #[test]
+    fn what_meta_said_is_told_by_the_sections_or_asked_for() {
+        for good in kinds() {
+            let view = View::open(&good).unwrap();
+            let mut bad = good.clone();
+            bad[view.container.find(KIND_META).unwrap().range.clone()].fill(0xAB);
+            let mut out = Cursor::new(Vec::new());
+            let needs = !view.meta.codes && view.meta.metric != Metric::Cosine;
+            if !view.meta.codes {
+                let e = repair(&bad, None, &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+                assert!(e.kind() == Kind::Usage && e.get_hint().is_some_and(|h| h.contains("--dim")), "{e}");
+                let dim = Known { dim: Some(12), ..known() };
+                let r = repair_with(&bad, &dim, None, &Job::default(), Cursor::new(Vec::new()));
+                assert_eq!(r.is_err(), needs);
+            }
+            let known = Known { dim: Some(12), metric: needs.then_some(view.meta.metric), ..known() };
+            let r = repair_with(&bad, &known, None, &Job::default(), &mut out).unwrap();
+            let mended = crate::Index::open(out.into_inner()).unwrap();
+            assert!((r.saved, r.lost, r.from_codes) == (70, 0, 0) && r.front.len() == 3, "{r:?}");
+            let (have, want) = (mended.meta(), &view.meta);
+            assert_eq!((have.metric, have.element, have.engine), (want.metric, want.element, want.engine));
+            assert_eq!((have.compact, have.codes, have.dim), (want.compact, want.codes, want.dim));
+            let index = crate::Index::open(&good[..]).unwrap();
+            for row in 0..70 {
+                assert_eq!((mended.row_id(row), mended.vector(row)), (index.row_id(row), index.vector(row)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_index_is_not_made_one() {
+        let noise: Vec<u8> = Numbers::new(60).clustered(300, 8, 5).iter().flat_map(|v| v.to_le_bytes()).collect();
+        let (good, _) = built(&Numbers::new(55).clustered(50, 4, 5), RowIds::Ordinal, &options(crate::Metric::L2));
+        let mut both = good.clone();
+        both[HEADER_LEN..HEADER_LEN + 1000].fill(0);
+        for bad in [&noise[..], &[0; 5000], &good[HEADER_LEN..], &both] {
+            let e = repair(bad, None, &Job::default(), Cursor::new(Vec::new())).unwrap_err();
+            assert!(e.kind() == Kind::Corrupt && e.get_hint().is_some(), "{e}");
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ use link::Linked;
 pub const DEFAULT_M: u32 = 32;
 pub const DEFAULT_EF_BUILD: u32 = 200;
 pub const DEFAULT_EF_SEARCH: u32 = 64;
+/// Most threads that a build may ask for.
+const MAX_THREADS: usize = 1024;
 
 /// What happens to a vector of another dimension, or with a component that is NaN, infinite or too large to store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -215,10 +217,13 @@ impl BuildOptions {
         if self.engine == Engine::Graph && self.codes == CodeKind::None {
             return Err(Error::usage("a graph is searched on codes").hint("an index without codes needs engine flat"));
         }
-        if self.threads == Some(0) {
-            return Err(Error::usage("threads is out of range").expected("1 or more").got(0));
+        match self.threads {
+            // So many look for work among each other that they find no time to do any.
+            Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
+                Err(Error::usage("threads is out of range").expected(format!("1 to {MAX_THREADS}")).got(threads))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -100,6 +100,7 @@ fn options_out_of_range_are_refused() {
         BuildOptions { dim: Some(0), ..base.clone() },
         BuildOptions { dim: Some(70_000), ..base.clone() },
         BuildOptions { threads: Some(0), ..base.clone() },
+        BuildOptions { threads: Some(100_000), ..base.clone() },
     ] {
         assert_eq!(bad.check().unwrap_err().kind(), Kind::Usage);
     }
