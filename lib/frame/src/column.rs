@@ -63,6 +63,11 @@ impl Row<'_> {
         self.tape.write(self.raw, index, out);
     }
 
+    /// Whether an object has no member but nulls, which are as good as none.
+    fn is_without_value(&self, index: usize) -> bool {
+        self.tape.children(index).all(|key| self.tape.node(key + 1).kind == Kind::Null)
+    }
+
     pub(crate) fn is_empty_object(&self, index: usize) -> bool {
         let node = self.tape.node(index);
         node.kind == Kind::Object && node.next as usize == index + 1
@@ -82,6 +87,8 @@ pub(crate) struct Column {
     pub(crate) path: String,
     pub(crate) kind: Type,
     pub(crate) hinted: bool,
+    /// A struct of which only the fields will be columns: an object without a value is told from null no more.
+    pub(crate) flattens: bool,
     pub(crate) data: Data,
     pub(crate) valid: Validity,
     pub(crate) tallies: Vec<Tally>,
@@ -90,8 +97,8 @@ pub(crate) struct Column {
 impl Column {
     pub(crate) fn new(path: String, kind: &Type, given: Given<'_>) -> Self {
         let data = Data::new(&path, kind, given);
-        let hinted = given.given(&path);
-        Column { path, kind: kind.clone(), hinted, data, valid: Validity::default(), tallies: Vec::new() }
+        let (hinted, flattens) = (given.given(&path), matches!(kind, Type::Struct(_)) && given.flattened(&path));
+        Column { path, kind: kind.clone(), hinted, flattens, data, valid: Validity::default(), tallies: Vec::new() }
     }
 
     /// Appends the value at a node.
@@ -163,6 +170,7 @@ impl Column {
             (Type::Utf8, k) => k != Kind::String,
             (Type::Json, _) => !self.hinted,
             (Type::EmptyObject, _) => !row.is_empty_object(index),
+            (Type::Struct(_), _) => self.flattens && row.is_without_value(index),
             (Type::Timestamp, _) => time::timestamp(&row.text(index)).is_some_and(|t| t.offset),
             _ => false,
         };

@@ -4,8 +4,8 @@ use arrow::datatypes::DataType;
 use qx_formats::{Kind, Result};
 use qx_frame::write::{Format, Writer};
 use qx_frame::{
-    BadText, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, Type, infer, json_schema, parse_schema,
-    read_all,
+    BadText, Decode, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, Type, infer, json_schema,
+    parse_schema, read_all,
 };
 use qx_io::Job;
 
@@ -90,6 +90,21 @@ fn columns_are_selected_sorted_and_flattened() {
         "{\"b_y\":1,\"b_x_q\":\"s\",\"b_x_p\":2,\"a\":[{\"k\":1,\"j\":2}],\"c\":1}\n{\"c\":2}\n{}\n"
     );
     assert_eq!(run("{\"a\":{\"b\":1},\"a_b\":2}", &flat).unwrap_err().kind(), Kind::Usage);
+    // What is in lists stays together, and of what is selected in part nobody asks whether there was anything.
+    let nested = r#"{"a":{"b":{"c":1}},"l":[{"x":1},{}]}"#.to_owned() + "\n{}\n{\"a\":null}";
+    let empty = "\n{\"a\":{}}\n{\"a\":{\"b\":{}}}\n{\"a\":{\"b\":null},\"l\":[]}\n{\"a\":{\"b\":{\"c\":null}}}";
+    for decode in [Decode::Auto, Decode::Careful] {
+        let flat = Options { decode, ..flat.clone() };
+        let (got, report) = run(nested.clone() + &empty.repeat(3), &flat).unwrap();
+        assert!(got.starts_with("{\"a_b_c\":1,\"l\":[{\"x\":1},{}]}\n{}\n{}\n{}\n{}\n{\"l\":[]}\n{}\n"), "{got}");
+        let want = ["a 6 object without a value null", "a.b 6 object without a value null"];
+        assert_eq!((coercions(&report), report.nulled), (want.map(str::to_owned).to_vec(), 0));
+        assert!(report.coercions.iter().all(|c| c.is_loss() && c.first.line > 3));
+        let some = Options { select: vec!["a.b.c".into()], ..flat };
+        assert_eq!(coercions(&run(nested.clone() + empty, &some).unwrap().1), Vec::<String>::new());
+        let whole = Options { flatten: None, ..some };
+        assert_eq!(coercions(&run(nested.clone() + empty, &whole).unwrap().1), Vec::<String>::new());
+    }
     let shallow = Options { limits: Limits { columns_depth: 1, ..Limits::default() }, ..Options::default() };
     assert_eq!(types(text, &shallow), ["b json", "a json", "c int64"]);
 }
