@@ -283,8 +283,12 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    fn tape(&self) -> Tape {
-        Tape::new(Rules { dup_keys: self.opts.dup_keys, bad_text: self.opts.bad_text })
+    fn tape(&self) -> Result<Tape> {
+        let tape = Tape::new(Rules { dup_keys: self.opts.dup_keys, bad_text: self.opts.bad_text });
+        if self.opts.select.is_empty() && !self.opts.nothing {
+            return Ok(tape);
+        }
+        Ok(tape.asking(self.opts.select.iter().map(|path| path::steps(path)).collect::<Result<_>>()?))
     }
 
     /// Looks at the first records of each source. `keep`: what comes from a pipe is kept for the rows.
@@ -303,7 +307,7 @@ impl Read<'_> {
             let pipe = keep && !rereadable(source);
             let (mut kept, mut bytes) = (Vec::new(), Vec::new());
             let (mut count, mut length) = (0, 0);
-            let mut tape = self.tape();
+            let mut tape = self.tape()?;
             loop {
                 if limit.is_some_and(|n| count >= n || length >= self.opts.limits.sample_bytes) {
                     sample.complete &= records.finished(self.job)?;
@@ -365,7 +369,7 @@ impl Read<'_> {
         let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
         self.job.progress.phase("rows", total, "bytes");
         let (mut bytes, mut arrays, mut rootless, mut rejected) = (0, 0, 0, 0);
-        let mut tape = self.tape();
+        let mut tape = self.tape()?;
         for (index, source) in self.sources.iter().enumerate() {
             let mut records = match sample.once.get_mut(index).and_then(Option::take) {
                 None => Records::open(source, index, self.opts)?,

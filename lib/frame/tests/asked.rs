@@ -206,6 +206,34 @@ fn keys_that_stand_twice_follow_the_policy() {
 }
 
 #[test]
+fn a_key_that_nobody_asks_for_may_stand_twice_in_any_record() {
+    let odd = "{\"a\":1,\"b\":1,\"b\":2,\"o\":{\"k\":[{\"x\":1,\"x\":2}],\"m\":3},\"p\":4}\n";
+    let usual = "{\"a\":1,\"b\":1,\"o\":{\"k\":[{\"x\":1}],\"m\":3},\"p\":4}\n".repeat(5);
+    for (text, decode) in [
+        (odd.to_owned() + &usual, Decode::Auto),
+        (usual.clone() + odd, Decode::Auto),
+        (odd.to_owned() + &usual, Decode::Careful),
+        (usual + odd, Decode::Careful),
+    ] {
+        let ask = |select: &[&str], dup_keys| {
+            let (nothing, select) = (select.is_empty(), select.iter().map(|s| (*s).to_owned()).collect());
+            run(&text, &Options { select, nothing, dup_keys, decode, sample: Some(2), ..Options::default() })
+        };
+        for select in [&[] as &[&str], &["a"], &["o.m", "p"], &["x"]] {
+            for dup_keys in [DupKeys::Error, DupKeys::First, DupKeys::Last] {
+                let report = ask(select, dup_keys).unwrap().1;
+                assert_eq!((report.rows, report.dropped), (6, 0), "{select:?}");
+            }
+        }
+        for select in ["b", "o", "o.k", "o.k[].x"] {
+            assert_eq!(ask(&[select], DupKeys::Error).unwrap_err().kind(), Kind::Invalid, "{select}");
+            let (got, report) = ask(&["p", select], DupKeys::Last).unwrap();
+            assert_eq!((report.rows, report.dropped, got.matches(":2").count()), (6, 1, 1), "{select} {got}");
+        }
+    }
+}
+
+#[test]
 fn text_that_is_none_follows_the_policy() {
     let text =
         b"{\"a\":\"\\ud800x\",\"b\":\"\xff\xe2\x82\",\"k\xff\":[\"\\udc00\"],\"j\":{\"y\":\"\xfe\"}}\n{\"a\":\"ok\"}\n";

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Code, Fault, Pull, TokenKind, minify, unescape, write_string};
 use crate::options::{BadText, DupKeys};
+use crate::path::Step;
+use crate::shape::VALUE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -43,6 +46,8 @@ pub struct Tape {
     open: Vec<u32>,
     keys: Keys,
     rules: Rules,
+    /// The paths of the fields that are asked for, where these are not all.
+    asked: Option<Arc<[Vec<Step>]>>,
     /// Keys that stood twice and were dropped: their fields, and where.
     dropped: Vec<(String, u32)>,
     replaced: bool,
@@ -61,6 +66,12 @@ pub struct Rules {
 impl Tape {
     pub fn new(rules: Rules) -> Self {
         Tape { rules, ..Tape::default() }
+    }
+
+    /// Only these fields are asked for. A key beside them may stand twice: where whole records are skimmed nobody would
+    /// find it, and what is made of the fields is the same.
+    pub(crate) fn asking(self, fields: Vec<Vec<Step>>) -> Self {
+        Tape { asked: Some(fields.into()), ..self }
     }
 
     /// Keys that stood twice and were dropped: the paths of their fields, and where they stood.
@@ -147,8 +158,9 @@ impl Tape {
         if self.node(index as usize).kind == Kind::Object
             && let Some(twice) = self.keys.twice(&self.nodes, index as usize, bytes)
         {
-            let at = self.node(twice).start;
-            if self.rules.dup_keys == DupKeys::Error {
+            let twice = if self.asked.is_none() { Some(twice) } else { self.asked_twice(bytes, index as usize) };
+            if let Some(twice) = twice.filter(|_| self.rules.dup_keys == DupKeys::Error) {
+                let at = self.node(twice).start;
                 // What is left then ends in that key, so that the fault's pointer names it.
                 self.nodes.truncate(twice + 1);
                 self.open.push(index);
@@ -164,10 +176,38 @@ impl Tape {
         Ok(())
     }
 
+    /// The later of two equal keys that are asked for, in the object that ends here.
+    fn asked_twice(&self, bytes: &[u8], object: usize) -> Option<usize> {
+        let mut seen = HashSet::new();
+        let keys = self.keys.list.iter().map(|i| *i as usize);
+        let mut twice = keys.filter(|key| !seen.insert(text_of(bytes, self.node(*key))));
+        twice.find(|key| self.is_asked(bytes, object, *key))
+    }
+
+    /// Whether a key of the object that ends here leads to a field that is asked for, or into one.
+    fn is_asked(&self, bytes: &[u8], object: usize, key: usize) -> bool {
+        let Some(asked) = &self.asked else { return true };
+        // The value of a key is the node after it; an element of an array has none.
+        let inner = self.open.iter().skip(1).map(|i| *i as usize).chain([object]);
+        let inside = self.open.iter().zip(inner).map(|(outer, inner)| match self.node(*outer as usize).kind {
+            Kind::Object => Some(text_of(bytes, self.node(inner.saturating_sub(1)))),
+            _ => None,
+        });
+        let no_object = self.node(0).kind != Kind::Object;
+        let way = no_object.then_some(Some(Cow::Borrowed(VALUE.as_bytes()))).into_iter().chain(inside);
+        let way = way.chain([Some(text_of(bytes, self.node(key)))]);
+        let leads = |(step, name): (&Step, Option<Cow<'_, [u8]>>)| match (step, name) {
+            // Of a list or of a map.
+            (Step::Item, _) => true,
+            (Step::Key(want), Some(name)) => want.as_bytes() == &*name,
+            (Step::Key(_), None) => false,
+        };
+        asked.iter().any(|path| path.iter().zip(way.clone()).all(leads))
+    }
+
     /// Leaves one member of each key in the object that ends here.
     fn drop_keys(&mut self, bytes: &[u8], object: usize) {
-        let parent =
-            if self.dropped.len() < DROPPED_NAMED { self.open_path(bytes, object, true) } else { String::new() };
+        let mut parent = None;
         let mut by_name: HashMap<Cow<'_, [u8]>, usize> = HashMap::new();
         let mut gone = vec![];
         for key in self.keys.list.iter().map(|i| *i as usize) {
@@ -176,13 +216,14 @@ impl Tape {
                 by_name.insert(name, key);
                 continue;
             };
-            let mut path = parent.clone();
-            if self.dropped.len() < DROPPED_NAMED {
-                crate::path::push_name(&mut path, &String::from_utf8_lossy(&name));
-            } else {
-                path = "(other keys)".to_owned();
+            if self.is_asked(bytes, object, key) {
+                let mut path = "(other keys)".to_owned();
+                if self.dropped.len() < DROPPED_NAMED {
+                    path.clone_from(parent.get_or_insert_with(|| self.open_path(bytes, object, true)));
+                    crate::path::push_name(&mut path, &String::from_utf8_lossy(&name));
+                }
+                self.dropped.push((path, self.node(key).start));
             }
-            self.dropped.push((path, self.node(key).start));
             if self.rules.dup_keys == DupKeys::First {
                 gone.push(key);
             } else {
