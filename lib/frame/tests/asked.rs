@@ -379,13 +379,15 @@ fn conditions_leave_rows_out() {
 
 #[test]
 fn a_schema_is_a_json_schema_too() {
-    let text = "{\"a\":1,\"l\":[{\"k\":\"2024-01-01\"}],\"n\":null,\"j\":1}\n{\"a\":2,\"l\":null,\"j\":\"x\"}\n";
+    let text = "{\"a\":1,\"l\":[{\"k\":\"2024-01-01\"}],\"n\":null,\"j\":1,\"t\":\"12:00:00\"}\n{\"a\":2,\"l\":null,\"j\":\"x\"}\n";
     let inferred = infer(&[bytes(text)], &Options::default(), &Job::default()).unwrap();
     let schema = json_schema(&inferred);
     assert_eq!(schema["required"], serde_json::json!(["a", "l", "j"]));
     assert_eq!(schema["properties"]["a"], serde_json::json!({"type": "integer"}));
     assert_eq!(schema["properties"]["l"]["type"], serde_json::json!(["array", "null"]));
     assert_eq!(schema["properties"]["l"]["items"]["properties"]["k"]["format"], "date");
+    // The format `time` of JSON Schema has an offset.
+    assert_eq!(schema["properties"]["t"], serde_json::json!({"type": "string"}));
     assert_eq!((&schema["properties"]["n"], &schema["properties"]["j"]), (&true.into(), &true.into()));
 }
 
