@@ -340,6 +340,41 @@ impl Tape {
         out
     }
 
+    /// Where nodes are that hold values, as JSON pointers from the root of the tape. The nodes ascend, and what was passed
+    /// over for one is not walked again for the next: there may be as many as the tape has.
+    pub(crate) fn pointers(&self, bytes: &[u8], targets: &[usize], mut each: impl FnMut(&str, usize)) {
+        // Each container on the way, the child that was reached in it and how many are before that, and what leads there.
+        let mut open: Vec<(usize, usize, usize, usize)> = Vec::new();
+        let mut out = String::new();
+        for &target in targets {
+            while open.pop_if(|(container, ..)| self.node(*container).next as usize <= target).is_some() {}
+            if open.is_empty() {
+                out.clear();
+                if target > 0 {
+                    open.push((0, 1, 0, 0));
+                }
+            }
+            while let Some((container, child, count, length)) = open.last_mut() {
+                out.truncate(*length);
+                let object = self.node(*container).kind == Kind::Object;
+                let value = loop {
+                    let value = *child + usize::from(object);
+                    let next = self.node(value).next as usize;
+                    if target < next {
+                        break value;
+                    }
+                    (*child, *count) = (next, *count + 1);
+                };
+                self.push_step(bytes, object, *count, *child, &mut out);
+                if value >= target {
+                    break;
+                }
+                open.push((value, value + 1, 0, out.len()));
+            }
+            each(&out, target);
+        }
+    }
+
     fn push_step(&self, bytes: &[u8], object: bool, index: usize, child: usize, out: &mut String) {
         out.push('/');
         if object {
@@ -489,4 +524,32 @@ fn hash(text: &[u8], seed: u64) -> u64 {
         h = mix(h, chunk.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)));
     }
     mix(h, chunks.remainder().iter().fold(0, |v, b| v << 8 | u64::from(*b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_to_many_values_are_those_to_each() {
+        let text = br#"{"a":[1,[2,{"b/c":[],"d":{"e":3}}],{}],"f":{"~":[[[4]],5]},"g":6}"#;
+        let mut tape = Tape::default();
+        tape.document(text, 100).unwrap();
+        let values: Vec<usize> = (0..).take_while(|i| tape.node(*i).next != u32::MAX).collect();
+        let values: Vec<usize> = values.into_iter().filter(|i| tape.node(*i).kind != Kind::Key).collect();
+        for step in 1..values.len() {
+            for skip in 0..step {
+                let some: Vec<usize> = values.iter().copied().skip(skip).step_by(step).collect();
+                let (mut got, want) = (Vec::new(), some.iter().map(|i| (tape.pointer(text, *i), *i)));
+                tape.pointers(text, &some, |pointer, at| got.push((pointer.to_owned(), at)));
+                assert_eq!(got, want.collect::<Vec<_>>());
+            }
+        }
+        // As many as a record may have take no longer each.
+        let long = format!("[{}0]", "0,".repeat(300_000));
+        tape.document(long.as_bytes(), 100).unwrap();
+        let (all, mut count) = ((1..=300_001).collect::<Vec<usize>>(), 0);
+        tape.pointers(long.as_bytes(), &all, |pointer, at| count += usize::from(pointer == format!("/{}", at - 1)));
+        assert_eq!(count, all.len());
+    }
 }
