@@ -27,7 +27,10 @@ pub(crate) fn within(path: &str, outer: &str) -> bool {
 impl Given<'_> {
     /// The type at a path was given: by itself, or with what it is in.
     pub(crate) fn hinted(self, path: &str) -> bool {
-        let columns = self.opts.schema.iter().flatten().map(|(name, _)| {
+        // Each column asks, and there may be thousands: most names are told apart without their paths.
+        let like = |name: &str| path.starts_with('"') || path.starts_with(name);
+        let named = self.opts.schema.iter().flatten().filter(|(name, _)| like(name));
+        let columns = named.map(|(name, _)| {
             let mut path = String::new();
             push_name(&mut path, name);
             path
