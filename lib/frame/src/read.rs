@@ -10,7 +10,7 @@ use qx_io::Job;
 
 use crate::absent::Watched;
 use crate::column::{Misfit, Policy};
-use crate::filter::Filtered;
+use crate::filter::{Filter, Filtered};
 use crate::frame::Frame;
 use crate::json::{Rules, Tape};
 use crate::options::{Drift, Options};
@@ -129,6 +129,7 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     let mut wider = opts.clone();
     let covered = |path: &str| (opts.select.is_empty() && !opts.nothing) || opts.select.iter().any(|s| within(path, s));
     wider.select.extend(opts.filters.iter().map(|f| f.path().to_owned()).filter(|p| !covered(p)));
+    wider.as_json.extend(typeless(opts).filter(|path| !covered(path)));
     let (asked, read) = (top_level(&opts.select)?, top_level(&wider.select)?);
     if top_level(wider.select.get(opts.select.len()..).unwrap_or_default())? + asked != read {
         return Err(Error::usage("a condition is on a field inside a selected one").hint("select that field as well"));
@@ -144,6 +145,20 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     }?;
     let schema = filtered.schema(&report.schema);
     Ok(Report { schema, rows: filtered.kept, filtered: report.rows - filtered.kept, ..report })
+}
+
+/// The fields of which only the presence is asked, where a value that does not fit its column is set aside or becomes null: as
+/// JSON every value fits, and none is taken for missing.
+fn typeless(opts: &Options) -> impl Iterator<Item = String> {
+    let given = !opts.hints.is_empty() || !opts.maps.is_empty() || !opts.as_json.is_empty() || opts.schema.is_some();
+    let drops = matches!(opts.drift, Drift::Rescue | Drift::Null) && !given;
+    let beside = |path: &str, other: &str| !within(path, other) && !within(other, path);
+    let alone = move |path: &str| {
+        let compared = |f: &Filter| if f.path() == path { !f.asks_for_presence() } else { !beside(path, f.path()) };
+        !opts.filters.iter().any(compared) && opts.select.iter().all(|s| beside(path, s))
+    };
+    let present = opts.filters.iter().filter(move |f| drops && f.asks_for_presence() && alone(f.path()));
+    present.map(|f| f.path().to_owned())
 }
 
 /// How many columns the paths lead into.

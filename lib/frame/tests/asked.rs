@@ -343,6 +343,24 @@ fn given_columns_stand_for_the_sample() {
 }
 
 #[test]
+fn a_value_that_does_not_fit_is_there_all_the_same() {
+    let text = "{\"b\":\"u\",\"o\":{\"p\":1}}\n{\"b\":3,\"o\":7}\n{\"b\":\"w\",\"c\":[{\"d\":1}],\"o\":{\"p\":[]}}\n{\"b\":null,\"c\":null}\n";
+    for (drift, decode) in
+        [(Drift::Rescue, Decode::Auto), (Drift::Null, Decode::Auto), (Drift::Rescue, Decode::Careful)]
+    {
+        let rows = |conditions: &[&str], select: &[&str]| {
+            let filters = conditions.iter().map(|c| Filter::parse(c).unwrap()).collect();
+            let (nothing, select) = (select.is_empty(), select.iter().map(|s| (*s).to_owned()).collect());
+            let opts = Options { filters, select, nothing, drift, decode, sample: Some(1), ..Options::default() };
+            run(text, &opts).unwrap().1.rows
+        };
+        assert_eq!([rows(&["c"], &[]), rows(&["!c"], &[]), rows(&["!c"], &["b"])], [1, 3, 3]);
+        assert_eq!([rows(&["b"], &[]), rows(&["!b"], &[]), rows(&["b", "b=w"], &[])], [3, 1, 1]);
+        assert_eq!([rows(&["o.p"], &[]), rows(&["!o.p"], &["c"]), rows(&["o.p", "b"], &[])], [2, 2, 2]);
+    }
+}
+
+#[test]
 fn conditions_leave_rows_out() {
     let text = r#"{"s":200,"u":{"n":"ann"},"t":"2024-01-02T00:00:00Z","f":0.5,"m":1}
 {"s":500,"u":{"n":"bob"},"t":"2024-01-01T00:00:00Z","m":"x"}
