@@ -89,6 +89,8 @@ pub(crate) struct Column {
     pub(crate) hinted: bool,
     /// A struct of which only the fields will be columns: an object without a value is told from null no more.
     pub(crate) flattens: bool,
+    /// A column whose sample held nothing but null has got text since.
+    decided: bool,
     pub(crate) data: Data,
     pub(crate) valid: Validity,
     pub(crate) tallies: Vec<Tally>,
@@ -98,7 +100,8 @@ impl Column {
     pub(crate) fn new(path: String, kind: &Type, given: Given<'_>) -> Self {
         let data = Data::new(&path, kind, given);
         let (hinted, flattens) = (given.given(&path), matches!(kind, Type::Struct(_)) && given.flattened(&path));
-        Column { path, kind: kind.clone(), hinted, flattens, data, valid: Validity::default(), tallies: Vec::new() }
+        let (decided, valid, tallies) = (!matches!(kind, Type::Undecided), Validity::default(), Vec::new());
+        Column { path, kind: kind.clone(), hinted, flattens, decided, data, valid, tallies }
     }
 
     /// Appends the value at a node.
@@ -156,6 +159,7 @@ impl Column {
             return self.misfit(row, index);
         }
         self.valid.push(true);
+        self.decided = true;
         self.count_coercion(row, index, node.kind);
         Ok(())
     }
@@ -241,7 +245,8 @@ impl Column {
         match &self.data {
             Data::Struct(record) => record.columns.iter().for_each(|c| c.undecided(out)),
             Data::List { item, .. } | Data::Map { values: item, .. } => item.undecided(out),
-            _ if self.kind == Type::Undecided => out.push(self.path.clone()),
+            // What did not fit is counted, and was something.
+            _ if !self.decided && self.tallies.is_empty() => out.push(self.path.clone()),
             _ => {}
         }
     }

@@ -361,6 +361,20 @@ fn a_value_that_does_not_fit_is_there_all_the_same() {
 }
 
 #[test]
+fn only_null_is_what_has_no_value_at_all() {
+    let text = "{\"a\":null,\"b\":null,\"c\":null,\"l\":[null]}\n{\"a\":\"x\",\"b\":1,\"l\":[\"y\"]}\n";
+    for (drift, sample, want) in [
+        (Drift::Rescue, Some(1), ["c"]),
+        (Drift::Null, Some(1), ["c"]),
+        (Drift::Widen, Some(1), ["c"]),
+        (Drift::Rescue, None, ["c"]),
+    ] {
+        let report = run(text, &Options { drift, sample, ..Options::default() }).unwrap().1;
+        assert_eq!(report.undecided, want, "{drift:?}");
+    }
+}
+
+#[test]
 fn conditions_leave_rows_out() {
     let text = r#"{"s":200,"u":{"n":"ann"},"t":"2024-01-02T00:00:00Z","f":0.5,"m":1}
 {"s":500,"u":{"n":"bob"},"t":"2024-01-01T00:00:00Z","m":"x"}
