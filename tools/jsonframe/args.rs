@@ -45,7 +45,7 @@ pub struct Input {
     #[arg(long, value_name = "POINTER")]
     root: Option<String>,
 
-    /// What becomes of a key that stands twice in one object
+    /// What becomes of a key that stands twice in one object; beside the fields that are asked for it is passed over
     #[arg(long, value_name = "POLICY", value_enum, default_value = "error")]
     dup_keys: DupKeysArg,
 

@@ -74,7 +74,8 @@ pub struct Convert {
     #[arg(long = "where", value_name = "CONDITION", value_parser = condition)]
     filters: Vec<Filter>,
 
-    /// Make the fields of structs columns of their own, their names joined by SEP
+    /// Make the fields of structs columns of their own, their names joined by SEP. An object without a value is then the
+    /// same as null, and is counted
     #[arg(long, value_name = "SEP")]
     flatten: Option<String>,
 

@@ -41,6 +41,11 @@ impl Validity {
         self.length += 1;
     }
 
+    pub(crate) fn last_is_null(&self) -> bool {
+        let last = self.length.checked_sub(1);
+        self.bits.as_ref().zip(last).is_some_and(|(bits, last)| !bits.get_bit(last))
+    }
+
     pub(crate) fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
         if let Some(bits) = &mut self.bits {

@@ -63,6 +63,11 @@ impl Row<'_> {
         self.tape.write(self.raw, index, out);
     }
 
+    /// Whether an object has no member but nulls, which are as good as none.
+    fn is_without_value(&self, index: usize) -> bool {
+        self.tape.children(index).all(|key| self.tape.node(key + 1).kind == Kind::Null)
+    }
+
     pub(crate) fn is_empty_object(&self, index: usize) -> bool {
         let node = self.tape.node(index);
         node.kind == Kind::Object && node.next as usize == index + 1
@@ -82,6 +87,10 @@ pub(crate) struct Column {
     pub(crate) path: String,
     pub(crate) kind: Type,
     pub(crate) hinted: bool,
+    /// A struct of which only the fields will be columns: an object without a value is told from null no more.
+    pub(crate) flattens: bool,
+    /// A column whose sample held nothing but null has got text since.
+    decided: bool,
     pub(crate) data: Data,
     pub(crate) valid: Validity,
     pub(crate) tallies: Vec<Tally>,
@@ -90,8 +99,9 @@ pub(crate) struct Column {
 impl Column {
     pub(crate) fn new(path: String, kind: &Type, given: Given<'_>) -> Self {
         let data = Data::new(&path, kind, given);
-        let hinted = given.given(&path);
-        Column { path, kind: kind.clone(), hinted, data, valid: Validity::default(), tallies: Vec::new() }
+        let (hinted, flattens) = (given.given(&path), matches!(kind, Type::Struct(_)) && given.flattened(&path));
+        let (decided, valid, tallies) = (!matches!(kind, Type::Undecided), Validity::default(), Vec::new());
+        Column { path, kind: kind.clone(), hinted, flattens, decided, data, valid, tallies }
     }
 
     /// Appends the value at a node.
@@ -149,6 +159,7 @@ impl Column {
             return self.misfit(row, index);
         }
         self.valid.push(true);
+        self.decided = true;
         self.count_coercion(row, index, node.kind);
         Ok(())
     }
@@ -163,6 +174,7 @@ impl Column {
             (Type::Utf8, k) => k != Kind::String,
             (Type::Json, _) => !self.hinted,
             (Type::EmptyObject, _) => !row.is_empty_object(index),
+            (Type::Struct(_), _) => self.flattens && row.is_without_value(index),
             (Type::Timestamp, _) => time::timestamp(&row.text(index)).is_some_and(|t| t.offset),
             _ => false,
         };
@@ -233,7 +245,8 @@ impl Column {
         match &self.data {
             Data::Struct(record) => record.columns.iter().for_each(|c| c.undecided(out)),
             Data::List { item, .. } | Data::Map { values: item, .. } => item.undecided(out),
-            _ if self.kind == Type::Undecided => out.push(self.path.clone()),
+            // What did not fit is counted, and was something.
+            _ if !self.decided && self.tallies.is_empty() => out.push(self.path.clone()),
             _ => {}
         }
     }

@@ -402,7 +402,12 @@ impl Column {
                     self.count(Seen::Timestamp, w.record)?;
                 }
             }
-            (Data::Struct(record), b'{') => record.take(w)?,
+            (Data::Struct(record), b'{') => {
+                record.take(w)?;
+                if self.flattens && record.is_without_value() {
+                    self.count(Seen::Object, w.record)?;
+                }
+            }
             (Data::List { ends, item }, b'[') => {
                 let mut count = ends.last();
                 if w.peek()?.1 == b']' {

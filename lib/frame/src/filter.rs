@@ -88,6 +88,11 @@ impl Filter {
         &self.path
     }
 
+    /// Whether only that there is a value matters, not which.
+    pub(crate) fn asks_for_presence(&self) -> bool {
+        matches!(self.compare, Compare::Present | Compare::Absent)
+    }
+
     /// Which rows of a batch hold.
     fn holds(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         let (field, column) = self.column(batch)?;

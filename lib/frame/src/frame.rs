@@ -222,12 +222,14 @@ impl Frame {
             let to = match (tally.became, kind) {
                 (Became::Rescued, _) => self.schema.fields().last().map_or("", |f| f.name()).to_owned(),
                 (Became::Replaced, _) => REPLACED.to_owned(),
-                (Became::Null, _) | (Became::Type, None) => "null".to_owned(),
+                (Became::Null, _) | (Became::Type, None | Some(Type::Struct(_))) => "null".to_owned(),
                 (Became::Type, Some(t)) => t.to_string(),
             };
             let from = match (tally.from, tally.became, kind) {
                 // Same instant, other text: the offset is what is gone.
                 (Seen::Timestamp, Became::Type, Some(Type::Timestamp)) => "timestamp with offset",
+                // Its fields are columns, and null in all of them.
+                (Seen::Object, Became::Type, Some(Type::Struct(_))) => "object without a value",
                 (seen, ..) => seen.name(),
             };
             let (field, first) = (field.to_owned(), place(tally.first));

@@ -52,7 +52,6 @@ fn value(field: &Field, path: &str, stats: &HashMap<&str, &FieldStats>) -> Value
         DataType::Float64 | DataType::Decimal128(..) | DataType::Decimal256(..) => plain("number"),
         DataType::Date32 => formatted("date"),
         DataType::Timestamp(..) => formatted("date-time"),
-        DataType::Time64(_) => formatted("time"),
         DataType::FixedSizeBinary(16) if is_uuid(field) => formatted("uuid"),
         DataType::Struct(fields) => object(fields, path, stats),
         DataType::List(item) => {

@@ -70,17 +70,31 @@ pub fn parse_sql_columns(text: &str) -> Result<Vec<(String, Type)>, String> {
 
 /// Where the column list of a table opens: a parenthesis in the quoted name of the table is part of that.
 fn list_start(text: &str) -> Option<usize> {
-    let mut quote = None;
+    let (mut quote, mut after) = (None, 0);
     for (at, c) in text.char_indices() {
+        if at < after {
+            continue;
+        }
         match (c, quote) {
             (_, Some(q)) if c == q => quote = None,
             (_, Some(_)) => {}
             ('"' | '`', None) => quote = Some(c),
             ('(', None) => return Some(at),
-            _ => {}
+            _ => after = at + comment(text, at),
         }
     }
     None
+}
+
+/// The length of the comment that stands at a place of a text; 0 where none does.
+fn comment(text: &str, at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let end = match rest.get(..2) {
+        Some("--") => "\n",
+        Some("/*") => "*/",
+        _ => return 0,
+    };
+    rest.get(2..).and_then(|inside| inside.find(end)).map_or(rest.len(), |length| 2 + length + end.len())
 }
 
 /// Whether a character may stand in a name without quotes.
@@ -98,9 +112,9 @@ impl<'a> Parser<'a> {
     fn peek(&mut self) -> Option<char> {
         loop {
             self.rest = self.rest.trim_start();
-            match self.rest.strip_prefix("--") {
-                Some(comment) => self.rest = comment.split_once('\n').map_or("", |(_, rest)| rest),
-                None => return self.rest.chars().next(),
+            match comment(self.rest, 0) {
+                0 => return self.rest.chars().next(),
+                length => self.rest = self.rest.get(length..).unwrap_or_default(),
             }
         }
     }
@@ -310,8 +324,11 @@ impl<'a> Parser<'a> {
 
     /// Passes over constraints and defaults, up to the comma or parenthesis that ends the column.
     fn skip_column(&mut self) {
-        let (mut depth, mut quote) = (0usize, None);
+        let (mut depth, mut quote, mut after) = (0usize, None, 0);
         for (i, c) in self.rest.char_indices() {
+            if i < after {
+                continue;
+            }
             match (c, quote) {
                 (_, Some(q)) if c == q => quote = None,
                 (_, Some(_)) => {}
@@ -322,7 +339,7 @@ impl<'a> Parser<'a> {
                     return;
                 }
                 (')', None) => depth -= 1,
-                _ => {}
+                _ => after = i + comment(self.rest, i),
             }
         }
         self.rest = "";
@@ -383,6 +400,10 @@ mod tests {
             columns("\"C:\\temp\" INT, \"q\\\"\"\" TEXT"),
             Ok(vec!["C:\\temp int64".into(), "q\\\" utf8".into()])
         );
+        // Comments may hold what would end a column.
+        let commented = "/* a (small) table; */ CREATE TABLE t -- the (main) one, isn't it?\n(id BIGINT NOT NULL -- the user's id, or so\n, \
+                         \"a b\" DECIMAL(10,2) /* it's (a, b) */ DEFAULT 0 /* ; */, t /* when */ TIMESTAMP -- UTC, of course\n, l TEXT[] /* ) */)";
+        assert_eq!(columns(commented), columns(list));
         for bad in ["", "a", "a int, a int", "(a int", "a int b c)", "a nothing"] {
             assert!(columns(bad).is_err(), "{bad} {:?}", columns(bad));
         }

@@ -17,7 +17,9 @@ pub(crate) fn push_name(path: &mut String, name: &str) {
     if !path.is_empty() {
         path.push('.');
     }
-    let odd = |c: char| matches!(c, '.' | '[' | ']' | '"' | '=') || c.is_whitespace() || c.is_control();
+    // What ends a path where it is part of a hint, a list or a condition is quoted as well.
+    let sign = |c: char| matches!(c, '.' | '[' | ']' | '"' | '=' | '<' | '>' | '!' | ',');
+    let odd = |c: char| sign(c) || c.is_whitespace() || c.is_control();
     if name.is_empty() || name.contains(odd) {
         let mut quoted = Vec::new();
         crate::json::write_string(name, &mut quoted);
@@ -137,6 +139,9 @@ mod tests {
         let key = |name: &str| Step::Key(name.to_owned());
         let want = vec![key("a"), key("b.c"), Step::Item, Step::Item, key(""), key("q\"\n")];
         assert_eq!(parse(&path), Some(want));
+        for name in ["a,b", "!a", "a<b", "a>=b"] {
+            assert_eq!(path_of(name), format!("\"{name}\""));
+        }
         for bad in ["", "[]", ".a", "a.", "a..b", "a[", "a[0]", "a[]b", "\"a", "a\"b\""] {
             assert_eq!(parse(bad), None, "{bad}");
         }

@@ -10,7 +10,7 @@ use qx_io::Job;
 
 use crate::absent::Watched;
 use crate::column::{Misfit, Policy};
-use crate::filter::Filtered;
+use crate::filter::{Filter, Filtered};
 use crate::frame::Frame;
 use crate::json::{Rules, Tape};
 use crate::options::{Drift, Options};
@@ -129,6 +129,7 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     let mut wider = opts.clone();
     let covered = |path: &str| (opts.select.is_empty() && !opts.nothing) || opts.select.iter().any(|s| within(path, s));
     wider.select.extend(opts.filters.iter().map(|f| f.path().to_owned()).filter(|p| !covered(p)));
+    wider.as_json.extend(typeless(opts).filter(|path| !covered(path)));
     let (asked, read) = (top_level(&opts.select)?, top_level(&wider.select)?);
     if top_level(wider.select.get(opts.select.len()..).unwrap_or_default())? + asked != read {
         return Err(Error::usage("a condition is on a field inside a selected one").hint("select that field as well"));
@@ -144,6 +145,20 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     }?;
     let schema = filtered.schema(&report.schema);
     Ok(Report { schema, rows: filtered.kept, filtered: report.rows - filtered.kept, ..report })
+}
+
+/// The fields of which only the presence is asked, where a value that does not fit its column is set aside or becomes null: as
+/// JSON every value fits, and none is taken for missing.
+fn typeless(opts: &Options) -> impl Iterator<Item = String> {
+    let given = !opts.hints.is_empty() || !opts.maps.is_empty() || !opts.as_json.is_empty() || opts.schema.is_some();
+    let drops = matches!(opts.drift, Drift::Rescue | Drift::Null) && !given;
+    let beside = |path: &str, other: &str| !within(path, other) && !within(other, path);
+    let alone = move |path: &str| {
+        let compared = |f: &Filter| if f.path() == path { !f.asks_for_presence() } else { !beside(path, f.path()) };
+        !opts.filters.iter().any(compared) && opts.select.iter().all(|s| beside(path, s))
+    };
+    let present = opts.filters.iter().filter(move |f| drops && f.asks_for_presence() && alone(f.path()));
+    present.map(|f| f.path().to_owned())
 }
 
 /// How many columns the paths lead into.
@@ -283,8 +298,12 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    fn tape(&self) -> Tape {
-        Tape::new(Rules { dup_keys: self.opts.dup_keys, bad_text: self.opts.bad_text })
+    fn tape(&self) -> Result<Tape> {
+        let tape = Tape::new(Rules { dup_keys: self.opts.dup_keys, bad_text: self.opts.bad_text });
+        if self.opts.select.is_empty() && !self.opts.nothing {
+            return Ok(tape);
+        }
+        Ok(tape.asking(self.opts.select.iter().map(|path| path::steps(path)).collect::<Result<_>>()?))
     }
 
     /// Looks at the first records of each source. `keep`: what comes from a pipe is kept for the rows.
@@ -303,7 +322,7 @@ impl Read<'_> {
             let pipe = keep && !rereadable(source);
             let (mut kept, mut bytes) = (Vec::new(), Vec::new());
             let (mut count, mut length) = (0, 0);
-            let mut tape = self.tape();
+            let mut tape = self.tape()?;
             loop {
                 if limit.is_some_and(|n| count >= n || length >= self.opts.limits.sample_bytes) {
                     sample.complete &= records.finished(self.job)?;
@@ -365,7 +384,7 @@ impl Read<'_> {
         let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
         self.job.progress.phase("rows", total, "bytes");
         let (mut bytes, mut arrays, mut rootless, mut rejected) = (0, 0, 0, 0);
-        let mut tape = self.tape();
+        let mut tape = self.tape()?;
         for (index, source) in self.sources.iter().enumerate() {
             let mut records = match sample.once.get_mut(index).and_then(Option::take) {
                 None => Records::open(source, index, self.opts)?,

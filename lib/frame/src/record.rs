@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use crate::column::{Appended, Column, Misfit, Policy, Row};
 use crate::fast::Name;
 use crate::options::Options;
-use crate::path::push_name;
+use crate::path::{Step, push_name};
 use crate::report::{Became, Tally, tally};
 use crate::shape::Seen;
 use crate::types::Type;
@@ -27,7 +27,10 @@ pub(crate) fn within(path: &str, outer: &str) -> bool {
 impl Given<'_> {
     /// The type at a path was given: by itself, or with what it is in.
     pub(crate) fn hinted(self, path: &str) -> bool {
-        let columns = self.opts.schema.iter().flatten().map(|(name, _)| {
+        // Each column asks, and there may be thousands: most names are told apart without their paths.
+        let like = |name: &str| path.starts_with('"') || path.starts_with(name);
+        let named = self.opts.schema.iter().flatten().filter(|(name, _)| like(name));
+        let columns = named.map(|(name, _)| {
             let mut path = String::new();
             push_name(&mut path, name);
             path
@@ -40,6 +43,13 @@ impl Given<'_> {
     /// The kind at a path was given, if not what is inside.
     pub(crate) fn given(self, path: &str) -> bool {
         self.hinted(path) || self.opts.maps.iter().any(|given| given == path)
+    }
+
+    /// The struct at a path is taken apart, and all of its fields are there to tell that an object had none of them.
+    pub(crate) fn flattened(self, path: &str) -> bool {
+        // What is in lists and maps stays together.
+        let reached = || crate::path::parse(path).is_some_and(|steps| !steps.contains(&Step::Item));
+        self.opts.flatten.is_some() && !self.partial(path) && reached()
     }
 
     /// Only some fields of the object at a path were selected: the others are none of its reader's business.
@@ -153,6 +163,11 @@ impl Record {
                 column.append_null();
             }
         }
+    }
+
+    /// Whether the object that was appended last left nothing but nulls.
+    pub(crate) fn is_without_value(&self) -> bool {
+        self.columns.iter().all(|column| column.valid.last_is_null())
     }
 
     /// Forgets what came after the first `rows`, and the counts of a record.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use flate2::bufread::GzDecoder;
 use qx_formats::{Error, Result};
 
 use crate::Source;
@@ -72,6 +73,46 @@ impl Read for Raw {
     }
 }
 
+/// The members of a gzip file, one after the other. Zeros up to the end are none of them: tapes and block devices fill their
+/// last block with them, and gzip(1) passes over them, too.
+struct Members(GzDecoder<BufReader<Raw>>);
+
+impl Members {
+    /// Whether another member follows the one that has ended.
+    fn another(&mut self) -> io::Result<bool> {
+        let reader = self.0.get_mut();
+        let mut zeros = 0;
+        loop {
+            let rest = reader.fill_buf()?;
+            match rest.iter().position(|b| *b != 0) {
+                Some(0) if zeros == 0 => return Ok(true),
+                Some(_) => {
+                    let message = "behind a member stand zeros and then something else";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                }
+                None if rest.is_empty() => return Ok(false),
+                None => zeros = rest.len(),
+            }
+            reader.consume(zeros);
+        }
+    }
+}
+
+impl Read for Members {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let n = self.0.read(buf)?;
+            if n > 0 || buf.is_empty() || !self.another()? {
+                return Ok(n);
+            }
+            // The decoder takes its reader anew and keeps its memory: some files have a member for each 64 KB.
+            let nothing = Raw { inner: Box::new(io::empty()), failed: Arc::default() };
+            let reader = std::mem::replace(self.0.get_mut(), BufReader::with_capacity(0, nothing));
+            self.0.reset(reader);
+        }
+    }
+}
+
 /// The decompressed bytes of a source.
 pub(crate) struct Input {
     read: Box<dyn Read + Send>,
@@ -116,7 +157,7 @@ impl Input {
         let mut raw = BufReader::with_capacity(64 << 10, Raw { inner, failed: Arc::clone(&failed) });
         let head = fill_head(&mut raw, 4).map_err(io)?;
         let (read, codec): (Box<dyn Read + Send>, _) = if head.starts_with(GZIP) {
-            (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), "gzip")
+            (Box::new(Members(GzDecoder::new(raw))), "gzip")
         } else if is_zstd(&head) {
             (Box::new(zstd::stream::read::Decoder::with_buffer(raw).map_err(io)?), "zstd")
         } else {

@@ -99,12 +99,13 @@ impl Rescued {
     pub(crate) fn append(&mut self, row: &Row<'_>) {
         let valid = self.valid.get_or_insert_default();
         valid.push(!row.rescued.is_empty());
-        for (i, &node) in row.rescued.iter().enumerate() {
-            self.text.bytes.push(if i == 0 { b'{' } else { b',' });
-            json::write_string(&row.tape.pointer(row.raw, node), &mut self.text.bytes);
-            self.text.bytes.push(b':');
-            row.json(node, &mut self.text.bytes);
-        }
+        let (out, mut before) = (&mut self.text.bytes, b'{');
+        row.tape.pointers(row.raw, &row.rescued, |pointer, node| {
+            out.push(std::mem::replace(&mut before, b','));
+            json::write_string(pointer, out);
+            out.push(b':');
+            row.json(node, out);
+        });
         if !row.rescued.is_empty() {
             self.text.bytes.push(b'}');
             self.count += row.rescued.len() as u64;

@@ -4,8 +4,8 @@ use arrow::datatypes::DataType;
 use qx_formats::{Kind, Result};
 use qx_frame::write::{Format, Writer};
 use qx_frame::{
-    BadText, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, Type, infer, json_schema, parse_schema,
-    read_all,
+    BadText, Decode, Drift, DupKeys, Filter, Limits, Options, Report, Source, Strings, Type, infer, json_schema,
+    parse_schema, read_all,
 };
 use qx_io::Job;
 
@@ -90,6 +90,21 @@ fn columns_are_selected_sorted_and_flattened() {
         "{\"b_y\":1,\"b_x_q\":\"s\",\"b_x_p\":2,\"a\":[{\"k\":1,\"j\":2}],\"c\":1}\n{\"c\":2}\n{}\n"
     );
     assert_eq!(run("{\"a\":{\"b\":1},\"a_b\":2}", &flat).unwrap_err().kind(), Kind::Usage);
+    // What is in lists stays together, and of what is selected in part nobody asks whether there was anything.
+    let nested = r#"{"a":{"b":{"c":1}},"l":[{"x":1},{}]}"#.to_owned() + "\n{}\n{\"a\":null}";
+    let empty = "\n{\"a\":{}}\n{\"a\":{\"b\":{}}}\n{\"a\":{\"b\":null},\"l\":[]}\n{\"a\":{\"b\":{\"c\":null}}}";
+    for decode in [Decode::Auto, Decode::Careful] {
+        let flat = Options { decode, ..flat.clone() };
+        let (got, report) = run(nested.clone() + &empty.repeat(3), &flat).unwrap();
+        assert!(got.starts_with("{\"a_b_c\":1,\"l\":[{\"x\":1},{}]}\n{}\n{}\n{}\n{}\n{\"l\":[]}\n{}\n"), "{got}");
+        let want = ["a 6 object without a value null", "a.b 6 object without a value null"];
+        assert_eq!((coercions(&report), report.nulled), (want.map(str::to_owned).to_vec(), 0));
+        assert!(report.coercions.iter().all(|c| c.is_loss() && c.first.line > 3));
+        let some = Options { select: vec!["a.b.c".into()], ..flat };
+        assert_eq!(coercions(&run(nested.clone() + empty, &some).unwrap().1), Vec::<String>::new());
+        let whole = Options { flatten: None, ..some };
+        assert_eq!(coercions(&run(nested.clone() + empty, &whole).unwrap().1), Vec::<String>::new());
+    }
     let shallow = Options { limits: Limits { columns_depth: 1, ..Limits::default() }, ..Options::default() };
     assert_eq!(types(text, &shallow), ["b json", "a json", "c int64"]);
 }
@@ -188,6 +203,34 @@ fn keys_that_stand_twice_follow_the_policy() {
     assert_eq!(rows(text, &json).lines().next(), Some("{\"a\":1,\"b\":{\"k\":[{\"x\":1}]}}"));
     let many = format!("{{{}\"z\":0}}", "\"a\":1,\"\\u0061\":2,".repeat(50_000));
     assert_eq!(run(many, &policy(DupKeys::Last)).unwrap().1.dropped, 99_999);
+}
+
+#[test]
+fn a_key_that_nobody_asks_for_may_stand_twice_in_any_record() {
+    let odd = "{\"a\":1,\"b\":1,\"b\":2,\"o\":{\"k\":[{\"x\":1,\"x\":2}],\"m\":3},\"p\":4}\n";
+    let usual = "{\"a\":1,\"b\":1,\"o\":{\"k\":[{\"x\":1}],\"m\":3},\"p\":4}\n".repeat(5);
+    for (text, decode) in [
+        (odd.to_owned() + &usual, Decode::Auto),
+        (usual.clone() + odd, Decode::Auto),
+        (odd.to_owned() + &usual, Decode::Careful),
+        (usual + odd, Decode::Careful),
+    ] {
+        let ask = |select: &[&str], dup_keys| {
+            let (nothing, select) = (select.is_empty(), select.iter().map(|s| (*s).to_owned()).collect());
+            run(&text, &Options { select, nothing, dup_keys, decode, sample: Some(2), ..Options::default() })
+        };
+        for select in [&[] as &[&str], &["a"], &["o.m", "p"], &["x"]] {
+            for dup_keys in [DupKeys::Error, DupKeys::First, DupKeys::Last] {
+                let report = ask(select, dup_keys).unwrap().1;
+                assert_eq!((report.rows, report.dropped), (6, 0), "{select:?}");
+            }
+        }
+        for select in ["b", "o", "o.k", "o.k[].x"] {
+            assert_eq!(ask(&[select], DupKeys::Error).unwrap_err().kind(), Kind::Invalid, "{select}");
+            let (got, report) = ask(&["p", select], DupKeys::Last).unwrap();
+            assert_eq!((report.rows, report.dropped, got.matches(":2").count()), (6, 1, 1), "{select} {got}");
+        }
+    }
 }
 
 #[test]
@@ -300,6 +343,38 @@ fn given_columns_stand_for_the_sample() {
 }
 
 #[test]
+fn a_value_that_does_not_fit_is_there_all_the_same() {
+    let text = "{\"b\":\"u\",\"o\":{\"p\":1}}\n{\"b\":3,\"o\":7}\n{\"b\":\"w\",\"c\":[{\"d\":1}],\"o\":{\"p\":[]}}\n{\"b\":null,\"c\":null}\n";
+    for (drift, decode) in
+        [(Drift::Rescue, Decode::Auto), (Drift::Null, Decode::Auto), (Drift::Rescue, Decode::Careful)]
+    {
+        let rows = |conditions: &[&str], select: &[&str]| {
+            let filters = conditions.iter().map(|c| Filter::parse(c).unwrap()).collect();
+            let (nothing, select) = (select.is_empty(), select.iter().map(|s| (*s).to_owned()).collect());
+            let opts = Options { filters, select, nothing, drift, decode, sample: Some(1), ..Options::default() };
+            run(text, &opts).unwrap().1.rows
+        };
+        assert_eq!([rows(&["c"], &[]), rows(&["!c"], &[]), rows(&["!c"], &["b"])], [1, 3, 3]);
+        assert_eq!([rows(&["b"], &[]), rows(&["!b"], &[]), rows(&["b", "b=w"], &[])], [3, 1, 1]);
+        assert_eq!([rows(&["o.p"], &[]), rows(&["!o.p"], &["c"]), rows(&["o.p", "b"], &[])], [2, 2, 2]);
+    }
+}
+
+#[test]
+fn only_null_is_what_has_no_value_at_all() {
+    let text = "{\"a\":null,\"b\":null,\"c\":null,\"l\":[null]}\n{\"a\":\"x\",\"b\":1,\"l\":[\"y\"]}\n";
+    for (drift, sample, want) in [
+        (Drift::Rescue, Some(1), ["c"]),
+        (Drift::Null, Some(1), ["c"]),
+        (Drift::Widen, Some(1), ["c"]),
+        (Drift::Rescue, None, ["c"]),
+    ] {
+        let report = run(text, &Options { drift, sample, ..Options::default() }).unwrap().1;
+        assert_eq!(report.undecided, want, "{drift:?}");
+    }
+}
+
+#[test]
 fn conditions_leave_rows_out() {
     let text = r#"{"s":200,"u":{"n":"ann"},"t":"2024-01-02T00:00:00Z","f":0.5,"m":1}
 {"s":500,"u":{"n":"bob"},"t":"2024-01-01T00:00:00Z","m":"x"}
@@ -336,13 +411,15 @@ fn conditions_leave_rows_out() {
 
 #[test]
 fn a_schema_is_a_json_schema_too() {
-    let text = "{\"a\":1,\"l\":[{\"k\":\"2024-01-01\"}],\"n\":null,\"j\":1}\n{\"a\":2,\"l\":null,\"j\":\"x\"}\n";
+    let text = "{\"a\":1,\"l\":[{\"k\":\"2024-01-01\"}],\"n\":null,\"j\":1,\"t\":\"12:00:00\"}\n{\"a\":2,\"l\":null,\"j\":\"x\"}\n";
     let inferred = infer(&[bytes(text)], &Options::default(), &Job::default()).unwrap();
     let schema = json_schema(&inferred);
     assert_eq!(schema["required"], serde_json::json!(["a", "l", "j"]));
     assert_eq!(schema["properties"]["a"], serde_json::json!({"type": "integer"}));
     assert_eq!(schema["properties"]["l"]["type"], serde_json::json!(["array", "null"]));
     assert_eq!(schema["properties"]["l"]["items"]["properties"]["k"]["format"], "date");
+    // The format `time` of JSON Schema has an offset.
+    assert_eq!(schema["properties"]["t"], serde_json::json!({"type": "string"}));
     assert_eq!((&schema["properties"]["n"], &schema["properties"]["j"]), (&true.into(), &true.into()));
 }
 

@@ -168,9 +168,6 @@ proptest! {
 
     #[test]
     fn the_fast_path_is_the_slow_path(text in texts(), opts in options()) {
-        // What was not selected is checked for its grammar alone; a key that stands twice in it is let pass by one.
-        let partial = opts.nothing || !opts.select.is_empty();
-        prop_assume!(!(partial && (text.contains("\"k\":1,\"k\"") || text.contains("\"i\":7"))));
         check(text.as_bytes(), &opts);
     }
 
@@ -179,14 +176,11 @@ proptest! {
         let mut text = text.into_bytes();
         let at = at.index(text.len());
         if cut { text.truncate(at) } else if let Some(b) = text.get_mut(at) { *b = byte }
-        let twice = text.windows(11).any(|w| w == b"\"k\":1,\"k\":2" || w.starts_with(b"\"i\":7"));
         for rejects in [false, true] {
             check(&text, &Options { sample: Some(2), rejects, ..Options::default() });
-            if !twice {
-                check(&text, &Options { sample: Some(2), rejects, nothing: true, ..Options::default() });
-                let select = vec!["id".to_owned(), "name".to_owned()];
-                check(&text, &Options { sample: Some(2), rejects, select, ..Options::default() });
-            }
+            check(&text, &Options { sample: Some(2), rejects, nothing: true, ..Options::default() });
+            let select = vec!["id".to_owned(), "name".to_owned()];
+            check(&text, &Options { sample: Some(2), rejects, select, ..Options::default() });
         }
     }
 }

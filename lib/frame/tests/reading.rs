@@ -41,6 +41,15 @@ fn compressed_and_marked_text_is_read_as_it_is() {
     };
     assert_eq!(rows(gz(TWO)).unwrap(), TWO);
     assert_eq!(rows([gz(TWO), gz(TWO)].concat()).unwrap(), TWO.repeat(2));
+    // Tapes and block devices fill up their last block.
+    let padded = |zeros: usize| [gz(TWO), gz(TWO), vec![0; zeros]].concat();
+    assert_eq!(rows(padded(1)).unwrap(), TWO.repeat(2));
+    assert_eq!(rows(padded(200_000)).unwrap(), TWO.repeat(2));
+    for behind in [gz(TWO), b"\n".to_vec()] {
+        assert_eq!(rows([padded(70_000), behind.clone()].concat()).unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(rows([padded(1), behind].concat()).unwrap_err().kind(), Kind::Corrupt);
+    }
+    assert_eq!(rows([padded(0), b"\n".to_vec()].concat()).unwrap_err().kind(), Kind::Corrupt);
     let zst = zstd::encode_all(TWO.as_bytes(), 1).unwrap();
     // Some compressors put a frame in front that is to be skipped.
     let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2][..], &zst].concat();

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Code, Fault, Pull, TokenKind, minify, unescape, write_string};
 use crate::options::{BadText, DupKeys};
+use crate::path::Step;
+use crate::shape::VALUE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -43,6 +46,8 @@ pub struct Tape {
     open: Vec<u32>,
     keys: Keys,
     rules: Rules,
+    /// The paths of the fields that are asked for, where these are not all.
+    asked: Option<Arc<[Vec<Step>]>>,
     /// Keys that stood twice and were dropped: their fields, and where.
     dropped: Vec<(String, u32)>,
     replaced: bool,
@@ -61,6 +66,12 @@ pub struct Rules {
 impl Tape {
     pub fn new(rules: Rules) -> Self {
         Tape { rules, ..Tape::default() }
+    }
+
+    /// Only these fields are asked for. A key beside them may stand twice: where whole records are skimmed nobody would
+    /// find it, and what is made of the fields is the same.
+    pub(crate) fn asking(self, fields: Vec<Vec<Step>>) -> Self {
+        Tape { asked: Some(fields.into()), ..self }
     }
 
     /// Keys that stood twice and were dropped: the paths of their fields, and where they stood.
@@ -147,8 +158,9 @@ impl Tape {
         if self.node(index as usize).kind == Kind::Object
             && let Some(twice) = self.keys.twice(&self.nodes, index as usize, bytes)
         {
-            let at = self.node(twice).start;
-            if self.rules.dup_keys == DupKeys::Error {
+            let twice = if self.asked.is_none() { Some(twice) } else { self.asked_twice(bytes, index as usize) };
+            if let Some(twice) = twice.filter(|_| self.rules.dup_keys == DupKeys::Error) {
+                let at = self.node(twice).start;
                 // What is left then ends in that key, so that the fault's pointer names it.
                 self.nodes.truncate(twice + 1);
                 self.open.push(index);
@@ -164,10 +176,38 @@ impl Tape {
         Ok(())
     }
 
+    /// The later of two equal keys that are asked for, in the object that ends here.
+    fn asked_twice(&self, bytes: &[u8], object: usize) -> Option<usize> {
+        let mut seen = HashSet::new();
+        let keys = self.keys.list.iter().map(|i| *i as usize);
+        let mut twice = keys.filter(|key| !seen.insert(text_of(bytes, self.node(*key))));
+        twice.find(|key| self.is_asked(bytes, object, *key))
+    }
+
+    /// Whether a key of the object that ends here leads to a field that is asked for, or into one.
+    fn is_asked(&self, bytes: &[u8], object: usize, key: usize) -> bool {
+        let Some(asked) = &self.asked else { return true };
+        // The value of a key is the node after it; an element of an array has none.
+        let inner = self.open.iter().skip(1).map(|i| *i as usize).chain([object]);
+        let inside = self.open.iter().zip(inner).map(|(outer, inner)| match self.node(*outer as usize).kind {
+            Kind::Object => Some(text_of(bytes, self.node(inner.saturating_sub(1)))),
+            _ => None,
+        });
+        let no_object = self.node(0).kind != Kind::Object;
+        let way = no_object.then_some(Some(Cow::Borrowed(VALUE.as_bytes()))).into_iter().chain(inside);
+        let way = way.chain([Some(text_of(bytes, self.node(key)))]);
+        let leads = |(step, name): (&Step, Option<Cow<'_, [u8]>>)| match (step, name) {
+            // Of a list or of a map.
+            (Step::Item, _) => true,
+            (Step::Key(want), Some(name)) => want.as_bytes() == &*name,
+            (Step::Key(_), None) => false,
+        };
+        asked.iter().any(|path| path.iter().zip(way.clone()).all(leads))
+    }
+
     /// Leaves one member of each key in the object that ends here.
     fn drop_keys(&mut self, bytes: &[u8], object: usize) {
-        let parent =
-            if self.dropped.len() < DROPPED_NAMED { self.open_path(bytes, object, true) } else { String::new() };
+        let mut parent = None;
         let mut by_name: HashMap<Cow<'_, [u8]>, usize> = HashMap::new();
         let mut gone = vec![];
         for key in self.keys.list.iter().map(|i| *i as usize) {
@@ -176,13 +216,14 @@ impl Tape {
                 by_name.insert(name, key);
                 continue;
             };
-            let mut path = parent.clone();
-            if self.dropped.len() < DROPPED_NAMED {
-                crate::path::push_name(&mut path, &String::from_utf8_lossy(&name));
-            } else {
-                path = "(other keys)".to_owned();
+            if self.is_asked(bytes, object, key) {
+                let mut path = "(other keys)".to_owned();
+                if self.dropped.len() < DROPPED_NAMED {
+                    path.clone_from(parent.get_or_insert_with(|| self.open_path(bytes, object, true)));
+                    crate::path::push_name(&mut path, &String::from_utf8_lossy(&name));
+                }
+                self.dropped.push((path, self.node(key).start));
             }
-            self.dropped.push((path, self.node(key).start));
             if self.rules.dup_keys == DupKeys::First {
                 gone.push(key);
             } else {
@@ -297,6 +338,41 @@ impl Tape {
             at = if child == target { target } else { value };
         }
         out
+    }
+
+    /// Where nodes are that hold values, as JSON pointers from the root of the tape. The nodes ascend, and what was passed
+    /// over for one is not walked again for the next: there may be as many as the tape has.
+    pub(crate) fn pointers(&self, bytes: &[u8], targets: &[usize], mut each: impl FnMut(&str, usize)) {
+        // Each container on the way, the child that was reached in it and how many are before that, and what leads there.
+        let mut open: Vec<(usize, usize, usize, usize)> = Vec::new();
+        let mut out = String::new();
+        for &target in targets {
+            while open.pop_if(|(container, ..)| self.node(*container).next as usize <= target).is_some() {}
+            if open.is_empty() {
+                out.clear();
+                if target > 0 {
+                    open.push((0, 1, 0, 0));
+                }
+            }
+            while let Some((container, child, count, length)) = open.last_mut() {
+                out.truncate(*length);
+                let object = self.node(*container).kind == Kind::Object;
+                let value = loop {
+                    let value = *child + usize::from(object);
+                    let next = self.node(value).next as usize;
+                    if target < next {
+                        break value;
+                    }
+                    (*child, *count) = (next, *count + 1);
+                };
+                self.push_step(bytes, object, *count, *child, &mut out);
+                if value >= target {
+                    break;
+                }
+                open.push((value, value + 1, 0, out.len()));
+            }
+            each(&out, target);
+        }
     }
 
     fn push_step(&self, bytes: &[u8], object: bool, index: usize, child: usize, out: &mut String) {
@@ -448,4 +524,32 @@ fn hash(text: &[u8], seed: u64) -> u64 {
         h = mix(h, chunk.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)));
     }
     mix(h, chunks.remainder().iter().fold(0, |v, b| v << 8 | u64::from(*b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_to_many_values_are_those_to_each() {
+        let text = br#"{"a":[1,[2,{"b/c":[],"d":{"e":3}}],{}],"f":{"~":[[[4]],5]},"g":6}"#;
+        let mut tape = Tape::default();
+        tape.document(text, 100).unwrap();
+        let values: Vec<usize> = (0..).take_while(|i| tape.node(*i).next != u32::MAX).collect();
+        let values: Vec<usize> = values.into_iter().filter(|i| tape.node(*i).kind != Kind::Key).collect();
+        for step in 1..values.len() {
+            for skip in 0..step {
+                let some: Vec<usize> = values.iter().copied().skip(skip).step_by(step).collect();
+                let (mut got, want) = (Vec::new(), some.iter().map(|i| (tape.pointer(text, *i), *i)));
+                tape.pointers(text, &some, |pointer, at| got.push((pointer.to_owned(), at)));
+                assert_eq!(got, want.collect::<Vec<_>>());
+            }
+        }
+        // As many as a record may have take no longer each.
+        let long = format!("[{}0]", "0,".repeat(300_000));
+        tape.document(long.as_bytes(), 100).unwrap();
+        let (all, mut count) = ((1..=300_001).collect::<Vec<usize>>(), 0);
+        tape.pointers(long.as_bytes(), &all, |pointer, at| count += usize::from(pointer == format!("/{}", at - 1)));
+        assert_eq!(count, all.len());
+    }
 }
