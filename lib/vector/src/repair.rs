@@ -428,7 +428,8 @@ mod tests {
 
     #[test]
     fn what_is_no_index_is_not_made_one() {
-        let noise: Vec<u8> = Numbers::new(60).clustered(300, 8, 5).iter().flat_map(|v| v.to_le_bytes()).collect();
+        let noise: Vec<u8> =
+            Numbers::new(60).clustered(300, 8, 5).concat().iter().flat_map(|v| v.to_le_bytes()).collect();
         let (good, _) = built(&Numbers::new(55).clustered(50, 4, 5), RowIds::Ordinal, &options(crate::Metric::L2));
         let mut both = good.clone();
         both[HEADER_LEN..HEADER_LEN + 1000].fill(0);
