@@ -30,15 +30,26 @@ impl Validity {
     pub(crate) fn push(&mut self, valid: bool) {
         match &mut self.bits {
             None if valid => {}
-            None => {
-                let mut bits = BooleanBufferBuilder::new(1024.max(self.length + 1));
-                bits.append_n(self.length, true);
-                bits.append(false);
-                self.bits = Some(bits);
-            }
+            None => return self.push_nulls(1),
             Some(bits) => bits.append(valid),
         }
         self.length += 1;
+    }
+
+    pub(crate) fn push_nulls(&mut self, rows: usize) {
+        let bits = self.bits.get_or_insert_with(|| {
+            let mut bits = BooleanBufferBuilder::new(1024.max(self.length + rows));
+            bits.append_n(self.length, true);
+            bits
+        });
+        bits.append_n(rows, false);
+        self.length += rows;
+    }
+
+    /// Rows so far, those of nulls that are owed apart.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.length
     }
 
     pub(crate) fn last_is_null(&self) -> bool {
@@ -79,6 +90,12 @@ impl Ends {
     #[inline]
     pub(crate) fn push(&mut self, end: i32) {
         self.0.push(end);
+    }
+
+    /// Values without content.
+    pub(crate) fn push_nothing(&mut self, rows: usize) {
+        let last = self.last();
+        self.0.resize(self.0.len() + rows, last);
     }
 
     pub(crate) fn range(&self, index: usize) -> Option<std::ops::Range<usize>> {
@@ -138,19 +155,22 @@ impl Data {
         }
     }
 
-    pub(crate) fn push_null(&mut self) {
+    pub(crate) fn push_nulls(&mut self, rows: usize) {
+        fn fill<T: Clone>(values: &mut Vec<T>, rows: usize, with: T) {
+            values.resize(values.len() + rows, with);
+        }
         match self {
-            Data::Bool(bits) => bits.append(false),
-            Data::Int64(values) | Data::Timestamp(values) | Data::Time(values) => values.push(0),
-            Data::UInt64(values) => values.push(0),
-            Data::Float64(values) => values.push(0.0),
-            Data::Decimal128(values) => values.push(0),
-            Data::Decimal256(values) => values.push(i256::ZERO),
-            Data::Date(values) => values.push(0),
-            Data::Uuid(values) => values.extend_from_slice(&[0; 16]),
-            Data::Text(text) => text.end(),
-            Data::Struct(record) => record.append_null(),
-            Data::List { ends, .. } | Data::Map { ends, .. } => ends.push(ends.last()),
+            Data::Bool(bits) => bits.append_n(rows, false),
+            Data::Int64(values) | Data::Timestamp(values) | Data::Time(values) => fill(values, rows, 0),
+            Data::UInt64(values) => fill(values, rows, 0),
+            Data::Float64(values) => fill(values, rows, 0.0),
+            Data::Decimal128(values) => fill(values, rows, 0),
+            Data::Decimal256(values) => fill(values, rows, i256::ZERO),
+            Data::Date(values) => fill(values, rows, 0),
+            Data::Uuid(values) => fill(values, rows * 16, 0),
+            Data::Text(text) => text.push_nulls(rows),
+            Data::Struct(record) => record.append_nulls(rows),
+            Data::List { ends, .. } | Data::Map { ends, .. } => ends.push_nothing(rows),
         }
     }
 

@@ -212,8 +212,21 @@ impl Column {
     }
 
     pub(crate) fn append_null(&mut self) {
-        self.valid.push(false);
-        self.data.push_null();
+        self.append_nulls(1);
+    }
+
+    fn append_nulls(&mut self, rows: usize) {
+        self.valid.push_nulls(rows);
+        self.data.push_nulls(rows);
+    }
+
+    /// Appends the nulls of rows in which there was no value, so that there are `rows`.
+    #[inline]
+    pub(crate) fn catch_up(&mut self, rows: usize) {
+        let owed = rows.saturating_sub(self.valid.len());
+        if owed > 0 {
+            self.append_nulls(owed);
+        }
     }
 
     /// Forgets what came after the first `rows`, half-appended values included, and the counts of a record.

@@ -286,11 +286,12 @@ impl Record {
 
     /// Appends an object whose values stand at pairs of positions, one for each column.
     pub(crate) fn take_values(&mut self, w: &mut Walk<'_>) -> Taken {
+        let before = self.begin();
         for (n, column) in self.columns.iter_mut().enumerate() {
             w.next = 2 * n;
-            match w.positions.get(w.next) {
-                Some(&NONE) => column.append_null(),
-                _ => column.take(w)?,
+            if w.positions.get(w.next) != Some(&NONE) {
+                column.catch_up(before);
+                column.take(w)?;
             }
         }
         Some(())
@@ -298,11 +299,11 @@ impl Record {
 
     /// Appends the object whose `{` was just passed.
     pub(crate) fn take(&mut self, w: &mut Walk<'_>) -> Taken {
+        let before = self.begin();
         if self.partial && self.columns.is_empty() {
             return w.skip_inside(true);
         }
-        self.clock += 1;
-        let (mut guess, mut filled) = (0, 0);
+        let mut guess = 0;
         let (mut at, mut b) = w.step()?;
         if b != b'}' {
             loop {
@@ -312,13 +313,13 @@ impl Record {
                 let key = w.key(at)?;
                 match self.find(key, head_of(w.bytes, at, key), guess) {
                     Some(field) => {
-                        let last = self.last.get_mut(field)?;
-                        if *last == self.clock {
+                        let column = self.columns.get_mut(field)?;
+                        column.catch_up(before);
+                        // A key that stands twice.
+                        if column.valid.len() > before {
                             return None;
                         }
-                        *last = self.clock;
-                        self.columns.get_mut(field)?.take(w)?;
-                        filled += 1;
+                        column.take(w)?;
                         guess = field + 1;
                     }
                     None if self.partial && !w.escaped(at, key) => w.skip()?,
@@ -330,9 +331,6 @@ impl Record {
                     _ => return None,
                 }
             }
-        }
-        if filled < self.columns.len() {
-            self.fill();
         }
         Some(())
     }

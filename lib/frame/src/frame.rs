@@ -75,10 +75,17 @@ impl Frame {
         let mut set_aside = std::mem::take(&mut self.rescued_values);
         set_aside.clear();
         let mut row = Row { tape, raw, spot, policy: self.policy, rescued: set_aside, nulled: 0 };
-        match tape.node(0).kind {
-            Kind::Object => self.root.append(&mut row, 0)?,
-            Kind::Null => self.root.append_null(),
-            _ => self.root.append_value(&mut row, VALUE)?,
+        let appended = match tape.node(0).kind {
+            Kind::Object => self.root.append(&mut row, 0),
+            Kind::Null => {
+                self.root.append_nulls(1);
+                Ok(())
+            }
+            _ => self.root.append_value(&mut row, VALUE),
+        };
+        if appended.is_err() {
+            self.root.give_up(self.in_batch.0, self.rows + 1);
+            return appended;
         }
         if let Some(rescued) = &mut self.rescued {
             rescued.append(&row);

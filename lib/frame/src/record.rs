@@ -69,9 +69,8 @@ pub(crate) struct Record {
     pub(crate) fast: Vec<Name>,
     pub(crate) columns: Vec<Column>,
     index: HashMap<Box<[u8]>, usize>,
-    /// The last row, by `clock`, in which each field was there.
-    pub(crate) last: Vec<u64>,
-    pub(crate) clock: u64,
+    /// Rows begun. A column that has fewer is owed nulls, which it gets all at once.
+    pub(crate) rows: usize,
     /// Keys without a column were not asked for.
     pub(crate) partial: bool,
     hinted: bool,
@@ -95,8 +94,7 @@ impl Record {
             fast: fields.iter().map(|(name, _)| Name::new(name)).collect(),
             columns: columns.collect(),
             index: fields.iter().enumerate().map(|(i, (name, _))| (name.as_bytes().into(), i)).collect(),
-            last: vec![0; fields.len()],
-            clock: 0,
+            rows: 0,
             partial: given.partial(path),
             hinted: !path.is_empty() && given.hinted(path),
             unknown: BTreeMap::new(),
@@ -112,7 +110,7 @@ impl Record {
 
     /// Appends an object.
     pub(crate) fn append(&mut self, row: &mut Row<'_>, index: usize) -> Appended {
-        self.clock += 1;
+        let before = self.begin();
         let end = row.tape.node(index).next as usize;
         let (mut at, mut guess) = (index + 1, 0);
         while at < end {
@@ -120,9 +118,9 @@ impl Record {
             let name = tape.text(row.raw, tape.node(at));
             match self.position(&name, guess) {
                 Some(field) => {
-                    if let (Some(column), Some(last)) = (self.columns.get_mut(field), self.last.get_mut(field)) {
+                    if let Some(column) = self.columns.get_mut(field) {
+                        column.catch_up(before);
                         column.append(row, at + 1)?;
-                        *last = self.clock;
                     }
                     guess = field + 1;
                 }
@@ -130,48 +128,43 @@ impl Record {
             }
             at = tape.node(at + 1).next as usize;
         }
-        self.fill();
         Ok(())
     }
 
     /// Appends one value under one field and nothing under the others: how a row that is no object is kept.
     pub(crate) fn append_value(&mut self, row: &mut Row<'_>, name: &str) -> Appended {
-        self.clock += 1;
+        let before = self.begin();
         match self.position(name.as_bytes(), 0) {
             Some(field) => {
-                if let (Some(column), Some(last)) = (self.columns.get_mut(field), self.last.get_mut(field)) {
+                if let Some(column) = self.columns.get_mut(field) {
+                    column.catch_up(before);
                     column.append(row, 0)?;
-                    *last = self.clock;
                 }
             }
             None => self.unknown(row, name.as_bytes(), 0)?,
         }
-        self.fill();
         Ok(())
     }
 
-    pub(crate) fn append_null(&mut self) {
-        for column in &mut self.columns {
-            column.append_null();
-        }
+    /// Begins a row; how many there were before it.
+    #[inline]
+    pub(crate) fn begin(&mut self) -> usize {
+        self.rows += 1;
+        self.rows - 1
     }
 
-    /// Nulls for the fields that were not there.
-    pub(crate) fn fill(&mut self) {
-        for (column, last) in self.columns.iter_mut().zip(&self.last) {
-            if *last != self.clock {
-                column.append_null();
-            }
-        }
+    pub(crate) fn append_nulls(&mut self, rows: usize) {
+        self.rows += rows;
     }
 
     /// Whether the object that was appended last left nothing but nulls.
     pub(crate) fn is_without_value(&self) -> bool {
-        self.columns.iter().all(|column| column.valid.last_is_null())
+        self.columns.iter().all(|column| column.valid.len() < self.rows || column.valid.last_is_null())
     }
 
     /// Forgets what came after the first `rows`, and the counts of a record.
     pub(crate) fn give_up(&mut self, rows: usize, number: u64) {
+        self.rows = self.rows.min(rows);
         self.columns.iter_mut().for_each(|column| column.give_up(rows, number));
     }
 
@@ -212,7 +205,12 @@ impl Record {
 
     /// Hands over the arrays built so far and starts anew; counts stay.
     pub(crate) fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
-        self.columns.iter_mut().map(Column::finish).collect()
+        let rows = std::mem::take(&mut self.rows);
+        let whole = |column: &mut Column| {
+            column.catch_up(rows);
+            column.finish()
+        };
+        self.columns.iter_mut().map(whole).collect()
     }
 
     /// Every coercion counted here and below.

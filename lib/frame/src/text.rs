@@ -26,6 +26,10 @@ impl Text {
         self.ends.push(self.bytes.len() as i32);
     }
 
+    pub(crate) fn push_nulls(&mut self, rows: usize) {
+        self.ends.push_nothing(rows);
+    }
+
     pub(crate) fn append(&mut self, row: &Row<'_>, index: usize, kind: &Type, hinted: bool) -> bool {
         let string = row.tape.node(index).kind == Kind::String;
         match kind {
