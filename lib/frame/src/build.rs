@@ -109,7 +109,7 @@ impl Ends {
     }
 
     pub(crate) fn finish(&mut self) -> OffsetBuffer<i32> {
-        let mut fresh = Vec::with_capacity(self.0.len());
+        let mut fresh = Vec::with_capacity(room(self.0.len()));
         fresh.push(0);
         OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(&mut self.0, fresh)))
     }
@@ -272,9 +272,14 @@ fn map(
     Ok(Arc::new(MapArray::try_new(Arc::new(entries), ends.finish(), inside, nulls, false)?))
 }
 
+/// Room for what comes after a batch with so much: a little more seldom has to be moved in the middle of the next one.
+pub(crate) fn room(length: usize) -> usize {
+    length + length / 8
+}
+
 /// The values, and room for as many in their place.
 fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
-    let fresh = Vec::with_capacity(values.len());
+    let fresh = Vec::with_capacity(room(values.len()));
     std::mem::replace(values, fresh)
 }
 

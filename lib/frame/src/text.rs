@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, StringArray};
 use arrow::buffer::{Buffer, NullBuffer};
 use arrow::error::ArrowError;
 
-use crate::build::{Ends, Validity};
+use crate::build::{Ends, Validity, room};
 use crate::column::{Policy, Row};
 use crate::json::{self, Kind, Tape};
 use crate::types::Type;
@@ -85,7 +85,7 @@ impl Text {
     }
 
     pub(crate) fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        let fresh = Vec::with_capacity(self.bytes.len());
+        let fresh = Vec::with_capacity(room(self.bytes.len()));
         let bytes = std::mem::replace(&mut self.bytes, fresh);
         strings(self.ends.finish(), Buffer::from_vec(bytes), nulls)
     }
