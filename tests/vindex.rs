@@ -151,6 +151,7 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
     text("ids.txt", "1\n\nx\n");
     text("q.ndjson", "{\"v\":[1,2]}\n{\"v\":null}\n");
     text("none.csv", "a,b\n");
+    text("open.csv", "a,b\r\n\r\n1,2\r\n3,\"4\r\n5,6\r\n");
     let with = |head: &[&'static str]| [head, &COLUMNS].concat();
     ok(dir, &with(&["build", "good.ndjson", "-o", "x.vindex", "--metric", "l2"]));
     for (args, code, want) in [
@@ -162,6 +163,7 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
             65,
             "twice.ndjson: row id 3 stands twice: in row 0 (line 1) and row 1 (line 2)",
         ),
+        (vec!["build", "open.csv", "-o", "b.vdata", "--metric", "l2"], 65, "open.csv: line 4: a quoted cell is not"),
         (vec!["delete", "x.vindex", "--ids", "ids.txt"], 65, "ids.txt: line 3 is not a row id"),
         (vec!["search", "x.vindex", "--query", "q.ndjson", "--column", "v"], 65, "q.ndjson: row 1 (line 2): there"),
         (vec!["recall", "x.vindex", "--sample", "0"], 2, "--sample is out of range"),

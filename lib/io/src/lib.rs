@@ -10,10 +10,12 @@
 //! - [`Lock`]: one writer across processes.
 //! - [`Disk`]: the few things that a log, or a database folder, asks of a disk, so that a modelled one ([`model`]), which
 //!   can be crashed at every step, can stand in.
+//! - [`csv`]: rows of CSV, each with its [`Place`].
 //! - [`foreign()`]: decoders of other libraries, which may panic.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
 mod ahead;
+pub mod csv;
 mod disk;
 mod foreign;
 mod generations;
@@ -22,6 +24,7 @@ mod lock;
 mod map;
 mod memory;
 pub mod model;
+mod place;
 mod publish;
 pub mod record;
 mod tree;
@@ -35,6 +38,7 @@ pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::{Lock, stop_waits_on};
 pub use map::Map;
 pub use memory::prefer_huge_pages;
+pub use place::Place;
 pub use publish::{Publish, publish, remove_stale, sync_dir, write_atomic};
 pub use tree::{create_dir_all, remove_dir, remove_dir_all, remove_file, rename, rename_new};
 pub use window::Window;

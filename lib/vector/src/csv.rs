@@ -1,7 +1,8 @@
 //! Vectors in CSV: one column of text such as `[1,2]`, or a column for each component.
 
-use ::csv::{ReaderBuilder, StringRecord};
 use qx_formats::{Error, Result};
+use qx_io::Place;
+use qx_io::csv::{Row, Rows};
 
 use crate::build::VectorSource;
 use crate::literal;
@@ -15,13 +16,13 @@ use crate::ndjson::{Columns, DUMPED_ID, DUMPED_VECTOR, Id, Vectors};
 /// is a vector of another dimension, about which the policy of a build decides.
 ///
 /// # Errors
-/// `Invalid` with line and offset.
+/// `Invalid` and `Limit` with line and offset.
 pub fn read(bytes: &[u8], delimiter: u8, columns: Columns<'_>) -> Result<Vectors> {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(bytes);
-    let mut record = StringRecord::new();
+    let (mut rows, mut row) = (Rows::new(bytes, delimiter)?, Row::default());
     let mut all = Vectors::default();
-    let Some(first) = next(&mut reader, &mut record)?.then(|| record.clone()) else { return Ok(all) };
-    let has = |name: &str| first.iter().any(|f| f == name);
+    let Some(start) = rows.next(&mut row)? else { return Ok(all) };
+    let first = texts(&row, start)?;
+    let has = |name: &str| first.contains(&name);
     let columns = if columns.vector.is_none() && has(DUMPED_VECTOR) {
         let id = columns.id.or(has(DUMPED_ID).then_some(DUMPED_ID));
         Columns { vector: Some(DUMPED_VECTOR), id }
@@ -31,86 +32,69 @@ pub fn read(bytes: &[u8], delimiter: u8, columns: Columns<'_>) -> Result<Vectors
     let plain =
         columns.vector.is_none() && columns.id.is_none() && first.iter().all(|f| f.trim().parse::<f64>().is_ok());
     let find = |name: &str| {
-        first.iter().position(|f| f == name).ok_or_else(|| {
+        first.iter().position(|f| *f == name).ok_or_else(|| {
             Error::invalid(format!("there is no column {name:?}"))
                 .offset(0)
-                .expected(format!("one of {}", first.iter().collect::<Vec<_>>().join(", ")))
+                .expected(format!("one of {}", first.join(", ")))
         })
     };
     let vector = columns.vector.map(find).transpose()?;
     let id = columns.id.map(find).transpose()?;
     if plain {
-        take(&first, None, None, &mut all)?;
+        take(&first, start, None, None, &mut all)?;
     }
-    while next(&mut reader, &mut record)? {
-        let (fields, expected) = (record.len(), first.len());
+    let expected = first.len();
+    while let Some(place) = rows.next(&mut row)? {
+        let cells = texts(&row, place)?;
+        let fields = cells.len();
         // The first line of components says what the header meant.
         if fields != expected && (vector.is_some() || all.rows() == 0) {
-            let e = Error::invalid(format!("the line has {fields} fields and the first has {expected}"));
-            return Err(placed(&record, e));
+            return Err(place.error(format!("the line has {fields} fields and the first has {expected}")));
         }
-        take(&record, vector, id, &mut all)?;
+        take(&cells, place, vector, id, &mut all)?;
     }
     Ok(all)
 }
 
-fn next(reader: &mut ::csv::Reader<&[u8]>, record: &mut StringRecord) -> Result<bool> {
-    reader.read_record(record).map_err(|e| {
-        let at = e.position().map(|p| (p.line(), p.byte()));
-        let text = match e.kind() {
-            ::csv::ErrorKind::Utf8 { .. } => "not text".to_owned(),
-            _ => e.to_string(),
-        };
-        match at {
-            Some((line, byte)) => Error::invalid(format!("line {line}: {text}")).offset(byte),
-            None => Error::invalid(text),
-        }
-    })
+/// The cells of a row, all of which are text.
+fn texts(row: &Row, place: Place) -> Result<Vec<&str>> {
+    row.cells().map(|cell| std::str::from_utf8(cell).map_err(|_| place.error("not text"))).collect()
 }
 
-/// An error with the line that it is about.
-fn placed(record: &StringRecord, e: Error) -> Error {
-    match record.position() {
-        Some(p) => Error::invalid(format!("line {}: {e}", p.line())).offset(p.byte()),
-        None => e,
-    }
-}
-
-fn take(record: &StringRecord, vector: Option<usize>, id: Option<usize>, all: &mut Vectors) -> Result<()> {
-    let place = |e: Error| placed(record, e);
+fn take(cells: &[&str], place: Place, vector: Option<usize>, id: Option<usize>, all: &mut Vectors) -> Result<()> {
     let number = |text: &str| match text.trim() {
         // A gap among the components is for the policy of the build, as NaN is.
         "" => Ok(f32::NAN),
         text => text.parse::<f64>().map(|v| v as f32).map_err(|_| {
-            place(
-                Error::invalid("a component is not a number")
-                    .got(format!("{:?}", text.chars().take(40).collect::<String>())),
-            )
+            let start: String = text.chars().take(40).collect();
+            place.error("a component is not a number").got(format!("{start:?}"))
         }),
     };
+    let cell = |at: usize| cells.get(at).copied().unwrap_or("");
     let row = match vector {
-        Some(at) => match record.get(at).unwrap_or("").trim() {
+        Some(at) => match cell(at).trim() {
             "" => Vec::new(),
-            text => literal::parse(text).map_err(place)?,
+            // The place that it tells is one in the cell.
+            text => literal::parse(text).map_err(|e| place.error(e))?,
         },
         None => {
-            let fields = record.iter().enumerate().filter(|(at, _)| Some(*at) != id);
+            let fields = cells.iter().copied().enumerate().filter(|(at, _)| Some(*at) != id);
             fields.map(|(_, text)| number(text)).collect::<Result<_>>()?
         }
     };
-    let id = match id.map(|at| record.get(at).unwrap_or("")) {
-        Some("") => return Err(place(Error::invalid("the line has no row id"))),
+    let id = match id.map(cell) {
+        Some("") => return Err(place.error("the line has no row id")),
         id => id.map(Id::text),
     };
     all.push_row(row, id);
-    if let Some(place) = record.position() {
-        all.at_line(place.line());
-    }
+    all.at_line(place.line);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use qx_formats::Kind;
+
     use super::*;
     use crate::RowIds;
 
@@ -149,5 +133,35 @@ mod tests {
             let e = read(text, b',', columns).unwrap_err();
             assert!(e.message().contains(want), "{e}");
         }
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_the_byte_that_its_row_begins_with() {
+        let cases: [(&[u8], u64, &str); 12] = [
+            (b"a,b\r\n1,2\r\n3,x\r\n", 10, "line 3: a component is not a number"),
+            (b"a,b\n\n\n1,2\n3,x\n", 10, "line 5: a component is not a number"),
+            (b"\r\n1,2\r\n\r\n3,x", 9, "line 4: a component is not a number"),
+            (b"a,b\r1,2\r3,x\r", 8, "line 3: a component is not a number"),
+            (b"\"a\r\nb\",c\n\r\n\r\n3,x\n", 13, "line 5: a component is not a number"),
+            (b"\xEF\xBB\xBF\"a\",b\n3,x\n", 9, "line 2: a component is not a number"),
+            (b"a,b\r\n\r\n1,2,3\r\n", 7, "line 3: the line has 3 fields and the first has 2"),
+            (b"id,vector\r\n\r\n,1\r\n", 13, "line 3: the line has no row id"),
+            (b"a,b\r\n\r\n1,\xFF\r\n", 7, "line 3: not text"),
+            (b"a,b\n\n\"1\"2,3\n", 8, "line 3: text behind the quote that closes a cell"),
+            (b"a,b\n\n1,\"2\n3,4\n", 5, "line 3: a quoted cell is not closed"),
+            (b"1,2\n\"", 4, "line 2: a quoted cell is not closed"),
+        ];
+        for (text, offset, message) in cases {
+            for tabs in [false, true] {
+                let text = text.iter().map(|b| if tabs && *b == b',' { b'\t' } else { *b }).collect::<Vec<_>>();
+                let e = read(&text, if tabs { b'\t' } else { b',' }, Columns::default()).unwrap_err();
+                let got = (e.kind(), e.get_offset(), e.message());
+                assert_eq!(got, (Kind::Invalid, Some(offset), message), "{}", text.escape_ascii());
+            }
+        }
+        let text = b"\xEF\xBB\xBFid,vector\r\n\r\na,\"1\r\n2\"\r\n\r\nb,\"[3,4]\"";
+        let all = read(text, b',', Columns::default()).unwrap();
+        assert_eq!((all.get(0), all.place(0)), (&[1.0, 2.0][..], "row 0 (line 3)".into()));
+        assert_eq!((all.get(1), all.place(1)), (&[3.0, 4.0][..], "row 1 (line 6)".into()));
     }
 }

@@ -3,10 +3,10 @@
 use std::io::BufRead;
 
 use qx_formats::{Error, Kind, Result};
+use qx_io::Place;
+use qx_io::csv::{Row, Rows};
 
 use super::detect::is_header;
-use super::rows::{Row, Rows};
-use super::text::Place;
 use super::{Reader, find_column, parse_id};
 
 /// Places of the columns in a row.
@@ -20,7 +20,7 @@ struct Layout {
 
 impl Reader<'_> {
     pub(super) fn csv(&mut self, from: impl BufRead) -> Result<()> {
-        let (mut rows, mut row) = (Rows::new(from)?, Row::default());
+        let (mut rows, mut row) = (Rows::new(from, b',')?, Row::default());
         let mut layout = None;
         while let Some(place) = rows.next(&mut row)? {
             let layout = match layout {

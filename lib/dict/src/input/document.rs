@@ -4,9 +4,9 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use qx_formats::{Error, Result};
+use qx_io::Place;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::text::Place;
 use super::{BOM, Pair, Reader, json_message};
 
 /// Counts lines and where they begin, since serde_json tells lines and columns, but files are damaged at bytes.

@@ -4,21 +4,19 @@ mod columns;
 mod csv;
 mod detect;
 mod document;
-mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use std::fmt;
-
 use qx_formats::dict_seg::DictSeg;
-use qx_formats::{Error, Kind, Result};
+use qx_formats::{Error, Result};
+use qx_io::Place;
 
 use crate::Builder;
 use crate::record::{Line, Pair};
 pub use detect::{Form, detect, refuse_by_name};
 pub use text::Input;
-use text::{Place, each_line};
+use text::each_line;
 
 /// A byte-order mark.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -74,20 +72,6 @@ pub struct Reader<'a> {
     pub returns: u64,
     /// Inputs that begin with a byte-order mark, which stays part of what stands first.
     pub marks: u64,
-}
-
-impl Place {
-    fn error(self, what: impl fmt::Display) -> Error {
-        Error::invalid(format!("line {}: {what}", self.line)).offset(self.offset)
-    }
-
-    /// An error that came from elsewhere, with its place.
-    fn put(self, e: Error) -> Error {
-        if matches!(e.kind(), Kind::Cancelled | Kind::Io) {
-            return e;
-        }
-        e.reworded(|message| format!("line {}: {message}", self.line)).offset(self.offset)
-    }
 }
 
 fn json_message(e: &serde_json::Error) -> String {

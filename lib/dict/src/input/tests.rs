@@ -13,7 +13,6 @@ use qx_formats::dict_seg::{DictSeg, Entry, Layout};
 use qx_formats::{Error, Kind};
 use qx_io::Job;
 
-use super::rows::{Row, Rows};
 use super::{Columns, Form, Input, Reader, detect};
 use crate::record::Record;
 use crate::{Builder, Options};
@@ -360,28 +359,6 @@ fn columns_that_claim_what_the_file_does_not_hold_are_refused() {
 }
 
 proptest! {
-    #[test]
-    fn rows_of_csv_are_those_that_others_read(text in "[ab,\"\r\n]{0,30}") {
-        let (mut rows, mut row, mut got) = (Rows::new(text.as_bytes()).unwrap(), Row::default(), Vec::new());
-        let refused = loop {
-            let place = match rows.next(&mut row) {
-                Ok(Some(place)) => place,
-                Ok(None) => break false,
-                Err(_) => break true,
-            };
-            let (before, rest) = text.split_at(place.offset as usize);
-            let breaks = before.replace("\r\n", "\n").replace('\r', "\n").matches('\n').count() as u64;
-            prop_assert!(place.line == breaks + 1 && !rest.starts_with(['\r', '\n']));
-            got.push(row.cells().map(<[u8]>::to_vec).collect::<Vec<_>>());
-        };
-        let mut other = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-        let want = other.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
-        let want: Vec<_> = want.collect();
-        // Some of what others take is refused here, and nothing behind it is read.
-        let agree = if refused { want.starts_with(&got) } else { got == want };
-        prop_assert!(agree, "{got:?} {want:?}");
-    }
-
     #[test]
     fn what_is_written_as_json_is_read_back(all in proptest::collection::btree_map(
         (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(any::<u8>(), 0..12)), any::<u32>(), 0..20)) {

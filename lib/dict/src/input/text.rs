@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use qx_formats::{Error, Result};
-use qx_io::Map;
+use qx_io::{Map, Place};
 
 use super::detect::LOOK;
 
@@ -78,13 +78,6 @@ impl Input {
         self.rest.read_to_end(&mut self.look).map_err(|e| Error::io("read", e))?;
         Ok(self.look.into())
     }
-}
-
-/// Where a line stands in its input.
-#[derive(Clone, Copy)]
-pub struct Place {
-    pub line: u64,
-    pub offset: u64,
 }
 
 /// Hands every line to `each`, its newline removed. An empty line is one, too.

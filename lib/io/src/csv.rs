@@ -4,14 +4,17 @@ use std::io::{self, BufRead};
 
 use qx_formats::{Error, Result};
 
-use super::BOM;
-use super::text::Place;
+use crate::Place;
 
+/// A byte-order mark.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// Bytes of a row, at most: a table may have other columns than those that are read.
 const LONGEST_ROW: u64 = 64 << 20;
+/// Bytes that are taken before the length of a row is looked at: what is in memory as a whole comes in one piece.
+const AT_ONCE: usize = 1 << 20;
 
 /// The cells of one row.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Row {
     text: Vec<u8>,
     /// Where each cell ends in the text.
@@ -28,11 +31,19 @@ impl Row {
         self.ends.push(self.text.len());
     }
 
+    #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
+    /// Nothing was read into it: a row that was read has a cell at least.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// A cell; nothing where there is none.
+    #[must_use]
     pub fn cell(&self, at: usize) -> &[u8] {
         let from = at.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
         let (Some(from), Some(&to)) = (from, self.ends.get(at)) else { return &[] };
@@ -45,7 +56,7 @@ impl Row {
 }
 
 /// What the next byte is to a row.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum State {
     /// The first of a row.
     Row,
@@ -60,7 +71,10 @@ enum State {
 }
 
 /// What is known between two bytes.
+#[derive(Debug)]
 struct Scan {
+    /// What stands between two cells.
+    delimiter: u8,
     state: State,
     /// The place of the next byte.
     here: Place,
@@ -75,12 +89,12 @@ struct Scan {
 impl Scan {
     /// Takes bytes up to the end of a row: how many those are, and whether it was reached.
     fn take(&mut self, bytes: &[u8], row: &mut Row) -> Result<(usize, bool)> {
-        let mut at = 0;
+        let (mut at, delimiter) = (0, self.delimiter);
         while let Some(&byte) = bytes.get(at) {
             let rest = &bytes[at..];
             // Bytes that mean nothing are taken at once.
             let run = match self.state {
-                State::Plain => rest.iter().position(|b| matches!(b, b',' | b'\n' | b'\r')),
+                State::Plain => rest.iter().position(|b| *b == delimiter || matches!(b, b'\n' | b'\r')),
                 State::Quoted => rest.iter().position(|b| matches!(b, b'"' | b'\n' | b'\r')),
                 State::Row | State::Cell | State::Quote => Some(0),
             };
@@ -121,7 +135,7 @@ impl Scan {
                 row.text.push(byte);
                 State::Quoted
             }
-            (_, b',') => {
+            (_, b) if b == self.delimiter => {
                 row.end_cell();
                 State::Cell
             }
@@ -134,7 +148,11 @@ impl Scan {
             (State::Quote, _) => {
                 return Err(place
                     .error("text behind the quote that closes a cell")
-                    .expected("a comma or the end of the line")
+                    .expected(match self.delimiter {
+                        b',' => "a comma or the end of the line",
+                        b'\t' => "a tab or the end of the line",
+                        _ => "the end of the cell or of the line",
+                    })
                     .got(byte.escape_ascii())
                     .hint("a quote inside of a quoted cell is written twice"));
             }
@@ -173,22 +191,28 @@ impl Scan {
 }
 
 /// Reads rows, one after the other.
+#[derive(Debug)]
 pub struct Rows<R> {
     from: R,
     scan: Scan,
 }
 
 impl<R: BufRead> Rows<R> {
-    /// Begins behind a byte-order mark, if there is one.
-    pub fn new(mut from: R) -> Result<Rows<R>> {
+    /// Begins behind a byte-order mark, if there is one. `delimiter` is usually a comma or a tab.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn new(mut from: R, delimiter: u8) -> Result<Rows<R>> {
         let start = from.fill_buf().map_err(|e| Error::io("read", e))?;
         let skip = if start.starts_with(BOM) { BOM.len() } else { 0 };
         from.consume(skip);
         let first = Place { line: 1, offset: skip as u64 };
-        Ok(Rows { from, scan: Scan { state: State::Row, here: first, start: first, returned: false, blank: 0 } })
+        let scan = Scan { delimiter, state: State::Row, here: first, start: first, returned: false, blank: 0 };
+        Ok(Rows { from, scan })
     }
 
     /// Lines with nothing on them, so far.
+    #[must_use]
     pub fn blank(&self) -> u64 {
         self.scan.blank
     }
@@ -208,12 +232,61 @@ impl<R: BufRead> Rows<R> {
             if bytes.is_empty() {
                 return self.scan.end(row);
             }
-            let (used, whole) = self.scan.take(bytes, row)?;
+            let (used, whole) = self.scan.take(&bytes[..bytes.len().min(AT_ONCE)], row)?;
             self.from.consume(used);
             if whole {
                 return Ok(Some(self.scan.start));
             }
             self.scan.check_length()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use proptest::prelude::*;
+    use qx_formats::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_row_that_goes_on_and_on_is_refused_before_all_of_it_is_read() {
+        let mut text = vec![b'a'; LONGEST_ROW as usize + 4 * AT_ONCE];
+        text[..5].copy_from_slice(b"x\r\n\"a");
+        let (mut rows, mut row) = (Rows::new(&text[..], b',').unwrap(), Row::default());
+        assert_eq!(rows.next(&mut row).unwrap().map(|place| place.offset), Some(0));
+        let e = rows.next(&mut row).unwrap_err();
+        assert_eq!((e.kind(), e.get_offset()), (Kind::Limit, Some(3)), "{e}");
+        assert!(e.message().starts_with("line 2: ") && row.text.len() <= LONGEST_ROW as usize + AT_ONCE);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_those_that_others_read(text in "[ab,\t\"\r\n]{0,30}", tabs in any::<bool>(), piece in 1usize..9) {
+            let delimiter = if tabs { b'\t' } else { b',' };
+            let from = BufReader::with_capacity(piece, text.as_bytes());
+            let (mut rows, mut row, mut got) = (Rows::new(from, delimiter).unwrap(), Row::default(), Vec::new());
+            let refused = loop {
+                let place = match rows.next(&mut row) {
+                    Ok(Some(place)) => place,
+                    Ok(None) => break false,
+                    Err(_) => break true,
+                };
+                let (before, rest) = text.split_at(place.offset as usize);
+                let breaks = before.replace("\r\n", "\n").replace('\r', "\n").matches('\n').count() as u64;
+                prop_assert!(place.line == breaks + 1 && !rest.starts_with(['\r', '\n']));
+                got.push(row.cells().map(<[u8]>::to_vec).collect::<Vec<_>>());
+            };
+            let mut other = ::csv::ReaderBuilder::new();
+            other.delimiter(delimiter).has_headers(false).flexible(true);
+            let mut other = other.from_reader(text.as_bytes());
+            let want = other.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+            let want: Vec<_> = want.collect();
+            // Some of what others take is refused here, and nothing behind it is read.
+            let agree = if refused { want.starts_with(&got) } else { got == want };
+            prop_assert!(agree, "{got:?} {want:?}");
         }
     }
 }
