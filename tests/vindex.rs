@@ -173,7 +173,8 @@ fn errors_name_the_file_and_the_line_that_are_wrong() {
         (vec!["recall", "x.vindex", "--queries", "none.csv", "--min", "0.9"], 2, "there are no queries"),
         (vec!["search", "x.vindex", "--query", "1 2", "--ef", "0"], 2, "1 or more"),
         (vec!["recall", "x.vindex", "--svg", "-"], 2, "both want stdout"),
-        (vec!["repair", "x.vindex", "-o", "b.vdata"], 2, "each by itself"),
+        (vec!["repair", "x.vindex", "-o", "b.vindex"], 2, "the name of a definition"),
+        (vec!["repair", "good.ndjson", "-o", "b.vdata"], 65, "good.ndjson: "),
         (
             with(&["build", "good.ndjson", "-o", "b.vdata", "--metric", "l2", "--engine", "hnsw", "--codes", "none"]),
             2,
@@ -312,6 +313,55 @@ fn what_a_damaged_file_still_says_is_shown() {
     let report: Value = serde_json::from_str(&report).unwrap();
     assert!(report["front"][0].as_str().is_some_and(|told| told.contains("section table")), "{report}");
     assert_eq!(fs::read(dir.join("mended.vdata")).unwrap(), good);
+}
+
+#[test]
+fn a_repaired_index_has_no_row_that_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..40);
+    points(dir, "b.ndjson", 30..50);
+    ok(dir, &[&["build", "a.ndjson", "-o", "x.vindex", "--metric", "l2"], &COLUMNS[..]].concat());
+    ok(dir, &["delete", "x.vindex", "--id", "3", "4"]);
+    ok(dir, &[&["add", "x.vindex", "b.ndjson"], &COLUMNS[..]].concat());
+    let definition: Value = serde_json::from_slice(&fs::read(dir.join("x.vindex")).unwrap()).unwrap();
+    let file = |at: usize| definition["segments"][at]["path"].as_str().unwrap().to_owned();
+    let (first, deny) = (file(0), file(1));
+    let whole = fs::read(dir.join(&first)).unwrap();
+    fs::write(dir.join(&first), [&whole[..], b"x"].concat()).unwrap();
+    assert_eq!(status(dir, &["search", "x.vindex", "--query", "0 1"]), 65);
+    let report = ok(dir, &["repair", "x.vindex", "-o", "mended.vdata", "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["saved"], &report["hidden"], &report["lost"]), (&48.into(), &12.into(), &0.into()), "{report}");
+    let all = ok(dir, &["dump", "mended.vdata", "--format", "ids"]);
+    assert!(all.lines().count() == 48 && !all.lines().any(|id| id == "3"), "{all}");
+    // By itself a file has what was deleted, and is not all of the index.
+    let out = vindex(dir, &["repair", &first, "-o", "alone.vdata"]);
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && text.contains("vindex repair x.vindex"), "{text}");
+    assert!(ok(dir, &["dump", "alone.vdata", "--format", "ids"]).lines().any(|id| id == "3"));
+    assert_eq!(status(dir, &["repair", "mended.vdata", "-o", "again.vdata", "--without-deny"]), 2);
+    assert_eq!(status(dir, &["repair", "x.vindex", "-o", &first, "--force"]), 2);
+
+    let list = fs::read(dir.join(&deny)).unwrap();
+    fs::write(dir.join(&deny), &list[1..]).unwrap();
+    let repair = ["repair", "x.vindex", "-o", "back.vdata"];
+    let (code, text) = refused(dir, &repair);
+    assert!(code == 65 && text.contains(&deny) && text.contains("--without-deny"), "{text}");
+    assert!(!dir.join("back.vdata").exists());
+    let out = vindex(dir, &[&repair[..], &["--without-deny"]].concat());
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(1) && text.contains("2 row ids were left out"), "{text}");
+    assert_eq!(ok(dir, &["dump", "back.vdata", "--format", "ids"]).lines().count(), 50);
+    // Without a file its rows are lost, and the others are not.
+    fs::write(dir.join(&deny), list).unwrap();
+    fs::remove_file(dir.join(&first)).unwrap();
+    assert_eq!(status(dir, &[&repair[..], &["--force"]].concat()), 1);
+    assert_eq!(ok(dir, &["dump", "back.vdata", "--format", "ids"]).lines().count(), 20);
+    // What was saved takes the place of the index.
+    ok(dir, &["convert", "mended.vdata", "-o", "x.vindex", "--force"]);
+    assert_eq!(status(dir, &["verify", "x.vindex"]), 0);
+    assert_eq!(ids(dir, &["search", "x.vindex", "--query", "0.31 1", "-k", "2"]), [2, 5]);
 }
 
 #[test]

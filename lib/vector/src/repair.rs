@@ -5,8 +5,8 @@
 //! whose checksum in the table holds is whole; of any other, every page is judged by its own checksum, which stands at the
 //! end of the file: where that is missing, only what is whole as a section is known to be. A row is kept when the pages of
 //! its id and of its vector are whole; where only the vector is lost but its codes are whole, it is taken from them - not
-//! exactly, and counted apart. Codes, norms and graph are made anew, but for the codes of a compact
-//! file, which are all that it has: they stay as they are.
+//! exactly, and counted apart. Codes, norms and graph are made anew, but for the codes of a compact file, which are all that
+//! it has: they stay as they are.
 
 use std::io::{Seek, Write};
 
@@ -51,7 +51,7 @@ enum From {
     Codes,
 }
 
-struct Saved<'a> {
+pub(crate) struct Saved<'a> {
     view: &'a View,
     bytes: &'a [u8],
     mean: Vec<f32>,
@@ -168,49 +168,57 @@ pub fn repair_with(
     let mended = front.as_ref().map(|f| [&f.bytes[..], bytes.get(f.bytes.len()..).unwrap_or(&[])].concat());
     let bytes = mended.as_deref().map_or(bytes, stated);
     let view = View::open_cut(bytes).map_err(|e| hopeless(e, "nothing says where its rows lie"))?;
-    let Kept { saved, kept_ids, lost_ids, lost, from_codes } = sort(&view, bytes);
+    let Kept { saved, kept_ids, lost_ids, lost, from_codes } = sort(&view, bytes, &mut |_| false);
     if saved.rows.is_empty() && lost > 0 {
         // Of a file that was cut off before anything that can be proven, an empty one is no repair.
         View::open(bytes).map_err(|e| hopeless(e, "no row is left that can be proven"))?;
     }
-    let sections = view.container.sections.iter().filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS);
-    let damaged_pages =
-        sections.map(|s| (s.name(), Whole::new(&view, bytes, s.kind, 1).damaged())).filter(|(_, n)| *n > 0).collect();
     let opts = options(&view, threads)?;
     let dense = view.dense() && lost == 0;
     let ids =
         if dense && view.flavour == Flavour::Ordinal { RowIds::Ordinal } else { RowIds::of(view.flavour, kept_ids) };
-    let saved_rows = saved.rows.len() as u64;
     let built = build(&saved, ids, &opts, job, out)?;
     Ok(RepairReport {
         rows: view.meta.rows,
-        saved: saved_rows,
+        saved: saved.rows.len() as u64,
         from_codes,
         lost: lost + built.skipped,
-        lost_ids,
+        lost_ids: listed(view.flavour, lost_ids),
         front: front.map_or_else(Vec::new, |f| f.told),
-        damaged_pages,
+        damaged_pages: damaged_pages(&view, bytes),
         built,
     })
 }
 
+/// The first of these ids, as people write them.
+pub(crate) fn listed(flavour: Flavour, ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    ids.into_iter().take(LISTED).map(|id| crate::show_row_id(flavour, id)).collect()
+}
+
+/// Damaged pages by section.
+pub(crate) fn damaged_pages(view: &View, bytes: &[u8]) -> Vec<(String, u64)> {
+    let sections = view.container.sections.iter().filter(|s| s.kind != qx_formats::container::layout::KIND_PAGE_SUMS);
+    sections.map(|s| (s.name(), Whole::new(view, bytes, s.kind, 1).damaged())).filter(|(_, n)| *n > 0).collect()
+}
+
 /// The file without what follows the end that its header states, where the header holds.
-fn stated(bytes: &[u8]) -> &[u8] {
+pub(crate) fn stated(bytes: &[u8]) -> &[u8] {
     let len = bytes.get(OFF_FILE_LEN..).and_then(|b| b.first_chunk::<8>()).map(|b| u64::from_le_bytes(*b));
     let len = len.filter(|_| header_holds(bytes)).and_then(|n| usize::try_from(n).ok());
     len.and_then(|n| bytes.get(..n)).unwrap_or(bytes)
 }
 
 /// The rows of a file, those that can be saved and those that cannot.
-struct Kept<'a> {
-    saved: Saved<'a>,
-    kept_ids: Vec<u64>,
-    lost_ids: Vec<String>,
-    lost: u64,
-    from_codes: u64,
+pub(crate) struct Kept<'a> {
+    pub saved: Saved<'a>,
+    pub kept_ids: Vec<u64>,
+    pub lost_ids: Vec<u64>,
+    pub lost: u64,
+    pub from_codes: u64,
 }
 
-fn sort<'a>(view: &'a View, bytes: &'a [u8]) -> Kept<'a> {
+/// Rows that `left_out` names, by ids that are whole, are neither saved nor lost.
+pub(crate) fn sort<'a>(view: &'a View, bytes: &'a [u8], left_out: &mut dyn FnMut(u64) -> bool) -> Kept<'a> {
     let meta = &view.meta;
     let each = |kind| match kind {
         KIND_ROW_IDS => 8,
@@ -244,6 +252,7 @@ fn sort<'a>(view: &'a View, bytes: &'a [u8]) -> Kept<'a> {
             None
         };
         match from {
+            _ if id_whole && left_out(id) => {}
             // An id that stands twice is a damage that no checksum sees; the first row keeps it.
             Some(from) if id_whole && seen.insert(id) => {
                 from_codes += u64::from(from == From::Codes);
@@ -252,8 +261,8 @@ fn sort<'a>(view: &'a View, bytes: &'a [u8]) -> Kept<'a> {
             }
             _ => {
                 lost += 1;
-                if id_whole && lost_ids.len() < LISTED {
-                    lost_ids.push(crate::show_row_id(view.flavour, id));
+                if id_whole {
+                    lost_ids.push(id);
                 }
             }
         }
@@ -505,7 +514,7 @@ mod tests {
         for rows in [600, 5000, u64::from(u32::MAX)] {
             let bytes = claiming(rows);
             let view = View::open_cut(&bytes).unwrap();
-            let Kept { saved, lost, lost_ids, .. } = sort(&view, &bytes);
+            let Kept { saved, lost, lost_ids, .. } = sort(&view, &bytes, &mut |_| false);
             assert_eq!((saved.rows.len(), lost, lost_ids.len() as u64), (0, rows, rows.min(1000)));
             let e = repair(&bytes, None, &Job::default(), Cursor::new(Vec::new())).unwrap_err();
             assert!(e.kind() == Kind::Corrupt && e.message().contains("truncated"), "{e}");

@@ -3,6 +3,7 @@
 mod apply;
 mod edit;
 mod fold;
+mod repair;
 mod report;
 mod search;
 
@@ -20,6 +21,7 @@ use crate::metric::Metric;
 pub use apply::Changes;
 pub use edit::{Conflict, Editor, create, create_with, would_delete};
 pub use fold::{combine, would_recode};
+pub use repair::{RepairOptions, SegmentRepair, SetRepairReport, repair};
 pub use report::{AddReport, CompactReport, DeleteReport};
 pub use search::{Answer, SetFilter, SetOptions, SetStats};
 

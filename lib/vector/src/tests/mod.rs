@@ -4,6 +4,7 @@ mod apply;
 mod build;
 mod fixtures;
 mod hostile;
+mod mend;
 mod search;
 mod set;
 
