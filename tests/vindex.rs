@@ -270,6 +270,23 @@ fn a_predicate_about_keys_names_their_field() {
     // Line numbers are no keys; taken for some, they would answer other rows.
     assert_eq!(status(dir, &search("keys.vdata")), 2);
     assert_eq!(ids(dir, &[&search("keys.vdata")[..], &["--filter-id", "id"]].concat()), [6, 8, 10, 12, 14]);
+    let by_csv = |text: &str| {
+        fs::write(dir.join("ok.csv"), text).unwrap();
+        let ask = ["search", "keys.vdata", "--query", "0 1", "--filter", "column:ok.csv:ok", "--filter-id", "id", "--json"];
+        let out = vindex(dir, &ask);
+        (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    assert_eq!(by_csv("\u{FEFF}id,ok\r\n\r\n6,1\r\n\"8\",true\r\n").0, 0);
+    // Taken for text, an open quote would swallow the rows behind it.
+    for (text, line) in [
+        ("id,ok\n6,1\n\n\"8\"9,1\n", "line 4: text behind the quote"),
+        ("id,ok\n6,1\n8,\"1\n9,1\n", "line 3: a quoted cell is not closed"),
+        ("id,ok\n\n\n6,maybe\n", "line 4: field \"ok\" is neither true nor false"),
+        ("id,ok\n6\n", "line 2: wrong number of columns"),
+    ] {
+        let (code, stderr) = by_csv(text);
+        assert!(code == 65 && stderr.contains(line), "{text:?}: {code} {stderr}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use qx_formats::{Error, Result};
+use qx_io::csv::{Row, Rows};
 use qx_vector::set::{Segments, SetFilter};
 use qx_vector::{Flavour, IdSet, hash_key};
 use serde_json::Value;
@@ -88,8 +89,8 @@ fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<I
     let hashed = set.flavour() == Flavour::HashedKey;
     let mut seen = false;
     let mut ids = Vec::new();
-    for (n, line) in lines.iter().enumerate() {
-        let wrong = |message: String| Error::invalid(format!("line {}: {message}", n + 1)).path(path);
+    for (n, (number, line)) in lines.iter().enumerate() {
+        let wrong = |message: String| Error::invalid(format!("line {number}: {message}")).path(path);
         let Some(value) = line.get(name) else { continue };
         seen = true;
         let yes = truth(value).ok_or_else(|| wrong(format!("field {name:?} is neither true nor false")))?;
@@ -125,29 +126,41 @@ fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-fn json_lines(path: &Path, bytes: &[u8]) -> Result<Vec<Value>> {
-    let lines = bytes.split(|&b| b == b'\n').enumerate().filter(|(_, l)| !l.trim_ascii().is_empty());
+/// Each value with the number of its line.
+fn json_lines(path: &Path, bytes: &[u8]) -> Result<Vec<(u64, Value)>> {
+    let lines = (1..).zip(bytes.split(|&b| b == b'\n')).filter(|(_, l)| !l.trim_ascii().is_empty());
     lines
         .map(|(n, line)| {
-            serde_json::from_slice(line).map_err(|e| Error::invalid(format!("line {}: {e}", n + 1)).path(path))
+            let value = serde_json::from_slice(line);
+            value.map(|v| (n, v)).map_err(|e| Error::invalid(format!("line {n}: {e}")).path(path))
         })
         .collect()
 }
 
-fn table_rows(path: &Path, bytes: &[u8], name: &str, id: Option<&str>) -> Result<Vec<Value>> {
+fn table_rows(path: &Path, bytes: &[u8], name: &str, id: Option<&str>) -> Result<Vec<(u64, Value)>> {
     let names: Vec<&str> = std::iter::once(name).chain(id.filter(|&id| id != name)).collect();
     let rows = qx_vector::columns::text(bytes, &names).map_err(|e| e.path(path))?;
     let value = |v: Option<String>| v.map_or(Value::Null, Value::String);
     let row = |r: Vec<Option<String>>| names.iter().zip(r).map(|(k, v)| ((*k).to_owned(), value(v))).collect();
-    Ok(rows.into_iter().map(row).collect())
+    Ok((1..).zip(rows.into_iter().map(row)).collect())
 }
 
-fn csv_lines(path: &Path, bytes: &[u8]) -> Result<Vec<Value>> {
+fn csv_lines(path: &Path, bytes: &[u8]) -> Result<Vec<(u64, Value)>> {
     let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
-    let mut reader = csv::ReaderBuilder::new().delimiter(if tabs { b'\t' } else { b',' }).from_reader(bytes);
-    let wrong = |e: csv::Error| Error::invalid(e.to_string()).path(path);
-    let header = reader.headers().map_err(wrong)?.clone();
-    let text = |s: &str| Value::String(s.to_owned());
-    let line = |r: csv::StringRecord| header.iter().zip(&r).map(|(k, v)| (k.to_owned(), text(v))).collect();
-    reader.records().map(|r| r.map(line).map_err(wrong)).collect()
+    let mut rows = Rows::new(bytes, if tabs { b'\t' } else { b',' })?;
+    let (mut row, mut names, mut lines) = (Row::default(), None::<Vec<String>>, Vec::new());
+    while let Some(place) = rows.next(&mut row).map_err(|e| e.path(path))? {
+        let text = |cell| std::str::from_utf8(cell).map_err(|e| place.error(format!("not UTF-8: {e}")).path(path));
+        let cells = row.cells().map(|cell| text(cell).map(str::to_owned)).collect::<Result<Vec<String>>>()?;
+        let Some(names) = &names else {
+            names = Some(cells);
+            continue;
+        };
+        if cells.len() != names.len() {
+            let wrong = place.error("wrong number of columns").path(path);
+            return Err(wrong.expected(format!("{}, as in the first row", names.len())).got(cells.len()));
+        }
+        lines.push((place.line, names.iter().cloned().zip(cells.into_iter().map(Value::String)).collect()));
+    }
+    Ok(lines)
 }
