@@ -272,7 +272,8 @@ fn a_predicate_about_keys_names_their_field() {
     assert_eq!(ids(dir, &[&search("keys.vdata")[..], &["--filter-id", "id"]].concat()), [6, 8, 10, 12, 14]);
     let by_csv = |text: &str| {
         fs::write(dir.join("ok.csv"), text).unwrap();
-        let ask = ["search", "keys.vdata", "--query", "0 1", "--filter", "column:ok.csv:ok", "--filter-id", "id", "--json"];
+        let ask =
+            ["search", "keys.vdata", "--query", "0 1", "--filter", "column:ok.csv:ok", "--filter-id", "id", "--json"];
         let out = vindex(dir, &ask);
         (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
