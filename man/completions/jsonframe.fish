@@ -41,7 +41,7 @@ complete -c jsonframe -n "__fish_jsonframe_needs_command" -f -a "count" -d 'Coun
 complete -c jsonframe -n "__fish_jsonframe_needs_command" -f -a "schema" -d 'Print the schema of JSON, with counts per field'
 complete -c jsonframe -n "__fish_jsonframe_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l root -d 'JSON pointer to what holds the records in each document: /data/items' -r
-complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l dup-keys -d 'What becomes of a key that stands twice in one object' -r -f -a "error\t'The record is bad'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l dup-keys -d 'What becomes of a key that stands twice in one object; beside the fields that are asked for it is passed over' -r -f -a "error\t'The record is bad'
 first\t'Its first value counts, and the others are reported'
 last\t'Its last value counts, and the others are reported'"
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l bad-text -d 'What becomes of bytes that are not UTF-8 and of half surrogate pairs' -r -f -a "error\t'The record is bad'
@@ -56,7 +56,7 @@ complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l strings 
 dates\t'Dates and timestamps are found'
 all\t'Times of day and UUIDs as well'"
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l where -d 'Only rows that hold: a=b, a.b>=5, !=, <, a (there is one), !a (there is none); repeat to ask for more at once' -r
-complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l flatten -d 'Make the fields of structs columns of their own, their names joined by SEP' -r
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l flatten -d 'Make the fields of structs columns of their own, their names joined by SEP. An object without a value is then the same as null, and is counted' -r
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s o -l output -d 'Write here; the extension gives the format (parquet, arrow, arrows, csv, ndjson, jsonl; csv.zst, ndjson.gz, ...); `-` is stdout' -r -F
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l format -d 'Write this format, whatever the extension' -r -f -a "parquet\t''
 arrow\t'Arrow IPC file'
@@ -86,7 +86,7 @@ complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s q -l qui
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -l root -d 'JSON pointer to what holds the records in each document: /data/items' -r
-complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -l dup-keys -d 'What becomes of a key that stands twice in one object' -r -f -a "error\t'The record is bad'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -l dup-keys -d 'What becomes of a key that stands twice in one object; beside the fields that are asked for it is passed over' -r -f -a "error\t'The record is bad'
 first\t'Its first value counts, and the others are reported'
 last\t'Its last value counts, and the others are reported'"
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -l bad-text -d 'What becomes of bytes that are not UTF-8 and of half surrogate pairs' -r -f -a "error\t'The record is bad'
@@ -103,7 +103,7 @@ complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -s q -l quiet
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand count" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l root -d 'JSON pointer to what holds the records in each document: /data/items' -r
-complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l dup-keys -d 'What becomes of a key that stands twice in one object' -r -f -a "error\t'The record is bad'
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l dup-keys -d 'What becomes of a key that stands twice in one object; beside the fields that are asked for it is passed over' -r -f -a "error\t'The record is bad'
 first\t'Its first value counts, and the others are reported'
 last\t'Its last value counts, and the others are reported'"
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand schema" -l bad-text -d 'What becomes of bytes that are not UTF-8 and of half surrogate pairs' -r -f -a "error\t'The record is bad'

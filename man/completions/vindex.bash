@@ -827,7 +827,7 @@ _vindex() {
             return 0
             ;;
         vindex__subcmd__repair)
-            opts="-o -q -v -h --output --threads --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --output --dim --metric --without-deny --threads --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -838,6 +838,14 @@ _vindex() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metric)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -162,10 +162,13 @@ complete -c vindex -n "__fish_vindex_using_subcommand verify" -s q -l quiet -d '
 complete -c vindex -n "__fish_vindex_using_subcommand verify" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c vindex -n "__fish_vindex_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -s o -l output -d 'File to write' -r -F
+complete -c vindex -n "__fish_vindex_using_subcommand repair" -l dim -d 'Dimension, where META is damaged and there are no codes to tell it (default: as the definition beside it says)' -r
+complete -c vindex -n "__fish_vindex_using_subcommand repair" -l metric -d 'Metric, likewise: l2, ip or cosine' -r
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -l threads -d 'Threads to use (default: as many as there are cores)' -r
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c vindex -n "__fish_vindex_using_subcommand repair" -l without-deny -d 'Go on without deny lists that are damaged or gone: the rows that they hid come back, except where a later file has a newer form of the row; the report counts their ids'
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -l force -d 'Replace the target if it is already there'
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -l dry-run -d 'Do everything but write: same checks, same report'
 complete -c vindex -n "__fish_vindex_using_subcommand repair" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'
