@@ -47,7 +47,7 @@ impl Lines {
         if has != count || stride > 8 || texts + end > 1024 || base.checked_add(ids).is_none() {
             return None;
         }
-        let (shared_at, id_at) = (8 * width & 63, 16 * width & 63);
+        let (shared_at, id_at) = ((8 * width) & 63, (16 * width) & 63);
         let head = *window.get(texts & 1023..)?.first_chunk::<HEAD>()?;
         let (first, rest) = lines.split_first_mut()?;
         let record = word_in(window, records);
@@ -66,7 +66,7 @@ impl Lines {
             let from = (record & starts) as usize;
             let (shared, own) =
                 ((record >> shared_at & starts) as usize, ((next & starts) as usize).wrapping_sub(from));
-            most |= own | shared / (HEAD / TAIL);
+            most |= own | (shared / (HEAD / TAIL));
             let tail = window.get((texts + from) & 1023..)?.first_chunk::<TAIL>()?;
             line.text[..HEAD].copy_from_slice(&head);
             line.text.get_mut(shared & (HEAD - 1)..)?.first_chunk_mut::<TAIL>()?.copy_from_slice(tail);
