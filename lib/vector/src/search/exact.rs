@@ -147,25 +147,25 @@ impl Bounds {
     }
 
     fn screen<'a>(&self, codes: &Codes<'a>, query: [&'a [i8]; 2]) -> Screen<'a> {
-        let both = self.metric != Metric::L2;
+        // Products of rows that may be long move by as much; those of unit vectors and distances by no more than the query
+        // does, so that its upper half will do at first.
+        let both = self.metric == Metric::Ip;
+        let lost = self.slack * self.length;
         let test = match self.metric {
-            // Distances move by no more than the query does, so that its upper half will do at first. What products
-            // move by depends on the lengths of rows, which are not known well enough.
             Metric::L2 => Test::Distance { square: self.upper_square, fixed: self.upper_error, reach: self.reach },
-            Metric::Ip | Metric::Cosine => {
-                // The length of a row: of the mean and of what is left, or of the unit vector.
-                let (fixed, reach) = if self.metric == Metric::Cosine {
-                    (2.0, 0.0)
-                } else {
-                    (self.mean_length, 127.0 * self.dim.sqrt())
-                };
-                let lost = self.slack * self.length;
-                Test::Product {
-                    shift: self.shift,
-                    fixed: self.shift_error + lost * fixed,
-                    reach: self.row + lost * reach,
-                }
-            }
+            Metric::Ip => Test::Product {
+                shift: self.shift,
+                // The length of a row: of the mean and of what is left.
+                fixed: self.shift_error + lost * self.mean_length,
+                reach: self.row + lost * 127.0 * self.dim.sqrt(),
+            },
+            Metric::Cosine => Test::Product {
+                shift: self.shift,
+                // The lower half of the query takes part by its length times that of the row as it is coded: of a unit
+                // vector, or none, less the mean, and what coding moves it by.
+                fixed: self.shift_error + lost * 2.0 + self.upper_error * (1.0 + self.mean_length) * 1.000_01,
+                reach: self.row + self.upper_error * self.reach,
+            },
         };
         Screen {
             rows: codes.rows(),
