@@ -435,6 +435,14 @@ fn answers_are_honest() {
         .stderr(Stdio::null())
         .status();
     assert_eq!(full.unwrap().code(), Some(2));
+    let full = Command::new(cargo_bin("vindex"))
+        .current_dir(dir)
+        .args(["build", "a.ndjson", "-o", "-", "--metric", "l2"].iter().chain(&COLUMNS))
+        .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert!(full.status.code() == Some(2) && said.contains("No space left") && !said.contains("wrote"), "{said}");
 }
 
 #[test]

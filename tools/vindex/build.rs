@@ -220,6 +220,8 @@ pub fn to_output<T>(
     if !out.dry_run {
         if to_stdout {
             cx.out.bytes(memory.get_ref())?;
+            // What a full disk does not take is told before the report says that it was written.
+            cx.out.flush()?;
         } else {
             qx_io::write_atomic(output, out.mode(), memory.get_ref())?;
         }
