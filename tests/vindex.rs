@@ -428,6 +428,14 @@ fn answers_are_honest() {
     assert!([0, 1].contains(&status(dir, &["repair", "bad.vdata", "-o", "mended.vdata"])));
     assert_eq!(status(dir, &["verify", "mended.vdata"]), 0);
     assert_eq!(fs::read(dir.join("bad.vdata")).unwrap(), bytes, "a damaged file is never changed");
+}
+
+#[test]
+fn a_full_disk_is_never_told_as_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    points(dir, "a.ndjson", 0..300);
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
     let full = Command::new(cargo_bin("vindex"))
         .current_dir(dir)
         .args(["dump", "a.vdata"])
