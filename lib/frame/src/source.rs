@@ -196,8 +196,13 @@ fn fill_head(raw: &mut BufReader<Raw>, want: usize) -> io::Result<Vec<u8>> {
     if first.len() >= want || first.is_empty() {
         return Ok(first.get(..want.min(first.len())).unwrap_or_default().to_vec());
     }
-    let mut head = vec![0; want];
-    let mut have = 0;
+    let mut head = first.to_vec();
+    let mut have = head.len();
+    raw.consume(have);
+    // The rest is read past the buffer, which is empty now. It would take more than is asked for, and hand that out before
+    // what is put in front here.
+    let raw = raw.get_mut();
+    head.resize(want, 0);
     while let Some(rest) = head.get_mut(have..).filter(|r| !r.is_empty()) {
         match raw.read(rest) {
             Ok(0) => break,
@@ -207,8 +212,33 @@ fn fill_head(raw: &mut BufReader<Raw>, want: usize) -> io::Result<Vec<u8>> {
         }
     }
     head.truncate(have);
-    let raw = raw.get_mut();
     let rest = std::mem::replace(&mut raw.inner, Box::new(io::empty()));
     raw.inner = Box::new(Cursor::new(head.clone()).chain(rest));
     Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"{\"a\":1}\n{\"a\":2}\n";
+
+    #[test]
+    fn a_pipe_that_begins_with_few_bytes_keeps_their_order() {
+        for (first, second) in [(0, 0), (1, 1), (1, 2), (2, 3), (3, 3), (3, 9), (4, 4), (9, 9)] {
+            let (a, b, c) = (&TEXT[..first], &TEXT[first..second], &TEXT[second..]);
+            let raw = Raw { inner: Box::new(a.chain(b).chain(c)), failed: Arc::default() };
+            let mut raw = BufReader::with_capacity(64 << 10, raw);
+            assert_eq!(fill_head(&mut raw, 4).unwrap(), &TEXT[..4]);
+            let mut all = Vec::new();
+            raw.read_to_end(&mut all).unwrap();
+            assert_eq!(all, TEXT, "{first} {second}");
+        }
+        let (a, b) = (&TEXT[..1], &TEXT[1..3]);
+        let mut short = BufReader::new(Raw { inner: Box::new(a.chain(b)), failed: Arc::default() });
+        assert_eq!(fill_head(&mut short, 4).unwrap(), &TEXT[..3]);
+        let mut all = Vec::new();
+        short.read_to_end(&mut all).unwrap();
+        assert_eq!(all, &TEXT[..3]);
+    }
 }
