@@ -226,6 +226,16 @@ fn every_format_reads_back_equal() {
 }
 
 #[test]
+fn csv_of_one_column_has_no_empty_line() {
+    let text = "{\"s\":\"x\"}\n{}\n{\"s\":\"\"}\n{\"s\":null}\n";
+    let sources = [Source::Bytes { name: "x".into(), bytes: text.into() }];
+    let (schema, batches, _) = read_all(&sources, &Options::default(), &Job::default()).unwrap();
+    let mut writer = Writer::new(Format::Csv, Vec::new(), &schema).unwrap();
+    batches.iter().for_each(|b| writer.write(b).unwrap());
+    assert_eq!(String::from_utf8(writer.finish().unwrap()).unwrap(), "s\nx\n\"\"\n\"\"\n\"\"\n");
+}
+
+#[test]
 fn an_empty_frame_is_written_in_every_format() {
     let sources = [Source::Bytes { name: "x".into(), bytes: b"[]".to_vec() }];
     let (schema, batches, report) = read_all(&sources, &Options::default(), &Job::default()).unwrap();

@@ -48,7 +48,8 @@ impl<W: Write> NdjsonWriter<W> {
 }
 
 /// CSV (RFC 4180) with a header and `\n` line ends. Null is an empty field and an empty string is `""`; nested values
-/// are JSON text.
+/// are JSON text. Where there is one column alone, null is `""` as well: most readers pass over an empty line, and the
+/// row would be gone.
 pub struct CsvWriter<W: Write> {
     out: W,
     lines: Vec<u8>,
@@ -94,6 +95,8 @@ impl<W: Write> CsvWriter<W> {
                     self.cell.clear();
                     column.text(row, &mut self.cell);
                     quote(&self.cell, &mut self.lines);
+                } else if columns.len() == 1 {
+                    quote(b"", &mut self.lines);
                 }
             }
             self.lines.push(b'\n');
