@@ -9,11 +9,11 @@ use qx_cli::{Context, Status, Table, count, give_back_large_memory};
 use qx_formats::{Error, Result};
 use qx_frame::json::write_string;
 use qx_frame::write::Cells;
-use qx_frame::{Drift, Filter, Report, Sink};
+use qx_frame::{Drift, Filter, Report, SetAside, Sink};
 use serde_json::json;
 
 use crate::args::{Input, Paths, Sample, all_paths, condition, paths, sample};
-use crate::summary::only_null;
+use crate::summary::{only_null, unordered};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,15 +65,17 @@ impl Count {
         let job = cx.job();
         let report = qx_frame::read_into(&sources, &opts, &job, &mut groups)?;
         drop(job);
+        let inside = groups.inside;
         if by.is_empty() {
             total(&report, cx)?;
         } else {
             groups.print(&by, &report, cx)?;
         }
         only_null(cx, &report.undecided, &report.absent);
-        if report.rescued > 0 {
-            let values = count(report.rescued, "value");
-            cx.warn(format!("not counted, since the type of the field does not hold it: {values}"));
+        unordered(cx, &report);
+        if inside > 0 {
+            let records = count(inside, "record");
+            cx.warn(format!("told apart only by what fits the types of the fields in them: {records}"));
         }
         Ok(Status::Yes)
     }
@@ -83,7 +85,7 @@ fn total(report: &Report, cx: &mut Context) -> Result<()> {
     if cx.json() {
         return cx.out.record(&json!({
             "v": 1, "count": report.rows, "records": report.rows + report.filtered, "bytes": report.bytes,
-            "rescued": report.rescued, "absent": report.absent,
+            "rescued": report.rescued, "unordered": report.unordered, "absent": report.absent,
         }));
     }
     cx.out.line(report.rows.to_string())
@@ -95,6 +97,10 @@ struct Groups {
     by: Vec<String>,
     counts: HashMap<Vec<u8>, u64>,
     key: Vec<u8>,
+    /// The last column holds what was set aside.
+    rescues: bool,
+    /// Records with something set aside, where a field holds others.
+    inside: u64,
 }
 
 /// Distinct values that are counted; more are a mistake, or another tool's work.
@@ -138,7 +144,8 @@ impl Groups {
         } else if cx.json() {
             cx.out.record(&json!({"summary": {
                 "v": 1, "groups": groups.len(), "count": report.rows, "records": report.rows + report.filtered,
-                "bytes": report.bytes, "rescued": report.rescued, "absent": report.absent,
+                "bytes": report.bytes, "rescued": report.rescued, "unordered": report.unordered,
+                "absent": report.absent,
             }}))?;
         }
         Ok(())
@@ -148,7 +155,12 @@ impl Groups {
 impl Sink for Groups {
     fn begin(&mut self, _: &SchemaRef) -> Result<()> {
         self.counts.clear();
+        self.inside = 0;
         Ok(())
+    }
+
+    fn rescues(&mut self, rescues: bool) {
+        self.rescues = rescues;
     }
 
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
@@ -157,10 +169,16 @@ impl Sink for Groups {
         }
         let found = self.by.iter().map(|path| qx_frame::column(&batch, path)).collect::<Result<Vec<_>>>()?;
         let columns = found.iter().map(|(f, a)| Cells::new(a.as_ref(), f)).collect::<Result<Vec<_>>>()?;
+        let mut aside = SetAside::in_last(&batch).filter(|_| self.rescues);
+        if let Some(aside) = aside.as_ref().filter(|_| found.iter().any(|(field, _)| field.data_type().is_nested())) {
+            self.inside += aside.rows();
+        }
         for row in 0..batch.num_rows() {
             self.key.clear();
-            for column in &columns {
-                column.json(row, &mut self.key);
+            for (path, column) in self.by.iter().zip(&columns) {
+                if !aside.as_mut().is_some_and(|aside| aside.json(row, path, &mut self.key)) {
+                    column.json(row, &mut self.key);
+                }
                 self.key.push(b'\n');
             }
             if let Some(count) = self.counts.get_mut(&self.key) {

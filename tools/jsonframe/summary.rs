@@ -28,7 +28,7 @@ impl Summary<'_> {
             "dry_run": self.dry_run, "rows": r.rows, "columns": columns, "bytes": r.bytes, "arrays": r.arrays,
             "filtered": r.filtered, "rootless": r.rootless, "dropped": r.dropped,
             "coercions": r.coercions, "rescued": r.rescued, "nulled": r.nulled, "rejected": r.rejected,
-            "undecided": r.undecided, "absent": r.absent, "widened": r.widened,
+            "unordered": r.unordered, "undecided": r.undecided, "absent": r.absent, "widened": r.widened,
         }})
     }
 
@@ -73,10 +73,19 @@ impl Summary<'_> {
         for c in r.coercions.iter().filter(|c| c.is_loss()) {
             cx.warn(format!("lost: {}", describe(c)));
         }
+        unordered(cx, r);
         if r.rejected > 0 {
             cx.warn(format!("rejected: {}", count(r.rejected, "bad record")));
         }
         Ok(())
+    }
+}
+
+/// Warns of rows that were left out because a condition does not go with their value.
+pub fn unordered(cx: &Context, report: &Report) {
+    if report.unordered > 0 {
+        let values = count(report.unordered, "value");
+        cx.warn(format!("left out, since a value of another type has no order with the condition's: {values}"));
     }
 }
 

@@ -156,6 +156,23 @@ fn a_pipe_rescues_and_a_redirected_file_widens() {
 }
 
 #[test]
+fn a_pipe_counts_what_its_sample_did_not_expect() {
+    let dir = folder();
+    let text = "{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":2.5}\n{\"a\":null}\n{\"a\":\"\\u0078\"}\n";
+    let done = run_with(dir.path(), "count - --sample 1 --by a", text);
+    let want = "{\"a\":\"x\",\"count\":2}\n{\"a\":1,\"count\":1}\n{\"a\":2.5,\"count\":1}\n{\"a\":null,\"count\":1}\n";
+    assert_eq!((done.out.as_str(), done.err.as_str()), (want, ""));
+    let done = run_with(dir.path(), "count - --sample 1 --where a>1.5", text);
+    assert_eq!(done.out, "1\n");
+    assert!(done.err.contains("no order with the condition's: 2 values"), "{}", done.err);
+    let done = run_with(dir.path(), "convert - --sample 1 --where a>1.5", text);
+    assert_eq!(done.out, "{\"_rescued\":{\"/a\":2.5}}\n");
+    assert!(done.err.contains("no order with the condition's: 2 values"), "{}", done.err);
+    let inside = "{\"s\":{\"k\":1}}\n{\"s\":{\"k\":\"x\"}}\n";
+    assert!(run_with(dir.path(), "count - --sample 1 --by s", inside).err.contains("in them: 1 record"));
+}
+
+#[test]
 fn bad_records_go_to_a_file_and_are_counted() {
     let dir = folder();
     fs::write(dir.path().join("bad.ndjson"), "{\"a\":1}\n{\"a\":2,}\n{\"a\":3}\n").unwrap();

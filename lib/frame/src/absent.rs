@@ -74,6 +74,10 @@ impl Sink for Watched<'_> {
         self.sink.batch(batch)
     }
 
+    fn rescues(&mut self, rescues: bool) {
+        self.sink.rescues(rescues);
+    }
+
     fn reject(&mut self, reject: &Reject) -> Result<()> {
         self.sink.reject(reject)
     }

@@ -1,5 +1,6 @@
 //! Rows by the value of a field: `status>=500`, `user.name=ann`, `error`, `!error`.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit
 use qx_formats::{Error, Result};
 
 use crate::Sink;
-use crate::json::write_string;
+use crate::aside::{SetAside, Value};
+use crate::json::{Kind, is_number, write_string};
 use crate::number;
 use crate::path::{self, Step};
 use crate::read::arrow_error;
@@ -141,6 +143,54 @@ impl Filter {
         Ok(column.iter().map(|v| v.map(|v| same(v) == want)).collect())
     }
 
+    /// What a batch holds where a column has null in the place of a value that was set aside. Such a value is compared
+    /// as it would be after widening: numbers by what they are worth, strings as text, all else for being the same.
+    fn with_set_aside(
+        &self,
+        batch: &RecordBatch,
+        holds: &BooleanArray,
+        aside: &mut SetAside<'_>,
+        unordered: &mut u64,
+    ) -> Result<BooleanArray> {
+        let (field, _) = self.column(batch)?;
+        // Their values are strings in JSON, and are text as soon as one string is none of them.
+        let texts = match field.data_type() {
+            DataType::Utf8 | DataType::Date32 | DataType::Timestamp(..) => true,
+            other => matches!(other, DataType::Time64(_) | DataType::FixedSizeBinary(_)),
+        };
+        let one = |(row, held): (usize, Option<bool>)| match aside.value(row, &self.steps) {
+            None => held,
+            Some(value) => {
+                let held = self.holds_for(&value, texts);
+                *unordered += u64::from(held.is_none());
+                held
+            }
+        };
+        Ok(holds.iter().enumerate().map(one).collect())
+    }
+
+    /// Whether a single value holds; `None` where it has no order with the condition's.
+    fn holds_for(&self, value: &Value<'_>, texts: bool) -> Option<bool> {
+        let there = value.kind != Kind::Null;
+        let mine = self.value.as_bytes();
+        let order = match (value.kind, &value.text) {
+            (Kind::Int | Kind::Float, _) if is_number(mine) => Some(number::compare(value.json, mine)),
+            (_, Some(text)) if texts || **text == *mine => Some((**text).cmp(mine)),
+            _ => (value.json == mine).then_some(Ordering::Equal),
+        };
+        Some(match self.compare {
+            Compare::Present => there,
+            Compare::Absent => !there,
+            _ if !there => false,
+            Compare::Equal => order == Some(Ordering::Equal),
+            Compare::NotEqual => order != Some(Ordering::Equal),
+            Compare::Less => order?.is_lt(),
+            Compare::LessOrEqual => order?.is_le(),
+            Compare::Greater => order?.is_gt(),
+            Compare::GreaterOrEqual => order?.is_ge(),
+        })
+    }
+
     fn column(&self, batch: &RecordBatch) -> Result<(Arc<Field>, ArrayRef)> {
         column_at(batch, &self.path, &self.steps)
     }
@@ -153,7 +203,7 @@ impl Filter {
             _ => return None,
         };
         let (text, (precision, scale_max)) = (self.value.as_bytes(), WIDE);
-        if !crate::json::is_number(text) {
+        if !is_number(text) {
             return None;
         }
         let exact = |scale: i8| Some((scale, number::decimal256(text, precision, scale)?));
@@ -275,8 +325,12 @@ pub(crate) struct Filtered<'a> {
     /// Columns that were read for the conditions alone.
     pub(crate) hidden: Range<usize>,
     pub(crate) kept: u64,
+    /// Values that were set aside and have no order with a condition's.
+    pub(crate) unordered: u64,
     /// A condition does not go with the type of its field.
     pub(crate) refused: bool,
+    /// The last column holds what was set aside.
+    pub(crate) rescues: bool,
 }
 
 impl Filtered<'_> {
@@ -292,7 +346,7 @@ impl Filtered<'_> {
 
 impl Sink for Filtered<'_> {
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        self.kept = 0;
+        (self.kept, self.unordered) = (0, 0);
         let empty = RecordBatch::new_empty(Arc::clone(schema));
         // What is wrong with a condition is told even when no row comes.
         if !schema.fields().is_empty() {
@@ -307,7 +361,10 @@ impl Sink for Filtered<'_> {
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
         let mut all: Option<BooleanArray> = None;
         for filter in self.filters {
-            let holds = filter.holds(&batch)?;
+            let mut holds = filter.holds(&batch)?;
+            if let Some(mut aside) = SetAside::in_last(&batch).filter(|_| self.rescues) {
+                holds = filter.with_set_aside(&batch, &holds, &mut aside, &mut self.unordered)?;
+            }
             all = Some(match all {
                 None => holds,
                 Some(before) => and(&before, &holds).map_err(arrow_error)?,
@@ -326,6 +383,11 @@ impl Sink for Filtered<'_> {
             }
             _ => self.sink.batch(batch),
         }
+    }
+
+    fn rescues(&mut self, rescues: bool) {
+        self.rescues = rescues;
+        self.sink.rescues(rescues);
     }
 
     fn reject(&mut self, reject: &Reject) -> Result<()> {

@@ -261,6 +261,7 @@ impl Frame {
             arrays: 0,
             coercions,
             rescued: self.rescued.as_ref().map_or(0, |r| r.count),
+            unordered: 0,
             nulled: self.nulled,
             dropped: self.dropped.values().map(|t| t.count).sum(),
             rootless: 0,

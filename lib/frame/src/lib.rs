@@ -14,6 +14,7 @@
 //!   number.
 
 mod absent;
+mod aside;
 mod build;
 mod column;
 mod fast;
@@ -42,6 +43,7 @@ mod utf8;
 mod value;
 pub mod write;
 
+pub use aside::SetAside;
 pub use filter::{Compare, Filter, column};
 pub use given::parse_schema;
 pub use jsonschema::json_schema;

@@ -1,5 +1,7 @@
 //! Numbers keep their text until a type is known to hold them exactly.
 
+use std::cmp::Ordering;
+
 use arrow::datatypes::i256;
 
 /// The smallest integer type that holds a JSON integer.
@@ -261,6 +263,38 @@ pub(crate) fn decimal256(raw: &[u8], precision: u8, scale: i8) -> Option<i256> {
     i256::from_string(&scaled(raw, precision, scale)?)
 }
 
+/// The order of two JSON numbers by what they are worth, however many digits they have.
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    let ((a_negative, a), (b_negative, b)) = (worth(a), worth(b));
+    match (a_negative, b_negative) {
+        (false, false) => a.cmp(&b),
+        (true, true) => b.cmp(&a),
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+    }
+}
+
+/// Whether a number is below zero; the power of ten above its first digit that is not zero, and the digits from there to the
+/// last that is not zero. Zero has none of them.
+fn worth(number: &[u8]) -> (bool, (i64, Vec<u8>)) {
+    let unsigned = number.strip_prefix(b"-").unwrap_or(number);
+    let mut parts = unsigned.splitn(2, |b| matches!(b, b'e' | b'E'));
+    let mantissa = parts.next().unwrap_or_default();
+    let exponent = parts.next().map_or(0, |exponent| match text(exponent).parse::<i64>() {
+        Ok(exponent) => exponent,
+        Err(_) if exponent.first() == Some(&b'-') => i64::MIN,
+        Err(_) => i64::MAX,
+    });
+    let whole = mantissa.iter().position(|b| *b == b'.').unwrap_or(mantissa.len());
+    let digits: Vec<u8> = mantissa.iter().copied().filter(|b| *b != b'.').collect();
+    let counts = |b: &u8| *b != b'0';
+    let (Some(first), Some(last)) = (digits.iter().position(counts), digits.iter().rposition(counts)) else {
+        return (false, (i64::MIN, Vec::new()));
+    };
+    let above = (whole as i64 - first as i64).saturating_add(exponent);
+    (unsigned.len() < number.len(), (above, digits.get(first..=last).unwrap_or_default().to_vec()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +338,39 @@ mod tests {
         assert_eq!(int_as_f64(b"9007199254740993"), None);
         assert_eq!(int_as_f64(b"100000000000000000000"), Some(1e20));
         assert_eq!(int_as_f64(b"100000000000000000000000"), None);
+    }
+
+    #[test]
+    fn numbers_are_ordered_by_what_they_are_worth() {
+        let ordered = [
+            "-1e400",
+            "-18446744073709551616",
+            "-1.5",
+            "-1.49",
+            "-1e-400",
+            "0",
+            "1e-99999999999999999999",
+            "1e-400",
+            "0.049",
+            "5e-2",
+            "0.5",
+            "1",
+            "1.000000000000000000001",
+            "9.99",
+            "10",
+            "9007199254740992",
+            "9007199254740993",
+            "1e400",
+        ];
+        for (i, a) in ordered.iter().enumerate() {
+            for (j, b) in ordered.iter().enumerate() {
+                assert_eq!(compare(a.as_bytes(), b.as_bytes()), i.cmp(&j), "{a} {b}");
+            }
+        }
+        for (a, b) in [("-0", "0.0"), ("1e2", "100"), ("0.10", "1e-1"), ("-5.0", "-5"), ("0e9", "-0"), ("00.1e+1", "1")]
+        {
+            assert_eq!(compare(a.as_bytes(), b.as_bytes()), Ordering::Equal, "{a} {b}");
+        }
     }
 
     #[test]

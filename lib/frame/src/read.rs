@@ -34,6 +34,9 @@ pub trait Sink {
     /// Whatever stops the read.
     fn begin(&mut self, schema: &SchemaRef) -> Result<()>;
 
+    /// Whether the last column is to hold what was set aside ([`Drift::Rescue`]); told before each [`Sink::begin`].
+    fn rescues(&mut self, _: bool) {}
+
     /// The next rows.
     ///
     /// # Errors
@@ -134,7 +137,9 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
     if top_level(wider.select.get(opts.select.len()..).unwrap_or_default())? + asked != read {
         return Err(Error::usage("a condition is on a field inside a selected one").hint("select that field as well"));
     }
-    let mut filtered = Filtered { sink, filters: &opts.filters, hidden: asked..read, kept: 0, refused: false };
+    let hidden = asked..read;
+    let mut filtered =
+        Filtered { sink, filters: &opts.filters, hidden, kept: 0, unordered: 0, refused: false, rescues: false };
     let report = match read_unfiltered(sources, &wider, job, &mut filtered) {
         // The sample's type may not be the one that the field has in the end.
         Err(_) if filtered.refused && opts.drift == Drift::Widen && opts.sample.is_some() => {
@@ -144,7 +149,8 @@ fn read_filtered(sources: &[Source], opts: &Options, job: &Job, sink: &mut dyn S
         result => result,
     }?;
     let schema = filtered.schema(&report.schema);
-    Ok(Report { schema, rows: filtered.kept, filtered: report.rows - filtered.kept, ..report })
+    let (rows, unordered) = (filtered.kept, filtered.unordered);
+    Ok(Report { schema, rows, filtered: report.rows - rows, unordered, ..report })
 }
 
 /// The fields of which only the presence is asked, where a value that does not fit its column is set aside or becomes null: as
@@ -380,6 +386,7 @@ impl Read<'_> {
         let given = !self.opts.hints.is_empty() || !self.opts.maps.is_empty();
         let rescue = policy == Policy::Rescue && (given || !sample.complete);
         let mut frame = Frame::new(&columns, policy, rescue, self.opts);
+        sink.rescues(rescue);
         sink.begin(&frame.schema)?;
         let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
         self.job.progress.phase("rows", total, "bytes");

@@ -80,6 +80,8 @@ pub struct Report {
     pub coercions: Vec<Coercion>,
     /// Values in `_rescued`.
     pub rescued: u64,
+    /// Of them, those that a condition has no order with: it does not hold for their rows.
+    pub unordered: u64,
     /// Values that became null under [`crate::Drift::Null`].
     pub nulled: u64,
     /// Values that were dropped because their key stood twice.

@@ -110,6 +110,10 @@ impl Sink for Flat<'_> {
         self.sink.batch(flat_batch(&batch, &self.schema)?)
     }
 
+    fn rescues(&mut self, rescues: bool) {
+        self.sink.rescues(rescues);
+    }
+
     fn reject(&mut self, reject: &Reject) -> Result<()> {
         self.sink.reject(reject)
     }

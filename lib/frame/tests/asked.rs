@@ -476,3 +476,35 @@ fn a_condition_is_held_against_the_type_that_its_field_has_in_the_end() {
     }
     assert_eq!(held("{\"a\":1}\n{\"a\":1.5}\n", "a>1.25").unwrap(), 1);
 }
+
+#[test]
+fn what_was_set_aside_holds_as_it_would_in_a_wider_column() {
+    let opts = Options { drift: Drift::Rescue, sample: Some(1), ..Options::default() };
+    let held = |text: &str, condition: &str| {
+        let filters = vec![Filter::parse(condition).unwrap()];
+        let (rows, report) = run(text, &Options { filters, ..opts.clone() }).unwrap();
+        assert_eq!(rows.lines().count() as u64, report.rows, "{condition}");
+        (report.rows, report.unordered)
+    };
+    let text = "{\"a\":1,\"s\":{\"b\":1}}\n{\"a\":7.5}\n{\"a\":\"x\"}\n{\"a\":9,\"s\":{\"b\":\"y\"}}\n{\"a\":null}\n{\"s\":[1]}\n\
+                {\"a\":{\"c\":null},\"s\":{\"b\":null}}\n";
+    for (condition, want) in [
+        ("a", (5, 0)),
+        ("!a", (2, 0)),
+        ("a>5", (2, 2)),
+        ("a<=7.5", (2, 2)),
+        ("a=75e-1", (1, 0)),
+        ("a!=1", (4, 0)),
+        ("s", (4, 0)),
+        ("s.b", (2, 0)),
+        ("!s.b", (5, 0)),
+        ("s.b!=1", (1, 0)),
+    ] {
+        assert_eq!(held(text, condition), want, "{condition}");
+    }
+    // Dates are compared as text as soon as there is other text; a record that is no object is its value.
+    let dates = "\"2024-01-01\"\n\"2024\"\n{\"value\":\"soon\"}\n2024\n";
+    for (condition, want) in [("value>=2024-01-01", (2, 1)), ("value<2024-01-01", (1, 1)), ("value", (4, 0))] {
+        assert_eq!(held(dates, condition), want, "{condition}");
+    }
+}
