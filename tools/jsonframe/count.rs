@@ -152,6 +152,18 @@ impl Groups {
     }
 }
 
+/// Leaves of a string only the escapes that it needs: mixed values stand as the input has them.
+fn unescaped(key: &mut Vec<u8>, start: usize) {
+    let value = key.get(start..).unwrap_or_default();
+    if !value.starts_with(b"\"") || !value.contains(&b'\\') {
+        return;
+    }
+    if let Ok(text) = serde_json::from_slice::<String>(value) {
+        key.truncate(start);
+        write_string(&text, key);
+    }
+}
+
 impl Sink for Groups {
     fn begin(&mut self, _: &SchemaRef) -> Result<()> {
         self.counts.clear();
@@ -177,7 +189,9 @@ impl Sink for Groups {
             self.key.clear();
             for (path, column) in self.by.iter().zip(&columns) {
                 if !aside.as_mut().is_some_and(|aside| aside.json(row, path, &mut self.key)) {
+                    let start = self.key.len();
                     column.json(row, &mut self.key);
+                    unescaped(&mut self.key, start);
                 }
                 self.key.push(b'\n');
             }

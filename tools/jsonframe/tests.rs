@@ -168,6 +168,9 @@ fn a_pipe_counts_what_its_sample_did_not_expect() {
     let done = run_with(dir.path(), "convert - --sample 1 --where a>1.5", text);
     assert_eq!(done.out, "{\"_rescued\":{\"/a\":2.5}}\n");
     assert!(done.err.contains("no order with the condition's: 2 values"), "{}", done.err);
+    // However a string is escaped, also among values of many types.
+    let mixed = "{\"m\":1}\n{\"m\":\"\\u00e9\"}\n{\"m\":\"\u{e9}\"}\n";
+    assert!(run_with(dir.path(), "count - --by m", mixed).out.starts_with("{\"m\":\"\u{e9}\",\"count\":2}\n"));
     let inside = "{\"s\":{\"k\":1}}\n{\"s\":{\"k\":\"x\"}}\n";
     assert!(run_with(dir.path(), "count - --sample 1 --by s", inside).err.contains("in them: 1 record"));
 }

@@ -15,7 +15,7 @@ use qx_formats::{Error, Result};
 
 use crate::Sink;
 use crate::aside::{SetAside, Value};
-use crate::json::{Kind, is_number, write_string};
+use crate::json::{Kind, is_number, unescape};
 use crate::number;
 use crate::path::{self, Step};
 use crate::read::arrow_error;
@@ -129,9 +129,6 @@ impl Filter {
 
     /// A column of mixed values: the condition's value is JSON, or the text of a string.
     fn json_holds(&self, column: &StringArray, compare: Compare) -> Result<BooleanArray> {
-        let mut quoted = Vec::new();
-        write_string(&self.value, &mut quoted);
-        let same = |v: &str| v == self.value || v.as_bytes() == quoted;
         let want = match compare {
             Compare::Equal => true,
             Compare::NotEqual => false,
@@ -140,7 +137,19 @@ impl Filter {
                     .hint("compare with = or !=, or give it a type: --type"));
             }
         };
-        Ok(column.iter().map(|v| v.map(|v| same(v) == want)).collect())
+        Ok(column.iter().map(|v| v.map(|v| self.is_value(v.as_bytes()) == want)).collect())
+    }
+
+    /// Whether a value, as JSON, is the condition's: the same text, a string of that text however it is escaped, or a
+    /// number that is worth as much.
+    fn is_value(&self, json: &[u8]) -> bool {
+        let mine = self.value.as_bytes();
+        let string = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        json == mine
+            || match string {
+                Some(content) => *unescape(content, content.contains(&b'\\')) == *mine,
+                None => is_number(json) && is_number(mine) && number::compare(json, mine).is_eq(),
+            }
     }
 
     /// What a batch holds where a column has null in the place of a value that was set aside. Such a value is compared

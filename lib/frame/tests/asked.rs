@@ -508,3 +508,15 @@ fn what_was_set_aside_holds_as_it_would_in_a_wider_column() {
         assert_eq!(held(dates, condition), want, "{condition}");
     }
 }
+
+#[test]
+fn mixed_values_are_compared_by_what_they_say() {
+    let text = "{\"a\":1}\n{\"a\":\"\\u00e9\\/x\"}\n{\"a\":\"\u{e9}/x\"}\n{\"a\":1.0}\n{\"a\":{\"k\": 1}}\n{\"a\":\"1\"}\n{\"a\":null}\n{\"a\":\"\"}\n";
+    for (condition, want) in
+        [("a=\u{e9}/x", 2), ("a=1", 3), ("a=1.0", 2), ("a!=1", 4), ("a={\"k\":1}", 1), ("a=\"\"", 1), ("a=\"", 0)]
+    {
+        let filters = vec![Filter::parse(condition).unwrap()];
+        let (_, report) = run(text, &Options { filters, ..Options::default() }).unwrap();
+        assert_eq!(report.rows, want, "{condition}");
+    }
+}
