@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use qx_cli::{Context, Out, OutputArgs, Status, Table, is_dash, keep_freed_memory};
+use qx_cli::{Align, Context, Out, OutputArgs, Status, Table, is_dash, keep_freed_memory};
 use qx_formats::{Error, Kind, Result};
 use qx_frame::write::{Compression, DictionariesFull, Format, WriteOptions};
 use qx_frame::{Drift, Filter, Options, Report, Sink, Source};
@@ -350,8 +350,8 @@ impl Convert {
         let read = |sink: &mut dyn Sink| qx_frame::read_into(sources, opts, &job, sink);
         let (report, ()) = self.with_rejects(&mut shown, read, |_| Ok(()))?;
         drop(job);
-        let names = report.schema.fields().iter().map(|f| f.name().as_str());
-        let mut table = Table::new(names);
+        let names = report.schema.fields().iter().map(|f| (f.name().as_str(), Align::Left));
+        let mut table = Table::aligned(names);
         for row in &shown.rows {
             table.row(row.clone());
         }

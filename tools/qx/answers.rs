@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
-use qx_cli::Table;
+use qx_cli::{Align, Table};
 use qx_formats::{Error, Kind, Result};
 use qx_sql::Answer;
 
@@ -43,13 +43,9 @@ fn engine(e: ArrowError) -> Error {
 
 /// The rows as a table: numbers to the right, nulls empty.
 pub fn table(answer: &Answer) -> Result<Table> {
-    let names: Vec<String> = answer
-        .schema
-        .fields()
-        .iter()
-        .map(|f| if f.data_type().is_numeric() { format!(">{}", f.name()) } else { f.name().clone() })
-        .collect();
-    let mut table = Table::new(names.iter().map(String::as_str));
+    let align = |numeric| if numeric { Align::Right } else { Align::Left };
+    let fields = answer.schema.fields().iter();
+    let mut table = Table::aligned(fields.map(|f| (f.name().as_str(), align(f.data_type().is_numeric()))));
     each_row(answer, |cells| {
         table.row(cells);
         Ok(())

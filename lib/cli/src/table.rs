@@ -19,10 +19,15 @@ pub struct Table {
 impl Table {
     /// Columns by name; a name that starts with `>` is right-aligned (numbers).
     pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
-        let header = columns.into_iter().map(|c| match c.strip_prefix('>') {
-            Some(name) => (name.to_owned(), Align::Right),
-            None => (c.to_owned(), Align::Left),
-        });
+        Self::aligned(columns.into_iter().map(|c| match c.strip_prefix('>') {
+            Some(name) => (name, Align::Right),
+            None => (c, Align::Left),
+        }))
+    }
+
+    /// Columns whose names are data, which begin with any sign.
+    pub fn aligned<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+        let header = columns.into_iter().map(|(name, align)| (clean(name.to_owned()), align));
         Table { header: header.collect(), rows: Vec::new() }
     }
 
@@ -32,14 +37,6 @@ impl Table {
     }
 
     pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) -> &mut Self {
-        // Control characters in data must not reach a terminal as commands.
-        let clean = |s: String| {
-            if s.chars().any(char::is_control) {
-                s.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
-            } else {
-                s
-            }
-        };
         self.rows.push(cells.into_iter().map(|c| clean(c.into())).collect());
         self
     }
@@ -73,5 +70,27 @@ impl Table {
             text.push('\n');
         }
         text
+    }
+}
+
+/// Control characters in data must not reach a terminal as commands.
+fn clean(s: String) -> String {
+    if s.chars().any(char::is_control) {
+        s.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    } else {
+        s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_data_are_printed_as_they_are() {
+        let mut table = Table::aligned([(">a", Align::Left), ("b\u{1b}[2J", Align::Right)]);
+        table.row(["1", "x\n"]);
+        let text = table.plain();
+        assert!(text.contains(" >a ") && text.contains(" b\u{fffd}[2J\n") && text.contains(" x\u{fffd}\n"), "{text:?}");
     }
 }
