@@ -115,6 +115,12 @@ impl Filter {
             Some(floats) => Arc::new(floats.unary::<_, Float64Type>(|v| v + 0.0)),
             None => column,
         };
+        let (compare, literal) = match beside(self.value.as_bytes(), compare) {
+            Some((compare, value)) if *column.data_type() == DataType::Float64 => {
+                (compare, Arc::new(Float64Array::from(vec![value])) as ArrayRef)
+            }
+            _ => (compare, literal),
+        };
         let scalar = Scalar::new(literal);
         let holds = match compare {
             Compare::NotEqual => cmp::neq(&column, &scalar),
@@ -257,6 +263,27 @@ impl Filter {
         let literal = cast_with_options(&literal, field.data_type(), &strict).map_err(|_| wrong())?;
         if literal.is_null(0) { Err(wrong()) } else { Ok(literal) }
     }
+}
+
+/// A comparison with a number that no float64 keeps, such as 2^53 + 1, as one with the nearest float64 that says the same
+/// of every other.
+fn beside(number: &[u8], compare: Compare) -> Option<(Compare, f64)> {
+    if !is_number(number) {
+        return None;
+    }
+    let whole = number.iter().all(|b| matches!(b, b'-' | b'0'..=b'9'));
+    let kept = if whole { number::int_as_f64(number) } else { number::float(number) };
+    let near = std::str::from_utf8(number).ok()?.parse::<f64>().ok().filter(|v| v.is_finite() && kept.is_none())?;
+    // As many digits as a float64 can have.
+    let below = number::compare(format!("{near:.1074}").as_bytes(), number).is_lt();
+    Some(match (compare, below) {
+        (Compare::Less | Compare::LessOrEqual, true) => (Compare::LessOrEqual, near),
+        (Compare::Less | Compare::LessOrEqual, false) => (Compare::Less, near),
+        (Compare::Greater | Compare::GreaterOrEqual, true) => (Compare::Greater, near),
+        (Compare::Greater | Compare::GreaterOrEqual, false) => (Compare::GreaterOrEqual, near),
+        (Compare::NotEqual, _) => (Compare::GreaterOrEqual, f64::NEG_INFINITY),
+        _ => (Compare::Less, f64::NEG_INFINITY),
+    })
 }
 
 /// Digits and scale in which every whole number and decimal of up to 38 digits has room beside as long a fraction.

@@ -475,6 +475,21 @@ fn a_condition_is_held_against_the_type_that_its_field_has_in_the_end() {
         assert_eq!(held(numbers, condition).unwrap(), want, "{condition}");
     }
     assert_eq!(held("{\"a\":1}\n{\"a\":1.5}\n", "a>1.25").unwrap(), 1);
+    // Also by those that no float64 is.
+    let floats = "{\"a\":1.5}\n{\"a\":9007199254740992}\n{\"a\":-9007199254740992}\n{\"a\":null}\n{\"a\":0.1}\n";
+    for (condition, want) in [
+        ("a>=9007199254740993", 0),
+        ("a=9007199254740993", 0),
+        ("a!=9007199254740993", 4),
+        ("a<9007199254740993", 4),
+        ("a>9007199254740991.5", 1),
+        ("a<=9007199254740991.5", 3),
+        ("a>-9007199254740993", 4),
+        ("a=0.1", 1),
+        ("a<1e400", 4),
+    ] {
+        assert_eq!(held(floats, condition).unwrap(), want, "{condition}");
+    }
 }
 
 #[test]
