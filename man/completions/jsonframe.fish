@@ -72,7 +72,7 @@ complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l drift -d
 rescue\t'The value is kept as JSON in the column `_rescued` (the default for a pipe)'
 null\t'The value becomes null, and is counted'
 error\t'Stop at the first such value'"
-complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l rejects -d 'Put records that are not JSON here, as NDJSON with place and reason, and go on after their line. Inside an array only elements whose brackets and quotes are whole can be set aside' -r -F
+complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l rejects -d 'Put records that are not JSON here, as NDJSON with place and reason, and go on after their line. Inside an array only elements with a wrong number, word or string, or a key that stands twice, can be set aside' -r -F
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l max-rejects -d 'Stop when there are more bad records than this' -r
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l threads -d 'Threads: with 2, one decodes while another one encodes and writes a file' -r
 complete -c jsonframe -n "__fish_jsonframe_using_subcommand convert" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'

@@ -107,7 +107,7 @@ pub struct Convert {
     drift: Option<DriftArg>,
 
     /// Put records that are not JSON here, as NDJSON with place and reason, and go on after their line. Inside an
-    /// array only elements whose brackets and quotes are whole can be set aside
+    /// array only elements with a wrong number, word or string, or a key that stands twice, can be set aside
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 

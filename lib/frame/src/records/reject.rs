@@ -9,7 +9,8 @@ use crate::report::{Reject, Spot};
 
 impl Records {
     /// A bad record is an error, or it is set aside and reading goes on: after its line, or, inside an array, after the
-    /// element, where its brackets and quotes still say where that ends.
+    /// element, where its brackets and quotes still say where that ends. After a fault of the syntax they do not: a quote
+    /// that is missing turns strings inside out.
     pub(super) fn bad(&mut self, tape: &mut Tape, fault: &Fault, job: &Job) -> Result<Next<'_>> {
         let at = self.rest().get(fault.at).copied();
         let got: &[u8] = at.as_slice();
