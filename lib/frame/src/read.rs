@@ -388,8 +388,7 @@ impl Read<'_> {
         let mut frame = Frame::new(&columns, policy, rescue, self.opts);
         sink.rescues(rescue);
         sink.begin(&frame.schema)?;
-        let total = self.sources.iter().map(plain_size).sum::<Option<u64>>();
-        self.job.progress.phase("rows", total, "bytes");
+        self.job.progress.phase("rows", self.sources.iter().map(plain_size).sum::<Option<u64>>(), "bytes");
         let (mut bytes, mut arrays, mut rootless, mut rejected) = (0, 0, 0, 0);
         let mut tape = self.tape()?;
         for (index, source) in self.sources.iter().enumerate() {
