@@ -216,6 +216,15 @@ fn rows_without_a_vector_and_no_rows_are_taken_for_what_they_are() {
     ok(dir, &["dump", "d.vdata", "--format", "npy", "-o", "none.npy"]);
     let r = report(&["build", "none.npy", "-o", "f.vdata"]).unwrap();
     assert_eq!((&r["rows"], &r["dim"]), (&0.into(), &3.into()));
+    // A definition of no dimension: it takes that of the first row. One made of it gives no position out again.
+    fs::write(dir.join("gone.ndjson"), "null\n").unwrap();
+    assert_eq!(report(&["build", "gone.ndjson", "-o", "g.vindex"]).unwrap()["rows"], 0);
+    ok(dir, &["add", "g.vindex", "null.ndjson"]);
+    assert_eq!(ok(dir, &["dump", "g.vindex", "--format", "ids"]), "2\n");
+    ok(dir, &["delete", "g.vindex", "--id", "2"]);
+    ok(dir, &["convert", "g.vindex", "-o", "h.vindex"]);
+    ok(dir, &["add", "h.vindex", "null.ndjson"]);
+    assert_eq!(ok(dir, &["dump", "h.vindex", "--format", "ids"]), "5\n");
 }
 
 #[test]

@@ -161,7 +161,8 @@ impl Definition {
 
     /// Takes over what a build was given and what it found.
     pub fn built(&mut self, options: &crate::BuildOptions, report: &crate::BuildReport) {
-        self.dim = Some(report.dim);
+        // Of an index without rows nothing but its options says it.
+        self.dim = Some(report.dim).filter(|&dim| dim > 0).or(options.dim);
         self.parameters = Parameters { engine: report.engine.to_string(), ..Parameters::of(options) };
         self.status = Status {
             state: State::Ready,

@@ -306,6 +306,14 @@ fn positions_go_on_behind_rows_that_are_gone() {
     editor.delete(&(0..4).collect()).unwrap();
     editor.compact(&BuildOptions::default(), &Job::default()).unwrap();
     assert_eq!(grown(&mut editor), [4i64, 5, 6, 7, 8]);
+    // What is made of them anew, in their definition's place.
+    editor.delete(&[7, 8].into_iter().collect()).unwrap();
+    drop(editor);
+    let (left, ids) = (vec![vec![0.0], vec![1.0]], RowIds::Ordinals(vec![4, 5]));
+    create(&path, Publish::Replace, &left, ids, &l2, &Job::default()).unwrap();
+    assert_eq!(grown(&mut edit(&path)), [4i64, 5, 9, 10, 11, 12, 13]);
+    create(&path, Publish::Replace, &rows(1), RowIds::Ordinal, &l2, &Job::default()).unwrap();
+    assert_eq!(grown(&mut edit(&path)), [0i64, 1, 2, 3, 4, 5]);
     // A file whose positions have gaps, without the definition that knew how far they went.
     let file = dir.path().join("alone.vdata");
     std::fs::write(&file, built(&rows(3), RowIds::Ordinals(vec![1, 7, 5]), &l2).0).unwrap();
