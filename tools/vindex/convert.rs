@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use qx_cli::{Context, OutputArgs, Status, count};
 use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
+use qx_formats::vdata::layout::MAX_DIM;
 use qx_formats::{Error, Result};
 use qx_vector::definition::Definition;
 use qx_vector::set::{Segments, create_with};
@@ -198,7 +199,8 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
         cx.warn(format!("passed over {} after the last vector", count(old.trailing, "byte")));
     }
     let more = json!({"from": format!("VDCF v{}", old.version), "trailing_bytes": old.trailing});
-    let dim = Some(old.dim).filter(|&d| d > 0);
+    // One above the limit is of the file, not of an option.
+    let dim = Some(old.dim).filter(|d| (1..=MAX_DIM).contains(d));
     let opts = changed(args, BuildOptions { metric, dim, ..BuildOptions::default() });
     write(args, &Old(old), ids, None, &opts, more, cx)
 }

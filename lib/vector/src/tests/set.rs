@@ -335,6 +335,16 @@ fn an_id_that_two_files_give_is_told() {
 }
 
 #[test]
+fn what_clarium_wrote_is_refused_with_what_to_do() {
+    let open = |bytes: &[u8]| Segments::from_bytes(Path::new("old"), bytes.to_vec().into()).unwrap_err();
+    for old in [&b"FCDV\x01\0\0\0"[..], br#"{"name":"i","table":"t","metric":"l2"}"#] {
+        let e = open(old);
+        assert!(e.kind() == Kind::Unsupported && e.get_hint().is_some_and(|h| h.contains("vindex convert")), "{e}");
+    }
+    assert_ne!(open(b"{\"a\":1}").kind(), Kind::Unsupported);
+}
+
+#[test]
 fn one_writer_at_a_time_and_damage_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.vindex");
