@@ -335,6 +335,18 @@ fn an_id_that_two_files_give_is_told() {
 }
 
 #[test]
+fn of_rows_that_are_equally_far_any_counts_as_found() {
+    for metric in [Metric::L2, Metric::Ip] {
+        let (bytes, _) = built(&vec![vec![1.0f32, 1.0]; 1500], RowIds::Ordinal, &options(metric));
+        let set = Segments::from_bytes(Path::new("x.vdata"), bytes.into()).unwrap();
+        let truth = crate::tune::Truth::sample(&set, 20, 10).unwrap();
+        // A walk ends among others than those of the lowest ids, which the exact answer has.
+        let point = truth.measure(&set, 10, Duration::ZERO).unwrap();
+        assert_eq!(point.recall, 1.0, "{metric}");
+    }
+}
+
+#[test]
 fn what_clarium_wrote_is_refused_with_what_to_do() {
     let open = |bytes: &[u8]| Segments::from_bytes(Path::new("old"), bytes.to_vec().into()).unwrap_err();
     for old in [&b"FCDV\x01\0\0\0"[..], br#"{"name":"i","table":"t","metric":"l2"}"#] {
