@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use qx_cli::{Context, OutputArgs, Status, count};
+use qx_cli::{Context, OutputArgs, Status, count, is_dash};
 use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
 use qx_formats::vdata::layout::MAX_DIM;
 use qx_formats::{Error, Result};
@@ -118,8 +118,13 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     if bytes.trim_ascii_start().first() == Some(&b'{') && !definition::is_current(&bytes) {
         return old_definition(&args, &bytes, cx);
     }
-    drop(bytes);
-    let source = Indexed::new(input::set(&args.input_path)?)?;
+    let set = if is_dash(&args.input_path) {
+        Segments::from_bytes(&args.input_path, bytes)?
+    } else {
+        drop(bytes);
+        input::set(&args.input_path)?
+    };
+    let source = Indexed::new(set)?;
     let opts = changed(&args, like(&source.set)?);
     let ids: Vec<u64> = (0..source.rows()).map(|row| source.id(row)).collect();
     let ids = RowIds::of(source.set.flavour(), ids);
@@ -224,5 +229,5 @@ fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status>
 }
 
 fn to_path(output: &Path, out: &OutputArgs, cx: &mut Context, bytes: &[u8]) -> Result<()> {
-    if qx_cli::is_dash(output) { cx.out.bytes(bytes) } else { qx_io::write_atomic(output, out.mode(), bytes) }
+    if is_dash(output) { cx.out.bytes(bytes) } else { qx_io::write_atomic(output, out.mode(), bytes) }
 }
