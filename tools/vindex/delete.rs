@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   vindex delete x.vindex --id 7 8 -9
   vindex delete x.vindex --key libc6 libssl3
-  vindex search x.vindex --query '[1,2]' | jq .row_id | vindex delete x.vindex --ids -";
+  vindex search x.vindex --query '[1,2]' --format tsv | cut -f3 | vindex delete x.vindex --ids -";
 
 /// Delete rows by their id
 ///
