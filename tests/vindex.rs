@@ -216,6 +216,15 @@ fn rows_without_a_vector_and_no_rows_are_taken_for_what_they_are() {
     ok(dir, &["dump", "d.vdata", "--format", "npy", "-o", "none.npy"]);
     let r = report(&["build", "none.npy", "-o", "f.vdata"]).unwrap();
     assert_eq!((&r["rows"], &r["dim"]), (&0.into(), &3.into()));
+    // A definition of no dimension: it takes that of the first row. One made of it gives no position out again.
+    fs::write(dir.join("gone.ndjson"), "null\n").unwrap();
+    assert_eq!(report(&["build", "gone.ndjson", "-o", "g.vindex"]).unwrap()["rows"], 0);
+    ok(dir, &["add", "g.vindex", "null.ndjson"]);
+    assert_eq!(ok(dir, &["dump", "g.vindex", "--format", "ids"]), "2\n");
+    ok(dir, &["delete", "g.vindex", "--id", "2"]);
+    ok(dir, &["convert", "g.vindex", "-o", "h.vindex"]);
+    ok(dir, &["add", "h.vindex", "null.ndjson"]);
+    assert_eq!(ok(dir, &["dump", "h.vindex", "--format", "ids"]), "5\n");
 }
 
 #[test]
@@ -287,6 +296,55 @@ fn a_predicate_about_keys_names_their_field() {
     ] {
         let (code, stderr) = by_csv(text);
         assert!(code == 65 && stderr.contains(line), "{text:?}: {code} {stderr}");
+    }
+}
+
+#[test]
+fn ids_of_a_predicate_are_read_as_those_of_a_build() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let rows = "{\"id\":\"null\",\"v\":[1,1]}\n{\"id\":\"b\",\"v\":[2,1]}\n{\"id\":5,\"v\":[3,1]}\n";
+    fs::write(dir.join("a.ndjson"), rows).unwrap();
+    ok(dir, &[&["build", "a.ndjson", "-o", "a.vdata", "--metric", "l2"], &COLUMNS[..]].concat());
+    let ask = |text: &str| {
+        fs::write(dir.join("ok.ndjson"), text).unwrap();
+        let filter = ["--filter", "column:ok.ndjson:ok", "--filter-id", "id", "--format", "tsv"];
+        vindex(dir, &[&["search", "a.vdata", "--query", "0 1"], &filter[..]].concat())
+    };
+    let found = |out: &Output| String::from_utf8_lossy(&out.stdout).lines().count();
+    assert_eq!(found(&ask("\u{FEFF}{\"id\":5,\"ok\":true}\n{\"id\":\"b\",\"ok\":1}\n{\"id\":7,\"ok\":1}\n")), 2);
+    // A null is not the key "null", and what no build takes for an id names no row by its text.
+    for id in ["null", "5.0", "true", "[5]", "\"\""] {
+        let out = ask(&format!("{{\"id\":5,\"ok\":1}}\n{{\"id\":{id},\"ok\":1}}\n"));
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        let told = stderr.contains("ok.ndjson: line 2: field \"id\": not a row id");
+        assert!(out.status.code() == Some(65) && told && found(&out) == 0, "{id}: {stderr}");
+    }
+}
+
+#[test]
+fn a_sign_is_part_of_a_row_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    // Of one length in bits.
+    let (low, high) = ("-1", "18446744073709551615");
+    for (name, id, other) in [("s", low, high), ("u", high, low)] {
+        let (rows, file) =
+            (format!("{{\"id\":{id},\"v\":[1,1]}}\n{{\"id\":5,\"v\":[2,1]}}\n"), format!("{name}.vdata"));
+        fs::write(dir.join("a.ndjson"), rows).unwrap();
+        ok(dir, &[&["build", "a.ndjson", "-o", &file, "--metric", "l2"], &COLUMNS[..]].concat());
+        let found = |filter: &str| {
+            let filter = format!("--filter={filter}");
+            ok(dir, &["search", &file, "--query", "1 1", "--format", "tsv", &filter]).lines().count()
+        };
+        let one = |id: &str| format!("--id={id}");
+        assert_eq!([found(id), found(other), found(&format!("!{other}"))], [1, 0, 2], "{name}");
+        assert_eq!(status(dir, &["inspect", &file, &one(other)]), 2);
+        assert_eq!(status(dir, &["delete", &file, &one(other)]), 1);
+        let both = format!("--id={id},{other}");
+        let report = ok(dir, &["delete", &file, &both, "--dry-run", "--json"]);
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!((&report["deleted"], &report["missing"]), (&1.into(), &1.into()), "{name}");
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use qx_cli::{Context, OutputArgs, Status, count};
+use qx_cli::{Context, OutputArgs, Status, count, is_dash};
 use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
+use qx_formats::vdata::layout::MAX_DIM;
 use qx_formats::{Error, Result};
-use qx_vector::set::{Segments, create};
+use qx_vector::definition::Definition;
+use qx_vector::set::{Segments, create_with};
 use qx_vector::{BuildOptions, CodeKind, Element, Engine, Metric, RowIds, VectorSource, definition};
 use serde_json::json;
 
@@ -116,12 +118,18 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     if bytes.trim_ascii_start().first() == Some(&b'{') && !definition::is_current(&bytes) {
         return old_definition(&args, &bytes, cx);
     }
-    drop(bytes);
-    let source = Indexed::new(input::set(&args.input_path)?)?;
+    let set = if is_dash(&args.input_path) {
+        Segments::from_bytes(&args.input_path, bytes)?
+    } else {
+        drop(bytes);
+        input::set(&args.input_path)?
+    };
+    let source = Indexed::new(set)?;
     let opts = changed(&args, like(&source.set)?);
     let ids: Vec<u64> = (0..source.rows()).map(|row| source.id(row)).collect();
     let ids = RowIds::of(source.set.flavour(), ids);
-    write(&args, &source, ids, &opts, json!({"from": "vdata"}), cx)
+    let next_ordinal = source.set.definition().and_then(|d| d.next_ordinal);
+    write(&args, &source, ids, next_ordinal, &opts, json!({"from": "vdata"}), cx)
 }
 
 fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
@@ -140,10 +148,12 @@ fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
     }
 }
 
+/// Writes what was asked for. A definition gives out no position below `next_ordinal`.
 fn write(
     args: &Args,
     source: &dyn VectorSource,
     ids: RowIds,
+    next_ordinal: Option<u64>,
     opts: &BuildOptions,
     mut more: serde_json::Value,
     cx: &mut Context,
@@ -152,7 +162,8 @@ fn write(
     let job = cx.job();
     let wrong = of_input(&args.input_path);
     let built = if is_definition(&args.output) && !args.out.dry_run {
-        create(&args.output, args.out.mode(), source, ids, opts, &job).map_err(wrong)?
+        let behind = |d: &mut Definition| d.next_ordinal = d.next_ordinal.max(next_ordinal);
+        create_with(&args.output, args.out.mode(), source, ids, opts, &job, behind).map_err(wrong)?
     } else {
         to_output(&args.output, &args.out, cx, |o| qx_vector::build(source, ids, opts, &job, o).map_err(wrong))?
     };
@@ -193,9 +204,10 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
         cx.warn(format!("passed over {} after the last vector", count(old.trailing, "byte")));
     }
     let more = json!({"from": format!("VDCF v{}", old.version), "trailing_bytes": old.trailing});
-    let dim = Some(old.dim).filter(|&d| d > 0);
+    // One above the limit is of the file, not of an option.
+    let dim = Some(old.dim).filter(|d| (1..=MAX_DIM).contains(d));
     let opts = changed(args, BuildOptions { metric, dim, ..BuildOptions::default() });
-    write(args, &Old(old), ids, &opts, more, cx)
+    write(args, &Old(old), ids, None, &opts, more, cx)
 }
 
 fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
@@ -217,5 +229,5 @@ fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status>
 }
 
 fn to_path(output: &Path, out: &OutputArgs, cx: &mut Context, bytes: &[u8]) -> Result<()> {
-    if qx_cli::is_dash(output) { cx.out.bytes(bytes) } else { qx_io::write_atomic(output, out.mode(), bytes) }
+    if is_dash(output) { cx.out.bytes(bytes) } else { qx_io::write_atomic(output, out.mode(), bytes) }
 }

@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   vindex delete x.vindex --id 7 8 -9
   vindex delete x.vindex --key libc6 libssl3
-  vindex search x.vindex --query '[1,2]' | jq .row_id | vindex delete x.vindex --ids -";
+  vindex search x.vindex --query '[1,2]' --format tsv | cut -f3 | vindex delete x.vindex --ids -";
 
 /// Delete rows by their id
 ///
@@ -39,15 +39,18 @@ pub struct Args {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let ids = args.ids.read()?;
-    let (path, r) = if args.dry_run {
+    let named = args.ids.read()?;
+    let (path, foreign, mut r) = if args.dry_run {
         let set = crate::input::set(&args.index)?;
-        (set.path().to_owned(), qx_vector::set::would_delete(&set, &ids)?)
+        let (ids, foreign) = named.of(set.flavour());
+        (set.path().to_owned(), foreign, qx_vector::set::would_delete(&set, &ids)?)
     } else {
         let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
+        let (ids, foreign) = named.of(editor.segments().flavour());
         let r = editor.delete(&ids)?;
-        (editor.path().to_owned(), r)
+        (editor.path().to_owned(), foreign, r)
     };
+    r.missing += foreign;
     let verb = if args.dry_run { "would delete" } else { "deleted" };
     let mut sentence = format!("{}: {verb} {}, {} left", path.display(), count(r.deleted, "row"), r.rows);
     if r.missing > 0 {

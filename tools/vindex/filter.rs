@@ -9,7 +9,7 @@ use qx_vector::{Flavour, IdSet, hash_key};
 use serde_json::Value;
 
 use crate::input;
-use crate::options::{ids_of, parse_id};
+use crate::options::{id_in, ids_of, parse_id};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct FilterArgs {
@@ -37,12 +37,18 @@ pub fn read(args: &FilterArgs, set: &Segments) -> Result<Option<SetFilter>> {
         })?;
         column(&PathBuf::from(path), name, args.filter_id.as_deref(), set)?
     } else if let Some(path) = text.strip_prefix('@') {
-        ids_of(Path::new(path))?
+        ids_in(set, ids_of(Path::new(path))?)
     } else {
         let parts = text.split([',', ' ']).filter(|t| !t.trim().is_empty());
-        parts.map(parse_id).collect::<Result<IdSet>>().map_err(|e| e.hint("files of row ids are written @FILE"))?
+        let ids: Result<Vec<i128>> = parts.map(parse_id).collect();
+        ids_in(set, ids.map_err(|e| e.hint("files of row ids are written @FILE"))?)
     };
     Ok(Some(set.filter_ids(&ids, keep)))
+}
+
+/// Ids that no row of this index can have are as those that none has.
+fn ids_in(set: &Segments, ids: Vec<i128>) -> IdSet {
+    ids.into_iter().filter_map(|id| id_in(set.flavour(), id)).collect()
 }
 
 fn bitmap(path: &Path, set: &Segments, keep: bool) -> Result<SetFilter> {
@@ -86,7 +92,6 @@ fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<I
     } else {
         json_lines(path, &bytes)?
     };
-    let hashed = set.flavour() == Flavour::HashedKey;
     let mut seen = false;
     let mut ids = Vec::new();
     for (n, (number, line)) in lines.iter().enumerate() {
@@ -94,22 +99,33 @@ fn column(path: &Path, name: &str, id: Option<&str>, set: &Segments) -> Result<I
         let Some(value) = line.get(name) else { continue };
         seen = true;
         let yes = truth(value).ok_or_else(|| wrong(format!("field {name:?} is neither true nor false")))?;
-        let row = match id.map(|field| (field, line.get(field))) {
-            None => n as u64,
-            Some((field, None)) => return Err(wrong(format!("no field {field:?}"))),
-            Some((_, Some(Value::String(text)))) if hashed => hash_key(text.as_bytes()),
-            Some((_, Some(Value::String(text)))) => parse_id(text).map_err(|e| wrong(e.to_string()))?,
-            Some((_, Some(v))) if hashed => hash_key(v.to_string().as_bytes()),
-            Some((_, Some(v))) => parse_id(&v.to_string()).map_err(|e| wrong(e.to_string()))?,
+        let row = match id {
+            None => Some(n as u64),
+            Some(field) => match line.get(field) {
+                None => return Err(wrong(format!("no field {field:?}"))),
+                Some(id) => row_id(id, set.flavour()).map_err(|e| wrong(format!("field {field:?}: {e}")))?,
+            },
         };
         if yes {
-            ids.push(row);
+            ids.extend(row);
         }
     }
     if !seen && !lines.is_empty() {
         return Err(Error::invalid(format!("no line has a field {name:?}")).path(path));
     }
     Ok(ids.into_iter().collect())
+}
+
+/// The row id that a field holds, read as `build` reads one; `None` for one that no row of the index can have.
+fn row_id(value: &Value, flavour: Flavour) -> Result<Option<u64>> {
+    let hashed = flavour == Flavour::HashedKey;
+    match value {
+        Value::String(text) if hashed && !text.is_empty() => Ok(Some(hash_key(text.as_bytes()))),
+        Value::Number(n) if hashed && !n.is_f64() => Ok(Some(hash_key(n.to_string().as_bytes()))),
+        Value::String(text) if !hashed => Ok(id_in(flavour, parse_id(text)?)),
+        Value::Number(n) if !hashed => Ok(id_in(flavour, parse_id(&n.to_string())?)),
+        other => Err(Error::usage("not a row id").expected("a 64-bit integer or text").got(other)),
+    }
 }
 
 fn truth(value: &Value) -> Option<bool> {
@@ -128,6 +144,7 @@ fn truth(value: &Value) -> Option<bool> {
 
 /// Each value with the number of its line.
 fn json_lines(path: &Path, bytes: &[u8]) -> Result<Vec<(u64, Value)>> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let lines = (1..).zip(bytes.split(|&b| b == b'\n')).filter(|(_, l)| !l.trim_ascii().is_empty());
     lines
         .map(|(n, line)| {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, stdin};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use qx_cli::is_dash;
@@ -129,9 +130,19 @@ pub fn bytes(path: &Path) -> Result<Map> {
     if !is_dash(path) {
         return Map::open(path);
     }
+    take_stdin()?;
     let mut bytes = Vec::new();
     stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("read", e).path(path))?;
     Ok(bytes.into())
+}
+
+/// Refuses a second reader of stdin, to which it would be empty.
+pub fn take_stdin() -> Result<()> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Error::usage("two things are to be read from stdin").hint("name a file for one of them"));
+    }
+    Ok(())
 }
 
 /// An index with all that was added and deleted: a definition, or a file that is searched through the one beside it.

@@ -11,7 +11,7 @@ use qx_vector::Index;
 use serde_json::{Value, json};
 
 use crate::input;
-use crate::options::parse_id;
+use crate::options::{id_in, parse_id};
 use crate::search::row_id;
 
 const EXAMPLES: &str = "\
@@ -51,8 +51,8 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let rows = u32::try_from(index.len()).unwrap_or(u32::MAX);
     let row = match &args.id {
         Some(text) => {
-            let id = parse_id(text)?;
-            (0..rows).find(|&r| index.row_id(r) == Some(id))
+            let id = id_in(index.flavour(), parse_id(text)?);
+            (0..rows).find(|&r| id.is_some() && index.row_id(r) == id)
         }
         None => args.row.filter(|&r| r < rows),
     };

@@ -31,7 +31,7 @@ Examples:
   vindex build embeddings.npy -o x.vdata --metric cosine
   vindex build docs.ndjson --column embedding --id-column id -o x.vdata --metric l2
   vindex search x.vdata --query '[0.1, 0.2, 0.3]' -k 10
-  vindex search x.vdata --query queries.npy -k 10 | jq .row_id
+  vindex search x.vdata --query queries.npy -k 10 --format tsv | cut -f3
   vindex verify x.vdata && vindex stat x.vdata
   vindex add x.vdata more.npy && vindex search x.vindex --query '[0.1, 0.2, 0.3]'";
 

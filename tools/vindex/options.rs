@@ -5,7 +5,7 @@ use std::path::Path;
 use qx_cli::{Context, count};
 use qx_formats::{Error, Kind, Result};
 use qx_vector::ndjson::Columns;
-use qx_vector::{BuildOptions, BuildReport, DimPolicy, IdSet, hash_key};
+use qx_vector::{BuildOptions, BuildReport, DimPolicy, Flavour, IdSet, hash_key};
 
 use crate::input::{self, Form, Source};
 
@@ -112,11 +112,22 @@ pub fn of_input(input: &Path) -> impl Fn(Error) -> Error {
     }
 }
 
-/// A row id as people write it: signed keys with their sign.
-pub fn parse_id(text: &str) -> Result<u64> {
+/// A row id as people write it: signed keys with their sign. Which row it names depends on the index: see [`id_in`].
+pub fn parse_id(text: &str) -> Result<i128> {
     let text = text.trim();
-    let parsed = text.parse::<u64>().ok().or_else(|| text.parse::<i64>().ok().map(|v| v as u64));
-    parsed.ok_or_else(|| Error::usage("not a row id").expected("a 64-bit integer").got(format!("{text:?}")))
+    let parsed = text.parse::<u64>().map(i128::from).or_else(|_| text.parse::<i64>().map(i128::from));
+    parsed.map_err(|_| Error::usage("not a row id").expected("a 64-bit integer").got(format!("{text:?}")))
+}
+
+/// The bits of a row id in an index whose ids are of this kind; `None` where no row of it can have that id: 2^64-1 is no
+/// signed key, though it has the bits of -1. Hashes have no sign, so that their bits may be written either way.
+pub fn id_in(flavour: Flavour, id: i128) -> Option<u64> {
+    let (signed, unsigned) = (i64::try_from(id).ok().map(|v| v as u64), u64::try_from(id).ok());
+    match flavour {
+        Flavour::SignedKey => signed,
+        Flavour::HashedKey => unsigned.or(signed),
+        Flavour::UnsignedKey | Flavour::Ordinal => unsigned,
+    }
 }
 
 /// The lines of a file that are not empty, with their numbers from 1.
@@ -129,27 +140,46 @@ fn lines(path: &Path) -> Result<Vec<(usize, String)>> {
 }
 
 /// Ids of a file, one a line.
-pub fn ids_of(path: &Path) -> Result<IdSet> {
+pub fn ids_of(path: &Path) -> Result<Vec<i128>> {
     let wrong = |number: usize, line: &str| {
         Error::invalid(format!("line {number} is not a row id")).path(path).got(format!("{line:?}"))
     };
     lines(path)?.iter().map(|(number, l)| parse_id(l).map_err(|_| wrong(*number, l))).collect()
 }
 
+/// Rows as they were named.
+pub struct Named {
+    ids: Vec<i128>,
+    hashes: Vec<u64>,
+}
+
+impl Named {
+    /// Their ids in an index whose ids are of this kind, and how many others there are, which no row of it can have.
+    pub fn of(mut self, flavour: Flavour) -> (IdSet, u64) {
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        let mut all = self.hashes;
+        let before = all.len();
+        all.extend(self.ids.iter().filter_map(|&id| id_in(flavour, id)));
+        let foreign = self.ids.len() - (all.len() - before);
+        (all.into_iter().collect(), foreign as u64)
+    }
+}
+
 impl IdArgs {
-    pub fn read(&self) -> Result<IdSet> {
+    pub fn read(&self) -> Result<Named> {
         if self.id.is_empty() && self.key.is_empty() && self.ids.is_none() && self.keys.is_none() {
             return Err(Error::usage("no rows were named").hint("--id, --key, --ids or --keys"));
         }
-        let mut all: Vec<u64> = self.id.iter().map(|t| parse_id(t)).collect::<Result<_>>()?;
-        all.extend(self.key.iter().map(|k| hash_key(k.as_bytes())));
+        let mut ids: Vec<i128> = self.id.iter().map(|t| parse_id(t)).collect::<Result<_>>()?;
+        let mut hashes: Vec<u64> = self.key.iter().map(|k| hash_key(k.as_bytes())).collect();
         if let Some(path) = &self.ids {
-            all.extend(ids_of(path)?.iter());
+            ids.extend(ids_of(path)?);
         }
         if let Some(path) = &self.keys {
-            all.extend(lines(path)?.iter().map(|(_, k)| hash_key(k.as_bytes())));
+            hashes.extend(lines(path)?.iter().map(|(_, k)| hash_key(k.as_bytes())));
         }
-        Ok(all.into_iter().collect())
+        Ok(Named { ids, hashes })
     }
 }
 

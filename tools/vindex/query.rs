@@ -80,6 +80,7 @@ fn stream(
     cx: &mut Context,
     mut answer: impl FnMut(&mut Context, &[Vec<f32>]) -> Result<()>,
 ) -> Result<()> {
+    input::take_stdin()?;
     let mut input = BufReader::new(stdin().lock());
     let io = |e| Error::io("read", e).path("-");
     if input.fill_buf().map_err(io)?.first() == Some(&0x93) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Int64Type, Schema, UInt64Type};
+use arrow::datatypes::{DataType, Float32Type, Schema};
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
@@ -15,8 +15,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use qx_formats::{Error, Kind, Result};
 
+use crate::key_column::{Ids, plain, readable};
 use crate::literal;
-use crate::ndjson::{Columns, Id, Vectors};
+use crate::ndjson::{Columns, Vectors};
 
 /// First bytes of a Parquet file and of an Arrow IPC file; an IPC stream has none of its own.
 pub const PARQUET_MAGIC: &[u8] = b"PAR1";
@@ -88,13 +89,15 @@ fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
     let mut take = |batch: std::result::Result<RecordBatch, arrow::error::ArrowError>| {
         let batch = batch.map_err(|e| damaged(&e))?;
         let column = |name: &&str| {
-            let column =
-                batch.column_by_name(name).ok_or_else(|| Error::invalid(format!("there is no column {name:?}")))?;
-            ArrayFormatter::try_new(column, &FORMAT).map(|f| (column, f)).map_err(|e| damaged(&e))
+            let column = batch.column_by_name(name).map(readable);
+            column.ok_or_else(|| Error::invalid(format!("there is no column {name:?}")))
         };
         let columns = names.iter().map(column).collect::<Result<Vec<_>>>()?;
+        let shown =
+            columns.iter().map(|c| ArrayFormatter::try_new(c, &FORMAT).map(|f| (c, f)).map_err(|e| damaged(&e)));
+        let shown = shown.collect::<Result<Vec<_>>>()?;
         rows.extend((0..batch.num_rows()).map(|row| {
-            columns.iter().map(|(c, f)| c.is_valid(row).then(|| f.value(row).to_string())).collect::<Vec<_>>()
+            shown.iter().map(|(c, f)| c.is_valid(row).then(|| f.value(row).to_string())).collect::<Vec<_>>()
         }));
         Ok(())
     };
@@ -229,7 +232,8 @@ struct Chosen {
 }
 
 fn holds_vectors(t: &DataType) -> bool {
-    matches!(t, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _))
+    let view = matches!(t, DataType::ListView(_) | DataType::LargeListView(_));
+    view || matches!(t, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _))
 }
 
 impl Chosen {
@@ -286,16 +290,6 @@ impl Chosen {
     }
 }
 
-/// A column without the dictionary that its integers or texts are encoded with: what it holds is what they are.
-fn plain(column: &ArrayRef) -> ArrayRef {
-    let target = match column.data_type() {
-        DataType::Dictionary(_, value) if value.is_integer() => Some((**value).clone()),
-        DataType::Dictionary(_, value) if value.is_string() => Some(DataType::Utf8),
-        _ => None,
-    };
-    target.and_then(|t| cast(column, &t).ok()).unwrap_or_else(|| Arc::clone(column))
-}
-
 /// A column of vectors, all components as f32.
 enum Lists {
     Values { offsets: Vec<(usize, usize)>, values: arrow::array::Float32Array },
@@ -317,33 +311,42 @@ impl Lists {
             let values = cast(child, &DataType::Float32).map_err(|_| wrong())?;
             Ok(values.as_primitive::<Float32Type>().clone())
         };
-        let rows = 0..column.len();
-        // A null list is a row without a vector, as an empty one is.
-        let span = |row: usize, start: usize, end: usize| if column.is_null(row) { (0, 0) } else { (start, end) };
-        match column.data_type() {
+        let offsets = |span: &dyn Fn(usize) -> (usize, usize)| -> Vec<(usize, usize)> {
+            // A null list is a row without a vector, as an empty one is.
+            (0..column.len()).map(|row| if column.is_null(row) { (0, 0) } else { span(row) }).collect()
+        };
+        let (offsets, components) = match column.data_type() {
             DataType::List(_) => {
                 let list = column.as_list::<i32>();
                 let o = list.value_offsets();
-                let offsets = rows.map(|r| span(r, o[r] as usize, o[r + 1] as usize)).collect();
-                Ok(Lists::Values { offsets, values: floats(list.values())? })
+                (offsets(&|r| (o[r] as usize, o[r + 1] as usize)), list.values())
             }
             DataType::LargeList(_) => {
                 let list = column.as_list::<i64>();
                 let o = list.value_offsets();
-                let offsets = rows.map(|r| span(r, o[r] as usize, o[r + 1] as usize)).collect();
-                Ok(Lists::Values { offsets, values: floats(list.values())? })
+                (offsets(&|r| (o[r] as usize, o[r + 1] as usize)), list.values())
+            }
+            DataType::ListView(_) => {
+                let list = column.as_list_view::<i32>();
+                let (o, len) = (list.value_offsets(), list.value_sizes());
+                (offsets(&|r| (o[r] as usize, o[r] as usize + len[r] as usize)), list.values())
+            }
+            DataType::LargeListView(_) => {
+                let list = column.as_list_view::<i64>();
+                let (o, len) = (list.value_offsets(), list.value_sizes());
+                (offsets(&|r| (o[r] as usize, o[r] as usize + len[r] as usize)), list.values())
             }
             DataType::FixedSizeList(_, len) => {
                 let (list, len) = (column.as_fixed_size_list(), usize::try_from(*len).unwrap_or(0));
-                let offsets = rows.map(|r| span(r, r * len, (r + 1) * len)).collect();
-                Ok(Lists::Values { offsets, values: floats(list.values())? })
+                (offsets(&|r| (r * len, (r + 1) * len)), list.values())
             }
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
                 let text = cast(column, &DataType::Utf8).map_err(|_| wrong())?;
-                Ok(Lists::Text(text.as_string::<i32>().clone()))
+                return Ok(Lists::Text(text.as_string::<i32>().clone()));
             }
-            _ => Err(wrong()),
-        }
+            _ => return Err(wrong()),
+        };
+        Ok(Lists::Values { offsets, values: floats(components)? })
     }
 
     fn get(&self, row: usize) -> Result<Vec<f32>> {
@@ -359,54 +362,12 @@ impl Lists {
     }
 }
 
-/// A column of row ids: integers as they are, everything else as text.
-struct Ids<'a> {
-    name: &'a str,
-    kind: IdKind,
-}
-
-enum IdKind {
-    Signed(ArrayRef),
-    Unsigned(ArrayRef),
-    Text(ArrayRef),
-}
-
-impl<'a> Ids<'a> {
-    fn new(name: &'a str, column: &ArrayRef) -> Result<Ids<'a>> {
-        let column = &plain(column);
-        let t = column.data_type();
-        let to = |target: DataType| {
-            cast(column, &target).map_err(|_| {
-                Error::invalid(format!("column {name:?} holds no row ids")).expected("integers or text").got(t)
-            })
-        };
-        let kind = if t.is_signed_integer() {
-            IdKind::Signed(to(DataType::Int64)?)
-        } else if t.is_unsigned_integer() {
-            IdKind::Unsigned(to(DataType::UInt64)?)
-        } else if t.is_floating() || t.is_nested() {
-            return Err(Error::invalid(format!("column {name:?} holds no row ids"))
-                .expected("integers or text")
-                .got(t));
-        } else {
-            IdKind::Text(to(DataType::Utf8)?)
-        };
-        Ok(Ids { name, kind })
-    }
-
-    fn get(&self, row: usize) -> Option<Id> {
-        match &self.kind {
-            IdKind::Signed(a) => a.is_valid(row).then(|| Id::Signed(a.as_primitive::<Int64Type>().value(row))),
-            IdKind::Unsigned(a) => a.is_valid(row).then(|| Id::unsigned(a.as_primitive::<UInt64Type>().value(row))),
-            IdKind::Text(a) => a.is_valid(row).then(|| Id::Text(a.as_string::<i32>().value(row).to_owned())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ::parquet::arrow::ArrowWriter;
-    use arrow::array::{DictionaryArray, Float64Array, Int32Array, ListArray};
+    use arrow::array::{
+        BinaryArray, DictionaryArray, Float64Array, Int32Array, LargeListViewArray, ListArray, ListViewArray,
+    };
     use arrow::datatypes::Int32Type;
     use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
@@ -478,6 +439,30 @@ mod tests {
         let all = read(&parquet, Columns { vector: Some("text"), id: Some("id") }).unwrap();
         assert_eq!((all.get(0), all.get(1), all.get(2)), (&[3.0, 4.0][..], &[1.0, 2.0][..], &[3.0, 4.0][..]));
         assert!(matches!(all.row_ids().unwrap(), RowIds::PrimaryKey(ids) if ids == [-7i64 as u64, 8, 9]));
+    }
+
+    #[test]
+    fn views_of_lists_are_lists() {
+        let rows = [Some(vec![Some(1.0), Some(2.0)]), None, Some(vec![Some(3.0), None])];
+        let view = ListViewArray::from_iter_primitive::<Float32Type, _, _>(rows.clone());
+        let large = LargeListViewArray::from_iter_primitive::<Float32Type, _, _>(rows);
+        for column in [Arc::new(view) as ArrayRef, Arc::new(large)] {
+            assert!(holds_vectors(column.data_type()));
+            let lists = Lists::new("v", &column).unwrap();
+            assert_eq!((lists.get(0).unwrap(), lists.get(1).unwrap()), (vec![1.0, 2.0], vec![]));
+            let last = Lists::new("v", &column.slice(2, 1)).unwrap().get(0).unwrap();
+            assert!(last[0] == 3.0 && last[1].is_nan() && last.len() == 2);
+        }
+    }
+
+    #[test]
+    fn keys_that_are_bytes_read_as_the_text_that_a_build_hashes() {
+        let bytes: ArrayRef = Arc::new(BinaryArray::from_iter_values([&b"a"[..], b"bc"]));
+        let b = RecordBatch::try_from_iter([("id", bytes)]).unwrap();
+        let mut stream = Vec::new();
+        let mut w = StreamWriter::try_new(&mut stream, &b.schema()).unwrap();
+        w.write(&b).and_then(|()| w.finish()).unwrap();
+        assert_eq!(text(&stream, &["id"]).unwrap(), [[Some("a".to_owned())], [Some("bc".to_owned())]]);
     }
 
     #[test]

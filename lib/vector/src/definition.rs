@@ -161,7 +161,8 @@ impl Definition {
 
     /// Takes over what a build was given and what it found.
     pub fn built(&mut self, options: &crate::BuildOptions, report: &crate::BuildReport) {
-        self.dim = Some(report.dim);
+        // Of an index without rows nothing but its options says it.
+        self.dim = Some(report.dim).filter(|&dim| dim > 0).or(options.dim);
         self.parameters = Parameters { engine: report.engine.to_string(), ..Parameters::of(options) };
         self.status = Status {
             state: State::Ready,
@@ -222,10 +223,12 @@ impl Definition {
     }
 }
 
-/// Whether this is a document of this format, of whatever version and state.
+/// Whether this is a document of this format, of whatever version and state: by its name, or by the seal at its end. Damage
+/// to one of them makes it no older document, whose segments nobody would miss.
 pub fn is_current(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes));
-    text.contains(&format!("\"{FORMAT}\""))
+    let text = |part: Option<&[u8]>| String::from_utf8_lossy(part.unwrap_or(bytes)).into_owned();
+    let (head, tail) = (text(bytes.get(..200)), text(bytes.len().checked_sub(64).and_then(|at| bytes.get(at..))));
+    head.contains(&format!("\"{FORMAT}\"")) || tail.contains("\"crc32c\":")
 }
 
 /// Reads a clarium `.vindex` JSON v1: name, table, column, metric, dim, mode, and parameters that may be text. Returns
@@ -371,7 +374,7 @@ mod tests {
         for i in 0..bytes.len() {
             let mut bad = bytes.clone();
             bad[i] ^= 1;
-            assert!(Definition::decode(&bad).is_err(), "byte {i}");
+            assert!(Definition::decode(&bad).is_err() && is_current(&bad), "byte {i}");
             assert!(Definition::decode(&bytes[..i]).is_err(), "cut at {i}");
         }
     }

@@ -18,6 +18,7 @@ mod filter;
 mod index;
 pub mod input;
 mod kernel;
+mod key_column;
 pub mod literal;
 pub mod metric;
 pub mod ndjson;

@@ -234,9 +234,9 @@ pub(crate) fn sort<'a>(view: &'a View, bytes: &'a [u8], left_out: &mut dyn FnMut
     let (mut kept_ids, mut lost_ids, mut lost, mut from_codes) = (Vec::new(), Vec::new(), 0u64, 0u64);
     let mut seen = std::collections::HashSet::new();
     let mut v = Vec::new();
-    // Of a file that ends before its vectors and codes do no row is left, however many it claims: only ids are to be told.
+    // Of a file that ends before its vectors and codes no row is left, whatever it claims: the ids that are there are told.
     let there = |kind| view.container.find(kind).is_some_and(|s| !s.is_empty() && s.range.end <= bytes.len());
-    let any = there(KIND_VECTORS) || there(KIND_CODES);
+    let any = there(KIND_VECTORS) || there(KIND_CODES) || there(KIND_ROW_IDS);
     let looked = if any { meta.rows } else { meta.rows.min(LISTED as u64) };
     for row in 0..u32::try_from(looked).unwrap_or(u32::MAX) {
         let id_whole = view.dense() || ids.row(row);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use qx_formats::{Error, Result};
 use serde::Serialize;
 
+use crate::index::Hit;
 use crate::set::{Segments, SetFilter, SetOptions};
 
 /// Where the search for an `ef` starts and gives up.
@@ -17,14 +18,15 @@ pub struct Truth {
     /// The row that a query was taken from, which is then no answer.
     own: Vec<Option<u64>>,
     k: usize,
-    answers: Vec<Vec<u64>>,
+    /// Scores of the exact answers, nearest first.
+    answers: Vec<Vec<f32>>,
 }
 
 /// One point of the curve.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Point {
     pub ef: usize,
-    /// Share of the exact answer that was found.
+    /// Share of the exact answer that was found. Of rows that are equally far any will do.
     pub recall: f64,
     /// Of one thread.
     pub queries_per_second: f64,
@@ -117,8 +119,7 @@ impl Truth {
         let mut truth = Truth { queries, own, k, answers: Vec::new() };
         let opts = SetOptions { exact: true, filter, ..SetOptions::default() };
         let found = set.search_many(&truth.queries, truth.width(), &opts)?;
-        let answers = found.iter().enumerate().map(|(q, a)| truth.others(q, a.hits.iter().map(|h| h.row_id)));
-        truth.answers = answers.collect();
+        truth.answers = found.iter().enumerate().map(|(q, a)| truth.others(q, &a.hits)).collect();
         Ok(truth)
     }
 
@@ -127,9 +128,18 @@ impl Truth {
         self.k + usize::from(self.own.iter().any(Option::is_some))
     }
 
-    fn others(&self, query: usize, ids: impl Iterator<Item = u64>) -> Vec<u64> {
+    /// The scores of those that are not the query itself.
+    fn others(&self, query: usize, hits: &[Hit]) -> Vec<f32> {
         let own = self.own.get(query).copied().flatten();
-        ids.filter(|&id| Some(id) != own).take(self.k).collect()
+        hits.iter().filter(|h| Some(h.row_id) != own).take(self.k).map(|h| h.score).collect()
+    }
+
+    /// How many rows of the exact answer there are, and how many rows as near as its last one were found.
+    fn found(&self, query: usize, hits: &[Hit], larger_is_nearer: bool) -> (usize, usize) {
+        let want = self.answers.get(query).map_or(&[][..], Vec::as_slice);
+        let Some(&last) = want.last() else { return (0, 0) };
+        let near = |score: &&f32| if larger_is_nearer { **score >= last } else { **score <= last };
+        (want.len(), self.others(query, hits).iter().filter(near).count().min(want.len()))
     }
 
     /// Recall and speed at one `ef`. Takes at least `time`, going over the queries again, for a speed to rely on.
@@ -153,10 +163,9 @@ impl Truth {
                 let answer = set.search(query, self.width(), opts)?;
                 asked += 1;
                 if first {
-                    let found = self.others(q, answer.hits.iter().map(|h| h.row_id));
-                    let want = self.answers.get(q).map_or(&[][..], Vec::as_slice);
-                    hits += want.iter().filter(|id| found.contains(id)).count();
-                    all += want.len();
+                    let (want, found) = self.found(q, &answer.hits, set.metric().larger_is_nearer());
+                    hits += found;
+                    all += want;
                     codes += answer.stats.code_distances();
                     vectors += answer.stats.vector_distances();
                 }

@@ -90,8 +90,7 @@ pub fn create(
     opts: &BuildOptions,
     job: &Job,
 ) -> Result<BuildReport> {
-    let ordinals = matches!(row_ids, RowIds::Ordinal).then_some(vectors.rows() as u64);
-    create_with(path, mode, vectors, row_ids, opts, job, |definition| definition.next_ordinal = ordinals)
+    create_with(path, mode, vectors, row_ids, opts, job, |_| ())
 }
 
 /// [`create`]; `fill` says what the definition holds beside what the build found.
@@ -114,12 +113,16 @@ pub fn create_with(
             .hint("give --force to replace it"));
     }
     let old = Map::open(path).ok().and_then(|b| Definition::decode(&b).ok());
-    let generation = old.map_or(1, |d| d.generation + 1);
+    let (generation, counted) = old.map_or((1, None), |d| (d.generation + 1, d.next_ordinal));
+    // Where rows keep their positions, none that the index gave out before is given out again.
+    let kept = counted.filter(|_| matches!(row_ids, RowIds::Ordinals(_)));
+    let next_ordinal = matches!(row_ids, RowIds::Ordinal).then_some(vectors.rows() as u64).or(kept);
     let (segment, report) = write_segment(path, generation, vectors, row_ids, opts, job)?;
     let name = stem(path).to_string_lossy().into_owned();
     let mut definition = Definition::new(&name, "", "", opts.metric);
     definition.generation = generation;
     definition.built(opts, &report);
+    definition.next_ordinal = next_ordinal;
     definition.segments = vec![segment];
     fill(&mut definition);
     publish(path, &definition)?;

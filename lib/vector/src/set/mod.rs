@@ -9,11 +9,12 @@ mod search;
 
 use std::path::{Path, PathBuf};
 
+use qx_formats::legacy::VECTORS_MAGIC;
 use qx_formats::vdata::{Flavour, deny};
 use qx_formats::{Error, Result};
 use qx_io::Map;
 
-use crate::definition::{Definition, KIND_DENY, KIND_VDATA};
+use crate::definition::{Definition, KIND_DENY, KIND_VDATA, from_clarium, is_current};
 use crate::filter::{Filter, IdSet};
 use crate::index::Index;
 use crate::metric::Metric;
@@ -90,6 +91,7 @@ impl Segments {
     /// # Errors
     /// As [`Segments::open`].
     pub fn from_bytes(path: &Path, bytes: Map) -> Result<Segments> {
+        current(&bytes).map_err(|e| e.path(path))?;
         if bytes.trim_ascii_start().first() == Some(&b'{') {
             let definition = Definition::decode(&bytes).map_err(|e| e.path(path))?;
             return Self::from_definition(path, definition);
@@ -280,6 +282,17 @@ impl Segments {
         }
         Ok(())
     }
+}
+
+/// Refuses what clarium wrote, with what to do about it.
+fn current(bytes: &[u8]) -> Result<()> {
+    let document = || !is_current(bytes) && from_clarium(bytes, Some(Metric::L2)).is_ok();
+    let json = bytes.trim_ascii_start().first() == Some(&b'{');
+    if bytes.get(..4) == Some(&VECTORS_MAGIC.to_le_bytes()) || json && document() {
+        return Err(Error::unsupported("an index of clarium, which is not searched as it is")
+            .hint("`vindex convert` makes one of this format of it"));
+    }
+    Ok(())
 }
 
 fn open_index(path: &Path, bytes: Map) -> Result<Index<Map>> {

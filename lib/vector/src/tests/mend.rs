@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qx_formats::vdata::View;
-use qx_formats::vdata::layout::{KIND_CODES, KIND_VECTORS};
+use qx_formats::vdata::layout::{KIND_CODES, KIND_ROW_IDS, KIND_VECTORS};
 use qx_formats::{Kind, Result};
 use qx_io::Publish;
 
@@ -156,4 +156,24 @@ fn a_damaged_deny_list_brings_rows_back_only_where_that_was_said() {
         }
         fs::write(&file, good).unwrap();
     }
+}
+
+#[test]
+fn of_a_file_that_is_cut_off_every_id_is_known_that_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.vindex");
+    let data = Numbers::new(62).clustered(1500, 4, 5);
+    create(&path, Publish::New, &data, keys(0..1500), &options(Metric::L2), &Job::default()).unwrap();
+    let mut editor = Editor::open(&path, Duration::ZERO).unwrap();
+    let moved = data[100..].to_vec();
+    editor.add(&moved, keys(100..1500), Conflict::Replace, &BuildOptions::default(), &Job::default()).unwrap();
+    let (deny, new) = (segment(&path, 1), segment(&path, 2));
+    let bytes = fs::read(&new).unwrap();
+    let end = View::open(&bytes).unwrap().container.find(KIND_ROW_IDS).unwrap().range.end;
+    fs::write(&new, &bytes[..end]).unwrap();
+    fs::remove_file(deny).unwrap();
+    // Not one of the older rows, though nothing but these ids says that they are.
+    let (mended, r) = mend(&path, true).unwrap();
+    assert_eq!((r.saved, r.replaced, r.lost), (100, 1400, 1400));
+    assert_eq!(ids(&mended), (0..100).collect::<Vec<u64>>());
 }

@@ -306,6 +306,14 @@ fn positions_go_on_behind_rows_that_are_gone() {
     editor.delete(&(0..4).collect()).unwrap();
     editor.compact(&BuildOptions::default(), &Job::default()).unwrap();
     assert_eq!(grown(&mut editor), [4i64, 5, 6, 7, 8]);
+    // What is made of them anew, in their definition's place.
+    editor.delete(&[7, 8].into_iter().collect()).unwrap();
+    drop(editor);
+    let (left, ids) = (vec![vec![0.0], vec![1.0]], RowIds::Ordinals(vec![4, 5]));
+    create(&path, Publish::Replace, &left, ids, &l2, &Job::default()).unwrap();
+    assert_eq!(grown(&mut edit(&path)), [4i64, 5, 9, 10, 11, 12, 13]);
+    create(&path, Publish::Replace, &rows(1), RowIds::Ordinal, &l2, &Job::default()).unwrap();
+    assert_eq!(grown(&mut edit(&path)), [0i64, 1, 2, 3, 4, 5]);
     // A file whose positions have gaps, without the definition that knew how far they went.
     let file = dir.path().join("alone.vdata");
     std::fs::write(&file, built(&rows(3), RowIds::Ordinals(vec![1, 7, 5]), &l2).0).unwrap();
@@ -324,6 +332,28 @@ fn an_id_that_two_files_give_is_told() {
     let again = definition.segments[0].clone();
     definition.segments.push(again);
     assert_eq!(Segments::from_definition(&path, definition).unwrap().row_id_twice(), Some(3));
+}
+
+#[test]
+fn of_rows_that_are_equally_far_any_counts_as_found() {
+    for metric in [Metric::L2, Metric::Ip] {
+        let (bytes, _) = built(&vec![vec![1.0f32, 1.0]; 1500], RowIds::Ordinal, &options(metric));
+        let set = Segments::from_bytes(Path::new("x.vdata"), bytes.into()).unwrap();
+        let truth = crate::tune::Truth::sample(&set, 20, 10).unwrap();
+        // A walk ends among others than those of the lowest ids, which the exact answer has.
+        let point = truth.measure(&set, 10, Duration::ZERO).unwrap();
+        assert_eq!(point.recall, 1.0, "{metric}");
+    }
+}
+
+#[test]
+fn what_clarium_wrote_is_refused_with_what_to_do() {
+    let open = |bytes: &[u8]| Segments::from_bytes(Path::new("old"), bytes.to_vec().into()).unwrap_err();
+    for old in [&b"FCDV\x01\0\0\0"[..], br#"{"name":"i","table":"t","metric":"l2"}"#] {
+        let e = open(old);
+        assert!(e.kind() == Kind::Unsupported && e.get_hint().is_some_and(|h| h.contains("vindex convert")), "{e}");
+    }
+    assert_ne!(open(b"{\"a\":1}").kind(), Kind::Unsupported);
 }
 
 #[test]
