@@ -1,6 +1,6 @@
 //! Writes in memory.
 
-use qx_io::prefer_huge_pages;
+use qx_io::{make_room, prefer_huge_pages};
 
 use crate::pairs::{Op, View};
 use crate::strings;
@@ -67,18 +67,14 @@ pub struct Place {
 impl Arena {
     #[inline]
     pub fn push(&mut self, key: &[u8], shared: usize, kept: Kept) {
-        let room = |arena: &Arena| (arena.texts.capacity(), arena.parts.capacity(), arena.kept.capacity());
-        let before = room(self);
         let own = &key[shared..];
+        make_room(&mut self.texts, own.len(), usize::MAX);
+        make_room(&mut self.parts, 1, usize::MAX);
+        make_room(&mut self.kept, 1, usize::MAX);
         self.texts.extend_from_slice(own);
         self.parts.push(Part { shared: shared as u32, own: own.len() as u32 });
         self.kept.push(kept);
         self.whole += key.len();
-        if room(self) != before {
-            prefer_huge_pages(&self.texts);
-            prefer_huge_pages(&self.parts);
-            prefer_huge_pages(&self.kept);
-        }
     }
 
     pub fn last(&self) -> Option<(u32, &[u8])> {

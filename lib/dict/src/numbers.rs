@@ -7,7 +7,7 @@ use std::io::BufReader;
 
 use qx_formats::Result;
 use qx_formats::dict_seg::Numbers;
-use qx_io::prefer_huge_pages;
+use qx_io::make_room;
 
 use crate::room::{FAN_IN, Run, RunWriter, Space, read_whole};
 
@@ -51,12 +51,8 @@ impl Numbers for SpilledNumbers {
     fn push(&mut self, n: u128) -> Result<()> {
         if self.numbers.len() * LEN >= self.space.each {
             self.spill()?;
-        } else if self.numbers.len() == self.numbers.capacity() {
-            // Doubling would pass the bound by half.
-            let room = self.space.each / LEN - self.numbers.len();
-            self.numbers.reserve_exact(room.min(self.numbers.len().max(1024)));
-            prefer_huge_pages(&self.numbers);
         }
+        make_room(&mut self.numbers, 1, self.space.each / LEN);
         self.numbers.push(n);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! - [`publish`]: a file appears whole or not at all.
 //! - [`Ahead`]: a large file, which the disk begins to write while there is more to come.
 //! - [`Map`]: a file's bytes, mapped where the file allows it.
-//! - [`prefer_huge_pages`]: what a large vector may ask of the kernel.
+//! - [`make_room`], [`prefer_huge_pages`]: what a large vector may ask of the kernel.
 //! - [`publish_generation`]: a document replaced as a whole, the one before it kept.
 //! - [`create_dir_all`], [`rename`] and their like: every other change of a folder tree, for what stands in a database.
 //! - [`record`]: what is done to a folder, recorded, so that crashes can be derived from it.
@@ -37,7 +37,7 @@ pub use generations::{previous_path, publish_generation, read_generation, read_p
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::{Lock, stop_waits_on};
 pub use map::Map;
-pub use memory::prefer_huge_pages;
+pub use memory::{make_room, prefer_huge_pages};
 pub use place::Place;
 pub use publish::{Publish, publish, remove_stale, sync_dir, write_atomic};
 pub use tree::{create_dir_all, remove_dir, remove_dir_all, remove_file, rename, rename_new};
