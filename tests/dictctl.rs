@@ -75,6 +75,32 @@ fn lookups_answer_in_order_and_say_what_is_missing() {
 }
 
 #[test]
+fn a_scan_looks_into_no_more_labels_than_it_has_to() {
+    let dir = folder();
+    let d = dir.path();
+    ok(&feed(d, &["build", "-", "-o", "x.seg"], b"A\tk\t1\nB\tk\t2\nC\tk\t3\n"));
+    let fields = ok(&run(d, &["inspect", "x.seg"]));
+    let at: usize =
+        fields.lines().find_map(|l| l.strip_prefix("LABL\tcontent\t")?.split('\t').next()?.parse().ok()).unwrap();
+    let mut bytes = fs::read(d.join("x.seg")).unwrap();
+    // Where the text of the third label ends: behind all of them.
+    bytes[at + 3 * 24 + 16 + 7] = 1;
+    fs::write(d.join("bad.seg"), bytes).unwrap();
+    for verb in ["prefix", "range"] {
+        says(&run(d, &[verb, "bad.seg", "k", "--format", "tsv", "--limit", "1"]), 0, "A\tk\t1\n");
+        says(&run(d, &[verb, "bad.seg", "k", "--format", "tsv", "--limit", "0"]), 0, "");
+        says(&run(d, &[verb, "bad.seg", "k", "--format", "tsv"]), 65, "");
+        says(&run(d, &[verb, "x.seg", "k", "--format", "tsv"]), 0, "A\tk\t1\nB\tk\t2\nC\tk\t3\n");
+    }
+    // More than fit a table, so that most are looked into one by one.
+    let pairs: String = (0..3000).map(|i| format!("{i:04}\tkey\t{i}\n{i:04}\tno\t{}\n", 5000 + i)).collect();
+    ok(&feed(d, &["build", "-", "-o", "y.seg"], pairs.as_bytes()));
+    let want: String = pairs.lines().step_by(2).map(|line| format!("{line}\n")).collect();
+    says(&run(d, &["prefix", "y.seg", "k", "--format", "tsv"]), 0, &want);
+    says(&run(d, &["range", "y.seg", "z"]), 1, "");
+}
+
+#[test]
 fn a_line_is_not_printed_in_halves() {
     let dir = folder();
     let d = dir.path();
