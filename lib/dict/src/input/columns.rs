@@ -33,7 +33,10 @@ fn convert(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, Ar
         DataType::RunEndEncoded(_, values) => {
             return convert(&cast_with_options(column, values.data_type(), &strict)?, to);
         }
-        DataType::Boolean if *to == DataType::UInt64 => return Err(ArrowError::CastError("no number".to_owned())),
+        // What is yes or no is no id, nor is a time, whose bare number depends on the unit that its writer chose.
+        of if *to == DataType::UInt64 && (of.is_temporal() || *of == DataType::Boolean) => {
+            return Err(ArrowError::CastError("no number".to_owned()));
+        }
         of if of.is_nested() => return Err(ArrowError::CastError("more than one value".to_owned())),
         _ => {}
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
@@ -258,7 +259,8 @@ fn what_a_column_holds_once_each_is_judged_as_its_values_are() {
     assert_eq!(got.iter().map(|e| e.id).collect::<Vec<_>>(), [5, 9, 10]);
     let cut = once(Arc::new(Float64Array::from(vec![5.0, 9.5])));
     let no_numbers: ArrayRef = Arc::new(BooleanArray::from(vec![true, true, false]));
-    for ids in [cut, no_numbers] {
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1, 2, 3]));
+    for ids in [cut, no_numbers, once(Arc::clone(&times)), times] {
         let e = read(keys(), ids).unwrap_err();
         assert!(e.kind() == Kind::Invalid && e.message().ends_with("column id is no id"), "{e}");
     }
