@@ -557,6 +557,14 @@ fn errors_are_objects_under_json_and_bench_measures() {
     }
     assert_eq!(run(d, &["get", "empty.seg", "k"]).status.code(), Some(1));
     assert_eq!(run(d, &["bench", "empty.seg"]).status.code(), Some(2));
+    // What cannot be opened again, and what is made into a segment first.
+    ok(&run(d, &["to-json", "x.seg", "-o", "x.json"]));
+    for name in ["-", "/dev/stdin", "x.json"] {
+        let out =
+            feed(d, &["bench", name, "--lookups", "1", "--reference", "1MiB"], &fs::read(d.join("x.seg")).unwrap());
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && err.starts_with(&format!("error: {name}: ")), "{err}");
+    }
     fs::write(d.join("nothing.seg"), b"").unwrap();
     assert_eq!(run(d, &["get", "nothing.seg", "k"]).status.code(), Some(65));
     assert_eq!(run(d, &["verify", "nothing.seg"]).status.code(), Some(1));
