@@ -414,6 +414,9 @@ fn what_cannot_be_written_leaves_nothing() {
     for out in ["/dev/full", "no/such/folder/x.seg", "."] {
         assert_eq!(run(d, &["build", "x.seg", "-o", out]).status.code(), Some(2), "{out}");
     }
+    let out = run(d, &["build", "x.seg", "-o", "-", "--temp-dir", "gone"]);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && err.starts_with("error: gone: cannot write a temporary file"), "{err}");
     let before = fs::read(d.join("x.seg")).unwrap();
     let out = run(d, &["build", "x.seg", "-o", "x.seg"]);
     assert_eq!(out.status.code(), Some(2));
