@@ -146,7 +146,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn merged_segments_are_those_written_one_after_the_other(parts in proptest::collection::vec(steps(), 0..4)) {
+    fn merged_segments_are_those_written_one_after_the_other(parts in proptest::collection::vec(steps(), 0..10)) {
         let parts: Vec<Vec<u8>> = parts.iter().filter_map(|steps| in_memory(steps).ok()).map(|part| part.0).collect();
         let segments: Vec<_> = parts.iter().map(|bytes| DictSeg::open(&bytes[..]).unwrap()).collect();
         let mut b = DictBuilder::new();
