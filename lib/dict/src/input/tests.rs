@@ -14,6 +14,7 @@ use qx_formats::dict_seg::{DictSeg, Entry, Layout};
 use qx_formats::{Error, Kind};
 use qx_io::Job;
 
+use super::columns::unreadable;
 use super::{Columns, Form, Input, Reader, detect};
 use crate::record::Record;
 use crate::{Builder, Options};
@@ -264,6 +265,18 @@ fn what_a_column_holds_once_each_is_judged_as_its_values_are() {
         let e = read(keys(), ids).unwrap_err();
         assert!(e.kind() == Kind::Invalid && e.message().ends_with("column id is no id"), "{e}");
     }
+}
+
+#[test]
+fn a_codec_that_is_not_built_in_is_no_damage() {
+    for said in [
+        "Parquet argument error: Parquet error: Disabled feature at compile time: flate2",
+        "Invalid argument error: lz4 IPC decompression requires the lz4 feature",
+    ] {
+        let e = unreadable(&said);
+        assert!(e.kind() == Kind::Unsupported && e.get_hint().is_some_and(|h| h.contains("dictctl")), "{e}");
+    }
+    assert_eq!(unreadable(&"EOF").kind(), Kind::Invalid);
 }
 
 #[test]
