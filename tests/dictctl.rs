@@ -75,6 +75,32 @@ fn lookups_answer_in_order_and_say_what_is_missing() {
 }
 
 #[test]
+fn a_scan_looks_into_no_more_labels_than_it_has_to() {
+    let dir = folder();
+    let d = dir.path();
+    ok(&feed(d, &["build", "-", "-o", "x.seg"], b"A\tk\t1\nB\tk\t2\nC\tk\t3\n"));
+    let fields = ok(&run(d, &["inspect", "x.seg"]));
+    let at: usize =
+        fields.lines().find_map(|l| l.strip_prefix("LABL\tcontent\t")?.split('\t').next()?.parse().ok()).unwrap();
+    let mut bytes = fs::read(d.join("x.seg")).unwrap();
+    // Where the text of the third label ends: behind all of them.
+    bytes[at + 3 * 24 + 16 + 7] = 1;
+    fs::write(d.join("bad.seg"), bytes).unwrap();
+    for verb in ["prefix", "range"] {
+        says(&run(d, &[verb, "bad.seg", "k", "--format", "tsv", "--limit", "1"]), 0, "A\tk\t1\n");
+        says(&run(d, &[verb, "bad.seg", "k", "--format", "tsv", "--limit", "0"]), 0, "");
+        says(&run(d, &[verb, "bad.seg", "k", "--format", "tsv"]), 65, "");
+        says(&run(d, &[verb, "x.seg", "k", "--format", "tsv"]), 0, "A\tk\t1\nB\tk\t2\nC\tk\t3\n");
+    }
+    // More than fit a table, so that most are looked into one by one.
+    let pairs: String = (0..3000).map(|i| format!("{i:04}\tkey\t{i}\n{i:04}\tno\t{}\n", 5000 + i)).collect();
+    ok(&feed(d, &["build", "-", "-o", "y.seg"], pairs.as_bytes()));
+    let want: String = pairs.lines().step_by(2).map(|line| format!("{line}\n")).collect();
+    says(&run(d, &["prefix", "y.seg", "k", "--format", "tsv"]), 0, &want);
+    says(&run(d, &["range", "y.seg", "z"]), 1, "");
+}
+
+#[test]
 fn a_line_is_not_printed_in_halves() {
     let dir = folder();
     let d = dir.path();
@@ -388,6 +414,9 @@ fn what_cannot_be_written_leaves_nothing() {
     for out in ["/dev/full", "no/such/folder/x.seg", "."] {
         assert_eq!(run(d, &["build", "x.seg", "-o", out]).status.code(), Some(2), "{out}");
     }
+    let out = run(d, &["build", "x.seg", "-o", "-", "--temp-dir", "gone"]);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && err.starts_with("error: gone: cannot write a temporary file"), "{err}");
     let before = fs::read(d.join("x.seg")).unwrap();
     let out = run(d, &["build", "x.seg", "-o", "x.seg"]);
     assert_eq!(out.status.code(), Some(2));
@@ -531,6 +560,14 @@ fn errors_are_objects_under_json_and_bench_measures() {
     }
     assert_eq!(run(d, &["get", "empty.seg", "k"]).status.code(), Some(1));
     assert_eq!(run(d, &["bench", "empty.seg"]).status.code(), Some(2));
+    // What cannot be opened again, and what is made into a segment first.
+    ok(&run(d, &["to-json", "x.seg", "-o", "x.json"]));
+    for name in ["-", "/dev/stdin", "x.json"] {
+        let out =
+            feed(d, &["bench", name, "--lookups", "1", "--reference", "1MiB"], &fs::read(d.join("x.seg")).unwrap());
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && err.starts_with(&format!("error: {name}: ")), "{err}");
+    }
     fs::write(d.join("nothing.seg"), b"").unwrap();
     assert_eq!(run(d, &["get", "nothing.seg", "k"]).status.code(), Some(65));
     assert_eq!(run(d, &["verify", "nothing.seg"]).status.code(), Some(1));

@@ -59,9 +59,14 @@ pub(super) fn row(bytes: &[u8]) -> Option<(u64, u64)> {
     Some((uint(bytes, 0, 8)?, uint(bytes, 8, 8)?))
 }
 
-/// The chunk that was looked into last: scans and neighbouring lookups stay in it.
+/// Chunks that are kept, at most, and bytes of their blocks: more than a search by halving meets, unless keys are long.
+const KEPT: usize = 64;
+const KEPT_LEN: usize = 16 << 20;
+
+/// The chunks that were looked into last, the latest one at the end: scans stay in one, lookups of neighbours come back to all
+/// that halving led through, and `verify` looks every key up.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<Option<(u64, Arc<Vec<u8>>)>>);
+pub(super) struct Cache(Mutex<Vec<(u64, Arc<Vec<u8>>)>>);
 
 impl Cache {
     /// The blocks of chunk `chunk`: those kept from before, or the ones that `frame` holds. `len` is what they take.
@@ -72,15 +77,21 @@ impl Cache {
         frame: impl FnOnce() -> Result<Option<Vec<u8>>>,
     ) -> Result<Option<Arc<Vec<u8>>>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((number, blocks)) = kept.as_ref()
-            && *number == chunk
-            && blocks.len() == len
-        {
-            return Ok(Some(Arc::clone(blocks)));
+        if let Some(at) = kept.iter().rposition(|(number, blocks)| *number == chunk && blocks.len() == len) {
+            kept[at..].rotate_left(1);
+            return Ok(kept.last().map(|(_, blocks)| Arc::clone(blocks)));
         }
         let Some(blocks) = frame()? else { return Ok(None) };
         let blocks = Arc::new(blocks);
-        *kept = Some((chunk, Arc::clone(&blocks)));
+        kept.push((chunk, Arc::clone(&blocks)));
+        let mut bytes = 0;
+        let fit = kept.iter().rev().take(KEPT).take_while(|(_, blocks)| {
+            bytes += blocks.len();
+            bytes <= KEPT_LEN
+        });
+        // The one that is asked for stays, however long.
+        let old = kept.len() - fit.count().max(1);
+        kept.drain(..old);
         Ok(Some(blocks))
     }
 }
@@ -92,4 +103,44 @@ pub(super) fn decompress(frame: &[u8], len: usize) -> Option<Vec<u8>> {
     }
     let blocks = zstd::bulk::decompress(frame, len).ok()?;
     (blocks.len() == len).then_some(blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks for a chunk; whether it had to be unpacked.
+    fn unpacks(cache: &Cache, chunk: u64, len: usize) -> bool {
+        let mut unpacked = false;
+        let blocks = cache.get(chunk, len, || {
+            unpacked = true;
+            Ok(Some(vec![chunk as u8; len]))
+        });
+        let blocks = blocks.unwrap().unwrap();
+        assert!(blocks.len() == len && blocks.first() == Some(&(chunk as u8)), "{chunk}");
+        unpacked
+    }
+
+    #[test]
+    fn chunks_that_searches_come_back_to_are_unpacked_once() {
+        let cache = Cache::default();
+        for turn in 0..3 {
+            for chunk in 0..KEPT as u64 {
+                assert_eq!(unpacks(&cache, chunk, 100), turn == 0, "{turn} {chunk}");
+            }
+        }
+        // One more takes the place of the one that was not asked for the longest.
+        assert!(!unpacks(&cache, 0, 100) && unpacks(&cache, 1000, 100));
+        assert!(!unpacks(&cache, 0, 100) && !unpacks(&cache, 2, 100) && unpacks(&cache, 1, 100));
+        assert!(cache.0.lock().unwrap().len() == KEPT);
+    }
+
+    #[test]
+    fn long_chunks_are_kept_within_a_bound_and_the_last_one_always() {
+        let cache = Cache::default();
+        let half = KEPT_LEN / 2;
+        assert!(unpacks(&cache, 0, half) && unpacks(&cache, 1, half) && !unpacks(&cache, 0, half));
+        assert!(unpacks(&cache, 2, half) && !unpacks(&cache, 0, half) && unpacks(&cache, 1, half));
+        assert!(unpacks(&cache, 3, KEPT_LEN + 1) && !unpacks(&cache, 3, KEPT_LEN + 1) && unpacks(&cache, 1, half));
+    }
 }

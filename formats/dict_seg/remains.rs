@@ -1,6 +1,7 @@
 //! What can be found of a damaged segment: its sections, which of their pages are whole, labels, how its blocks are coded.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::block::{Form, Unpacked};
 use super::chunk;
@@ -106,45 +107,84 @@ fn judge(bytes: &[u8], found: Found, sums: &[u8]) -> Part {
     Part { section, whole, missing, name }
 }
 
-/// The label table.
-pub(super) struct Labels<'a> {
-    /// Text, rank of the first entry.
-    rows: Vec<(&'a [u8], u64)>,
-    /// Entries of the segment, as the closing row says.
-    pub entries: u64,
+/// Bytes of the label table that are known or not as one: pages of it and of COPY, where META stands before it, are whole
+/// numbers of them.
+const LABEL_UNIT: usize = META_LEN;
+
+/// The bytes of the label table, or what is known of them.
+struct LabelTable<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Which units are known; all of them where there is none.
+    known: Option<Vec<bool>>,
 }
 
-/// Without META: the number of labels that makes rows and texts fill the table.
-fn guess_labels(table: &[u8]) -> Option<u64> {
-    let rows = (table.len() / LABEL_ROW_LEN) as u64;
-    (0..rows).find(|&n| {
-        let closing = labels::row(table.get(n as usize * LABEL_ROW_LEN..).unwrap_or(&[]));
-        closing
-            .is_some_and(|c| labels::rows_len(n).and_then(|r| c.text.checked_add(r as u64)) == Some(table.len() as u64))
-    })
+impl LabelTable<'_> {
+    fn knows(&self, at: usize, len: usize) -> bool {
+        let Some(units) = self.known.as_ref().filter(|_| len > 0) else { return true };
+        let units = units.get(at / LABEL_UNIT..=(at + len - 1) / LABEL_UNIT);
+        units.is_some_and(|units| units.iter().all(|known| *known))
+    }
+
+    fn row(&self, i: usize) -> Option<labels::Row> {
+        let at = i.checked_mul(LABEL_ROW_LEN)?;
+        labels::row(self.bytes.get(at..)?.get(..LABEL_ROW_LEN)?).filter(|_| self.knows(at, LABEL_ROW_LEN))
+    }
+
+    /// Where the text between two rows stands, `texts` being where all of them begin.
+    fn text(&self, texts: usize, this: &labels::Row, next: &labels::Row) -> Option<Range<usize>> {
+        let at = |text: u64| texts.checked_add(usize::try_from(text).ok()?);
+        let range = at(this.text)?..at(next.text)?;
+        let len = self.bytes.get(range.clone())?.len();
+        self.knows(range.start, len).then_some(range)
+    }
+
+    /// Without META: the number of labels that makes rows and texts fill the table.
+    fn guess_labels(&self) -> Option<u64> {
+        let len = self.bytes.len() as u64;
+        (0..self.bytes.len() / LABEL_ROW_LEN).map(|n| n as u64).find(|&n| {
+            let closing = usize::try_from(n).ok().and_then(|n| self.row(n));
+            closing.is_some_and(|c| labels::rows_len(n).and_then(|r| c.text.checked_add(r as u64)) == Some(len))
+        })
+    }
+}
+
+/// The labels whose rows and texts are known.
+pub(super) struct Labels<'a> {
+    table: Cow<'a, [u8]>,
+    /// Where the text stands, ranks of the entries.
+    rows: Vec<(Range<usize>, Range<u64>)>,
+    /// Entries of the segment, as the closing row says.
+    pub entries: Option<u64>,
 }
 
 impl<'a> Labels<'a> {
-    /// Reads a table; `count` labels, if that is known.
-    fn parse(table: &'a [u8], count: Option<u64>) -> Option<Labels<'a>> {
+    /// Reads a table; `count` labels, if that is known. `None` where one that is known as a whole does not hold.
+    fn parse(table: LabelTable<'a>, count: Option<u64>) -> Option<Labels<'a>> {
         // The first row's text begins at 0, behind all rows; the closing row has the length of all texts.
-        let count = count.or_else(|| guess_labels(table))?;
-        let text = labels::rows_len(count)?;
-        let row = |i: usize| labels::row(table.get(i.checked_mul(LABEL_ROW_LEN)?..)?);
+        let count = count.or_else(|| table.guess_labels())?;
+        let texts = labels::rows_len(count).filter(|&len| len <= table.bytes.len())?;
         let count = usize::try_from(count).ok()?;
         let mut rows = Vec::new();
         for i in 0..count {
-            let (this, next) = (row(i)?, row(i + 1)?);
-            let text = table.get(text..)?.get(usize::try_from(this.text).ok()?..usize::try_from(next.text).ok()?)?;
-            rows.push((text, this.rank));
+            let row = table.row(i).zip(table.row(i + 1));
+            let row = row.and_then(|(this, next)| Some((table.text(texts, &this, &next)?, this.rank..next.rank)));
+            let row = row.filter(|(_, ranks)| !ranks.is_empty());
+            if row.is_none() && table.known.is_none() {
+                return None;
+            }
+            rows.extend(row);
         }
-        let entries = row(count)?.rank;
-        (entries <= MAX_ENTRIES).then_some(Labels { rows, entries })
+        let entries = table.row(count).map(|closing| closing.rank);
+        if entries.is_some_and(|n| n > MAX_ENTRIES) {
+            return None;
+        }
+        Some(Labels { table: table.bytes, rows, entries })
     }
 
-    fn of(&self, rank: u64) -> Option<&'a [u8]> {
-        let at = self.rows.partition_point(|l| l.1 <= rank).checked_sub(1)?;
-        self.rows.get(at).map(|l| l.0)
+    fn of(&self, rank: u64) -> Option<&[u8]> {
+        let at = self.rows.partition_point(|row| row.1.start <= rank).checked_sub(1)?;
+        let (text, _) = self.rows.get(at).filter(|row| row.1.contains(&rank))?;
+        self.table.get(text.clone())
     }
 }
 
@@ -233,18 +273,49 @@ impl<'a> Remains<'a> {
         };
         r.meta = meta(KIND_META).or_else(|| meta(KIND_COPY));
         let count = r.meta.map(|m| m.labels);
-        let table = |kind, skip: usize| {
-            let part = r.part(kind).filter(|p| p.missing == 0)?;
-            part.slice(bytes, skip as u64, (part.section.len() as u64).checked_sub(skip as u64)?)
-        };
-        let read = |kind, skip| table(kind, skip).and_then(|table| Labels::parse(table, count));
-        r.labels = read(KIND_LABELS, 0).or_else(|| read(KIND_COPY, META_LEN));
+        r.labels = [(KIND_LABELS, 0), (KIND_COPY, META_LEN)]
+            .into_iter()
+            .find_map(|(kind, skip)| Labels::parse(r.whole_table(kind, skip)?, count))
+            .or_else(|| Labels::parse(r.pieced_table()?, Some(count?)));
         // Blocks of whole pages follow one another: only behind a gap in both has something else to say where they are.
         let gap = |kind| r.part(kind).is_none_or(|p| !p.all_whole());
         if let Some(meta) = r.meta.filter(|_| gap(KIND_KEYS) && gap(KIND_BLOCKS)) {
             r.starts = referred::starts(bytes, &r.parts, &meta);
         }
         r
+    }
+
+    /// The label table where all pages of a section that holds it are whole.
+    fn whole_table(&self, kind: u32, skip: usize) -> Option<LabelTable<'a>> {
+        let part = self.part(kind).filter(|p| p.missing == 0)?;
+        let len = part.section.len().checked_sub(skip)?;
+        let bytes = Cow::Borrowed(part.slice(self.bytes, skip as u64, len as u64)?);
+        Some(LabelTable { bytes, known: None })
+    }
+
+    /// The label table, put together of what is whole of it and of its copy.
+    fn pieced_table(&self) -> Option<LabelTable<'a>> {
+        let of = |kind, skip: usize| {
+            let part = self.part(kind).filter(|p| p.missing == 0)?;
+            Some((part, skip, part.section.len().checked_sub(skip)?))
+        };
+        let places = [of(KIND_LABELS, 0), of(KIND_COPY, META_LEN)];
+        // Where the end of one was guessed, it is behind its own.
+        let len = places.iter().flatten().map(|place| place.2).min()?;
+        let (mut bytes, mut known) = (vec![0; len], Vec::with_capacity(len.div_ceil(LABEL_UNIT)));
+        for (unit, to) in bytes.chunks_mut(LABEL_UNIT).enumerate() {
+            let at = unit * LABEL_UNIT;
+            let whole = |place: &(&Part, usize, usize)| {
+                let (part, skip, _) = *place;
+                part.slice(self.bytes, (at + skip) as u64, to.len() as u64)
+            };
+            let from = places.iter().flatten().find_map(whole);
+            if let Some(from) = from {
+                to.copy_from_slice(from);
+            }
+            known.push(from.is_some());
+        }
+        Some(LabelTable { bytes: Cow::Owned(bytes), known: Some(known) })
     }
 
     pub fn part(&self, kind: u32) -> Option<&Part> {
@@ -282,10 +353,10 @@ impl<'a> Remains<'a> {
 
     /// Entries that the segment held, if META, labels or a copy of them tell.
     pub fn entries(&self) -> Option<u64> {
-        self.meta.map(|m| m.entries).or(self.labels.as_ref().map(|l| l.entries))
+        self.meta.map(|m| m.entries).or(self.labels.as_ref().and_then(|l| l.entries))
     }
 
-    pub fn label_of(&self, rank: u64) -> Option<&'a [u8]> {
+    pub fn label_of(&self, rank: u64) -> Option<&[u8]> {
         self.labels.as_ref()?.of(rank)
     }
 
@@ -475,7 +546,7 @@ impl<'a> Remains<'a> {
                 guessed: false,
             });
         }
-        let entries = self.labels.as_ref().map(|l| l.entries);
+        let entries = self.labels.as_ref().and_then(|l| l.entries);
         let frames = self.is_compressed(keys).then(|| self.frames(keys));
         let len = match frames {
             Some(_) => self.chunk_rows().checked_sub(1).and_then(|i| self.chunk_row(i)).map(|row| row.0),

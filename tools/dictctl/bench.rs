@@ -185,7 +185,17 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     if args.lookups == 0 {
         return Err(Error::usage("--lookups 0 leaves nothing to measure").expected("1 or more"));
     }
-    let seg = open::segment(&args.segment, false)?;
+    // It is opened again and again: a pipe would be waited for, and stdin has no name.
+    if args.segment.exists() && !args.segment.is_file() || qx_cli::is_dash(&args.segment) {
+        return Err(Error::usage("only a file can be measured: it is opened many times").path(&args.segment));
+    }
+    let (seg, json) = open::with_form(&args.segment, false)?;
+    if json {
+        return Err(Error::usage("the JSON form is no segment, of which alone lookups are measured")
+            .path(&args.segment)
+            .hint("`from-json` makes one of it"));
+    }
+    seg.source().advise_normal();
     if seg.is_empty() {
         return Err(Error::usage("an empty segment answers nothing that could be measured").path(&args.segment));
     }

@@ -19,10 +19,10 @@ Examples:
 
 /// Build a segment from pairs (NDJSON, JSON, TSV, CSV, plain lines, Parquet, Arrow, other segments)
 ///
-/// Inputs are read in the order given, their form told by content. The last write of a key is kept, then the last of
-/// an id. A key without an id keeps the one that it has; a new one takes the next free id, one above the highest ever
-/// issued. Blank lines are skipped and counted. Text is read as a stream, and what does not fit in --memory is sorted in
-/// files without names, which are gone with the process. The same pairs make the same bytes.
+/// Inputs are read in the order given, their form told by content, that of a .csv file by its name. The last write of a
+/// key is kept, then the last of an id. A key without an id keeps the one that it has; a new one takes the next free id,
+/// one above the highest ever issued. Blank lines are skipped and counted. Text is read as a stream, and what does not fit
+/// in --memory is sorted in files without names, which are gone with the process. The same pairs make the same bytes.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -132,8 +132,9 @@ impl SegmentArgs {
         if regular && !self.out.dry_run {
             return qx_io::publish(&self.output, self.out.mode(), |out| fill(&mut Ahead::new(out)));
         }
-        let io = |e| Error::io("write a temporary file", e);
-        let file = tempfile::tempfile_in(self.temp_dir()).map_err(io)?;
+        let dir = self.temp_dir();
+        let io = |e| Error::io("write a temporary file", e).path(&dir).hint("--temp-dir names another folder");
+        let file = tempfile::tempfile_in(&dir).map_err(io)?;
         let mut out = BufWriter::with_capacity(256 << 10, file);
         let value = fill(&mut Ahead::never(&mut out))?;
         if self.out.dry_run {

@@ -11,7 +11,7 @@ use qx_formats::dict_seg::{Cursor, DictSeg};
 use qx_io::Map;
 
 use crate::open;
-use crate::pairs::{Format, Printer};
+use crate::pairs::{Format, Printer, TABLE_ROWS};
 
 const PREFIX_EXAMPLES: &str = "\
 Examples:
@@ -107,29 +107,29 @@ pub fn range(args: RangeArgs, cx: &mut Context) -> Result<Status> {
 
 fn scan<'a>(
     seg: &'a DictSeg<Map>,
-    args: &Scan,
+    args: &'a Scan,
     cx: &mut Context,
     find: impl Fn(&[u8]) -> Result<Cursor<'a, Map>>,
 ) -> Result<Status> {
-    let mut cursors = Vec::new();
-    let mut expected = 0;
-    match &args.label {
-        Some(label) => cursors.push(find(label.as_bytes())?),
-        // Labels may be many: those without a match are not kept.
-        None => {
-            for label in seg.labels() {
-                cx.cancel.check()?;
-                let cursor = find(label?)?;
-                if cursor.left() > 0 {
-                    cursors.push(cursor);
-                }
-            }
-        }
+    let cancel = cx.cancel.clone();
+    let one = args.label.as_ref().map(|label| Ok(label.as_bytes()));
+    let all = one.is_none().then(|| seg.labels());
+    // Labels may be millions, each with a match: what was found under one is let go before the next is looked into.
+    let found = one.into_iter().chain(all.into_iter().flatten()).map(|label| {
+        cancel.check()?;
+        find(label?)
+    });
+    let mut cursors = found.filter(|cursor| !cursor.as_ref().is_ok_and(|c| c.left() == 0));
+    // Those that tell whether there is anything, and whether all of it fits a table.
+    let (mut ahead, mut expected) = (Vec::new(), 0);
+    while expected <= args.limit.unwrap_or(u64::MAX).min(TABLE_ROWS) {
+        let Some(cursor) = cursors.next().transpose()? else { break };
+        expected += cursor.left();
+        ahead.push(cursor);
     }
-    cursors.iter().for_each(|c| expected += c.left());
     let mut printer = Printer::new(args.format, args.limit, expected, cx)?;
-    for cursor in &mut cursors {
-        if !printer.print(cursor)? {
+    for cursor in ahead.into_iter().map(Ok).chain(cursors) {
+        if !printer.print(&mut cursor?)? {
             break;
         }
     }

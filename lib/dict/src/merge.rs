@@ -43,7 +43,7 @@ pub fn merge<B: AsRef<[u8]>>(
         let next: &mut u64 = reserved.entry(writes).or_default();
         *next = (*next).max(segment.next_id());
     }
-    let mut sorted = Merged { segments, paths, starts, heads: Vec::new() };
+    let mut sorted = Merged { segments, paths, starts, heads: Vec::new(), order: Vec::new() };
     let ready = Ready { labels, reserved, writes, without_id: false, straight: None, spilled: false };
     finish(&options, &space, ready, &mut sorted, job, out)
 }
@@ -114,6 +114,36 @@ struct Merged<'a, B: AsRef<[u8]>> {
     /// Number of each segment's first write.
     starts: Vec<u64>,
     heads: Vec<Head<'a, B>>,
+    /// Places of the heads that are not at their end, as a heap, the least first: segments may be many, and no pair is to be
+    /// compared with one of each.
+    order: Vec<usize>,
+}
+
+impl<B: AsRef<[u8]>> Merged<'_, B> {
+    fn is_before(&self, labels: &Labels, a: usize, b: usize) -> bool {
+        let (Some(a), Some(b)) = (self.heads.get(a), self.heads.get(b)) else { return false };
+        let (a, b) = (&a.write, &b.write);
+        labels.compare((a.label, &a.key), (b.label, &b.key)).then(a.seq.cmp(&b.seq)).is_lt()
+    }
+
+    /// Moves what stands at a place of the heap down to where it belongs.
+    fn sift(&mut self, labels: &Labels, mut at: usize) {
+        loop {
+            let mut least = at;
+            for child in [2 * at + 1, 2 * at + 2] {
+                if let (Some(&a), Some(&b)) = (self.order.get(child), self.order.get(least))
+                    && self.is_before(labels, a, b)
+                {
+                    least = child;
+                }
+            }
+            if least == at {
+                return;
+            }
+            self.order.swap(at, least);
+            at = least;
+        }
+    }
 }
 
 impl<B: AsRef<[u8]>> Writes for Merged<'_, B> {
@@ -129,25 +159,22 @@ impl<B: AsRef<[u8]>> Writes for Merged<'_, B> {
                 self.heads.push(head);
             }
         }
+        self.order = (0..self.heads.len()).collect();
+        (0..self.order.len() / 2).rev().for_each(|at| self.sift(labels, at));
         Ok(())
     }
 
     fn next(&mut self, labels: &Labels, out: &mut Write) -> Result<bool> {
-        let mut least = 0;
-        for i in 1..self.heads.len() {
-            let (a, b) = (&self.heads[i].write, &self.heads[least].write);
-            if labels.compare((a.label, &a.key), (b.label, &b.key)).then(a.seq.cmp(&b.seq)).is_lt() {
-                least = i;
-            }
-        }
-        let Some(head) = self.heads.get_mut(least) else { return Ok(false) };
+        let least = self.order.first().and_then(|&least| self.heads.get_mut(least));
+        let Some(head) = least else { return Ok(false) };
         (out.label, out.seq, out.op) = (head.write.label, head.write.seq, head.write.op);
         std::mem::swap(&mut out.key, &mut head.write.key);
         if head.advance(labels)? {
             head.check_order(labels, out)?;
         } else {
-            self.heads.swap_remove(least);
+            self.order.swap_remove(0);
         }
+        self.sift(labels, 0);
         Ok(true)
     }
 }

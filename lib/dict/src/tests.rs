@@ -146,7 +146,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn merged_segments_are_those_written_one_after_the_other(parts in proptest::collection::vec(steps(), 0..4)) {
+    fn merged_segments_are_those_written_one_after_the_other(parts in proptest::collection::vec(steps(), 0..10)) {
         let parts: Vec<Vec<u8>> = parts.iter().filter_map(|steps| in_memory(steps).ok()).map(|part| part.0).collect();
         let segments: Vec<_> = parts.iter().map(|bytes| DictSeg::open(&bytes[..]).unwrap()).collect();
         let mut b = DictBuilder::new();
@@ -315,6 +315,30 @@ fn a_whole_segment_is_salvaged_byte_for_byte() {
     let whole = segment(None);
     let (done, again) = save(&whole).unwrap();
     assert!(done.found.lost.is_empty() && done.found.damaged.is_empty() && again == whole, "{:?}", done.found);
+}
+
+/// Of the label table and its copy each page that is whole counts, not the one or the other as a whole.
+#[test]
+fn labels_are_put_together_of_the_table_and_its_copy() {
+    let label = |i: u64| format!("label {i:04}").into_bytes();
+    let steps: Vec<_> = (0..1200).map(|i| Step::Insert(label(i / 2), vec![b'k', (i % 2) as u8], Some(i + 1))).collect();
+    let whole = in_memory(&steps).unwrap().0;
+    let all = entries(&whole);
+    let seg = DictSeg::open(&whole[..]).unwrap();
+    let start = |name: &str| seg.sections().find(|s| s.name == name).unwrap().offset as usize;
+    // Pages of the table, and of the copy, in which META stands before it; labels that are lost.
+    for (table, copy, lost) in [(0, 1, 7), (1, 0, 0), (2, 2, 167), (1, 3, 0), (4, 4, 397)] {
+        let mut bytes = whole.clone();
+        bytes[start("LABL") + table * 4096 + 100] ^= 1;
+        bytes[start("COPY") + copy * 4096 + 100] ^= 1;
+        let (done, again) = save(&bytes).unwrap();
+        assert_eq!(verify(&again, true), [], "{table} {copy}");
+        let kept = entries(&again);
+        assert!(kept.iter().all(|e| all.binary_search(e).is_ok()), "{table} {copy}: a pair that never was");
+        let gone = all.len() - kept.len();
+        assert_eq!(gone, 2 * lost, "{table} {copy}: {:?}", done.found);
+        assert_eq!(done.found.lost_pairs(), Some(gone as u64));
+    }
 }
 
 /// A damaged page costs the pairs that touch it, and nothing else: whichever page of whichever section it is.

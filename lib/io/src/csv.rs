@@ -10,6 +10,8 @@ use crate::Place;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// Bytes of a row, at most: a table may have other columns than those that are read.
 const LONGEST_ROW: u64 = 64 << 20;
+/// Cells of a row, at most: each takes more than the one byte that makes it.
+const MOST_CELLS: usize = 1 << 20;
 /// Bytes that are taken before the length of a row is looked at: what is in memory as a whole comes in one piece.
 const AT_ONCE: usize = 1 << 20;
 
@@ -137,6 +139,11 @@ impl Scan {
             }
             (_, b) if b == self.delimiter => {
                 row.end_cell();
+                // Another one follows.
+                if row.len() >= MOST_CELLS {
+                    let limit = Error::limit("cell count", MOST_CELLS as u64, row.len() as u64 + 1);
+                    return Err(self.start.put(limit));
+                }
                 State::Cell
             }
             (_, b'\n' | b'\r') => {
@@ -260,6 +267,18 @@ mod tests {
         let e = rows.next(&mut row).unwrap_err();
         assert_eq!((e.kind(), e.get_offset()), (Kind::Limit, Some(3)), "{e}");
         assert!(e.message().starts_with("line 2: ") && row.text.len() <= LONGEST_ROW as usize + AT_ONCE);
+    }
+
+    #[test]
+    fn a_row_of_more_cells_than_any_table_has_is_refused_before_all_of_it_is_read() {
+        let text = [&b"x\n"[..], &vec![b','; 3 * MOST_CELLS]].concat();
+        let (mut rows, mut row) = (Rows::new(&text[..], b',').unwrap(), Row::default());
+        assert_eq!(rows.next(&mut row).unwrap().map(|place| place.offset), Some(0));
+        let e = rows.next(&mut row).unwrap_err();
+        assert_eq!((e.kind(), e.get_offset(), row.len()), (Kind::Limit, Some(2), MOST_CELLS), "{e}");
+        // As many as that are a row.
+        let text = vec![b','; MOST_CELLS - 1];
+        assert!(Rows::new(&text[..], b',').unwrap().next(&mut row).unwrap().is_some() && row.len() == MOST_CELLS);
     }
 
     proptest! {

@@ -26,6 +26,34 @@ pub fn foreign<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     done.unwrap_or_else(|_| Err(Error::corrupt(REFUSED)))
 }
 
+/// What the readers of Parquet and Arrow say of a codec, its name, and whether it is one of Parquet.
+const CODECS: [(&str, &str, bool); 8] = [
+    ("at compile time: brotli", "brotli", true),
+    ("at compile time: flate2", "gzip", true),
+    ("at compile time: lz4", "LZ4", true),
+    ("at compile time: snap", "snappy", true),
+    ("at compile time: zstd", "zstd", true),
+    ("codec type LZO is not supported", "LZO", true),
+    ("lz4 IPC decompression requires", "LZ4", false),
+    ("zstd IPC decompression requires", "zstd", false),
+];
+
+/// The error for a file whose codec is not built into `tool`, if that is what its reader `said`: such a file is not damaged.
+#[must_use]
+pub fn missing_codec(said: &str, tool: &str) -> Option<Error> {
+    let (_, codec, parquet) = CODECS.iter().find(|(what, ..)| said.contains(what))?;
+    if *codec == "LZO" {
+        let never = Error::unsupported("the file is compressed with LZO, which is not read");
+        return Some(never.hint("write it again with zstd"));
+    }
+    let instead = if *parquet { "with zstd or snappy" } else { "without compression" };
+    let missing = Error::unsupported(format!("the file is compressed with {codec}, which this build does not read"));
+    Some(
+        missing
+            .hint(format!("write it again {instead}, or build {tool} together with the query engine: `cargo build`")),
+    )
+}
+
 /// Whether this thread is inside [`foreign`].
 #[must_use]
 pub fn in_foreign() -> bool {

@@ -11,7 +11,8 @@
 //! - [`Disk`]: the few things that a log, or a database folder, asks of a disk, so that a modelled one ([`model`]), which
 //!   can be crashed at every step, can stand in.
 //! - [`csv`]: rows of CSV, each with its [`Place`].
-//! - [`foreign()`]: decoders of other libraries, which may panic.
+//! - [`foreign()`]: decoders of other libraries, which may panic; [`missing_codec`]: what they say of a codec that is not
+//!   built in.
 //! - [`Job`]: the progress sink and cancel flag that every long-running library call takes.
 
 mod ahead;
@@ -32,7 +33,7 @@ mod window;
 
 pub use ahead::Ahead;
 pub use disk::{Disk, DiskFile, DiskStat, RealDisk};
-pub use foreign::{REFUSED, foreign, in_foreign};
+pub use foreign::{REFUSED, foreign, in_foreign, missing_codec};
 pub use generations::{previous_path, publish_generation, read_generation, read_previous_generation};
 pub use job::{Cancel, Job, Progress, Silent};
 pub use lock::{Lock, stop_waits_on};

@@ -116,30 +116,9 @@ fn read_text(bytes: &[u8], names: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
 
 /// What a reader of Parquet or Arrow says, as an error about the file. One whose codec is not built in is not damaged.
 fn unreadable(form: &str, e: &dyn std::fmt::Display) -> Error {
-    /// What the readers say of a codec, its name, and whether it is one of Parquet.
-    const MISSING: [(&str, &str, bool); 8] = [
-        ("at compile time: brotli", "brotli", true),
-        ("at compile time: flate2", "gzip", true),
-        ("at compile time: lz4", "LZ4", true),
-        ("at compile time: snap", "snappy", true),
-        ("at compile time: zstd", "zstd", true),
-        ("codec type LZO is not supported", "LZO", true),
-        ("lz4 IPC decompression requires", "LZ4", false),
-        ("zstd IPC decompression requires", "zstd", false),
-    ];
     let said = e.to_string();
-    match MISSING.iter().find(|(what, ..)| said.contains(what)) {
-        Some((_, "LZO", _)) => {
-            Error::unsupported("the file is compressed with LZO, which is not read").hint("write it again with zstd")
-        }
-        Some((_, codec, parquet)) => {
-            let instead = if *parquet { "with zstd or snappy" } else { "without compression" };
-            let whole = "build vindex together with the query engine: `cargo build`";
-            Error::unsupported(format!("the file is compressed with {codec}, which this build does not read"))
-                .hint(format!("write it again {instead}, or {whole}"))
-        }
-        None => Error::corrupt(format!("not {form} that can be read: {said}")),
-    }
+    let damaged = || Error::corrupt(format!("not {form} that can be read: {said}"));
+    qx_io::missing_codec(&said, "vindex").unwrap_or_else(damaged)
 }
 
 /// Refuses Arrow IPC whose messages claim to be longer than the file, or to become longer than what is compressed in

@@ -33,7 +33,10 @@ fn convert(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, Ar
         DataType::RunEndEncoded(_, values) => {
             return convert(&cast_with_options(column, values.data_type(), &strict)?, to);
         }
-        DataType::Boolean if *to == DataType::UInt64 => return Err(ArrowError::CastError("no number".to_owned())),
+        // What is yes or no is no id, nor is a time, whose bare number depends on the unit that its writer chose.
+        of if *to == DataType::UInt64 && (of.is_temporal() || *of == DataType::Boolean) => {
+            return Err(ArrowError::CastError("no number".to_owned()));
+        }
         of if of.is_nested() => return Err(ArrowError::CastError("more than one value".to_owned())),
         _ => {}
     }
@@ -69,15 +72,18 @@ fn cast(column: &ArrayRef, to: &DataType, name: &str, row: u64) -> Result<ArrayR
     })
 }
 
-fn damaged(e: &ArrowError) -> Error {
-    Error::invalid(format!("cannot read the columns: {e}"))
+/// What a reader of Parquet or Arrow says, as an error about the file. One whose codec is not built in is not damaged.
+pub(super) fn unreadable(e: &dyn std::fmt::Display) -> Error {
+    let said = e.to_string();
+    let damaged = || Error::invalid(format!("cannot read the columns: {said}"));
+    qx_io::missing_codec(&said, "dictctl").unwrap_or_else(damaged)
 }
 
 /// The next batch of a reader, which may panic where the file claims what it does not hold.
 fn next(
     batches: &mut impl Iterator<Item = std::result::Result<RecordBatch, ArrowError>>,
 ) -> Result<Option<RecordBatch>> {
-    foreign(|| batches.next().transpose().map_err(|e| damaged(&e)))
+    foreign(|| batches.next().transpose().map_err(|e| unreadable(&e)))
 }
 
 /// Refuses a file whose footer names blocks that it has no room for: its reader would make room for them first.
@@ -133,7 +139,7 @@ impl Reader<'_> {
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
         let mut batches = foreign(|| {
             let batches = builder.with_projection(mask).build();
-            batches.map_err(|e| Error::invalid(format!("cannot read the columns: {e}")))
+            batches.map_err(|e| unreadable(&e))
         })?;
         let mut row = 0;
         while let Some(batch) = next(&mut batches)? {
@@ -166,7 +172,7 @@ impl Reader<'_> {
             }
             let mut piece = Buffer::from(piece);
             while !piece.is_empty() {
-                let batch = foreign(|| decoder.decode(&mut piece).map_err(|e| damaged(&e)))?;
+                let batch = foreign(|| decoder.decode(&mut piece).map_err(|e| unreadable(&e)))?;
                 if let (None, Some(schema)) = (&found, decoder.schema()) {
                     found = Some(self.find_columns(&schema)?);
                 }
@@ -175,13 +181,13 @@ impl Reader<'_> {
                 }
             }
         }
-        decoder.finish().map_err(|e| damaged(&e))
+        decoder.finish().map_err(|e| unreadable(&e))
     }
 
     /// A file's table of batches stands at its end.
     fn arrow_file(&mut self, map: Map) -> Result<()> {
         believe(&map)?;
-        let mut reader = foreign(|| FileReader::try_new(Cursor::new(map), None).map_err(|e| damaged(&e)))?;
+        let mut reader = foreign(|| FileReader::try_new(Cursor::new(map), None).map_err(|e| unreadable(&e)))?;
         let found = self.find_columns(&reader.schema())?;
         let mut row = 0;
         while let Some(batch) = next(&mut reader)? {

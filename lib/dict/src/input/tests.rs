@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
@@ -13,6 +14,7 @@ use qx_formats::dict_seg::{DictSeg, Entry, Layout};
 use qx_formats::{Error, Kind};
 use qx_io::Job;
 
+use super::columns::unreadable;
 use super::{Columns, Form, Input, Reader, detect};
 use crate::record::Record;
 use crate::{Builder, Options};
@@ -258,10 +260,23 @@ fn what_a_column_holds_once_each_is_judged_as_its_values_are() {
     assert_eq!(got.iter().map(|e| e.id).collect::<Vec<_>>(), [5, 9, 10]);
     let cut = once(Arc::new(Float64Array::from(vec![5.0, 9.5])));
     let no_numbers: ArrayRef = Arc::new(BooleanArray::from(vec![true, true, false]));
-    for ids in [cut, no_numbers] {
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1, 2, 3]));
+    for ids in [cut, no_numbers, once(Arc::clone(&times)), times] {
         let e = read(keys(), ids).unwrap_err();
         assert!(e.kind() == Kind::Invalid && e.message().ends_with("column id is no id"), "{e}");
     }
+}
+
+#[test]
+fn a_codec_that_is_not_built_in_is_no_damage() {
+    for said in [
+        "Parquet argument error: Parquet error: Disabled feature at compile time: flate2",
+        "Invalid argument error: lz4 IPC decompression requires the lz4 feature",
+    ] {
+        let e = unreadable(&said);
+        assert!(e.kind() == Kind::Unsupported && e.get_hint().is_some_and(|h| h.contains("dictctl")), "{e}");
+    }
+    assert_eq!(unreadable(&"EOF").kind(), Kind::Invalid);
 }
 
 #[test]
