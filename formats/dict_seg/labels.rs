@@ -1,7 +1,23 @@
 //! The label table: sorted labels, each with rank and reference of its first entry.
 
+use std::cmp::Ordering;
+
 use super::layout::*;
 use super::meta::uint;
+
+/// How two labels compare. Most are empty, and an empty slice may stand nowhere. To compare nothing that stands nowhere is a
+/// load under an empty mask, of which a processor with AVX-512 takes more than a hundred nanoseconds to find out that it
+/// does not fault: half of what a build took.
+#[inline]
+pub fn compare_labels(a: &[u8], b: &[u8]) -> Ordering {
+    if a.is_empty() || b.is_empty() { a.len().cmp(&b.len()) } else { a.cmp(b) }
+}
+
+/// Whether two labels are the same, as [`compare_labels`] finds out.
+#[inline]
+pub fn same_label(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && (a.is_empty() || a == b)
+}
 
 /// What a row says of a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,4 +55,19 @@ pub(super) fn row(row: &[u8]) -> Option<Row> {
 /// Bytes of the rows of a table of `labels`, the closing row included.
 pub(super) fn rows_len(labels: u64) -> Option<usize> {
     usize::try_from(labels.checked_add(1)?).ok()?.checked_mul(LABEL_ROW_LEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_compare_as_bytes_do() {
+        let labels = [&b""[..], b"\0", b"a", b"aa", b"b", b"\xFF"];
+        for a in labels {
+            for b in labels {
+                assert_eq!((compare_labels(a, b), same_label(a, b)), (a.cmp(b), a == b), "{a:?} {b:?}");
+            }
+        }
+    }
 }

@@ -50,7 +50,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             return Ok(None);
         }
         if let (Some(one), Some(hash)) = (self.one_label(), &self.hash) {
-            if self.bytes().get(one.text.clone()) != Some(label) {
+            if !self.bytes().get(one.text.clone()).is_some_and(|text| labels::same_label(text, label)) {
                 return Ok(None);
             }
             let found = self.search(hash, table::hash_bytes(key, one.seed), |r| self.id_if_key(r, key))?;
@@ -334,7 +334,7 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
         let (mut low, mut high) = (0, self.meta.labels);
         while low < high {
             let mid = low + (high - low) / 2;
-            match self.label(mid)?.cmp(label) {
+            match labels::compare_labels(self.label(mid)?, label) {
                 std::cmp::Ordering::Equal => return Ok(Some(mid)),
                 std::cmp::Ordering::Less => low = mid + 1,
                 std::cmp::Ordering::Greater => high = mid,

@@ -46,6 +46,7 @@ pub use build::{DictBuilder, Summary};
 pub use decode::{DictSeg, SectionInfo};
 pub use encode::{Layout, Numbers, Options, Records, Room, Source, SourcePair, Written, encode};
 pub use iter::{Cursor, EntryRef, Iter};
+pub use labels::{compare_labels, same_label};
 pub use room::Memory;
 pub use salvage::{Lost, Salvage, salvage};
 pub use trace::{Step, Trace};

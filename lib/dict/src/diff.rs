@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::path::Path;
 
 use qx_formats::Result;
-use qx_formats::dict_seg::{DictSeg, EntryRef};
+use qx_formats::dict_seg::{DictSeg, EntryRef, compare_labels};
 use qx_io::Job;
 
 /// One difference, in the order of (label, key).
@@ -80,7 +80,7 @@ pub fn diff<A: AsRef<[u8]>, B: AsRef<[u8]>>(
         let order = match (x.there, y.there) {
             (true, false) => Ordering::Less,
             (false, _) => Ordering::Greater,
-            (true, true) => (&x.label, &x.key).cmp(&(&y.label, &y.key)),
+            (true, true) => compare_labels(&x.label, &y.label).then_with(|| x.key.cmp(&y.key)),
         };
         match order {
             Ordering::Less => {

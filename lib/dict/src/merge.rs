@@ -4,7 +4,7 @@ use std::io::{Seek, Write as Out};
 use std::path::{Path, PathBuf};
 
 use qx_formats::dict_seg::layout::{MAX_ID, MAX_KEY_LEN, MAX_LABEL_LEN};
-use qx_formats::dict_seg::{Cursor, DictSeg};
+use qx_formats::dict_seg::{Cursor, DictSeg, same_label};
 use qx_formats::{Error, Result};
 use qx_io::Job;
 
@@ -82,7 +82,7 @@ impl<B: AsRef<[u8]>> Head<'_, B> {
         within("id", e.id, MAX_ID)
             .and_then(|()| within("key length", e.key.len() as u64, MAX_KEY_LEN as u64))
             .map_err(|e| named(e, path))?;
-        if self.label != e.label {
+        if !same_label(&self.label, e.label) {
             self.label.clear();
             self.label.extend_from_slice(e.label);
             self.write.label = labels.find(e.label).unwrap_or(0);

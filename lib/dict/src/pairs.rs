@@ -5,6 +5,7 @@ use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::BufReader;
 
+use qx_formats::dict_seg::same_label;
 use qx_formats::{Error, Result};
 
 use crate::arena::{Arena, BESIDE, Kept, Place, TO_SORT, compare};
@@ -53,7 +54,7 @@ const BESIDE_LABEL: usize = 160;
 
 impl Labels {
     pub fn intern(&mut self, label: &[u8]) -> Result<u32> {
-        if !self.ends.is_empty() && self.text(self.last) == label {
+        if !self.ends.is_empty() && same_label(self.text(self.last), label) {
             return Ok(self.last);
         }
         if self.ends.len() * 2 >= self.slots.len() {
@@ -77,7 +78,7 @@ impl Labels {
     fn slot(&self, label: &[u8]) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = self.hasher.hash_one(label) as usize & mask;
-        while self.slots[at] != FREE && self.text(self.slots[at]) != label {
+        while self.slots[at] != FREE && !same_label(self.text(self.slots[at]), label) {
             at = (at + 1) & mask;
         }
         at
