@@ -17,7 +17,7 @@ pub(super) fn write<W: Write + Seek>(w: &mut Writer<W>, ids: &mut dyn Numbers, m
     w.begin(KIND_IDS_DENSE, 0).map_err(io)?;
     if let Some(numbers) = ids.in_memory() {
         // A place is known without sorting, and all places take less than the numbers do.
-        return w.write(&placed(numbers, meta)).map_err(io);
+        return w.write(&placed(&numbers, meta)).map_err(io);
     }
     ids.sort()?;
     let (mut packer, mut piece) = (Packer::new(meta.ref_bits.into()), Vec::with_capacity(PIECE + 16));
@@ -46,13 +46,13 @@ pub(super) fn write_placed<W: Write + Seek>(w: &mut Writer<W>, placed: &[u8]) ->
 }
 
 /// The section, from numbers in any order.
-pub(super) fn placed(numbers: &[u128], meta: &Meta) -> Vec<u8> {
+pub(super) fn placed(numbers: &[&[u128]], meta: &Meta) -> Vec<u8> {
     let bits = usize::from(meta.ref_bits);
     let span = if meta.entries == 0 { 0 } else { meta.id_max - meta.id_min + 1 };
     let len = bits::packed_len(span, bits).map_or(0, |len| len as usize);
     // All ones are holes; a word is read and written at once, so the last ones need some more.
     let mut packed = vec![0xFF; len + 8];
-    for &n in numbers {
+    for &n in numbers.iter().copied().flatten() {
         let (id, reference) = halves(n);
         bits::put(&mut packed, (id - meta.id_min) * bits as u64, bits, reference);
     }

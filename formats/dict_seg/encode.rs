@@ -46,16 +46,16 @@ pub trait Numbers: Send {
     /// # Errors
     /// Those of the place where numbers are kept.
     fn next_number(&mut self) -> Result<Option<u128>>;
-    /// All numbers, where none had to leave memory: in the order of the pushes at first, in their own once they are sorted.
-    fn in_memory(&self) -> Option<&[u128]> {
+    /// All numbers in pieces, where none had to leave memory; one after the other they are in order once they are sorted.
+    fn in_memory(&self) -> Option<Vec<&[u128]>> {
         None
     }
 }
 
 /// Hands out sorted numbers, from the lowest on.
 pub(super) fn each(numbers: &mut dyn Numbers, mut with: impl FnMut(u128) -> Result<()>) -> Result<()> {
-    if let Some(all) = numbers.in_memory() {
-        return all.iter().try_for_each(|&n| with(n));
+    if let Some(pieces) = numbers.in_memory() {
+        return pieces.into_iter().flatten().try_for_each(|&n| with(n));
     }
     while let Some(n) = numbers.next_number()? {
         with(n)?;
@@ -83,6 +83,13 @@ pub trait Room {
     /// # Errors
     /// Those of the place where numbers are kept.
     fn numbers(&mut self) -> Result<Box<dyn Numbers>>;
+    /// As [`Room::numbers`], for those that begin with a hash, and so are spread evenly over all there are.
+    ///
+    /// # Errors
+    /// As [`Room::numbers`].
+    fn hashes(&mut self) -> Result<Box<dyn Numbers>> {
+        self.numbers()
+    }
     /// # Errors
     /// Those of the place where records are kept.
     fn records(&mut self) -> Result<Box<dyn Records>>;
@@ -297,7 +304,7 @@ fn write_indexes<W: Write + Seek>(
     if let Some(numbers) = ids.in_memory().filter(|_| meta.entries >= MANY && hashes.any.is_none()) {
         let known = *meta;
         return std::thread::scope(|scope| {
-            let placing = scope.spawn(|| dense::placed(numbers, &known));
+            let placing = scope.spawn(|| dense::placed(&numbers, &known));
             let tables = choose_seed(meta, hashes, None, pairs, room)?;
             write_hashes(w, meta, hashes, tables)?;
             dense::write_placed(w, &joined(placing))
@@ -432,7 +439,7 @@ fn label_seeds(labels: &[&[u8]], seed: u64) -> Vec<u64> {
 
 impl Hashes {
     fn new(labels: &[&[u8]], with_hash: bool, room: &mut dyn Room) -> Result<Hashes> {
-        let pairs = if with_hash { Some(room.numbers()?) } else { None };
+        let pairs = if with_hash { Some(room.hashes()?) } else { None };
         let any = if labels.len() > 1 { Some(room.records()?) } else { None };
         Ok(Hashes { pairs, any })
     }
@@ -534,7 +541,7 @@ fn lowest_of_each_key(
     room: &mut dyn Room,
 ) -> Result<(Option<Box<dyn Numbers>>, u64)> {
     let Some(records) = records else { return Ok((None, 0)) };
-    let mut numbers = room.numbers()?;
+    let mut numbers = room.hashes()?;
     let mut distinct = 0;
     let mut last: Option<Vec<u8>> = None;
     records.sort()?;
@@ -555,7 +562,7 @@ fn lowest_of_each_key(
 }
 
 fn hash_ids(ids: &mut dyn Numbers, seed: u64, room: &mut dyn Room) -> Result<Box<dyn Numbers>> {
-    let mut hashed = room.numbers()?;
+    let mut hashed = room.hashes()?;
     ids.sort()?;
     while let Some(n) = ids.next_number()? {
         let (id, reference) = halves(n);

@@ -44,8 +44,8 @@ impl Numbers for InMemory {
         Ok(n)
     }
 
-    fn in_memory(&self) -> Option<&[u128]> {
-        Some(&self.numbers)
+    fn in_memory(&self) -> Option<Vec<&[u128]>> {
+        Some(vec![&self.numbers])
     }
 }
 

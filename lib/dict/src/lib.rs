@@ -22,6 +22,7 @@ mod resolve;
 mod room;
 mod salvage;
 mod source;
+mod spread;
 mod strings;
 #[cfg(test)]
 mod tests;

@@ -10,13 +10,20 @@ use qx_formats::dict_seg::Numbers;
 use qx_io::make_room;
 
 use crate::room::{FAN_IN, Run, RunWriter, Space, read_whole};
+use crate::spread::Spread;
 
 const LEN: usize = size_of::<u128>();
+
+/// Hashes from which on they are kept by buckets, which are not full.
+const SPREAD: usize = 1 << 17;
 
 /// Numbers in memory, and sorted runs of those that did not fit.
 pub struct SpilledNumbers {
     space: Space,
     numbers: Vec<u128>,
+    /// Whether they are hashes, and where they are then, once they are many.
+    hashes: bool,
+    spread: Option<Spread>,
     runs: Vec<Run>,
     sorted: bool,
     at: usize,
@@ -25,15 +32,34 @@ pub struct SpilledNumbers {
 
 impl SpilledNumbers {
     pub fn new(space: Space) -> Self {
-        SpilledNumbers { space, numbers: Vec::new(), runs: Vec::new(), sorted: false, at: 0, merge: None }
+        let (numbers, runs) = (Vec::new(), Vec::new());
+        SpilledNumbers { space, numbers, hashes: false, spread: None, runs, sorted: false, at: 0, merge: None }
+    }
+
+    pub fn of_hashes(space: Space) -> Self {
+        SpilledNumbers { hashes: true, ..Self::new(space) }
+    }
+
+    fn sort_here(&mut self) {
+        match &mut self.spread {
+            Some(spread) => spread.sort(),
+            None => sort(&mut self.numbers),
+        }
+    }
+
+    /// Those in memory, which are in order once they are sorted.
+    fn here(&self) -> Vec<&[u128]> {
+        self.spread.as_ref().map_or_else(|| vec![&self.numbers[..]], |spread| spread.pieces().collect())
     }
 
     fn spill(&mut self) -> Result<()> {
-        sort(&mut self.numbers);
+        self.sort_here();
         let mut run = RunWriter::new(&self.space)?;
-        for n in self.numbers.drain(..) {
+        for n in self.here().into_iter().flatten() {
             run.write(&n.to_le_bytes())?;
         }
+        self.numbers.clear();
+        self.spread.iter_mut().for_each(Spread::clear);
         self.runs.push(run.finish()?);
         if self.runs.len() == FAN_IN {
             let mut merge = Merge::new(&self.runs)?;
@@ -49,11 +75,20 @@ impl SpilledNumbers {
 
 impl Numbers for SpilledNumbers {
     fn push(&mut self, n: u128) -> Result<()> {
-        if self.numbers.len() * LEN >= self.space.each {
+        let at_most = self.space.each / LEN;
+        if self.spread.as_ref().map_or(self.numbers.len(), Spread::taken) >= at_most {
             self.spill()?;
         }
-        make_room(&mut self.numbers, 1, self.space.each / LEN);
+        if let Some(spread) = &mut self.spread {
+            spread.push(n, at_most);
+            return Ok(());
+        }
+        make_room(&mut self.numbers, 1, at_most);
         self.numbers.push(n);
+        if self.hashes && self.numbers.len() == SPREAD {
+            let spread = self.spread.get_or_insert_default();
+            std::mem::take(&mut self.numbers).into_iter().for_each(|n| spread.push(n, at_most));
+        }
         Ok(())
     }
 
@@ -61,10 +96,10 @@ impl Numbers for SpilledNumbers {
         if !self.sorted {
             self.sorted = true;
             if self.runs.is_empty() {
-                sort(&mut self.numbers);
+                self.sort_here();
             } else {
                 self.spill()?;
-                self.numbers = Vec::new();
+                (self.numbers, self.spread) = (Vec::new(), None);
             }
         }
         self.at = 0;
@@ -76,13 +111,16 @@ impl Numbers for SpilledNumbers {
         if let Some(merge) = &mut self.merge {
             return merge.next();
         }
-        let n = self.numbers.get(self.at).copied();
+        let n = match &self.spread {
+            Some(spread) => spread.get(self.at),
+            None => self.numbers.get(self.at).copied(),
+        };
         self.at += 1;
         Ok(n)
     }
 
-    fn in_memory(&self) -> Option<&[u128]> {
-        self.runs.is_empty().then_some(&self.numbers)
+    fn in_memory(&self) -> Option<Vec<&[u128]>> {
+        (self.runs.is_empty() && (self.sorted || self.spread.is_none())).then(|| self.here())
     }
 }
 
@@ -127,7 +165,7 @@ impl Merge {
 /// for a bucket to have room in its second.
 const BUCKETS: u32 = 9;
 /// Numbers from which on another thread is worth its start.
-const MANY: usize = 1 << 18;
+pub const MANY: usize = 1 << 18;
 /// Numbers of one place of a bucket, at most, that are put in order one by one.
 const FEW: u32 = 32;
 
@@ -190,7 +228,7 @@ fn sort_buckets(numbers: &mut [u128], starts: &[usize], low: u128, shift: u32, t
 
 /// Sorts numbers which, less `low`, agree above their lowest `shift` bits: by as many of those as there are numbers, and then
 /// the few that agree in them, too.
-fn sort_bucket(numbers: &mut [u128], low: u128, shift: u32, spare: &mut Vec<u128>, places: &mut Vec<u32>) {
+pub fn sort_bucket(numbers: &mut [u128], low: u128, shift: u32, spare: &mut Vec<u128>, places: &mut Vec<u32>) {
     let bits = numbers.len().max(1).ilog2().min(shift);
     if bits < 6 || u32::try_from(numbers.len()).is_err() {
         numbers.sort_unstable();

@@ -55,6 +55,10 @@ impl Room for Space {
         Ok(Box::new(SpilledNumbers::new(self.clone())))
     }
 
+    fn hashes(&mut self) -> Result<Box<dyn Numbers>> {
+        Ok(Box::new(SpilledNumbers::of_hashes(self.clone())))
+    }
+
     fn records(&mut self) -> Result<Box<dyn Records>> {
         Ok(Box::new(SpilledRecords::new(self.clone())))
     }
