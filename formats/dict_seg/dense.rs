@@ -3,9 +3,10 @@
 use std::io::{Seek, Write};
 
 use super::bits::{self, Packer};
-use super::encode::{Numbers, each, halves, io};
+use super::encode::{halves, io};
 use super::layout::KIND_IDS_DENSE;
 use super::meta::Meta;
+use super::room::{Numbers, each};
 use crate::Result;
 use crate::container::Writer;
 
@@ -66,8 +67,7 @@ pub(super) fn placed(numbers: &[&[u128]], meta: &Meta) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encode::Room;
-    use super::super::room::Memory;
+    use super::super::room::{Memory, Room};
     use super::*;
 
     /// Numbers that do not say that they are in memory.

@@ -44,10 +44,10 @@ mod tests;
 
 pub use build::{DictBuilder, Summary};
 pub use decode::{DictSeg, SectionInfo};
-pub use encode::{Layout, Numbers, Options, Records, Room, Source, SourcePair, Written, encode};
+pub use encode::{Layout, Options, Source, SourcePair, Written, encode};
 pub use iter::{Cursor, EntryRef, Iter};
 pub use labels::{compare_labels, same_label};
-pub use room::Memory;
+pub use room::{Memory, Numbers, Records, Room};
 pub use salvage::{Lost, Salvage, salvage};
 pub use trace::{Step, Trace};
 pub use verify::verify;

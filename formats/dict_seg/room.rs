@@ -1,7 +1,68 @@
-//! A [`Room`] in memory.
+//! Where an encoder sorts.
 
-use super::encode::{Numbers, Records, Room};
 use crate::Result;
+
+/// Sorts numbers, in memory or on disk.
+pub trait Numbers: Send {
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn push(&mut self, n: u128) -> Result<()>;
+    /// Ends the pushing, and begins (again) at the lowest.
+    ///
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn sort(&mut self) -> Result<()>;
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn next_number(&mut self) -> Result<Option<u128>>;
+    /// All numbers in pieces, where none had to leave memory; one after the other they are in order once they are sorted.
+    fn in_memory(&self) -> Option<Vec<&[u128]>> {
+        None
+    }
+}
+
+/// Hands out sorted numbers, from the lowest on.
+pub(super) fn each(numbers: &mut dyn Numbers, mut with: impl FnMut(u128) -> Result<()>) -> Result<()> {
+    if let Some(pieces) = numbers.in_memory() {
+        return pieces.into_iter().flatten().try_for_each(|&n| with(n));
+    }
+    while let Some(n) = numbers.next_number()? {
+        with(n)?;
+    }
+    Ok(())
+}
+
+/// Sorts byte strings, in memory or on disk.
+pub trait Records: Send {
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn push(&mut self, record: &[u8]) -> Result<()>;
+    /// Ends the pushing.
+    ///
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn sort(&mut self) -> Result<()>;
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn next_record(&mut self) -> Result<Option<&[u8]>>;
+}
+
+/// Where an encoder sorts.
+pub trait Room {
+    /// # Errors
+    /// Those of the place where numbers are kept.
+    fn numbers(&mut self) -> Result<Box<dyn Numbers>>;
+    /// As [`Room::numbers`], for those that begin with a hash, and so are spread evenly over all there are.
+    ///
+    /// # Errors
+    /// As [`Room::numbers`].
+    fn hashes(&mut self) -> Result<Box<dyn Numbers>> {
+        self.numbers()
+    }
+    /// # Errors
+    /// Those of the place where records are kept.
+    fn records(&mut self) -> Result<Box<dyn Records>>;
+}
 
 /// Sorts in memory, whatever it takes.
 #[derive(Debug, Default, Clone, Copy)]

