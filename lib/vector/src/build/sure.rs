@@ -2,7 +2,8 @@
 //! options. Under a filter searches rely on it.
 //!
 //! The queries lie where rows do without being rows: a row is found too easily, as the neighbour of its neighbours. Half of
-//! them lie in between clusters, and half within one, where more rows are about as near: which are harder depends on the data.
+//! them lie in between clusters, and half are rows that neither walk nor answer knows of, as if each had come after all others:
+//! which are harder depends on the data.
 
 use std::collections::BinaryHeap;
 
@@ -25,8 +26,6 @@ const QUERIES: usize = 128;
 const NEAREST: usize = 10;
 /// A query in between clusters is a row, moved by this share of the difference of two others.
 const MOVED: f32 = 0.25;
-/// Neighbours that a query within a cluster is made of, at most.
-const MIXED: usize = 32;
 /// Thousandths that must be found: more than is promised, for what a sample may miss.
 const FOUND: usize = 995;
 /// Smaller indexes are scanned under a filter, which takes no longer.
@@ -40,11 +39,15 @@ const AT_ONCE: u32 = 4096;
 struct Sample {
     query: Query,
     last: f32,
+    /// The row that is the query, or [`NO_NEIGHBOUR`].
+    own: u32,
 }
 
+/// The graph, as if one row were not in it.
 struct Slots<'a> {
     slots: &'a [u32],
     degree: usize,
+    without: u32,
 }
 
 impl Slots<'_> {
@@ -58,7 +61,8 @@ impl Slots<'_> {
 impl Adjacency for Slots<'_> {
     #[inline(always)]
     fn neighbours(&self, row: u32, each: impl FnMut(u32)) {
-        self.list(row).iter().copied().take_while(|&n| n != NO_NEIGHBOUR).for_each(each);
+        let there = self.list(row).iter().copied().take_while(|&n| n != NO_NEIGHBOUR);
+        there.filter(|&n| n != self.without).for_each(each);
     }
 
     #[inline(always)]
@@ -88,21 +92,23 @@ pub(super) fn measure(
     let rows = data.rows() as u32;
     let params: Vec<u8> = coded.params.iter().flatten().flat_map(|p| p.to_le_bytes()).collect();
     let codes = Codes { kernels, codes: &coded.codes, each: coded.each, params: &params, lift: &[] };
-    let graph = Slots { slots: &linked.graph, degree: linked.degree as usize };
     let rows_of = Vectors { data, coded, opts };
     let samples: Vec<Sample> = (0..2 * QUERIES)
         .into_par_iter()
         .with_max_len(1)
         .map(|at| {
-            let vector = if at < QUERIES { rows_of.between(at as u64) } else { rows_of.within(at as u64, &graph) };
-            sample(vector, coded, &codes, opts.metric, rows)
+            let own = if at < QUERIES { NO_NEIGHBOUR } else { rows_of.any(at as u64) };
+            let vector = if at < QUERIES { rows_of.between(at as u64) } else { rows_of.row(own as usize) };
+            sample(vector, own, coded, &codes, opts.metric, rows)
         })
         .collect();
     let scratch = Pool::<Scratch>::default();
     let found = |s: &Sample, ef: usize| {
         scratch.with(|walk| {
             walk.query.clone_from(&s.query);
-            walk.walk(&codes, &graph, &linked.entries, rows, ef);
+            let graph = Slots { slots: &linked.graph, degree: linked.degree as usize, without: s.own };
+            let entries: Vec<u32> = linked.entries.iter().copied().filter(|&e| e != s.own).collect();
+            walk.walk(&codes, &graph, &entries, rows, ef);
             // Counted by distance: of rows that are equally far any will do.
             walk.nearest().iter().take(NEAREST).filter(|n| n.distance() <= s.last).count()
         })
@@ -143,6 +149,11 @@ impl Vectors<'_, '_> {
         v
     }
 
+    /// Any row.
+    fn any(&self, at: u64) -> u32 {
+        (self.draw(3 * at) % self.data.rows() as u64) as u32
+    }
+
     /// A row moved by a part of the difference of any two others.
     fn between(&self, at: u64) -> Vec<f32> {
         let pick = |nth: u64| self.row((self.draw(3 * at + nth) % self.data.rows() as u64) as usize);
@@ -150,47 +161,17 @@ impl Vectors<'_, '_> {
         v.iter_mut().zip(b.iter().zip(&c)).for_each(|(a, (b, c))| *a += MOVED * (b - c));
         v
     }
-
-    /// A sum of a row and its neighbours with weights that keep their mean and variance, so that it lies where another of
-    /// their cluster could: of few rows it would be too near to each of them. The first half of a list are those that the row
-    /// chose, and so of its own cluster if any are.
-    fn within(&self, at: u64, graph: &Slots<'_>) -> Vec<f32> {
-        let row = (self.draw(3 * at) % self.data.rows() as u64) as u32;
-        let list = graph.list(row);
-        let chosen = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(list.len()) / 2;
-        let rows: Vec<u32> = list.iter().copied().take(chosen.min(MIXED)).chain([row]).collect();
-        let signs = self.draw(3 * at + 1);
-        let mut sum = vec![0.0; self.row(row as usize).len()];
-        for (&row, weight) in rows.iter().zip(weights(signs, rows.len())) {
-            sum.iter_mut().zip(self.row(row as usize)).for_each(|(sum, v)| *sum += weight * v);
-        }
-        sum
-    }
 }
 
-/// Weights of so many rows, by the bits of `signs`: their sum is 1, and so is that of their squares.
-fn weights(signs: u64, rows: usize) -> impl Iterator<Item = f32> {
-    // The last one differs from the first, so that they are never all alike.
-    let sign = move |i: usize| {
-        let bit = if i + 1 == rows { !signs & 1 } else { signs >> i & 1 };
-        if bit == 1 { 1.0f32 } else { -1.0 }
-    };
-    let each = 1.0 / rows as f32;
-    let mean = (0..rows).map(sign).sum::<f32>() * each;
-    let spread: f32 = (0..rows).map(|i| (sign(i) - mean).powi(2)).sum();
-    let scale = if rows > 1 { ((1.0 - each) / spread).sqrt() } else { 0.0 };
-    (0..rows).map(move |i| each + scale * (sign(i) - mean))
-}
-
-/// A query, and the distance of its [`NEAREST`]-th nearest row by the codes.
-fn sample(mut v: Vec<f32>, coded: &Coded, codes: &Codes<'_>, metric: Metric, rows: u32) -> Sample {
+/// A query, and the distance of its [`NEAREST`]-th nearest row by the codes, but for the row that it is.
+fn sample(mut v: Vec<f32>, own: u32, coded: &Coded, codes: &Codes<'_>, metric: Metric, rows: u32) -> Sample {
     let mut query = Query::default();
     Quantizer::new(metric, &coded.mean).query(&mut v, &mut query);
     let (mut best, mut memory) = (BinaryHeap::new(), Vec::new());
     let mut which: Vec<u32> = Vec::new();
     for start in (0..rows).step_by(AT_ONCE as usize) {
         which.clear();
-        which.extend(start..start.saturating_add(AT_ONCE).min(rows));
+        which.extend((start..start.saturating_add(AT_ONCE).min(rows)).filter(|&row| row != own));
         codes.similarities(&query, &which, &mut memory, |row, similarity| {
             let near = Near::new(-similarity, row);
             if best.len() < NEAREST {
@@ -202,21 +183,5 @@ fn sample(mut v: Vec<f32>, coded: &Coded, codes: &Codes<'_>, metric: Metric, row
             }
         });
     }
-    Sample { query, last: best.peek().map_or(f32::INFINITY, |n| n.distance()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_keep_mean_and_variance() {
-        for rows in [1, 2, 3, 16, 33] {
-            for signs in [0, u64::MAX, 0x5A5A_1234_9E37_79B9] {
-                let all: Vec<f32> = weights(signs, rows).collect();
-                let (sum, squares) = (all.iter().sum::<f32>(), all.iter().map(|w| w * w).sum::<f32>());
-                assert!((sum - 1.0).abs() < 1e-5 && (squares - 1.0).abs() < 1e-5, "{rows} {signs}: {all:?}");
-            }
-        }
-    }
+    Sample { query, last: best.peek().map_or(f32::INFINITY, |n| n.distance()), own }
 }

@@ -126,6 +126,23 @@ fn filters_are_answered_in_full_on_weak_graphs() {
     assert!(walked > 1000, "{walked}");
 }
 
+/// Rows without clusters: a query is as far from all as any row is, and nearer to none than most.
+#[test]
+fn filters_are_answered_in_full_where_nothing_is_near() {
+    for (metric, seed) in METRICS.into_iter().zip(70..) {
+        let mut numbers = Numbers::new(seed);
+        let data: Vec<_> = (0..10_000).map(|_| numbers.vector(24)).collect();
+        let queries: Vec<_> = (0..200).map(|_| numbers.vector(24)).collect();
+        let ix = index(&data, &options(metric));
+        for every in [3, 1000] {
+            let filter = Filter::new(10_000, |row| row % every > 0);
+            let opts = SearchOptions { ef: Some(10), exact: false, filter: Some(&filter) };
+            let found = recall(&ix, &queries, 10, &opts);
+            assert!(found >= 0.99, "{metric}, all but one in {every}: {found}, ef_sure {}", ix.meta().ef_sure);
+        }
+    }
+}
+
 #[test]
 fn duplicates_are_ordered_by_row_id() {
     for metric in METRICS {
