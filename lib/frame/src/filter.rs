@@ -159,7 +159,8 @@ impl Filter {
     }
 
     /// What a batch holds where a column has null in the place of a value that was set aside. Such a value is compared
-    /// as it would be after widening: numbers by what they are worth, strings as text, all else for being the same.
+    /// as it would be after widening: numbers by what they are worth, strings as text, false before
+    /// true, all else for being the same.
     fn with_set_aside(
         &self,
         batch: &RecordBatch,
@@ -190,15 +191,20 @@ impl Filter {
         let mine = self.value.as_bytes();
         let order = match (value.kind, &value.text) {
             (Kind::Int | Kind::Float, _) if is_number(mine) => Some(number::compare(value.json, mine)),
-            (_, Some(text)) if texts || **text == *mine => Some((**text).cmp(mine)),
-            _ => (value.json == mine).then_some(Ordering::Equal),
+            // False before true, as their letters are.
+            (Kind::True | Kind::False, _) if matches!(mine, b"true" | b"false") => Some(value.json.cmp(mine)),
+            (_, Some(text)) if texts => Some((**text).cmp(mine)),
+            _ => None,
         };
+        // To be the same takes no order: `a>=5` does not hold for "5" where it cannot tell of "6".
+        let equal = || value.json == mine || value.text.as_deref() == Some(mine);
+        let same = order.map_or_else(equal, Ordering::is_eq);
         Some(match self.compare {
             Compare::Present => there,
             Compare::Absent => !there,
             _ if !there => false,
-            Compare::Equal => order == Some(Ordering::Equal),
-            Compare::NotEqual => order != Some(Ordering::Equal),
+            Compare::Equal => same,
+            Compare::NotEqual => !same,
             Compare::Less => order?.is_lt(),
             Compare::LessOrEqual => order?.is_le(),
             Compare::Greater => order?.is_gt(),
