@@ -274,6 +274,9 @@ fn records_are_counted_by_condition_and_by_value() {
     {
         assert_eq!(run(dir.path(), args).code, code, "{args}");
     }
+    let foreign = run(dir.path(), "count s.ndjson --where u.n<>a");
+    assert_eq!((foreign.code, foreign.out.as_str()), (2, ""));
+    assert!(foreign.err.contains("no known operator"), "{}", foreign.err);
 }
 
 #[test]

@@ -75,6 +75,12 @@ impl Filter {
         };
         let value = match serde_json::from_str::<String>(value) {
             Ok(inside) => inside,
+            // `<>` and `=>` mean something elsewhere; here they would compare with `>5`, which text has an order with.
+            Err(_) if value.starts_with(['<', '>', '=']) => {
+                let rule =
+                    "`=` `!=` `<` `<=` `>` `>=`; a value that begins with a sign of them stands in double quotes";
+                return Err(Error::usage(format!("`{text}` has no known operator: {rule}")));
+            }
             Err(_) => value.to_owned(),
         };
         let steps = path::steps(path.trim())?;
@@ -452,9 +458,10 @@ mod tests {
         assert_eq!(parts("a.b >= 5"), want("a.b", Compare::GreaterOrEqual, "5"));
         assert_eq!(parts("a=\"x = y\""), want("a", Compare::Equal, "x = y"));
         assert_eq!(parts("\"k=1\"!=v"), want("\"k=1\"", Compare::NotEqual, "v"));
+        assert_eq!(parts("a=\">x\""), want("a", Compare::Equal, ">x"));
         assert_eq!(parts("a"), want("a", Compare::Present, ""));
         assert_eq!(parts("!a"), want("a", Compare::Absent, ""));
-        for bad in ["", "=1", "a[]=1", "a..b=1", "!"] {
+        for bad in ["", "=1", "a[]=1", "a..b=1", "!", "a<>x", "a=>x", "a=<x", "a < > x", "a===x"] {
             assert!(Filter::parse(bad).is_err(), "{bad}");
         }
     }
