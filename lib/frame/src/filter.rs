@@ -165,14 +165,14 @@ impl Filter {
     }
 
     /// What a batch holds where a column has null in the place of a value that was set aside. Such a value is compared
-    /// as it would be after widening: numbers by what they are worth, strings as text, false before
-    /// true, all else for being the same.
+    /// as it would be after widening: numbers by what they are worth, strings as text, false before true, all else for
+    /// being the same. Rows whose value has no order with the condition's hold for now, and are `open`.
     fn with_set_aside(
         &self,
         batch: &RecordBatch,
         holds: &BooleanArray,
         aside: &mut SetAside<'_>,
-        unordered: &mut u64,
+        open: &mut Vec<usize>,
     ) -> Result<BooleanArray> {
         let (field, _) = self.column(batch)?;
         // Their values are strings in JSON, and are text as soon as one string is none of them.
@@ -182,11 +182,10 @@ impl Filter {
         };
         let one = |(row, held): (usize, Option<bool>)| match aside.value(row, &self.steps) {
             None => held,
-            Some(value) => {
-                let held = self.holds_for(&value, texts);
-                *unordered += u64::from(held.is_none());
-                held
-            }
+            Some(value) => self.holds_for(&value, texts).or_else(|| {
+                open.push(row);
+                Some(true)
+            }),
         };
         Ok(holds.iter().enumerate().map(one).collect())
     }
@@ -373,7 +372,7 @@ pub(crate) struct Filtered<'a> {
     /// Columns that were read for the conditions alone.
     pub(crate) hidden: Range<usize>,
     pub(crate) kept: u64,
-    /// Values that were set aside and have no order with a condition's.
+    /// Rows that were left out for nothing but a value that was set aside and has no order with a condition's.
     pub(crate) unordered: u64,
     /// A condition does not go with the type of its field.
     pub(crate) refused: bool,
@@ -389,6 +388,20 @@ impl Filtered<'_> {
     pub(crate) fn schema(&self, schema: &SchemaRef) -> SchemaRef {
         let fields = self.wanted(schema.fields().len()).into_iter().filter_map(|i| schema.fields().get(i).cloned());
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// Leaves out, and counts, the `open` rows that no other condition left out.
+    fn without(&mut self, held: BooleanArray, mut open: Vec<usize>) -> BooleanArray {
+        open.retain(|row| held.is_valid(*row) && held.value(*row));
+        open.sort_unstable();
+        open.dedup();
+        if open.is_empty() {
+            return held;
+        }
+        self.unordered += open.len() as u64;
+        let mut open = open.into_iter().peekable();
+        let one = |(row, held): (usize, Option<bool>)| if open.next_if_eq(&row).is_some() { Some(false) } else { held };
+        held.iter().enumerate().map(one).collect()
     }
 }
 
@@ -407,17 +420,18 @@ impl Sink for Filtered<'_> {
     }
 
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        let mut all: Option<BooleanArray> = None;
+        let (mut all, mut open) = (None::<BooleanArray>, Vec::new());
         for filter in self.filters {
             let mut holds = filter.holds(&batch)?;
             if let Some(mut aside) = SetAside::in_last(&batch).filter(|_| self.rescues) {
-                holds = filter.with_set_aside(&batch, &holds, &mut aside, &mut self.unordered)?;
+                holds = filter.with_set_aside(&batch, &holds, &mut aside, &mut open)?;
             }
             all = Some(match all {
                 None => holds,
                 Some(before) => and(&before, &holds).map_err(arrow_error)?,
             });
         }
+        let all = all.map(|held| self.without(held, open));
         let kept = all.as_ref().map_or(batch.num_rows(), BooleanArray::true_count);
         self.kept += kept as u64;
         if kept == 0 {
