@@ -9,7 +9,7 @@ use qx_cli::{Context, Status, Table, count, give_back_large_memory};
 use qx_formats::{Error, Result};
 use qx_frame::json::write_string;
 use qx_frame::write::Cells;
-use qx_frame::{Drift, Filter, Report, SetAside, Sink};
+use qx_frame::{Drift, Filter, Report, SetAside, Sink, is_json, write_number};
 use serde_json::json;
 
 use crate::args::{Input, Paths, Sample, all_paths, condition, paths, sample};
@@ -152,15 +152,17 @@ impl Groups {
     }
 }
 
-/// Leaves of a string only the escapes that it needs: mixed values stand as the input has them.
-fn unescaped(key: &mut Vec<u8>, start: usize) {
-    let value = key.get(start..).unwrap_or_default();
-    if !value.starts_with(b"\"") || !value.contains(&b'\\') {
-        return;
-    }
-    if let Ok(text) = serde_json::from_slice::<String>(value) {
-        key.truncate(start);
-        write_string(&text, key);
+/// Leaves of a string only the escapes that it needs, and writes numbers alike that are worth as much: mixed values stand
+/// as the input has them.
+fn plain(key: &mut Vec<u8>, start: usize) {
+    let value = key.split_off(start);
+    match value.first() {
+        Some(b'"') if value.contains(&b'\\') => match serde_json::from_slice::<String>(&value) {
+            Ok(text) => write_string(&text, key),
+            Err(_) => key.extend_from_slice(&value),
+        },
+        Some(b'-' | b'0'..=b'9') => write_number(&value, key),
+        _ => key.extend_from_slice(&value),
     }
 }
 
@@ -181,17 +183,20 @@ impl Sink for Groups {
         }
         let found = self.by.iter().map(|path| qx_frame::column(&batch, path)).collect::<Result<Vec<_>>>()?;
         let columns = found.iter().map(|(f, a)| Cells::new(a.as_ref(), f)).collect::<Result<Vec<_>>>()?;
+        let mixed: Vec<bool> = found.iter().map(|(field, _)| is_json(field)).collect();
         let mut aside = SetAside::in_last(&batch).filter(|_| self.rescues);
         if let Some(aside) = aside.as_ref().filter(|_| found.iter().any(|(field, _)| field.data_type().is_nested())) {
             self.inside += aside.rows();
         }
         for row in 0..batch.num_rows() {
             self.key.clear();
-            for (path, column) in self.by.iter().zip(&columns) {
+            for ((path, column), mixed) in self.by.iter().zip(&columns).zip(&mixed) {
                 if !aside.as_mut().is_some_and(|aside| aside.json(row, path, &mut self.key)) {
                     let start = self.key.len();
                     column.json(row, &mut self.key);
-                    unescaped(&mut self.key, start);
+                    if *mixed {
+                        plain(&mut self.key, start);
+                    }
                 }
                 self.key.push(b'\n');
             }

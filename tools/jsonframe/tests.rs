@@ -171,6 +171,15 @@ fn a_pipe_counts_what_its_sample_did_not_expect() {
     // However a string is escaped, also among values of many types.
     let mixed = "{\"m\":1}\n{\"m\":\"\\u00e9\"}\n{\"m\":\"\u{e9}\"}\n";
     assert!(run_with(dir.path(), "count - --by m", mixed).out.starts_with("{\"m\":\"\u{e9}\",\"count\":2}\n"));
+    // And however a number is written, as in a column of numbers.
+    let numbers = "{\"a\":1}\n{\"a\":1.0}\n{\"a\":7.50}\n{\"a\":1e0}\n{\"a\":75e-1}\n";
+    for (args, text) in [
+        ("count - --sample 1 --by a", numbers.to_owned()),
+        ("count - --by a", format!("{numbers}{{}}[{{\"a\":\"\"}}]")),
+    ] {
+        let out = run_with(dir.path(), args, &text).out;
+        assert!(out.starts_with("{\"a\":1,\"count\":3}\n{\"a\":7.5,\"count\":2}\n"), "{out}");
+    }
     let inside = "{\"s\":{\"k\":1}}\n{\"s\":{\"k\":\"x\"}}\n";
     assert!(run_with(dir.path(), "count - --sample 1 --by s", inside).err.contains("in them: 1 record"));
 }
@@ -265,6 +274,9 @@ fn records_are_counted_by_condition_and_by_value() {
     {
         assert_eq!(run(dir.path(), args).code, code, "{args}");
     }
+    let foreign = run(dir.path(), "count s.ndjson --where u.n<>a");
+    assert_eq!((foreign.code, foreign.out.as_str()), (2, ""));
+    assert!(foreign.err.contains("no known operator"), "{}", foreign.err);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 
 use crate::json::{DEPTH_MAX, Kind, Tape, write_string};
+use crate::number;
 use crate::path::{self, Step};
 use crate::shape::VALUE;
 
@@ -35,14 +36,15 @@ impl<'a> SetAside<'a> {
         (self.column.len() - self.column.null_count()) as u64
     }
 
-    /// Writes the value of the field at a path as JSON, if it was set aside.
+    /// Writes the value of the field at a path as JSON, if it was set aside; numbers as [`crate::write_number`] does.
     pub fn json(&mut self, row: usize, path: &str, out: &mut Vec<u8>) -> bool {
         let steps = if self.column.is_null(row) { None } else { path::parse(path) };
         let Some(value) = steps.and_then(|steps| self.value(row, &steps)) else { return false };
-        match &value.text {
+        match (&value.text, value.kind) {
             // However its characters were escaped.
-            Some(text) => write_string(&String::from_utf8_lossy(text), out),
-            None => out.extend_from_slice(value.json),
+            (Some(text), _) => write_string(&String::from_utf8_lossy(text), out),
+            (None, Kind::Int | Kind::Float) => number::write_number(value.json, out),
+            (None, _) => out.extend_from_slice(value.json),
         }
         true
     }

@@ -75,6 +75,12 @@ impl Filter {
         };
         let value = match serde_json::from_str::<String>(value) {
             Ok(inside) => inside,
+            // `<>` and `=>` mean something elsewhere; here they would compare with `>5`, which text has an order with.
+            Err(_) if value.starts_with(['<', '>', '=']) => {
+                let rule =
+                    "`=` `!=` `<` `<=` `>` `>=`; a value that begins with a sign of them stands in double quotes";
+                return Err(Error::usage(format!("`{text}` has no known operator: {rule}")));
+            }
             Err(_) => value.to_owned(),
         };
         let steps = path::steps(path.trim())?;
@@ -159,13 +165,14 @@ impl Filter {
     }
 
     /// What a batch holds where a column has null in the place of a value that was set aside. Such a value is compared
-    /// as it would be after widening: numbers by what they are worth, strings as text, all else for being the same.
+    /// as it would be after widening: numbers by what they are worth, strings as text, false before true, all else for
+    /// being the same. Rows whose value has no order with the condition's hold for now, and are `open`.
     fn with_set_aside(
         &self,
         batch: &RecordBatch,
         holds: &BooleanArray,
         aside: &mut SetAside<'_>,
-        unordered: &mut u64,
+        open: &mut Vec<usize>,
     ) -> Result<BooleanArray> {
         let (field, _) = self.column(batch)?;
         // Their values are strings in JSON, and are text as soon as one string is none of them.
@@ -175,11 +182,10 @@ impl Filter {
         };
         let one = |(row, held): (usize, Option<bool>)| match aside.value(row, &self.steps) {
             None => held,
-            Some(value) => {
-                let held = self.holds_for(&value, texts);
-                *unordered += u64::from(held.is_none());
-                held
-            }
+            Some(value) => self.holds_for(&value, texts).or_else(|| {
+                open.push(row);
+                Some(true)
+            }),
         };
         Ok(holds.iter().enumerate().map(one).collect())
     }
@@ -190,15 +196,20 @@ impl Filter {
         let mine = self.value.as_bytes();
         let order = match (value.kind, &value.text) {
             (Kind::Int | Kind::Float, _) if is_number(mine) => Some(number::compare(value.json, mine)),
-            (_, Some(text)) if texts || **text == *mine => Some((**text).cmp(mine)),
-            _ => (value.json == mine).then_some(Ordering::Equal),
+            // False before true, as their letters are.
+            (Kind::True | Kind::False, _) if matches!(mine, b"true" | b"false") => Some(value.json.cmp(mine)),
+            (_, Some(text)) if texts => Some((**text).cmp(mine)),
+            _ => None,
         };
+        // To be the same takes no order: `a>=5` does not hold for "5" where it cannot tell of "6".
+        let equal = || value.json == mine || value.text.as_deref() == Some(mine);
+        let same = order.map_or_else(equal, Ordering::is_eq);
         Some(match self.compare {
             Compare::Present => there,
             Compare::Absent => !there,
             _ if !there => false,
-            Compare::Equal => order == Some(Ordering::Equal),
-            Compare::NotEqual => order != Some(Ordering::Equal),
+            Compare::Equal => same,
+            Compare::NotEqual => !same,
             Compare::Less => order?.is_lt(),
             Compare::LessOrEqual => order?.is_le(),
             Compare::Greater => order?.is_gt(),
@@ -361,7 +372,7 @@ pub(crate) struct Filtered<'a> {
     /// Columns that were read for the conditions alone.
     pub(crate) hidden: Range<usize>,
     pub(crate) kept: u64,
-    /// Values that were set aside and have no order with a condition's.
+    /// Rows that were left out for nothing but a value that was set aside and has no order with a condition's.
     pub(crate) unordered: u64,
     /// A condition does not go with the type of its field.
     pub(crate) refused: bool,
@@ -377,6 +388,20 @@ impl Filtered<'_> {
     pub(crate) fn schema(&self, schema: &SchemaRef) -> SchemaRef {
         let fields = self.wanted(schema.fields().len()).into_iter().filter_map(|i| schema.fields().get(i).cloned());
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// Leaves out, and counts, the `open` rows that no other condition left out.
+    fn without(&mut self, held: BooleanArray, mut open: Vec<usize>) -> BooleanArray {
+        open.retain(|row| held.is_valid(*row) && held.value(*row));
+        open.sort_unstable();
+        open.dedup();
+        if open.is_empty() {
+            return held;
+        }
+        self.unordered += open.len() as u64;
+        let mut open = open.into_iter().peekable();
+        let one = |(row, held): (usize, Option<bool>)| if open.next_if_eq(&row).is_some() { Some(false) } else { held };
+        held.iter().enumerate().map(one).collect()
     }
 }
 
@@ -395,17 +420,18 @@ impl Sink for Filtered<'_> {
     }
 
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        let mut all: Option<BooleanArray> = None;
+        let (mut all, mut open) = (None::<BooleanArray>, Vec::new());
         for filter in self.filters {
             let mut holds = filter.holds(&batch)?;
             if let Some(mut aside) = SetAside::in_last(&batch).filter(|_| self.rescues) {
-                holds = filter.with_set_aside(&batch, &holds, &mut aside, &mut self.unordered)?;
+                holds = filter.with_set_aside(&batch, &holds, &mut aside, &mut open)?;
             }
             all = Some(match all {
                 None => holds,
                 Some(before) => and(&before, &holds).map_err(arrow_error)?,
             });
         }
+        let all = all.map(|held| self.without(held, open));
         let kept = all.as_ref().map_or(batch.num_rows(), BooleanArray::true_count);
         self.kept += kept as u64;
         if kept == 0 {
@@ -446,9 +472,10 @@ mod tests {
         assert_eq!(parts("a.b >= 5"), want("a.b", Compare::GreaterOrEqual, "5"));
         assert_eq!(parts("a=\"x = y\""), want("a", Compare::Equal, "x = y"));
         assert_eq!(parts("\"k=1\"!=v"), want("\"k=1\"", Compare::NotEqual, "v"));
+        assert_eq!(parts("a=\">x\""), want("a", Compare::Equal, ">x"));
         assert_eq!(parts("a"), want("a", Compare::Present, ""));
         assert_eq!(parts("!a"), want("a", Compare::Absent, ""));
-        for bad in ["", "=1", "a[]=1", "a..b=1", "!"] {
+        for bad in ["", "=1", "a[]=1", "a..b=1", "!", "a<>x", "a=>x", "a=<x", "a < > x", "a===x"] {
             assert!(Filter::parse(bad).is_err(), "{bad}");
         }
     }

@@ -295,6 +295,29 @@ fn worth(number: &[u8]) -> (bool, (i64, Vec<u8>)) {
     (unsigned.len() < number.len(), (above, digits.get(first..=last).unwrap_or_default().to_vec()))
 }
 
+/// Digits of a whole number that the widest column has.
+const WHOLE_MAX: usize = 76;
+
+/// Writes a JSON number so that those that are worth as much have the same text: whole numbers without fraction and
+/// exponent, others as the float64 that they are. What is neither stands as it is, and minus zero keeps its sign.
+pub fn write_number(raw: &[u8], out: &mut Vec<u8>) {
+    let (negative, (above, digits)) = worth(raw);
+    let whole = usize::try_from(above).ok().filter(|above| (digits.len()..=WHOLE_MAX).contains(above));
+    if digits.is_empty() {
+        out.extend_from_slice(if raw.starts_with(b"-") { &b"-0.0"[..] } else { &b"0"[..] });
+    } else if let Some(above) = whole {
+        if negative {
+            out.push(b'-');
+        }
+        out.extend_from_slice(&digits);
+        out.resize(out.len() + above - digits.len(), b'0');
+    } else if let Some(value) = float(raw) {
+        out.extend_from_slice(format!("{value:?}").as_bytes());
+    } else {
+        out.extend_from_slice(raw);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,6 +393,27 @@ mod tests {
         for (a, b) in [("-0", "0.0"), ("1e2", "100"), ("0.10", "1e-1"), ("-5.0", "-5"), ("0e9", "-0"), ("00.1e+1", "1")]
         {
             assert_eq!(compare(a.as_bytes(), b.as_bytes()), Ordering::Equal, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_worth_as_much_are_written_alike() {
+        for (texts, want) in [
+            ("1 1.0 1e0 10e-1 0.1E+1", "1"),
+            ("-1200 -1.2e3 -1200.00", "-1200"),
+            ("2.5 25e-1 2.50", "2.5"),
+            ("0 0.0 0e5", "0"),
+            ("-0 -0.0 -0e5", "-0.0"),
+            ("9007199254740993 9007199254740993.0", "9007199254740993"),
+            ("1e100", "1e100"),
+            ("1e400", "1e400"),
+            ("3.14159265358979323846", "3.14159265358979323846"),
+        ] {
+            for text in texts.split(' ') {
+                let mut out = b">".to_vec();
+                write_number(text.as_bytes(), &mut out);
+                assert_eq!(out, format!(">{want}").as_bytes(), "{text}");
+            }
         }
     }
 

@@ -80,7 +80,7 @@ pub struct Report {
     pub coercions: Vec<Coercion>,
     /// Values in `_rescued`.
     pub rescued: u64,
-    /// Of them, those that a condition has no order with: it does not hold for their rows.
+    /// Rows that were left out because a condition has no order with such a value, and for no other reason.
     pub unordered: u64,
     /// Values that became null under [`crate::Drift::Null`].
     pub nulled: u64,

@@ -53,7 +53,7 @@ pub(crate) fn is_uuid(field: &Field) -> bool {
 }
 
 /// Whether a field holds JSON text.
-pub(crate) fn is_json(field: &Field) -> bool {
+pub fn is_json(field: &Field) -> bool {
     field.metadata().get(EXTENSION_KEY).is_some_and(|v| v == EXTENSION_JSON)
 }
 

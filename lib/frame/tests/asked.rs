@@ -517,6 +517,21 @@ fn what_was_set_aside_holds_as_it_would_in_a_wider_column() {
     ] {
         assert_eq!(held(text, condition), want, "{condition}");
     }
+    // To be the same is not to have an order: the string 5 stands beside 6, of which a condition on numbers cannot tell.
+    let strings = "{\"a\":1}\n{\"a\":\"5\"}\n{\"a\":\"6\"}\n{\"a\":5.0}\n";
+    for (condition, want) in [("a>=5", (1, 2)), ("a<=5", (2, 2)), ("a=5", (2, 0)), ("a!=5", (2, 0))] {
+        assert_eq!(held(strings, condition), want, "{condition}");
+    }
+    // What another condition leaves out anyway is not told, nor is one row twice.
+    let two = "{\"a\":1,\"h\":\"x\"}\n{\"a\":\"s\",\"h\":\"x\"}\n{\"a\":\"s\",\"h\":\"y\"}\n{\"a\":7.5,\"h\":\"x\"}\n";
+    let filters = ["a>5", "a<9", "h=x"].map(|c| Filter::parse(c).unwrap()).to_vec();
+    let (rows, report) = run(two, &Options { filters, ..opts.clone() }).unwrap();
+    assert_eq!((rows.lines().count(), report.rows, report.unordered), (1, 1, 1));
+    // False comes before true, as in a column of them.
+    let bools = "{\"a\":null}\n{\"a\":false}\n{\"a\":true}\n";
+    for (condition, want) in [("a>=false", (2, 0)), ("a<true", (1, 0)), ("a=true", (1, 0)), ("a!=true", (1, 0))] {
+        assert_eq!(held(bools, condition), want, "{condition}");
+    }
     // Dates are compared as text as soon as there is other text; a record that is no object is its value.
     let dates = "\"2024-01-01\"\n\"2024\"\n{\"value\":\"soon\"}\n2024\n";
     for (condition, want) in [("value>=2024-01-01", (2, 1)), ("value<2024-01-01", (1, 1)), ("value", (4, 0))] {
