@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   dictctl dump x.seg > pairs.ndjson
   dictctl dump x.seg --format tsv | sort -t\"$(printf '\\t')\" -k3n      label, key, id
-  dictctl dump x.seg --json | dictctl build - -o same.seg             byte for byte the same";
+  dictctl dump x.seg --json | dictctl build - -o same.seg             the same bytes under the same --layout";
 
 /// Print every pair, sorted by label and key
 ///

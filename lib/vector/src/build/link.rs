@@ -220,7 +220,7 @@ impl Linker<'_> {
                     space.query(row, &mut walk.query);
                     walk.walk(&space.codes, lists, entries, rows, self.ef);
                     space.walked(row, walk.nearest(), choice);
-                    space.choose(self.m, choice);
+                    space.choose(row, self.m, choice);
                     (row, choice.kept.clone())
                 })
             })
@@ -257,7 +257,7 @@ impl Linker<'_> {
 /// Leaves in `choice.kept` the best of a list.
 fn shorten(space: &Space<'_>, degree: usize, row: u32, list: &[u32], choice: &mut Choice) {
     space.listed(row, list, choice);
-    space.choose(degree, choice);
+    space.choose(row, degree, choice);
 }
 
 /// Links from rows that were chosen to those that chose them, in order of the former. Each list is changed by itself and by

@@ -1,5 +1,5 @@
 //! Choosing neighbours: near ones, and of those that lie in one direction only the nearest: a row is left out for a kept
-//! one that it is nearer to.
+//! one that it is nearer to, unless that one is equal to the row whose neighbours they are.
 
 use qx_formats::vdata::layout::CODE_PARAMS_LEN;
 use rayon::prelude::*;
@@ -93,19 +93,34 @@ impl Space<'_> {
         candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     }
 
-    /// Chooses at most `limit` of the candidates into `choice.kept`.
-    pub(super) fn choose(&self, limit: usize, choice: &mut Choice) {
+    /// Chooses at most `limit` of the candidates of `row` into `choice.kept`.
+    ///
+    /// What is equal to the row is as near to all others as the row is, and would shadow every one of them: walks would end
+    /// among rows that are many times over. So one of its equals is kept, and shadows none but the rest of them.
+    pub(super) fn choose(&self, row: u32, limit: usize, choice: &mut Choice) {
         let Choice { candidates, kept, dropped, query, memory } = choice;
         kept.clear();
         dropped.clear();
+        let own = (self.codes.params(row), self.codes.row(row));
+        // How many of those that are kept are equal to the row; they come first.
+        let mut equal = 0;
         for &(distance, candidate) in &*candidates {
             if kept.len() >= limit {
                 break;
             }
+            if (self.codes.params(candidate), self.codes.row(candidate)) == own {
+                if equal == 0 {
+                    kept.insert(0, candidate);
+                    equal = 1;
+                } else {
+                    dropped.push(candidate);
+                }
+                continue;
+            }
             self.query(candidate, query);
             let square = self.square(candidate);
             let mut shadowed = false;
-            for some in kept.chunks(AT_ONCE) {
+            for some in kept[equal..].chunks(AT_ONCE) {
                 self.codes.similarities(query, some, memory, |_, similarity| {
                     shadowed |= square - 2.0 * similarity <= distance;
                 });

@@ -157,6 +157,27 @@ fn duplicates_are_ordered_by_row_id() {
     }
 }
 
+/// What is equal to a row is no reason to leave out all others as its neighbours.
+#[test]
+fn walks_do_not_end_among_rows_that_are_many_times_over() {
+    for metric in METRICS {
+        let mut numbers = Numbers::new(41);
+        let places: Vec<Vec<f32>> = (0..100).map(|_| numbers.vector(16)).collect();
+        let data: Vec<Vec<f32>> = places.iter().cycle().take(4000).cloned().collect();
+        let ix = index(&data, &BuildOptions { m: 32, ef_build: 200, ..options(metric) });
+        let mut found = 0;
+        for place in &places {
+            let q: Vec<f32> = place.iter().map(|x| x + 0.1 * numbers.float()).collect();
+            let want = ix.search(&q, 10, &EXACT).unwrap();
+            let (got, stats) = ix.search_counted(&q, 10, &ef(64)).unwrap();
+            assert!(stats.path == crate::Path::Graph, "{stats:?}");
+            // Which of forty equal rows are found is all the same.
+            found += usize::from(got.iter().zip(&want).all(|(g, w)| g.score == w.score));
+        }
+        assert!(found >= 95, "{metric}: {found} of 100");
+    }
+}
+
 #[test]
 fn signed_keys_order_and_print_by_their_sign() {
     let data = vec![vec![1.0f32]; 4];
