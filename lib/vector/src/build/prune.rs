@@ -11,6 +11,8 @@ use crate::walk::Near;
 
 /// Rows that a candidate is held against at once.
 const AT_ONCE: usize = 8;
+/// One in so many neighbours may be equal to the row: who finds one of a few equals is to find all of them.
+const EQUAL: usize = 4;
 
 /// Squared distances between coded rows, lift included: what nearness is while a graph is made, whatever the metric.
 pub(super) struct Space<'a> {
@@ -96,22 +98,22 @@ impl Space<'_> {
     /// Chooses at most `limit` of the candidates of `row` into `choice.kept`.
     ///
     /// What is equal to the row is as near to all others as the row is, and would shadow every one of them: walks would end
-    /// among rows that are many times over. So one of its equals is kept, and shadows none but the rest of them.
+    /// among rows that are many times over. So some of its equals are kept, and shadow nobody.
     pub(super) fn choose(&self, row: u32, limit: usize, choice: &mut Choice) {
         let Choice { candidates, kept, dropped, query, memory } = choice;
         kept.clear();
         dropped.clear();
         let own = (self.codes.params(row), self.codes.row(row));
         // How many of those that are kept are equal to the row; they come first.
-        let mut equal = 0;
+        let (mut equal, most_equal) = (0, limit.div_ceil(EQUAL));
         for &(distance, candidate) in &*candidates {
             if kept.len() >= limit {
                 break;
             }
             if (self.codes.params(candidate), self.codes.row(candidate)) == own {
-                if equal == 0 {
-                    kept.insert(0, candidate);
-                    equal = 1;
+                if equal < most_equal {
+                    kept.insert(equal, candidate);
+                    equal += 1;
                 } else {
                     dropped.push(candidate);
                 }
