@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use qx_formats::container::layout::{KIND_PAGE_SUMS, PAGE_LEN};
 use qx_formats::container::{Container, Section};
+use qx_formats::vdata::layout::{CODE_PARAMS_LEN, KIND_CODE_PARAMS, KIND_CODES};
 use qx_formats::{Error, Result};
 use rayon::prelude::*;
 
@@ -68,6 +69,14 @@ impl<'a> Open<'a> {
         let checks = self.parsed.checks.as_ref().filter(|c| !c.all.load(Relaxed))?;
         let section = self.parsed.view.container.find(kind)?;
         Some(Pages { checks, index: self, section, each })
+    }
+
+    /// Checks the pages that the codes of some rows are read from, if they must be.
+    pub(crate) fn check_codes(self, mut rows: impl Iterator<Item = u32>) -> Result<()> {
+        let meta = self.meta();
+        let (codes, params) = (self.pages(KIND_CODES, meta.code_len()), self.pages(KIND_CODE_PARAMS, CODE_PARAMS_LEN));
+        let (Some(codes), Some(params)) = (codes, params) else { return Ok(()) };
+        rows.try_for_each(|row| codes.row(row).and_then(|()| params.row(row)))
     }
 
     /// Checks all of a section, if it must be.

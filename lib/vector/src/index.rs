@@ -1,5 +1,7 @@
 //! An index that is searched where it lies.
 
+use std::sync::OnceLock;
+
 use qx_formats::vdata::layout::{KIND_ENTRIES, KIND_MEAN, KIND_ROW_IDS};
 use qx_formats::vdata::{Engine, Flavour, Meta, View};
 use qx_formats::{Error, Result};
@@ -11,8 +13,10 @@ use crate::check::{self, Checks};
 use crate::filter::Filter;
 use crate::kernel::{self, Kernels};
 use crate::metric::Metric;
+use crate::packed::Packed;
 use crate::pool::Pool;
 use crate::quant::Codes;
+use crate::starts::Starts;
 use crate::walk::{Adjacency, Scratch};
 
 /// One row of an answer.
@@ -111,6 +115,7 @@ pub(crate) struct Parsed {
     pub view: View,
     pub mean: Vec<f32>,
     pub entries: Vec<u32>,
+    pub kept: OnceLock<Option<Packed>>,
     pub kernels: &'static Kernels,
     pub scratch: Pool<Scratch>,
     /// Where every page that is read is held against its checksum.
@@ -121,7 +126,8 @@ impl Parsed {
     fn open(bytes: &[u8], kernels: &'static Kernels) -> Result<Parsed> {
         let view = View::open(bytes)?;
         let (mean, entries) = (view.mean(bytes), view.entries(bytes));
-        Ok(Parsed { view, mean, entries, kernels, scratch: Pool::default(), checks: None })
+        let (kept, scratch) = (OnceLock::new(), Pool::default());
+        Ok(Parsed { view, mean, entries, kept, kernels, scratch, checks: None })
     }
 }
 
@@ -149,6 +155,15 @@ impl<'a> Open<'a> {
 
     pub(crate) fn graph(self) -> MappedGraph<'a> {
         MappedGraph { slots: self.parsed.view.graph(self.bytes), each: self.meta().degree as usize * 4 }
+    }
+
+    /// Where walks set out; the first one to ask takes the codes of the entry points to where they are near one another.
+    pub(crate) fn starts(self) -> Result<Starts<'a>> {
+        let (rows, kept) = (&self.parsed.entries[..], &self.parsed.kept);
+        if kept.get().is_none() {
+            self.check_codes(rows.iter().copied())?;
+        }
+        Ok(Starts { rows, kept: kept.get_or_init(|| Packed::new(&self.codes(), rows)).as_ref() })
     }
 
     fn check_query(self, query: &[f32]) -> Result<()> {

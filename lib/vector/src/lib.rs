@@ -30,6 +30,7 @@ pub mod repair;
 mod rows;
 mod search;
 pub mod set;
+mod starts;
 #[cfg(test)]
 mod tests;
 pub mod tune;

@@ -24,6 +24,12 @@ fn round(x: f64) -> f64 {
     (x + ROUND) - ROUND
 }
 
+impl<'a> From<&'a Query> for Coded<'a> {
+    fn from(query: &'a Query) -> Self {
+        Coded { codes: &query.codes, offset: query.offset, scale: query.scale }
+    }
+}
+
 /// A coded query.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
@@ -214,8 +220,7 @@ impl<'a> Codes<'a> {
         if memory.len() < rows.len() {
             memory.resize(rows.len(), 0.0);
         }
-        let coded = Coded { codes: &query.codes, offset: query.offset, scale: query.scale };
-        (self.kernels.near)(self.rows(), rows, coded, memory);
+        (self.kernels.near)(self.rows(), rows, query.into(), memory);
         for (&row, &similarity) in rows.iter().zip(&*memory) {
             each(row, self.lifted(similarity, query, row));
         }

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use crate::filter::Filter;
 use crate::quant::{Codes, Query};
+use crate::starts::Starts;
 
 /// Adjacency lists, wherever they live.
 pub(crate) trait Adjacency {
@@ -22,6 +23,9 @@ const BEAM: usize = 2;
 /// Rows that a filter lets through, spread over all of them, from which a walk under it sets out, too: what it lets through may
 /// lie on several hills with valleys of hidden rows between them, most of all under the inner product.
 const SPREAD: u32 = 64;
+/// Entry points from which a walk sets out, of those whose codes are kept; and one under a filter.
+const STARTS: usize = 16;
+const FILTERED_STARTS: usize = 64;
 
 /// A filter that lets through less than these fifths of its share of all rows among those that a walk met hides the right ones.
 const SHARE: u64 = 4;
@@ -150,15 +154,25 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    fn start(&mut self, entries: &[u32], rows: u32) {
-        self.seen.reset(rows);
+    /// Sets out: makes up to `N` entry points fresh where they are kept; all of them otherwise, and where a walk keeps so many
+    /// rows in mind that it may be meant to reach every one.
+    #[inline(always)]
+    fn start<const N: usize>(&mut self, codes: &Codes<'_>, starts: Starts<'_>, rows: u32, ef: usize) {
+        let Scratch { seen, memory, query, .. } = self;
+        seen.reset(rows);
         self.pool.clear();
         self.found.clear();
         self.frontier.clear();
         self.distances = 0;
         self.expanded.clear();
-        self.seen.make_room(entries.len());
-        entries.iter().for_each(|&e| self.seen.see(rows, e));
+        seen.make_room(starts.rows.len());
+        let few = Some(starts).filter(|starts| ef < starts.rows.len());
+        if let Some(nearest) = few.and_then(|starts| starts.nearest::<N>(codes, query, memory)) {
+            self.distances = starts.rows.len() as u64;
+            nearest.for_each(|row| seen.see(rows, row));
+        } else {
+            starts.rows.iter().for_each(|&e| seen.see(rows, e));
+        }
     }
 
     /// Makes the unseen neighbours of `row` fresh.
@@ -173,8 +187,8 @@ impl Scratch {
     /// Walks with `self.query` and leaves the `ef` nearest rows that it met; read them with [`Scratch::nearest`].
     ///
     /// Each row is expanded at most once, whatever the graph says, so the walk ends.
-    pub(crate) fn walk(&mut self, codes: &Codes<'_>, graph: &impl Adjacency, entries: &[u32], rows: u32, ef: usize) {
-        self.start(entries, rows);
+    pub(crate) fn walk(&mut self, codes: &Codes<'_>, graph: &impl Adjacency, starts: Starts<'_>, rows: u32, ef: usize) {
+        self.start::<STARTS>(codes, starts, rows, ef);
         let mut next = 0;
         self.absorb(codes, graph, ef, &mut next);
         next = 0;
@@ -267,13 +281,13 @@ impl Scratch {
         &mut self,
         codes: &Codes<'_>,
         graph: &impl Adjacency,
-        entries: &[u32],
+        starts: Starts<'_>,
         rows: u32,
         ef: usize,
         filter: &Filter,
         budget: u64,
     ) -> bool {
-        self.start(entries, rows);
+        self.start::<FILTERED_STARTS>(codes, starts, rows, ef);
         self.seen.make_room(SPREAD as usize);
         filter.spread(SPREAD, |row| self.seen.see(rows, row));
         let mut allowed = 0u64;

@@ -16,8 +16,13 @@ use crate::kernel::{self, Kernels};
 use crate::pool::Pool;
 use crate::walk::{Adjacency, Scratch};
 
-/// Most rows at which walks start; in a small index, one in sixteen.
+/// Most rows at which walks start while a graph is made; in a small index, one in sixteen.
 const ENTRY_POINTS: usize = 64;
+/// Most rows at which searches start; in an index that is not large, one in as many as follow, but no less than above.
+const STARTS: usize = 512;
+const ROWS_A_START: usize = 128;
+/// Most bytes that their codes take, which are to stay near the processor.
+const STARTS_LEN: usize = 1 << 20;
 /// A batch is at most this fraction of the rows before it: its rows do not see each other.
 const BATCH_PART: usize = 32;
 const BATCH_MAX: usize = 8192;
@@ -117,6 +122,12 @@ pub(super) fn entry_points(rows: usize) -> usize {
     (rows / 16).clamp(1, ENTRY_POINTS)
 }
 
+/// Entry points of a finished graph among so many rows, with so many bytes of codes each.
+pub(super) fn starts(rows: usize, each: usize) -> usize {
+    let most = STARTS.min(STARTS_LEN / each.max(1)).min(rows / ROWS_A_START);
+    most.max(entry_points(rows))
+}
+
 /// Slots of a list for `m` chosen neighbours.
 pub(super) fn degree(m: u32) -> u32 {
     m + m.div_ceil(4)
@@ -144,7 +155,7 @@ pub(super) fn link(kernels: &'static Kernels, coded: &Coded, opts: &BuildOptions
         job.step(size as u64)?;
     }
     linker.trim();
-    let mut entries: Vec<u32> = linker.order.iter().copied().take(entry_points(rows as usize)).collect();
+    let mut entries: Vec<u32> = linker.order.iter().copied().take(starts(rows as usize, coded.each)).collect();
     entries.sort_unstable();
     let Linker { space, lists, scratch, .. } = linker;
     Ok(reachable(&space, lists, entries, opts, scratch.take()))
@@ -218,7 +229,7 @@ impl Linker<'_> {
             .map(|&row| {
                 scratch.with(|(walk, choice)| {
                     space.query(row, &mut walk.query);
-                    walk.walk(&space.codes, lists, entries, rows, self.ef);
+                    walk.walk(&space.codes, lists, entries.into(), rows, self.ef);
                     space.walked(row, walk.nearest(), choice);
                     space.choose(row, self.m, choice);
                     (row, choice.kept.clone())

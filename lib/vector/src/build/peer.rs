@@ -13,7 +13,7 @@ use qx_io::Job;
 use super::BuildOptions;
 use super::code::Coded;
 use super::ingest::Ingested;
-use super::link::{Linked, Lists, degree, entry_points, finish, order};
+use super::link::{Linked, Lists, degree, finish, order, starts};
 use crate::kernel::Kernels;
 use crate::metric::norm;
 use crate::quant::to_unit;
@@ -67,7 +67,7 @@ pub(super) fn link(
             lists.set(row as u32, &list);
         }
     }
-    let mut entries: Vec<u32> = order(rows as u32, opts.seed).into_iter().take(entry_points(rows)).collect();
+    let mut entries: Vec<u32> = order(rows as u32, opts.seed).into_iter().take(starts(rows, coded.each)).collect();
     entries.sort_unstable();
     Ok(finish(kernels, coded, lists, entries, opts))
 }

@@ -73,7 +73,7 @@ pub(super) fn repair(
             continue;
         }
         space.query(row, &mut walk.query);
-        walk.walk(&space.codes, lists, entries, rows, ef);
+        walk.walk(&space.codes, lists, entries.into(), rows, ef);
         // A tree of n rows needs fewer links than n lists have slots, so that someone always has one to spare.
         let linked = walk
             .nearest()

@@ -17,8 +17,10 @@ use super::ingest::Ingested;
 use super::link::{Linked, mix};
 use super::{BuildOptions, CodeKind};
 use crate::kernel::{self, Kernels};
+use crate::packed::Packed;
 use crate::pool::Pool;
 use crate::quant::{Codes, Quantizer, Query, to_unit};
+use crate::starts::Starts;
 use crate::walk::{Adjacency, Near, Scratch};
 
 /// Of each kind.
@@ -108,7 +110,8 @@ pub(super) fn measure(
             walk.query.clone_from(&s.query);
             let graph = Slots { slots: &linked.graph, degree: linked.degree as usize, without: s.own };
             let entries: Vec<u32> = linked.entries.iter().copied().filter(|&e| e != s.own).collect();
-            walk.walk(&codes, &graph, &entries, rows, ef);
+            let kept = Packed::new(&codes, &entries);
+            walk.walk(&codes, &graph, Starts { rows: &entries, kept: kept.as_ref() }, rows, ef);
             // Counted by distance: of rows that are equally far any will do.
             walk.nearest().iter().take(NEAREST).filter(|n| n.distance() <= s.last).count()
         })

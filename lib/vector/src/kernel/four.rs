@@ -29,9 +29,9 @@ pub(super) fn split4(four: &[u8], each: usize) -> [&[u8]; 4] {
     [a, b, c, d]
 }
 
-/// `Dots`, `Near` and `Pass` from kernels of four rows and of one.
+/// `Dots`, `Near`, `Stream` and `Pass` from kernels of four rows and of one.
 macro_rules! of_four {
-    ($each:ident, $dots:ident, $near:ident, $pass:ident, $features:literal, $four:ident, $dot:ident, $mask:ident) => {
+    ($each:ident, $dots:ident, $near:ident, $stream:ident, $pass:ident, $features:literal, $four:ident, $dot:ident, $mask:ident) => {
         /// Calls `put` with four rows and their sums at a time, and where they stand in `which`; the last four may be
         /// fewer, filled up with one of them. `put` comes from outside so that it can be inlined here.
         #[target_feature(enable = $features)]
@@ -83,6 +83,29 @@ macro_rules! of_four {
             };
             // SAFETY: as above.
             unsafe { $each(rows, &which[..n], query.codes, put) }
+        }
+
+        fn $stream(rows: Rows<'_>, query: Coded<'_>, out: &mut [f32]) {
+            #[target_feature(enable = $features)]
+            fn run(rows: Rows<'_>, query: Coded<'_>, out: &mut [f32]) {
+                let each = rows.each;
+                let (fours, rest) = out.as_chunks_mut::<4>();
+                // Rows of nothing are in no chunk.
+                let codes = rows.codes.chunks_exact((4 * each).max(1));
+                let mut done = 0u32;
+                for (out, four) in fours.iter_mut().zip(codes) {
+                    let sums = $four(split4(four, each), query.codes);
+                    *out = four_near(rows, [done, done + 1, done + 2, done + 3], sums, query);
+                    done += 4;
+                }
+                for out in fours.as_flattened_mut().iter_mut().skip(done as usize).chain(rest) {
+                    let sums = [$dot(rows.get(done), query.codes); 4];
+                    [*out, ..] = four_near(rows, [done; 4], sums, query);
+                    done += 1;
+                }
+            }
+            // SAFETY: as above.
+            unsafe { run(rows, query, out) }
         }
 
         fn $pass(s: &Screen<'_>, first: usize, limit: f32, sums: &mut [[i32; BLOCK]; 2]) -> u64 {

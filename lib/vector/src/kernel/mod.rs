@@ -37,6 +37,8 @@ pub type Dot = fn(&[u8], &[i8]) -> i32;
 pub type Dots = fn(Rows<'_>, &[u32], &[i8], &mut [i32]);
 /// How near each of these rows is to a query: `(sum - offset) (scale scale(row)) + bias(row)`, larger being nearer.
 pub type Near = fn(Rows<'_>, &[u32], Coded<'_>, &mut [f32]);
+/// As [`Near`], of as many rows as there is room for, from the first one on.
+pub type Stream = fn(Rows<'_>, Coded<'_>, &mut [f32]);
 /// [`Screen`] of the rows from this one on, up to [`BLOCK`] of them. Their sums go into the array - with the first and
 /// the second half of the query -; the bits of the result, the lowest for the first row, say which of them pass.
 pub type Pass = fn(&Screen<'_>, usize, f32, &mut [[i32; BLOCK]; 2]) -> u64;
@@ -101,6 +103,7 @@ pub struct Kernels {
     pub dot: Dot,
     pub dots: Dots,
     pub near: Near,
+    pub stream: Stream,
     pub pass: Pass,
     ip: [Float; 3],
     l2: [Float; 3],
@@ -266,6 +269,13 @@ mod tests {
                         let [scale, bias] = rows.params(row);
                         (sum - 77) as f32 * (0.3 * scale) + bias
                     };
+                    if n <= 3 {
+                        let mut stream = vec![-1.0; n];
+                        (k.near)(rows, &[0, 1, 2][..n], coded, &mut near);
+                        (k.stream)(rows, coded, &mut stream);
+                        prop_assert_eq!(&stream, &near[..n], "{}", k.name);
+                        (k.near)(rows, &all[..n], coded, &mut near);
+                    }
                     prop_assert_eq!(&near[..n], &all[..n].iter().zip(&sums).map(plain).collect::<Vec<_>>()[..]);
                 }
             }

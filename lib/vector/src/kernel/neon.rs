@@ -165,14 +165,25 @@ macro_rules! products {
 
 products!("neon", step_neon, dot_neon, four_neon);
 products!("neon,dotprod", step_dotprod, dot_dotprod, four_dotprod);
-of_four!(each_neon, dots_neon, near_neon, pass_neon, "neon", four_neon, dot_neon, mask);
-of_four!(each_dotprod, dots_dotprod, near_dotprod, pass_dotprod, "neon,dotprod", four_dotprod, dot_dotprod, mask);
+of_four!(each_neon, dots_neon, near_neon, stream_neon, pass_neon, "neon", four_neon, dot_neon, mask);
+of_four!(
+    each_dotprod,
+    dots_dotprod,
+    near_dotprod,
+    stream_dotprod,
+    pass_dotprod,
+    "neon,dotprod",
+    four_dotprod,
+    dot_dotprod,
+    mask
+);
 
 static NEON: Kernels = Kernels {
     name: "neon",
     dot: dot_neon,
     dots: dots_neon,
     near: near_neon,
+    stream: stream_neon,
     pass: pass_neon,
     ip: [ip_f32, ip_f16, ip_bf16],
     l2: [l2_f32, l2_f16, l2_bf16],
@@ -183,6 +194,7 @@ static DOTPROD: Kernels = Kernels {
     dot: dot_dotprod,
     dots: dots_dotprod,
     near: near_dotprod,
+    stream: stream_dotprod,
     pass: pass_dotprod,
     ip: [ip_f32, ip_f16, ip_bf16],
     l2: [l2_f32, l2_f16, l2_bf16],

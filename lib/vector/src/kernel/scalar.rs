@@ -11,6 +11,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     dot,
     dots,
     near,
+    stream,
     pass,
     ip: [sum::<4, 0>, sum::<2, 1>, sum::<2, 2>],
     l2: [sum_l2::<4, 0>, sum_l2::<2, 1>, sum_l2::<2, 2>],
@@ -31,6 +32,12 @@ fn near(rows: Rows<'_>, which: &[u32], query: Coded<'_>, out: &mut [f32]) {
         let [scale, bias] = rows.params(row);
         let sum = dot(rows.get(row), query.codes).wrapping_sub(query.offset);
         *out = sum as f32 * (query.scale * scale) + bias;
+    }
+}
+
+fn stream(rows: Rows<'_>, query: Coded<'_>, out: &mut [f32]) {
+    for (row, out) in (0..).zip(out.chunks_mut(1)) {
+        near(rows, &[row], query, out);
     }
 }
 

@@ -283,11 +283,12 @@ fn mask_avx512(excess: &[f32; BLOCK]) -> u64 {
     mask
 }
 
-of_four!(each_avx2, dots_avx2, near_avx2, pass_avx2, "avx2", four_avx2, dot_avx2, mask);
+of_four!(each_avx2, dots_avx2, near_avx2, stream_avx2, pass_avx2, "avx2", four_avx2, dot_avx2, mask);
 of_four!(
     each_vnni,
     dots_vnni,
     near_vnni,
+    stream_vnni,
     pass_vnni,
     "avx2,avx512f,avx512bw,avx512vnni",
     four_vnni,
@@ -300,6 +301,7 @@ static AVX2: Kernels = Kernels {
     dot: dot_avx2,
     dots: dots_avx2,
     near: near_avx2,
+    stream: stream_avx2,
     pass: pass_avx2,
     ip: [ip_f32_avx2, ip_f16_avx2, ip_bf16_avx2],
     l2: [l2_f32_avx2, l2_f16_avx2, l2_bf16_avx2],
@@ -310,6 +312,7 @@ static AVX512: Kernels = Kernels {
     dot: dot_avx2,
     dots: dots_avx2,
     near: near_avx2,
+    stream: stream_avx2,
     pass: pass_avx2,
     ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
     l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],
@@ -320,6 +323,7 @@ static VNNI: Kernels = Kernels {
     dot: dot_vnni,
     dots: dots_vnni,
     near: near_vnni,
+    stream: stream_vnni,
     pass: pass_vnni,
     ip: [ip_f32_avx512, ip_f16_avx512, ip_bf16_avx512],
     l2: [l2_f32_avx512, l2_f16_avx512, l2_bf16_avx512],

@@ -10,7 +10,7 @@ use crate::quant::{Codes, Quantizer, Query};
 use crate::walk::Scratch;
 use qx_formats::Result;
 use qx_formats::vdata::Engine;
-use qx_formats::vdata::layout::{CODE_PARAMS_LEN, KIND_CODE_PARAMS, KIND_CODES, KIND_GRAPH};
+use qx_formats::vdata::layout::KIND_GRAPH;
 use rank::Scored;
 
 /// A walk of `ef` scores about this many times `ef` rows, each at the price of [`WALK_PRICE`] rows of a scan.
@@ -80,7 +80,7 @@ fn walk(
 ) -> Result<bool> {
     let rows = index.meta().rows as u32;
     let ef = ef.min(rows as usize);
-    let (codes, graph, entries) = (index.codes(), index.graph(), &index.parsed.entries);
+    let (codes, graph, starts) = (index.codes(), index.graph(), index.starts()?);
     index.parsed.scratch.with(|scratch| {
         scratch.vector.clear();
         scratch.vector.extend_from_slice(query);
@@ -89,13 +89,13 @@ fn walk(
         scratch.vector = vector;
         let walked = match opts.filter {
             None => {
-                scratch.walk(&codes, &graph, entries, rows, ef);
+                scratch.walk(&codes, &graph, starts, rows, ef);
                 true
             }
             Some(filter) => {
                 let expected = (ef as u64 * WALK_ROWS).saturating_mul(u64::from(rows)) / stats.matches.max(1);
                 let budget = expected.saturating_mul(PATIENCE);
-                scratch.walk_allowed(&codes, &graph, entries, rows, ef, filter, budget)
+                scratch.walk_allowed(&codes, &graph, starts, rows, ef, filter, budget)
             }
         };
         stats.code_distances = scratch.distances;
@@ -115,13 +115,10 @@ fn walk(
 
 /// That what a walk has read is whole, where that is asked for.
 fn check(index: Open<'_>, walked: &Scratch) -> Result<()> {
-    let pages = |kind, each| index.pages(kind, each);
-    if let Some(graph) = pages(KIND_GRAPH, index.meta().degree as usize * 4) {
+    if let Some(graph) = index.pages(KIND_GRAPH, index.meta().degree as usize * 4) {
         walked.expanded.iter().try_for_each(|&row| graph.row(row))?;
     }
-    let (codes, params) = (pages(KIND_CODES, index.meta().code_len()), pages(KIND_CODE_PARAMS, CODE_PARAMS_LEN));
-    let (Some(codes), Some(params)) = (codes, params) else { return Ok(()) };
-    walked.met().try_for_each(|row| codes.row(row).and_then(|()| params.row(row)))
+    index.check_codes(walked.met())
 }
 
 /// How far the similarities of two rows by their codes may lie apart while their vectors order them the other way.
