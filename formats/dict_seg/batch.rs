@@ -4,12 +4,10 @@ use super::DictSeg;
 use super::block::Form;
 use super::decode::{Ids, Table};
 use super::fetch::{self, fetch};
+use super::hot::{GROUP, Hot};
 use super::layout::BUCKET_LEN;
 use super::table;
 use crate::Result;
-
-/// Lookups whose loads overlap.
-const GROUP: usize = 32;
 
 /// What is known of one question between the stages.
 #[derive(Clone, Copy, Default)]
@@ -35,6 +33,11 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             Some(label) => self.get(label, key),
             None => self.get_any_label(key),
         };
+        if let Some(hot) = self.hot_way()
+            && label.is_none_or(|label| self.bytes().get(hot.label.clone()) == Some(label))
+        {
+            return self.get_hot_batch(hot, keys, ids, plain);
+        }
         // A single label answers for any; its hash is the one that is there.
         let table = if label.is_some() || self.any.is_none() { self.hash.as_ref() } else { self.any.as_ref() };
         let (Some(table), true, false) = (table, self.in_place, self.is_empty()) else {
@@ -71,6 +74,29 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
                     _ => plain(key)?,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// [`DictSeg::get_batch`] the way that nearly all lookups take; `plain` is for those that do not.
+    fn get_hot_batch(
+        &self,
+        hot: &Hot,
+        keys: &[&[u8]],
+        ids: &mut Vec<Option<u64>>,
+        plain: impl Fn(&[u8]) -> Result<Option<u64>>,
+    ) -> Result<()> {
+        let mut found = [None; GROUP];
+        for group in keys.chunks(GROUP) {
+            let mut left = self.get_hot_group(hot, group, &mut found);
+            while left != 0 {
+                let at = left.trailing_zeros() as usize;
+                left &= left - 1;
+                if let (Some(id), Some(key)) = (found.get_mut(at), group.get(at)) {
+                    *id = plain(key)?;
+                }
+            }
+            ids.extend(found.iter().take(group.len()));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::block::{Form, Unpacked};
 use super::decode::BlockBytes;
+use super::fetch::{self, fetch};
 use super::lines::Lines;
 use super::{DictSeg, Entry, chain, head, plain};
 use crate::{Error, Result};
@@ -140,6 +141,12 @@ impl<'a, B: AsRef<[u8]>> Cursor<'a, B> {
             }
         };
         self.bytes = bytes;
+        let soon = match self.seg.refs.form {
+            Form::Head => fetch::BLOCK,
+            Form::Plain => fetch::ENTRIES,
+            Form::Chain => 0,
+        };
+        fetch(bytes.get(fetch::AHEAD..).unwrap_or(&[]), soon);
         let walk = match self.seg.refs.form {
             Form::Head if self.lines.get_or_insert_default().fill(bytes, count) => Some(Walk::Lines),
             Form::Head => head::Steps::new(bytes, count, place).map(Walk::Head),

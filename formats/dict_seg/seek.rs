@@ -7,6 +7,7 @@ use super::block::{Form, Unpacked};
 use super::decode::DictSeg;
 use super::fetch::{self, fetch};
 use super::iter::Cursor;
+use super::marks::{Copied, Halved};
 use super::{Entry, chain};
 use crate::Result;
 
@@ -66,32 +67,35 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
     fn block_before(&self, ranks: &Range<u64>, key: &[u8], above: bool) -> Result<u64> {
         let size = u64::from(self.meta.block_entries);
         let (start, end) = (ranks.start / size, (ranks.end - 1) / size + 1);
-        let (mut low, mut high, mut step) = (start, end, 1);
+        let mut at = Halved { low: start, high: end, step: 1 };
         let marks = if *ranks == (0..self.len()) { self.marks_for(key) } else { None };
-        while high - low > 1 {
-            let mid = low + (high - low) / 2;
-            let order = match marks.and_then(|marks| marks.order(step, key)) {
+        let copy = Copied::new(key);
+        loop {
+            if let (Some(marks), Some(copy)) = (marks, &copy) {
+                at = marks.halve(copy, at, |low, high| self.fetch_offsets(low, high));
+            }
+            if at.high - at.low <= 1 {
+                return Ok(at.low);
+            }
+            let mid = at.middle();
+            let order = match marks.and_then(|marks| marks.order(at.step, key)) {
                 Some(order) => order,
                 None => {
-                    self.fetch_next(low, mid, high);
+                    // Where others were before, what comes next is remembered.
+                    if !marks.is_some_and(|marks| marks.knows(at.step)) {
+                        self.fetch_next(at.low, mid, at.high);
+                    }
                     let bytes = self.block_bytes(mid)?;
                     let order = self.refs.form.compare_first(&bytes, key).ok_or_else(|| self.block_error(mid))?;
-                    if let Some(marks) = marks.filter(|marks| marks.wants(step)) {
-                        let bounds = (Some(low).filter(|_| low > start), Some(high).filter(|_| high < end));
-                        self.mark(marks, step, mid, bounds);
+                    if let Some(marks) = marks.filter(|marks| marks.wants(at.step)) {
+                        let bounds = (Some(at.low).filter(|_| at.low > start), Some(at.high).filter(|_| at.high < end));
+                        self.mark(marks, at.step, mid, bounds);
                     }
                     order
                 }
             };
-            let before = is_before(order, above);
-            if before {
-                low = mid
-            } else {
-                high = mid
-            }
-            step = 2 * step + usize::from(before);
+            at.go(is_before(order, above));
         }
-        Ok(low)
     }
 
     /// Blocks of which one comes next in a search between `low` and `high`, or after that: all are on their way while the
@@ -132,6 +136,16 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             (place.unwrap_or(places.end), id)
         };
         Ok((first + found.0 as u64, found.1))
+    }
+
+    /// Asks for where blocks begin.
+    #[inline(always)]
+    fn fetch_offsets(&self, low: u64, high: u64) {
+        let (start, width) = (self.blocks.range.start, u64::from(self.meta.offset_bytes));
+        for block in [low, high] {
+            let at = start.saturating_add((block * width) as usize);
+            fetch(self.bytes().get(at..).unwrap_or(&[]), 1);
+        }
     }
 
     /// Asks for the lines with the first key of a block.
