@@ -92,8 +92,11 @@ impl<B: AsRef<[u8]>> DictSeg<B> {
             while left != 0 {
                 let at = left.trailing_zeros() as usize;
                 left &= left - 1;
-                if let (Some(id), Some(key)) = (found.get_mut(at), group.get(at)) {
-                    *id = plain(key)?;
+                let Some(key) = group.get(at) else { break };
+                // What was found before an error is still an answer.
+                let answer = plain(key).inspect_err(|_| ids.extend(found.iter().take(at)))?;
+                if let Some(id) = found.get_mut(at) {
+                    *id = answer;
                 }
             }
             ids.extend(found.iter().take(group.len()));

@@ -216,6 +216,20 @@ fn a_checked_lookup_refuses_a_damaged_page() {
     }
 }
 
+#[test]
+fn what_a_batch_found_before_damage_is_still_an_answer() {
+    for mut bytes in [dense(), again(&dense(), FAST)] {
+        // No block or entry begins so; the first one is that of `k0`.
+        let first = section(&bytes, KIND_KEYS).range.start;
+        bytes[first] = 0xFF;
+        let seg = DictSeg::open(&bytes[..]).unwrap();
+        let mut ids = Vec::new();
+        let done = seg.get_batch(None, &[&b"k9"[..], b"nobody", b"k8", b"k0", b"k7"], &mut ids);
+        assert_eq!(done.unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(ids, [Some(10), None, Some(9)]);
+    }
+}
+
 /// A liar changes bytes and makes every checksum true again: harmless, and still found, by structure alone.
 #[test]
 fn a_liar_is_harmless_and_found() {
