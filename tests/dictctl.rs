@@ -107,6 +107,10 @@ fn a_line_is_not_printed_in_halves() {
     ok(&feed(d, &["build", "-", "-o", "x.seg"], b"{\"key\":\"a\"}\n{\"key\":\"b\\nc\"}\n{\"key\":\"d\\te\"}\n"));
     says(&run(d, &["id", "x.seg", "1", "2", "3"]), 2, "1\t\ta\n");
     says(&run(d, &["id", "x.seg", "-0", "1", "2", "3"]), 0, "1\t\ta\x002\t\tb\nc\x003\t\td\te\0");
+    ok(&feed(d, &["build", "-", "-o", "y.seg"], b"{\"key\":\"a\\u0000b\"}\n"));
+    let out = run(d, &["id", "y.seg", "-0", "1"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("the key of id 1 holds a tab or NUL, which"), "{out:?}");
+    says(&out, 2, "");
     // Nor is a question repeated in two.
     says(&run(d, &["get", "x.seg", "a", "b\nc"]), 2, "");
     says(&run(d, &["has", "x.seg", "b\nc"]), 2, "");

@@ -49,9 +49,10 @@ struct Query {
     text: Vec<u8>,
 }
 
-/// What a line of text cannot carry.
-pub fn not_for_lines(what: &str, id: u64) -> Error {
-    Error::usage(format!("the {what} of id {id} holds a tab or newline, which a line of columns cannot carry"))
+/// What a line of text cannot carry that ends in `end`.
+pub fn not_for_lines(what: &str, id: u64, end: u8) -> Error {
+    let end = if end == 0 { "NUL" } else { "newline" };
+    Error::usage(format!("the {what} of id {id} holds a tab or {end}, which a line of columns cannot carry"))
         .hint("use --json")
 }
 
@@ -73,7 +74,7 @@ impl Query {
             // Before any of it is put down: what was answered before is still to be printed, and half a line is none.
             for (what, part, close) in parts {
                 if part.iter().any(|&b| b == end.byte() || b == close) {
-                    return Err(not_for_lines(what, id));
+                    return Err(not_for_lines(what, id, end.byte()));
                 }
             }
             push_number(text, id);

@@ -84,7 +84,7 @@ impl<'a> Printer<'a> {
                 self.line.clear();
                 for (what, text) in [("label", e.label), ("key", e.key)] {
                     if text.contains(&b'\t') || text.contains(&b'\n') {
-                        return Err(not_for_lines(what, e.id).hint("use --format ndjson"));
+                        return Err(not_for_lines(what, e.id, b'\n').hint("use --format ndjson"));
                     }
                     self.line.extend_from_slice(text);
                     self.line.push(b'\t');
