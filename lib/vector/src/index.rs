@@ -206,6 +206,8 @@ impl<B: AsRef<[u8]>> Index<B> {
     /// `Corrupt`, where what every search begins with is damaged.
     pub fn checked(mut self) -> Result<Self> {
         self.parsed.checks = Some(Checks::new(&self.parsed.view.container));
+        // What an earlier search kept was not checked.
+        self.parsed.kept = OnceLock::new();
         let open = self.as_open();
         open.check_section(KIND_MEAN)?;
         open.check_section(KIND_ENTRIES)?;

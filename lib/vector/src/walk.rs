@@ -273,9 +273,9 @@ impl Scratch {
     }
 
     /// As [`Scratch::walk`], but only rows that `filter` lets through are kept; the others are walked through. Gives up
-    /// and returns false after `budget` distances, and where the rows that it met were let through much more rarely
-    /// than all rows are: then those that are let through lie elsewhere, and a walk from here need not have found the
-    /// nearest of them.
+    /// and returns false after `budget` distances beside those of the rows that it set out from, and where the rows that
+    /// it met were let through much more rarely than all rows are: then those that are let through lie elsewhere, and a
+    /// walk from here need not have found the nearest of them.
     #[allow(clippy::too_many_arguments, reason = "the parts of one graph, and the limits of one walk")]
     pub(crate) fn walk_allowed(
         &mut self,
@@ -312,8 +312,9 @@ impl Scratch {
                 }
             });
             seen.fresh_len = 0;
-            beside.get_or_insert((self.distances, allowed));
-            if self.distances > budget {
+            // Those cost less, and the way to the nearest is as long as ever.
+            let (before, _) = *beside.get_or_insert((self.distances, allowed));
+            if self.distances - before > budget {
                 return false;
             }
             let Some(Reverse(near)) = self.frontier.pop() else { break };
@@ -336,11 +337,48 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Kernels;
+    use crate::packed::Packed;
 
     #[test]
     fn keys_order_as_their_floats() {
         let values = [f32::NEG_INFINITY, -1e30, -1.0, -1e-40, 0.0, 1e-40, 1.0, 1e30, f32::INFINITY, f32::NAN];
         assert!(values.windows(2).all(|p| ordered(p[0]) < ordered(p[1])));
         assert!(Near::new(1.0, 2) < Near::new(1.0, 3) && Near::new(1.0, 9) < Near::new(1.5, 0));
+    }
+
+    /// Each row beside the one before and the one behind it.
+    struct Chain;
+
+    impl Adjacency for Chain {
+        fn neighbours(&self, row: u32, each: impl FnMut(u32)) {
+            row.checked_sub(1).into_iter().chain([row + 1]).for_each(each);
+        }
+
+        fn degree(&self) -> usize {
+            2
+        }
+
+        fn prefetch(&self, _: u32) {}
+    }
+
+    #[test]
+    fn a_filtered_walk_that_sets_out_from_many_rows_still_has_all_its_steps() {
+        const ROWS: u32 = 2000;
+        // The bias alone says how near a row is.
+        let codes = vec![128u8; 4 * ROWS as usize];
+        let params: Vec<u8> =
+            (0..ROWS).flat_map(|row| [0.0, -(row.abs_diff(1000) as f32)]).flat_map(f32::to_le_bytes).collect();
+        let codes = Codes { kernels: Kernels::scalar(), codes: &codes, each: 4, params: &params, lift: &[] };
+        let entries: Vec<u32> = (0..ROWS).step_by(3).collect();
+        let kept = Packed::new(&codes, &entries).unwrap();
+        let (mut walk, all) = (Scratch::default(), Filter::new(ROWS as usize, |_| true));
+        walk.query.codes = vec![0; 4];
+        for kept in [Some(&kept), None] {
+            let starts = Starts { rows: &entries, kept };
+            assert!(walk.walk_allowed(&codes, &Chain, starts, ROWS, 4, &all, 40));
+            assert_eq!(walk.nearest().iter().map(|n| n.row()).collect::<Vec<_>>(), [1000, 999, 1001, 998]);
+            assert!(!walk.walk_allowed(&codes, &Chain, starts, ROWS, 4, &all, 0));
+        }
     }
 }

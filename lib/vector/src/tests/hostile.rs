@@ -114,6 +114,25 @@ fn a_checked_search_answers_rightly_or_not_at_all() {
     }
 }
 
+#[test]
+fn what_a_search_kept_before_pages_were_checked_is_not_relied_on() {
+    let data = Numbers::new(25).clustered(600, 256, 9);
+    let good = built(&data, RowIds::Ordinal, &BuildOptions { m: 2, ..options(Metric::L2) }).0;
+    let file = Container::open(&good, ".vdata", MAGIC, MAJOR, 0).unwrap();
+    let codes = file.find(KIND_CODES).unwrap().range.clone();
+    let query = Numbers::new(26).clustered(1, 256, 9).remove(0);
+    let opts = SearchOptions { ef: Some(1), exact: false, filter: None };
+    for at in codes.step_by(4096) {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        let fresh = Index::open(&bad[..]).unwrap().checked().unwrap().search(&query, 1, &opts);
+        let used = Index::open(&bad[..]).unwrap();
+        used.search(&query, 1, &opts).unwrap();
+        let again = used.checked().unwrap().search(&query, 1, &opts);
+        assert_eq!(again.is_err(), fresh.is_err(), "byte {at}");
+    }
+}
+
 /// The file with its sections changed and every checksum right.
 pub(super) fn rewrite(bytes: &[u8], change: impl Fn(u32, &mut u32, &mut Vec<u8>)) -> Vec<u8> {
     let file = Container::open(bytes, ".vdata", MAGIC, MAJOR, 0).unwrap();
