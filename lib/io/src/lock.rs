@@ -42,12 +42,13 @@ impl Lock {
                     let now = Instant::now();
                     if now >= deadline {
                         let mut holder = String::new();
-                        // A holder that did not write its name leaves an empty text.
+                        // A holder that has not written its name yet, or could not, leaves an empty text.
                         let _ = file.read_to_string(&mut holder);
-                        return Err(Error::new(Kind::Locked, "locked by another process")
+                        let e = Error::new(Kind::Locked, "locked by another process")
                             .path(path)
-                            .got(holder.trim())
-                            .hint("wait for it with --wait 30s, or try again later"));
+                            .hint("wait for it with --wait 30s, or try again later");
+                        let holder = holder.trim();
+                        return Err(if holder.is_empty() { e } else { e.got(holder) });
                     }
                     STOP.get().map_or(Ok(()), Cancel::check).map_err(|e| e.path(path))?;
                     std::thread::sleep(pause.min(deadline - now));
