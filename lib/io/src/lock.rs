@@ -75,3 +75,22 @@ impl Drop for Lock {
         let _ = self.0.set_len(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_named_where_it_left_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let nameless = File::create(&path).unwrap();
+        nameless.lock().unwrap();
+        let e = Lock::acquire(&path, Duration::ZERO).unwrap_err();
+        assert!(e.kind() == Kind::Locked && e.get_got().is_none(), "{e}");
+        drop(nameless);
+        let _held = Lock::acquire(&path, Duration::ZERO).unwrap();
+        let e = Lock::acquire(&path, Duration::ZERO).unwrap_err();
+        assert!(e.to_string().contains("held by"), "{e}");
+    }
+}
