@@ -4,8 +4,8 @@
 //! other without gaps. The table follows from META, which tells all sections, and the page sums at the end say whether it
 //! is the right one. One wrong byte of META is found by its checksum; of a worse one the lengths and the contents of the
 //! sections tell what matters. What comes out is opened as any file is, and its pages are judged by their own checksums,
-//! so that a wrong guess cannot pass for data. The mean of a compact file counts as part of its front: it is a few pages, and
-//! not one row can be read without it.
+//! so that a wrong guess cannot pass for data. The mean of a compact file counts as part of its front: no row can be
+//! read without it.
 
 use super::layout::*;
 use super::{Element, Engine, Flavour, Meta, Metric, View};
@@ -233,8 +233,8 @@ fn corrected(front: &[u8]) -> Option<Front> {
     None
 }
 
-/// The bytes up to the end of the mean of a compact file, of which one bit is wrong that the checksum finds. More bits than
-/// that are not tried: of all there are to try, one would fit by chance too often.
+/// The bytes up to the end of the mean of a compact file, of which one bit is wrong that the checksum finds. More wrong bits
+/// are not tried: of so many guesses one would fit by chance too often.
 fn corrected_mean(view: &View, bytes: &[u8]) -> Option<Front> {
     let section = view.container.find(KIND_MEAN).filter(|_| view.meta.compact)?;
     let mut mean = bytes.get(section.range.clone())?.to_vec();
