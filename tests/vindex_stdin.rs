@@ -39,3 +39,25 @@ fn an_index_comes_from_stdin_and_nothing_else_then() {
         assert!(out.status.code() == Some(2) && stderr.contains("from stdin"), "{args:?}: {stderr}");
     }
 }
+
+#[test]
+fn keys_name_rows_by_their_hash_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    // The id of the second row is the hash of the key `a`.
+    fs::write(dir.join("n.ndjson"), "{\"id\":1,\"vector\":[1,0]}\n{\"id\":16629034431890738719,\"vector\":[0,1]}\n")
+        .unwrap();
+    fs::write(dir.join("k.ndjson"), "{\"id\":\"a\",\"vector\":[1,0]}\n{\"id\":\"b\",\"vector\":[0,1]}\n").unwrap();
+    fs::write(dir.join("keys"), "a\n").unwrap();
+    for (rows, code, left) in [("n", 2, 2), ("k", 0, 1)] {
+        let (input, index) = (format!("{rows}.ndjson"), format!("{rows}.vindex"));
+        let build = ["build", "-", "-o", &index, "--metric", "l2"];
+        assert!(piped(dir, &input, &build).status.success());
+        for args in [&["delete", &index, "--keys", "-", "--dry-run"][..], &["delete", &index, "--keys", "-"]] {
+            let out = piped(dir, "keys", args);
+            assert_eq!(out.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        }
+        let dump = piped(dir, "keys", &["dump", &index, "--format", "ids"]);
+        assert_eq!(String::from_utf8(dump.stdout).unwrap().lines().count(), left, "{rows}");
+    }
+}

@@ -4,7 +4,8 @@
 //! other without gaps. The table follows from META, which tells all sections, and the page sums at the end say whether it
 //! is the right one. One wrong byte of META is found by its checksum; of a worse one the lengths and the contents of the
 //! sections tell what matters. What comes out is opened as any file is, and its pages are judged by their own checksums,
-//! so that a wrong guess cannot pass for data.
+//! so that a wrong guess cannot pass for data. The mean of a compact file counts as part of its front: no row can be
+//! read without it.
 
 use super::layout::*;
 use super::{Element, Engine, Flavour, Meta, Metric, View};
@@ -44,7 +45,10 @@ pub struct Front {
 /// # Errors
 /// Those of [`View::open_cut`] where nothing tells enough; `Usage` where `known` could.
 pub fn mend(bytes: &[u8], known: &Known) -> Result<Option<Front>> {
-    let Err(first) = View::open_cut(bytes) else { return Ok(None) };
+    let first = match View::open_cut(bytes) {
+        Ok(view) => return Ok(corrected_mean(&view, bytes)),
+        Err(first) => first,
+    };
     let header = header_holds(bytes);
     if header && first.kind() == Kind::Unsupported {
         return Err(first);
@@ -225,6 +229,38 @@ fn corrected(front: &[u8]) -> Option<Front> {
             }
         }
         meta[i] = was;
+    }
+    None
+}
+
+/// The bytes up to the end of the mean of a compact file, of which one bit is wrong that the checksum finds. More wrong bits
+/// are not tried: of so many guesses one would fit by chance too often.
+fn corrected_mean(view: &View, bytes: &[u8]) -> Option<Front> {
+    let section = view.container.find(KIND_MEAN).filter(|_| view.meta.compact)?;
+    let mut mean = bytes.get(section.range.clone())?.to_vec();
+    if view.container.section_holds(bytes, section) {
+        return None;
+    }
+    let mut sums: Vec<u8> = mean.chunks(PAGE_LEN).flat_map(|page| crc32c::crc32c(page).to_le_bytes()).collect();
+    for (p, page) in mean.chunks_mut(PAGE_LEN).enumerate() {
+        if view.container.check_page(bytes, section, p * PAGE_LEN).is_ok() {
+            continue;
+        }
+        let damaged = crc32c::crc32c(page).to_le_bytes();
+        for bit in 0..page.len() * 8 {
+            let (i, was) = (bit / 8, page[bit / 8]);
+            page[i] ^= 1 << (bit % 8);
+            put(&mut sums, p * 4, &crc32c::crc32c(page).to_le_bytes());
+            if crc32c::crc32c(&sums) == section.crc {
+                let (i, byte) = (p * PAGE_LEN + i, page[i]);
+                let mut front = bytes.get(..section.range.end)?.to_vec();
+                put(&mut front, section.range.start + i, &[byte]);
+                let told = vec![format!("byte {i} of MEAN was {was:#04x}; its checksum is that of {byte:#04x}")];
+                return Some(Front { bytes: front, told });
+            }
+            page[i] = was;
+        }
+        put(&mut sums, p * 4, &damaged);
     }
     None
 }

@@ -6,7 +6,7 @@ use qx_cli::{Context, OutputArgs, Status, count, is_dash};
 use qx_formats::legacy::{OldRowIds, OldVectors, VECTORS_MAGIC};
 use qx_formats::vdata::layout::MAX_DIM;
 use qx_formats::{Error, Result};
-use qx_vector::definition::Definition;
+use qx_vector::definition::{Definition, Parameters};
 use qx_vector::set::{Segments, create_with};
 use qx_vector::{BuildOptions, CodeKind, Element, Engine, Metric, RowIds, VectorSource, definition};
 use serde_json::json;
@@ -18,16 +18,17 @@ use crate::options::{EffortArgs, PolicyArgs, RecodeArgs, left_out, of_input, rep
 const EXAMPLES: &str = "\
 Examples:
   vindex convert old.vdata -o new.vdata --metric cosine       clarium VDCF v1 or v2
-  vindex convert old.vindex -o set.vindex                     clarium .vindex JSON v1
+  vindex convert old.vindex -o set.vindex                     clarium .vindex JSON v1, and old.vdata
   vindex convert x.vdata -o small.vdata --codes only          the compact profile
   vindex convert x.vdata -o half.vdata --element f16";
 
 /// Convert a clarium index, or an index into another form
 ///
-/// Reads clarium's VDCF v1 and v2 (--metric says what they do not) and its .vindex JSON v1; and an index of this
-/// format, which is built again with what --element, --codes, --engine and --metric change. The codes of a compact
-/// index stay as they are where the new one is compact, too; where they cannot (codes around several means, another metric),
-/// it is refused without --recode. Where the new one is not compact, a warning says that its vectors are what codes said.
+/// Reads clarium's VDCF v1 and v2 (--metric says what they do not) and its .vindex JSON v1, with the rows of the VDCF
+/// file of that name beside it; and an index of this format, which is built again with what --element, --codes, --engine
+/// and --metric change. The codes of a compact index stay as they are where the new one is compact, too; where they
+/// cannot (codes around several means, another metric), it is refused without --recode. Where the new one is not
+/// compact, a warning says that its vectors are what codes said.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -129,7 +130,16 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let ids: Vec<u64> = (0..source.rows()).map(|row| source.id(row)).collect();
     let ids = RowIds::of(source.set.flavour(), ids);
     let next_ordinal = source.set.definition().and_then(|d| d.next_ordinal);
-    write(&args, &source, ids, next_ordinal, &opts, json!({"from": "vdata"}), cx)
+    let behind = |d: &mut Definition| d.next_ordinal = d.next_ordinal.max(next_ordinal);
+    let rows = Rows { path: &args.input_path, vectors: &source, ids };
+    write(&args, rows, behind, &opts, json!({"from": "vdata"}), cx)
+}
+
+/// What an index is built of, and the file that it is read from.
+struct Rows<'a> {
+    path: &'a Path,
+    vectors: &'a dyn VectorSource,
+    ids: RowIds,
 }
 
 fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
@@ -148,24 +158,23 @@ fn changed(args: &Args, opts: BuildOptions) -> BuildOptions {
     }
 }
 
-/// Writes what was asked for. A definition gives out no position below `next_ordinal`.
+/// Writes what was asked for; `fill` says what a definition holds beside what the build found.
 fn write(
     args: &Args,
-    source: &dyn VectorSource,
-    ids: RowIds,
-    next_ordinal: Option<u64>,
+    rows: Rows<'_>,
+    fill: impl FnOnce(&mut Definition),
     opts: &BuildOptions,
     mut more: serde_json::Value,
     cx: &mut Context,
 ) -> Result<Status> {
     opts.check()?;
     let job = cx.job();
-    let wrong = of_input(&args.input_path);
+    let Rows { path, vectors, ids } = rows;
+    let wrong = of_input(path);
     let built = if is_definition(&args.output) && !args.out.dry_run {
-        let behind = |d: &mut Definition| d.next_ordinal = d.next_ordinal.max(next_ordinal);
-        create_with(&args.output, args.out.mode(), source, ids, opts, &job, behind).map_err(wrong)?
+        create_with(&args.output, args.out.mode(), vectors, ids, opts, &job, fill).map_err(wrong)?
     } else {
-        to_output(&args.output, &args.out, cx, |o| qx_vector::build(source, ids, opts, &job, o).map_err(wrong))?
+        to_output(&args.output, &args.out, cx, |o| qx_vector::build(vectors, ids, opts, &job, o).map_err(wrong))?
     };
     if let Some(m) = more.as_object_mut() {
         m.insert("path".to_owned(), args.output.to_string_lossy().into());
@@ -192,6 +201,21 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
             .path(&args.input_path)
             .hint("say it with --metric l2, ip or cosine"));
     };
+    let opts = BuildOptions { metric, ..BuildOptions::default() };
+    let more = json!({"from": format!("VDCF v{}", old.version)});
+    old_rows(args, &args.input_path, old, opts, |_| (), more, cx)
+}
+
+/// Builds an index of the rows of an older file.
+fn old_rows(
+    args: &Args,
+    path: &Path,
+    old: OldVectors<'_>,
+    opts: BuildOptions,
+    fill: impl FnOnce(&mut Definition),
+    mut more: serde_json::Value,
+    cx: &mut Context,
+) -> Result<Status> {
     let ids: Option<Vec<u64>> = (0..old.rows).map(|row| old.id(row)).collect();
     let ids = match (old.flavour, ids) {
         (OldRowIds::Numeric, Some(ids)) => RowIds::PrimaryKey(ids),
@@ -203,16 +227,31 @@ fn vdcf(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
     if old.trailing > 0 {
         cx.warn(format!("passed over {} after the last vector", count(old.trailing, "byte")));
     }
-    let more = json!({"from": format!("VDCF v{}", old.version), "trailing_bytes": old.trailing});
+    if let Some(m) = more.as_object_mut() {
+        m.insert("trailing_bytes".to_owned(), old.trailing.into());
+    }
     // One above the limit is of the file, not of an option.
     let dim = Some(old.dim).filter(|d| (1..=MAX_DIM).contains(d));
-    let opts = changed(args, BuildOptions { metric, dim, ..BuildOptions::default() });
-    write(args, &Old(old), ids, None, &opts, more, cx)
+    let opts = changed(args, BuildOptions { dim: opts.dim.or(dim), ..opts });
+    write(args, Rows { path, vectors: &Old(old), ids }, fill, &opts, more, cx)
 }
 
 fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status> {
-    let (definition, passed_over) =
+    let (mut definition, passed_over) =
         definition::from_clarium(bytes, args.metric).map_err(|e| e.path(&args.input_path))?;
+    let beside = args.input_path.with_extension("vdata");
+    if let Some(bytes) = old_file(&args.input_path, &beside)? {
+        let old = OldVectors::open(&bytes).map_err(|e| e.path(&beside))?;
+        return with_rows(args, &beside, old, definition, &passed_over, cx);
+    }
+    if !is_dash(&args.output) && !is_definition(&args.output) {
+        return Err(Error::usage("a definition without rows is no file of vectors")
+            .path(&args.output)
+            .hint("name an output that ends in .vindex, or put the rows beside the definition, as clarium does"));
+    }
+    let opts = changed(args, definition.build_options()?);
+    opts.check()?;
+    definition.parameters = Parameters::of(&opts);
     let bytes = definition.encode()?;
     if !args.out.dry_run {
         to_path(&args.output, &args.out, cx, &bytes)?;
@@ -225,7 +264,45 @@ fn old_definition(args: &Args, bytes: &[u8], cx: &mut Context) -> Result<Status>
     let more = json!({"path": args.output.to_string_lossy(), "dry_run": args.out.dry_run,
         "from": "clarium .vindex", "passed_over": passed_over});
     report(cx, &definition, more, sentence)?;
+    if !is_dash(&args.input_path) {
+        cx.warn(format!("the definition has no rows: no file of clarium is at {}", beside.display()));
+    }
     Ok(Status::Yes)
+}
+
+/// The file of vectors beside a definition, where it is one of clarium.
+fn old_file(definition: &Path, beside: &Path) -> Result<Option<qx_io::Map>> {
+    if is_dash(definition) || !beside.is_file() {
+        return Ok(None);
+    }
+    let bytes = qx_io::Map::open(beside)?;
+    let old = bytes.get(..4) == Some(&VECTORS_MAGIC.to_le_bytes());
+    Ok(old.then_some(bytes))
+}
+
+/// Builds what an older definition says of the rows beside it.
+fn with_rows(
+    args: &Args,
+    path: &Path,
+    old: OldVectors<'_>,
+    definition: Definition,
+    passed_over: &[String],
+    cx: &mut Context,
+) -> Result<Status> {
+    let opts = definition.build_options()?;
+    let more = json!({"from": format!("clarium .vindex, VDCF v{}", old.version), "rows_from": path.to_string_lossy(),
+        "passed_over": passed_over});
+    let fill = |d: &mut Definition| {
+        if !definition.name.is_empty() {
+            d.name = definition.name;
+        }
+        (d.table, d.column, d.mode) = (definition.table, definition.column, definition.mode);
+    };
+    let status = old_rows(args, path, old, opts, fill, more, cx)?;
+    if !cx.json() && !passed_over.is_empty() {
+        cx.say(format!("rows of {}, passed over: {}", path.display(), passed_over.join(", ")));
+    }
+    Ok(status)
 }
 
 fn to_path(output: &Path, out: &OutputArgs, cx: &mut Context, bytes: &[u8]) -> Result<()> {

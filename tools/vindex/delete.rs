@@ -42,11 +42,11 @@ pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let named = args.ids.read()?;
     let (path, foreign, mut r) = if args.dry_run {
         let set = crate::input::set(&args.index)?;
-        let (ids, foreign) = named.of(set.flavour());
+        let (ids, foreign) = named.of(&set)?;
         (set.path().to_owned(), foreign, qx_vector::set::would_delete(&set, &ids)?)
     } else {
         let mut editor = Editor::open(&args.index, args.wait.wait.unwrap_or(Duration::ZERO))?;
-        let (ids, foreign) = named.of(editor.segments().flavour());
+        let (ids, foreign) = named.of(editor.segments())?;
         let r = editor.delete(&ids)?;
         (editor.path().to_owned(), foreign, r)
     };

@@ -136,6 +136,13 @@ pub fn bytes(path: &Path) -> Result<Map> {
     Ok(bytes.into())
 }
 
+/// The bytes of an index, whole or damaged. One of clarium is neither: `convert` alone reads it.
+pub fn index(path: &Path) -> Result<Map> {
+    let bytes = bytes(path)?;
+    qx_vector::set::current(&bytes).map_err(|e| e.path(path))?;
+    Ok(bytes)
+}
+
 /// Refuses a second reader of stdin, to which it would be empty.
 pub fn take_stdin() -> Result<()> {
     static TAKEN: AtomicBool = AtomicBool::new(false);

@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let bytes = input::bytes(&args.index)?;
+    let bytes = input::index(&args.index)?;
     if args.row.is_none() && args.id.is_none() {
         let document = structure(&args.index, &bytes)?;
         let opens = document.get("error").is_none();

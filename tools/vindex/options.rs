@@ -5,6 +5,7 @@ use std::path::Path;
 use qx_cli::{Context, count};
 use qx_formats::{Error, Kind, Result};
 use qx_vector::ndjson::Columns;
+use qx_vector::set::Segments;
 use qx_vector::{BuildOptions, BuildReport, DimPolicy, Flavour, IdSet, hash_key};
 
 use crate::input::{self, Form, Source};
@@ -154,15 +155,25 @@ pub struct Named {
 }
 
 impl Named {
-    /// Their ids in an index whose ids are of this kind, and how many others there are, which no row of it can have.
-    pub fn of(mut self, flavour: Flavour) -> (IdSet, u64) {
+    /// Their ids in this index, and how many others there are, which no row of it can have.
+    ///
+    /// # Errors
+    /// `Usage` for keys where ids are no hashes: the number that is the hash of a key would name another row.
+    pub fn of(mut self, set: &Segments) -> Result<(IdSet, u64)> {
+        let flavour = set.flavour();
+        if !self.hashes.is_empty() && !set.is_empty() && flavour != Flavour::HashedKey {
+            return Err(Error::usage("the row ids of this index are no hashes of keys")
+                .path(set.path())
+                .expected(flavour.name())
+                .hint("name rows with --id or --ids"));
+        }
         self.ids.sort_unstable();
         self.ids.dedup();
         let mut all = self.hashes;
         let before = all.len();
         all.extend(self.ids.iter().filter_map(|&id| id_in(flavour, id)));
         let foreign = self.ids.len() - (all.len() - before);
-        (all.into_iter().collect(), foreign as u64)
+        Ok((all.into_iter().collect(), foreign as u64))
     }
 }
 

@@ -81,7 +81,7 @@ impl Args {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     check_file(&args.output, &args.out, cx)?;
-    let bytes = input::bytes(&args.index)?;
+    let bytes = input::index(&args.index)?;
     // One whose first member is damaged is still no file of vectors.
     if is_current(&bytes) || bytes.trim_ascii_start().first() == Some(&b'{') {
         return of_definition(&args, &bytes, cx);

@@ -29,7 +29,7 @@ pub struct Args {
 type Fields = Map<String, Value>;
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
-    let bytes = input::bytes(&args.index)?;
+    let bytes = input::index(&args.index)?;
     let (fields, parts) = if bytes.trim_ascii_start().first() == Some(&b'{') {
         let definition = Definition::decode(&bytes).map_err(|e| e.path(&args.index))?;
         of_definition(&args, definition)?

@@ -42,7 +42,7 @@ pub struct Args {
 
 pub fn run(args: Args, cx: &mut Context) -> Result<Status> {
     let start = std::time::Instant::now();
-    let map = input::bytes(&args.index)?;
+    let map = input::index(&args.index)?;
     let definition = map.trim_ascii_start().first() == Some(&b'{');
     let (rows, read, found) = if definition { whole(&args, &map)? } else { file(&args, &map)? };
     let errors = found.iter().filter(|f| f.finding.severity == Severity::Error).count();

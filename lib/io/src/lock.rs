@@ -42,12 +42,13 @@ impl Lock {
                     let now = Instant::now();
                     if now >= deadline {
                         let mut holder = String::new();
-                        // A holder that did not write its name leaves an empty text.
+                        // A holder that has not written its name yet, or could not, leaves an empty text.
                         let _ = file.read_to_string(&mut holder);
-                        return Err(Error::new(Kind::Locked, "locked by another process")
+                        let e = Error::new(Kind::Locked, "locked by another process")
                             .path(path)
-                            .got(holder.trim())
-                            .hint("wait for it with --wait 30s, or try again later"));
+                            .hint("wait for it with --wait 30s, or try again later");
+                        let holder = holder.trim();
+                        return Err(if holder.is_empty() { e } else { e.got(holder) });
                     }
                     STOP.get().map_or(Ok(()), Cancel::check).map_err(|e| e.path(path))?;
                     std::thread::sleep(pause.min(deadline - now));
@@ -72,5 +73,24 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Closing releases the lock; the name goes first so that nobody reads a stale one.
         let _ = self.0.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_named_where_it_left_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let nameless = File::create(&path).unwrap();
+        nameless.lock().unwrap();
+        let e = Lock::acquire(&path, Duration::ZERO).unwrap_err();
+        assert!(e.kind() == Kind::Locked && e.get_got().is_none(), "{e}");
+        drop(nameless);
+        let _held = Lock::acquire(&path, Duration::ZERO).unwrap();
+        let e = Lock::acquire(&path, Duration::ZERO).unwrap_err();
+        assert!(e.to_string().contains("held by"), "{e}");
     }
 }

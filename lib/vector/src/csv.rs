@@ -67,7 +67,9 @@ fn take(cells: &[&str], place: Place, vector: Option<usize>, id: Option<usize>, 
         "" => Ok(f32::NAN),
         text => text.parse::<f64>().map(|v| v as f32).map_err(|_| {
             let start: String = text.chars().take(40).collect();
-            place.error("a component is not a number").got(format!("{start:?}"))
+            place.error("a component is not a number").got(format!("{start:?}")).hint(
+                "every column is a component: name that of the vectors with --column, that of the ids with --id-column",
+            )
         }),
     };
     let cell = |at: usize| cells.get(at).copied().unwrap_or("");
@@ -133,6 +135,8 @@ mod tests {
             let e = read(text, b',', columns).unwrap_err();
             assert!(e.message().contains(want), "{e}");
         }
+        let e = read(b"id,v\n5,\"[1,2]\"\n", b',', Columns::default()).unwrap_err();
+        assert!(e.get_hint().is_some_and(|h| h.contains("--column")), "{e}");
     }
 
     #[test]

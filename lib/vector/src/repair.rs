@@ -36,7 +36,7 @@ pub struct RepairReport {
     pub lost: u64,
     /// Ids of lost rows, where their pages are whole; at most a thousand.
     pub lost_ids: Vec<String>,
-    /// What of header, section table and META was made again, and from what.
+    /// What of header, section table, META and MEAN was made again, and from what.
     pub front: Vec<String>,
     /// Damaged pages by section, those that are cut off included.
     pub damaged_pages: Vec<(String, u64)>,

@@ -285,11 +285,14 @@ impl Segments {
 }
 
 /// Refuses what clarium wrote, with what to do about it.
-fn current(bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// `Unsupported` for its files of vectors and its definitions.
+pub fn current(bytes: &[u8]) -> Result<()> {
     let document = || !is_current(bytes) && from_clarium(bytes, Some(Metric::L2)).is_ok();
     let json = bytes.trim_ascii_start().first() == Some(&b'{');
     if bytes.get(..4) == Some(&VECTORS_MAGIC.to_le_bytes()) || json && document() {
-        return Err(Error::unsupported("an index of clarium, which is not searched as it is")
+        return Err(Error::unsupported("an index of clarium, which is not read as it is")
             .hint("`vindex convert` makes one of this format of it"));
     }
     Ok(())

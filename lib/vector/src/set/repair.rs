@@ -223,7 +223,8 @@ fn vectors(file: &Path, segment: &Segment, known: &Known, report: &mut SegmentRe
         None => bytes,
     };
     let view = Box::new(View::open_cut(stated(&bytes))?);
-    if believed && report.front.is_empty() && is_another(segment, &view) {
+    // A header that was made again has no UUID.
+    if believed && !view.container.uuid.is_nil() && is_another(segment, &view) {
         return Err(Error::invalid("another file stands in the place of the one that the definition names")
             .expected(&segment.id)
             .got(view.container.uuid)

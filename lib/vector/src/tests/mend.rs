@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qx_formats::vdata::View;
-use qx_formats::vdata::layout::{KIND_CODES, KIND_ROW_IDS, KIND_VECTORS};
+use qx_formats::vdata::layout::{KIND_CODES, KIND_MEAN, KIND_ROW_IDS, KIND_VECTORS};
 use qx_formats::{Kind, Result};
 use qx_io::Publish;
 
@@ -59,6 +59,31 @@ fn ids(mended: &[u8]) -> Vec<u64> {
     assert_eq!(crate::verify(mended, true), []);
     let index = Index::open(mended).unwrap();
     (0..index.len() as u32).map(|row| index.row_id(row).unwrap()).collect()
+}
+
+#[test]
+fn a_wrong_bit_of_the_mean_costs_a_compact_file_nothing() {
+    // The second mean is of two pages, and the bit in the second of them.
+    for (dim, at) in [(12, 5), (1100, 4397)] {
+        let data = Numbers::new(62).clustered(60, dim, 5);
+        for metric in METRICS {
+            let (good, _) =
+                built(&data, RowIds::Ordinal, &BuildOptions { codes: crate::CodeKind::Only, ..options(metric) });
+            let mean = View::open(&good).unwrap().container.find(KIND_MEAN).unwrap().range.clone();
+            let mend = |bytes: &[u8]| {
+                let mut out = Cursor::new(Vec::new());
+                let report = crate::repair::repair(bytes, Some(2), &Job::default(), &mut out).unwrap();
+                (out.into_inner(), report)
+            };
+            let mut bad = good.clone();
+            bad[mean.start + at] ^= 0x10;
+            let (mended, r) = mend(&bad);
+            assert!(mended == good && r.lost == 0 && r.front.len() == 1, "{metric} {dim}: {r:?}");
+            bad[mean.start] ^= 0xFF;
+            let (_, r) = mend(&bad);
+            assert_eq!((r.saved, r.lost, r.front.len()), (0, 60, 0), "{metric} {dim}");
+        }
+    }
 }
 
 #[test]
