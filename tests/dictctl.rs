@@ -358,37 +358,6 @@ fn a_damaged_input_is_named_and_not_another_file() {
 }
 
 #[test]
-fn a_segment_that_was_cut_off_is_not_said_to_be_whole() {
-    let dir = folder();
-    let d = dir.path();
-    let keys: String = (0..1001).map(|i| format!("http://example.org/resource/{i:05}\n")).collect();
-    ok(&feed(d, &["build", "-", "-o", "x.seg", "--label", "R", "--layout", "fast"], keys.as_bytes()));
-    let bytes = fs::read(d.join("x.seg")).unwrap();
-    // META, its copy and the page checksums are gone: the labels say how many pairs there are.
-    fs::write(d.join("end.seg"), &bytes[..bytes.len() - 400]).unwrap();
-    let out = run(d, &["salvage", "end.seg", "-o", "end-saved.seg"]);
-    let text = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(text.contains("1001 of 1001 pairs kept, 0 lost") && text.contains("META, COPY, PSUM"), "{text}");
-    assert_eq!(out.status.code(), Some(0));
-    says(&run(d, &["diff", "x.seg", "end-saved.seg"]), 0, "");
-    // The labels are gone, too.
-    let labels = bytes.windows(4).position(|w| w == b"LABL").unwrap();
-    let at = u64::from_le_bytes(bytes[labels + 8..labels + 16].try_into().unwrap()) as usize;
-    fs::write(d.join("labels.seg"), &bytes[..at]).unwrap();
-    let out = run(d, &["salvage", "labels.seg", "-o", "none.seg", "--json"]);
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert_eq!(out.status.code(), Some(1));
-    assert!(text.contains("\"pairs\":1001") && text.contains("\"lost\":1001") && text.contains("\"LABL\""), "{text}");
-    // Cut off inside the keys, before everything that could prove or name them.
-    fs::write(d.join("keys.seg"), &bytes[..9000]).unwrap();
-    let out = run(d, &["salvage", "keys.seg", "-o", "no.seg"]);
-    let text = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert_eq!(out.status.code(), Some(65));
-    assert!(text.contains(&format!("truncated at 9000 of {} bytes", bytes.len())), "{text}");
-    assert!(!d.join("no.seg").exists());
-}
-
-#[test]
 fn what_says_nothing_is_refused_and_the_json_form_is_called_by_its_name() {
     let dir = built();
     let d = dir.path();

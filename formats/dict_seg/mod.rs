@@ -31,6 +31,7 @@ mod remains;
 mod room;
 mod salvage;
 mod seek;
+mod shape;
 mod table;
 mod trace;
 mod verify;
@@ -48,7 +49,7 @@ pub use encode::{Layout, Options, Source, SourcePair, Written, encode};
 pub use iter::{Cursor, EntryRef, Iter};
 pub use labels::{compare_labels, same_label};
 pub use room::{Memory, Numbers, Records, Room};
-pub use salvage::{Lost, Salvage, salvage};
+pub use salvage::{Lost, Salvage, SalvageOptions, salvage, salvage_with};
 pub use trace::{Step, Trace};
 pub use verify::verify;
 

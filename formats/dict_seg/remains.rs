@@ -10,6 +10,8 @@ use super::labels;
 use super::layout::*;
 use super::meta::{Meta, uint, width_of};
 use super::referred;
+use super::salvage::SalvageOptions;
+use super::shape::Shape;
 use crate::Error;
 use crate::container::layout::*;
 use crate::container::{Section, header_holds};
@@ -27,6 +29,8 @@ const MOST_TRIES: usize = 256;
 pub(super) struct Part {
     pub section: Section,
     whole: Vec<bool>,
+    /// Which of those no checksum proves.
+    unproven: Vec<bool>,
     /// Bytes that the section table promises, behind the end of the file.
     missing: u64,
     pub name: String,
@@ -35,6 +39,13 @@ pub(super) struct Part {
 impl Part {
     pub fn all_whole(&self) -> bool {
         self.missing == 0 && self.whole.iter().all(|w| *w)
+    }
+
+    /// Whether no checksum proves one of the pages that hold bytes `at..at + len`.
+    pub fn is_unproven(&self, at: u64, len: u64) -> bool {
+        let page = |at: u64| usize::try_from(at / PAGE_LEN as u64).unwrap_or(usize::MAX);
+        let last = page(at.saturating_add(len.saturating_sub(1))).min(self.unproven.len().saturating_sub(1));
+        self.unproven.get(page(at)..=last).is_some_and(|pages| pages.contains(&true))
     }
 
     /// Bytes `at..at + len`, if every page that holds them is whole.
@@ -86,8 +97,9 @@ fn trim(bytes: &[u8], section: &mut Section, sums: &[u8]) {
 }
 
 /// Which pages of a section are whole. Where all pages together match the section's own checksum, they are, whatever
-/// the page sums say: then those are what is damaged.
-fn judge(bytes: &[u8], found: Found, sums: &[u8]) -> Part {
+/// the page sums say: then those are what is damaged. Where `unproven`, pages of keys count as whole that no checksum speaks
+/// against: those that page sums are missing for, and all if the page sums are damaged themselves.
+fn judge(bytes: &[u8], found: Found, sums: &[u8], unproven: Option<bool>) -> Part {
     let Found { mut section, missing, name } = found;
     if section.crc == 0 && section.kind != KIND_PAGE_SUMS {
         trim(bytes, &mut section, sums);
@@ -104,7 +116,15 @@ fn judge(bytes: &[u8], found: Found, sums: &[u8]) -> Part {
         let pages = (section.first_page..).zip(&have);
         pages.map(|(page, &sum)| sum_of(sums, page) == Some(sum.into())).collect()
     };
-    Part { section, whole, missing, name }
+    let mut part = Part { section, whole, unproven: vec![false; have.len()], missing, name };
+    if let Some(sums_hold) = unproven.filter(|_| part.section.kind == KIND_KEYS) {
+        for (page, (whole, unproven)) in (part.section.first_page..).zip(part.whole.iter_mut().zip(&mut part.unproven))
+        {
+            *unproven = !*whole && (!sums_hold || sum_of(sums, page).is_none());
+            *whole |= *unproven;
+        }
+    }
+    part
 }
 
 /// Bytes of the label table that are known or not as one: pages of it and of COPY, where META stands before it, are whole
@@ -188,51 +208,6 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// How the blocks are coded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    form: Form,
-    unit: u8,
-    /// Entries of every block but the last.
-    pub size: u64,
-    /// Bytes of an offset in the directory, if that is known.
-    offset_bytes: Option<u64>,
-    /// Entries of the segment, if that is known.
-    entries: Option<u64>,
-    /// It was told by the blocks, not by META.
-    guessed: bool,
-}
-
-impl Shape {
-    /// Entries of block `b`, if that is known.
-    pub fn count(&self, b: u64) -> Option<u64> {
-        self.entries.map(|n| n.saturating_sub(b.saturating_mul(self.size)).min(self.size))
-    }
-
-    /// Unpacks block `b`, which these bytes begin with; its length, with what fills its last unit. `None` where it is none,
-    /// or has another number of entries.
-    pub fn unpack(&self, bytes: &[u8], b: u64, into: &mut Unpacked) -> Option<u64> {
-        let stated = self.count(b);
-        let count = stated.unwrap_or(self.size);
-        let len = self.form.unpack(self.unit, bytes, count as usize, into)?;
-        let has = into.count as u64;
-        if len > bytes.len() || has == 0 || has > count || stated.is_some_and(|n| n != has) {
-            return None;
-        }
-        let whole = len.next_multiple_of(1 << self.unit);
-        if self.guessed {
-            // There is one way to code a block: what is coded again as it stands was read as it was meant.
-            let entries: Vec<(&[u8], u64)> = into.entries().collect();
-            let mut again = Vec::with_capacity(whole);
-            self.form.encode(self.unit, &mut again, &entries);
-            if bytes.get(..whole) != Some(&again[..]) {
-                return None;
-            }
-        }
-        Some(whole as u64)
-    }
-}
-
 /// A frame of the compressed keys, or a stretch in which none can be told from the next.
 pub(super) struct Frame {
     pub at: u64,
@@ -256,17 +231,21 @@ pub(super) struct Remains<'a> {
     pub parts: Vec<Part>,
     pub meta: Option<Meta>,
     pub labels: Option<Labels<'a>>,
+    /// Entries that the segment held, if META, labels or a copy of them tell, or, where it will do, the directory.
+    pub entries: Option<u64>,
     /// Where each block begins, found without the directory; empty where it was not needed, or could not be found.
     starts: Vec<u64>,
 }
 
 impl<'a> Remains<'a> {
-    pub fn find(bytes: &'a [u8]) -> Remains<'a> {
+    pub fn find(bytes: &'a [u8], options: &SalvageOptions<'_>) -> Remains<'a> {
         let found = find_sections(bytes);
-        let sums = found.iter().find(|f| f.section.kind == KIND_PAGE_SUMS);
-        let sums = sums.and_then(|f| bytes.get(f.section.range.clone())).unwrap_or(&[]);
-        let parts = found.into_iter().map(|f| judge(bytes, f, sums)).collect();
-        let mut r = Remains { bytes, parts, meta: None, labels: None, starts: Vec::new() };
+        let sums_part = found.iter().find(|f| f.section.kind == KIND_PAGE_SUMS);
+        let sums = sums_part.and_then(|f| bytes.get(f.section.range.clone())).unwrap_or(&[]);
+        let hold = sums_part.is_some_and(|f| f.missing == 0 && crc32c::crc32c(sums) == f.section.crc);
+        let unproven = options.unproven.then_some(hold);
+        let parts = found.into_iter().map(|f| judge(bytes, f, sums, unproven)).collect();
+        let mut r = Remains { bytes, parts, meta: None, labels: None, entries: None, starts: Vec::new() };
         let meta = |kind| {
             let text = r.part(kind)?.slice(bytes, 0, META_LEN as u64)?;
             Meta::parse(text, 0).ok()
@@ -277,6 +256,10 @@ impl<'a> Remains<'a> {
             .into_iter()
             .find_map(|(kind, skip)| Labels::parse(r.whole_table(kind, skip)?, count))
             .or_else(|| Labels::parse(r.pieced_table()?, Some(count?)));
+        r.entries = r.meta.map(|m| m.entries).or(r.labels.as_ref().and_then(|l| l.entries));
+        if r.entries.is_none() && options.label.is_some() {
+            r.entries = r.part(KIND_KEYS).and_then(|keys| r.counted(keys));
+        }
         // Blocks of whole pages follow one another: only behind a gap in both has something else to say where they are.
         let gap = |kind| r.part(kind).is_none_or(|p| !p.all_whole());
         if let Some(meta) = r.meta.filter(|_| gap(KIND_KEYS) && gap(KIND_BLOCKS)) {
@@ -339,7 +322,10 @@ impl<'a> Remains<'a> {
             .offset(size)
             .expected(format!("{stated} bytes"))
             .got(format!("{size} bytes"))
-            .hint("restore a copy of the file, or build it again");
+            .hint(
+                "restore a copy of the file, or build it again; `dictctl salvage --unproven --label LABEL` keeps pairs \
+                 that nothing proves",
+            );
         }
         if self.bytes.starts_with(&MAGIC) {
             return Error::corrupt("no page of this segment matches its checksum")
@@ -351,9 +337,20 @@ impl<'a> Remains<'a> {
             .hint("check that the path names the file that you meant")
     }
 
-    /// Entries that the segment held, if META, labels or a copy of them tell.
-    pub fn entries(&self) -> Option<u64> {
-        self.meta.map(|m| m.entries).or(self.labels.as_ref().and_then(|l| l.entries))
+    /// Entries of the segment, as the number of its blocks and the last one of them say.
+    fn counted(&self, keys: &Part) -> Option<u64> {
+        let shape = self.shape(keys).filter(|_| !self.is_compressed(keys))?;
+        let directory = self.part(KIND_BLOCKS).filter(|part| part.all_whole())?;
+        let last = (directory.section.len() as u64 / shape.offset_bytes?).checked_sub(2)?;
+        let (from, to) = (self.offset(&shape, last)?, self.offset(&shape, last + 1)?);
+        let mut rest = keys.slice(self.bytes, from, to.checked_sub(from)?)?;
+        let (mut unpacked, mut count) = (Unpacked::default(), 0);
+        while !rest.is_empty() {
+            let n = shape.unpack(rest, 0, &mut unpacked)?;
+            (rest, count) = (rest.get(usize::try_from(n).ok()?..)?, count + unpacked.count as u64);
+        }
+        let size = if shape.form == Form::Chain { MAX_BLOCK_ENTRIES } else { BLOCK_ENTRIES } as u64;
+        last.checked_mul(size)?.checked_add(count).filter(|_| count <= size)
     }
 
     pub fn label_of(&self, rank: u64) -> Option<&[u8]> {
@@ -543,10 +540,10 @@ impl<'a> Remains<'a> {
                 size: m.block_entries.into(),
                 offset_bytes: Some(m.offset_bytes.into()),
                 entries: Some(m.entries),
-                guessed: false,
+                guessed: keys.unproven.contains(&true),
             });
         }
-        let entries = self.labels.as_ref().and_then(|l| l.entries);
+        let entries = self.entries;
         let frames = self.is_compressed(keys).then(|| self.frames(keys));
         let len = match frames {
             Some(_) => self.chunk_rows().checked_sub(1).and_then(|i| self.chunk_row(i)).map(|row| row.0),

@@ -2,11 +2,22 @@
 
 use super::block::Unpacked;
 use super::layout::*;
-use super::remains::{Part, Remains, Shape};
+use super::remains::{Part, Remains};
+use super::shape::Shape;
 use crate::Result;
 
 /// Takes a pair: label, key, id.
 pub type Each<'a> = dyn FnMut(&[u8], &[u8], u64) -> Result<()> + 'a;
+
+/// What is kept although something is missing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SalvageOptions<'a> {
+    /// The label of pairs whose own cannot be told; without it they are lost.
+    pub label: Option<&'a [u8]>,
+    /// Pairs of pages, too, that no checksum proves nor speaks against, as where the file is cut off before its checksums: if their
+    /// block is coded as a writer would, and in order.
+    pub unproven: bool,
+}
 
 /// A stretch of a segment whose pairs could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +41,9 @@ pub struct Salvage {
     /// Pairs that the segment says it holds, if that could be read.
     pub stated: Option<u64>,
     pub kept: u64,
+    /// Of those, pairs that no checksum proves, and pairs under a label that is not known to be theirs.
+    pub unproven: u64,
+    pub unlabelled: u64,
     /// The next free id, if it could be read; otherwise the highest id kept + 1 is all that is known.
     pub next_id: Option<u64>,
     pub lost: Vec<Lost>,
@@ -51,6 +65,7 @@ impl Salvage {
 /// Receives pairs in order, and keeps track of what lies between them.
 struct Keeper<'a> {
     out: Salvage,
+    options: SalvageOptions<'a>,
     each: &'a mut Each<'a>,
     last: Option<(Vec<u8>, Vec<u8>)>,
     /// Losses that still wait for the pair behind them.
@@ -106,19 +121,27 @@ impl Keeper<'_> {
 /// `Corrupt` for bytes that are not a segment at all, or of which no page is proven whole, as of one that was cut off
 /// inside its keys: their labels and checksums stood behind them; `Unsupported` for another version; whatever `each` says.
 pub fn salvage<'a>(bytes: &[u8], each: &'a mut Each<'a>) -> Result<Salvage> {
+    salvage_with(bytes, SalvageOptions::default(), each)
+}
+
+/// As [`salvage`], and what `options` say.
+///
+/// # Errors
+/// As [`salvage`]; `Corrupt` only where no page can be kept.
+pub fn salvage_with<'a>(bytes: &[u8], options: SalvageOptions<'a>, each: &'a mut Each<'a>) -> Result<Salvage> {
     if let Err(e) = super::decode::open_container(bytes)
         && e.kind() == crate::Kind::Unsupported
         && crate::container::header_holds(bytes)
     {
         return Err(e);
     }
-    let remains = Remains::find(bytes);
+    let remains = Remains::find(bytes, &options);
     let Some(keys) = remains.part(KIND_KEYS).filter(|_| remains.any_whole()) else { return Err(remains.nothing()) };
     let damaged = remains.parts.iter().filter(|p| !p.all_whole()).map(|p| p.name.clone()).collect();
-    let stated = remains.entries();
+    let stated = remains.entries;
     let next_id = remains.meta.map(|m| m.next_id);
     let out = Salvage { stated, next_id, damaged, ..Salvage::default() };
-    let mut keeper = Keeper { out, each, last: None, waiting: 0 };
+    let mut keeper = Keeper { out, options, each, last: None, waiting: 0 };
     match (stated, remains.shape(keys)) {
         (Some(entries), Some(shape)) if remains.is_compressed(keys) => {
             walk_frames(&remains, keys, &shape, entries, &mut keeper)?;
@@ -128,7 +151,7 @@ pub fn salvage<'a>(bytes: &[u8], each: &'a mut Each<'a>) -> Result<Salvage> {
             let (start, len) = place(keys);
             keeper.lose(start, len, 0, Some(entries), UNREADABLE);
         }
-        (None, shape) => count_blocks(&remains, keys, shape.as_ref(), &mut keeper),
+        (None, shape) => count_blocks(&remains, keys, shape.as_ref(), &mut keeper)?,
     }
     Ok(keeper.out)
 }
@@ -136,6 +159,7 @@ pub fn salvage<'a>(bytes: &[u8], each: &'a mut Each<'a>) -> Result<Salvage> {
 const DAMAGED: &str = "a page of the keys is damaged, or its checksum is";
 const UNLABELLED: &str = "the label table and its copy are damaged";
 const UNPLACED: &str = "where its block begins is not known";
+const OUT_OF_ORDER: &str = "no checksum proves its page, and its keys are out of order";
 const UNREADABLE: &str = "META and its copy are damaged, and no block shows how it is coded";
 
 /// Where the keys begin in the file, and their length.
@@ -143,13 +167,31 @@ fn place(keys: &Part) -> (u64, u64) {
     (keys.section.range.start as u64, keys.section.len() as u64)
 }
 
-/// Keeps the pairs of a block; those whose label is not known are lost.
+/// Keeps the pairs of a block; those whose label is not known are lost, but for one that was asked for. A block in pages
+/// that nothing proves is lost where it is out of order.
 fn keep_block(r: &Remains<'_>, entries: &Unpacked, rank: u64, at: (u64, u64), keeper: &mut Keeper<'_>) -> Result<()> {
-    for (rank, (key, id)) in (rank..).zip(entries.entries()) {
-        match r.label_of(rank) {
-            Some(label) => keeper.keep(label, key, id)?,
-            None => keeper.lose(at.0, at.1, rank, Some(1), UNLABELLED),
+    let keys = r.part(KIND_KEYS);
+    let unproven = keys.is_some_and(|keys| keys.is_unproven(at.0.saturating_sub(place(keys).0), at.1));
+    let label = |rank| r.label_of(rank).or(keeper.options.label);
+    if unproven {
+        let before = keeper.last.as_ref().map(|(label, key)| (&label[..], &key[..]));
+        let pairs = (rank..).zip(entries.entries()).filter_map(|(rank, (key, _))| Some((label(rank)?, key)));
+        if !before.into_iter().chain(pairs).is_sorted_by(|a, b| a < b) {
+            keeper.lose(at.0, at.1, rank, Some(entries.count as u64), OUT_OF_ORDER);
+            return Ok(());
         }
+    }
+    for (rank, (key, id)) in (rank..).zip(entries.entries()) {
+        let known = r.label_of(rank);
+        match known.or(keeper.options.label) {
+            Some(label) => keeper.keep(label, key, id)?,
+            None => {
+                keeper.lose(at.0, at.1, rank, Some(1), UNLABELLED);
+                continue;
+            }
+        }
+        keeper.out.unproven += u64::from(unproven);
+        keeper.out.unlabelled += u64::from(known.is_none());
     }
     Ok(())
 }
@@ -235,22 +277,26 @@ fn walk_frames(r: &Remains<'_>, keys: &Part, shape: &Shape, entries: u64, keeper
     Ok(())
 }
 
-/// Without META and labels no pair is known whole. How many there were is told as far as blocks follow one another.
-fn count_blocks(r: &Remains<'_>, keys: &Part, shape: Option<&Shape>, keeper: &mut Keeper<'_>) {
+/// Without META and labels no pair is known whole. How many there were is told as far as blocks follow one another; so far they
+/// are kept under a label that was asked for.
+fn count_blocks(r: &Remains<'_>, keys: &Part, shape: Option<&Shape>, keeper: &mut Keeper<'_>) -> Result<()> {
     let (start, len) = place(keys);
     let mut unpacked = Unpacked::default();
     let (mut at, mut pairs, mut b) = (0, 0, 0);
-    let mut count = |bytes: &[u8]| {
-        let n = shape?.unpack(bytes, b, &mut unpacked)?;
+    let mut count = |bytes: &[u8], at: (u64, Option<u64>)| {
+        let Some(n) = shape.and_then(|shape| shape.unpack(bytes, b, &mut unpacked)) else { return Ok(None) };
+        if keeper.options.label.is_some() {
+            keep_block(r, &unpacked, pairs, (start + at.0, at.1.unwrap_or(n)), keeper)?;
+        }
         (b, pairs) = (b + 1, pairs + unpacked.count as u64);
-        Some(n)
+        Ok(Some(n))
     };
     if r.is_compressed(keys) {
         for frame in r.frames(keys) {
             let Some(blocks) = frame.blocks(r.bytes, keys) else { break };
             let mut rest = &blocks[..];
-            while let Some(more) = count(rest).and_then(|n| rest.get(usize::try_from(n).ok()?..)) {
-                rest = more;
+            while let Some(n) = count(rest, (frame.at, Some(frame.end - frame.at)))? {
+                rest = usize::try_from(n).ok().and_then(|n| rest.get(n..)).unwrap_or(&[]);
             }
             if !rest.is_empty() {
                 break;
@@ -258,13 +304,18 @@ fn count_blocks(r: &Remains<'_>, keys: &Part, shape: Option<&Shape>, keeper: &mu
             at = frame.end;
         }
     } else {
-        while let Some(n) = keys.block(r.bytes, at).and_then(&mut count) {
+        while let Some(bytes) = keys.block(r.bytes, at)
+            && let Some(n) = count(bytes, (at, None))?
+        {
             at += n;
         }
     }
-    keeper.lose(start, at, 0, Some(pairs), UNLABELLED);
+    if keeper.options.label.is_none() {
+        keeper.lose(start, at, 0, Some(pairs), UNLABELLED);
+    }
     if at < len || len == 0 {
         let why = if shape.is_none() { UNREADABLE } else { DAMAGED };
         keeper.lose(start + at, len - at, pairs, None, why);
     }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{Seek, Write};
 
 use qx_formats::Result;
-use qx_formats::dict_seg::{self, Salvage};
+use qx_formats::dict_seg::{self, Salvage, SalvageOptions};
 use qx_io::Job;
 
 use crate::{Builder, Options, Summary};
@@ -15,13 +15,19 @@ pub struct Salvaged {
     pub built: Summary,
 }
 
-/// Builds a segment of every pair of `bytes` whose page is whole. Hash and id index are made anew.
+/// Builds a segment of every pair of `bytes` whose page is whole, and of what else `keep` says. Hash and id index are made anew.
 ///
 /// # Errors
 /// `Corrupt` for bytes that are no segment at all, or of which no page is proven whole; those of a [`Builder`].
-pub fn salvage(bytes: &[u8], options: Options, job: &Job, out: impl Write + Seek) -> Result<Salvaged> {
+pub fn salvage(
+    bytes: &[u8],
+    keep: SalvageOptions<'_>,
+    options: Options,
+    job: &Job,
+    out: impl Write + Seek,
+) -> Result<Salvaged> {
     let mut builder = Builder::new(options, job.clone());
-    let found = dict_seg::salvage(bytes, &mut |label, key, id| builder.insert(label, key, Some(id)))?;
+    let found = dict_seg::salvage_with(bytes, keep, &mut |label, key, id| builder.insert(label, key, Some(id)))?;
     if let Some(next_id) = found.next_id {
         builder.reserve_ids_up_to(next_id);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use qx_formats::dict_seg::layout::MAX_ID;
-use qx_formats::dict_seg::{DictBuilder, DictSeg, Entry, Layout, verify};
+use qx_formats::dict_seg::{DictBuilder, DictSeg, Entry, Layout, SalvageOptions, verify};
 use qx_formats::{Kind, Result};
 use qx_io::Job;
 
@@ -290,7 +290,8 @@ fn what_is_not_sorted_or_has_an_id_that_is_none_is_not_merged() {
 
 fn save(bytes: &[u8]) -> Result<(crate::Salvaged, Vec<u8>)> {
     let mut out = Cursor::new(Vec::new());
-    let done = salvage(bytes, Options { memory: 1 << 20, ..options() }, &Job::default(), &mut out)?;
+    let done =
+        salvage(bytes, SalvageOptions::default(), Options { memory: 1 << 20, ..options() }, &Job::default(), &mut out)?;
     Ok((done, out.into_inner()))
 }
 
