@@ -879,12 +879,16 @@ _dictctl() {
             return 0
             ;;
         dictctl__subcmd__salvage)
-            opts="-o -q -v -h --output --memory --temp-dir --layout --compress --force --dry-run --json --quiet --verbose --color --help"
+            opts="-o -q -v -h --label --unproven --output --memory --temp-dir --layout --compress --force --dry-run --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

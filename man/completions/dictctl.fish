@@ -263,6 +263,7 @@ complete -c dictctl -n "__fish_dictctl_using_subcommand verify" -l json -d 'Answ
 complete -c dictctl -n "__fish_dictctl_using_subcommand verify" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c dictctl -n "__fish_dictctl_using_subcommand verify" -s v -l verbose -d 'Log more on stderr; repeat for more still (QX_LOG sets filters by target)'
 complete -c dictctl -n "__fish_dictctl_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l label -d 'Keep pairs whose label cannot be told under this one; \'\' is the empty label' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -s o -l output -d 'Segment to write; `-` is stdout' -r -F
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l memory -d 'Memory to use, roughly; what does not fit is sorted on disk' -r
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l temp-dir -d 'Folder for what does not fit in memory (default: that of the output)' -r -F
@@ -274,6 +275,7 @@ none\t''"
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l color -d 'When to use colour' -r -f -a "auto\t'When the output is a terminal and NO_COLOR is not set'
 always\t''
 never\t''"
+complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l unproven -d 'Keep what no checksum proves, as long as none speaks against it and it is coded as a writer would, in order'
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l force -d 'Replace the target if it is already there'
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l dry-run -d 'Do everything but write: same checks, same report'
 complete -c dictctl -n "__fish_dictctl_using_subcommand salvage" -l json -d 'Answer in JSON: one document, or NDJSON ended by a summary record; errors become JSON on stderr'

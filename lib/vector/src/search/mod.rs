@@ -19,6 +19,9 @@ const WALK_PRICE: u64 = 4;
 /// A filtered walk that has scored this many times what was expected gives up.
 const PATIENCE: u64 = 4;
 
+/// The nearest of which `ef_sure` of META speaks.
+const SURE_NEAREST: usize = 10;
+
 /// Standard deviations of the codes' error within which a row is scored on its vector.
 const SURE: f32 = 3.0;
 
@@ -39,7 +42,7 @@ pub(crate) fn search(
     let ef = opts.ef.unwrap_or(index.meta().ef_search as usize).max(k);
     let sure = index.meta().ef_sure as usize;
     // What is left of an answer under a filter is nobody's to tune: it finds nearly all, on a weak graph too.
-    let ef = if opts.filter.is_some() { ef.max(sure).max(k.saturating_add(k / 2)) } else { ef };
+    let ef = if opts.filter.is_some() { ef.max(sure_of(sure, k)) } else { ef };
     // A filter hides some of the rows that a walk meets; those that are left must still be as many.
     let cost = (ef as u64).saturating_mul(WALK_ROWS * WALK_PRICE).saturating_mul(rows) / matches.max(1);
     stats.path = if opts.exact {
@@ -66,6 +69,12 @@ pub(crate) fn search(
     let (hits, distances) = scored.finish()?;
     stats.vector_distances = distances;
     Ok((hits, stats))
+}
+
+/// The `ef` that finds nearly all of the nearest `k`, where one is known for fewer of them: as many times more as there are
+/// more, since rows that stand in tight groups are met group by group.
+fn sure_of(sure: usize, k: usize) -> usize {
+    sure.saturating_mul(k.div_ceil(SURE_NEAREST)).max(k.saturating_add(k / 2))
 }
 
 /// False when the walk found fewer rows than there are, or gave up: the rows are scanned then.
