@@ -157,7 +157,7 @@ impl Marks {
         let Some(word) = self.words.get(self.skip + step) else { return };
         let place = between.map_or(0, |(low, high)| common(low, high)).max(self.prefix.len());
         // Farther in a key nothing is remembered.
-        if place as u64 + 1 <= u64::MAX >> KEY_BITS {
+        if (place as u64) < u64::MAX >> KEY_BITS {
             word.store((place as u64 + 1) << KEY_BITS | six(first, place), Relaxed);
         }
     }
@@ -248,7 +248,7 @@ mod tests {
             let mut rest = at;
             while rest.high - rest.low > 1 {
                 let first = &sorted[rest.middle() as usize];
-                let bounds = (rest.low > 0 && rest.high < end).then(|| (rest.low as usize, rest.high as usize));
+                let bounds = (rest.low > 0 && rest.high < end).then_some((rest.low as usize, rest.high as usize));
                 marks.put(rest.step, first, bounds.map(|(low, high)| (&sorted[low][..], &sorted[high][..])));
                 rest.go(first < key);
             }
