@@ -82,6 +82,15 @@ fn a_salvage_that_is_told_to_keeps_what_nothing_proves_or_names() {
         fs::write(d.join("cut.seg"), &bytes[..cut]).unwrap();
         let out = run(d, &["salvage", "cut.seg", "-o", "none.seg", "--label", "R"]);
         assert_eq!(out.status.code(), Some(65), "{layout}");
+        // A block whose keys are too high costs none of those behind it.
+        let mut high = bytes[..cut].to_vec();
+        let at = first + high[first..].windows(7).skip(4096).position(|w| w == b"http://").unwrap() + 4096;
+        high[at] = b'z';
+        fs::write(d.join("high.seg"), &high).unwrap();
+        let out = run(d, &["salvage", "high.seg", "-o", "h.seg", "--force", "--label", "R", "--unproven"]);
+        let n = ok(&run(d, &["stat", "h.seg", "--json"])).split("\"entries\":").nth(1).unwrap().to_owned();
+        let n: usize = n.split(',').next().unwrap().parse().unwrap();
+        assert!(out.status.code() == Some(1) && n > 2800, "{layout} {n}");
         let (n, text) = kept("cut.seg", &["--label", "R", "--unproven"]);
         assert!((2900..=3000).contains(&n) && text.contains(&format!("\"unproven\":{n}")), "{layout} {n} {text}");
     }

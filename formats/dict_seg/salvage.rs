@@ -174,9 +174,9 @@ fn keep_block(r: &Remains<'_>, entries: &Unpacked, rank: u64, at: (u64, u64), ke
     let unproven = keys.is_some_and(|keys| keys.is_unproven(at.0.saturating_sub(place(keys).0), at.1));
     let label = |rank| r.label_of(rank).or(keeper.options.label);
     if unproven {
-        let before = keeper.last.as_ref().map(|(label, key)| (&label[..], &key[..]));
+        // Within the block alone: of two blocks that do not follow each other nobody knows which one is wrong.
         let pairs = (rank..).zip(entries.entries()).filter_map(|(rank, (key, _))| Some((label(rank)?, key)));
-        if !before.into_iter().chain(pairs).is_sorted_by(|a, b| a < b) {
+        if !pairs.is_sorted_by(|a, b| a < b) {
             keeper.lose(at.0, at.1, rank, Some(entries.count as u64), OUT_OF_ORDER);
             return Ok(());
         }
